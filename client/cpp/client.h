@@ -1,0 +1,149 @@
+#ifndef GRAPHFEED_CLIENT_CPP_CLIENT_H_
+#define GRAPHFEED_CLIENT_CPP_CLIENT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "proto/frame/batch_spec.h"
+#include "proto/frame/layout.h"
+#include "proto/frame/slab.h"
+#include "proto/frame/stream_info.h"
+#include "storage/graph/dataset_info.h"
+#include "storage/graph/graph_block.h"
+
+namespace graphfeed {
+
+struct ClientOptions {
+  std::string endpoint;  // "host:port"
+  // Largest frame this client takes; the channel is made for it and requests carry it.
+  int64_t max_frame_bytes = int64_t{256} << 20;
+  // Deadline of calls that answer once. Streams have none.
+  absl::Duration timeout = absl::Seconds(60);
+};
+
+// A typed view of one tensor of a batch; valid while the batch (or a copy of it) is.
+struct TensorView {
+  std::byte* data = nullptr;
+  DType dtype = DType::kFloat32;
+  absl::Span<const int64_t> shape;
+};
+
+// One frame: a slab and how to read it. Copies share the slab, which is reused only when the last
+// copy is gone.
+class Batch {
+ public:
+  const Layout& layout() const { return *layout_; }
+  const FrameInfo& info() const { return info_; }
+  // Places of this frame's tensors, by tensor of the layout.
+  const Placement& placement() const { return *placement_; }
+  // nullopt when there is no such tensor. `store` is "" in homogeneous batches.
+  std::optional<TensorView> Find(absl::string_view store, absl::string_view name) const;
+  TensorView tensor(size_t index) const;
+  std::byte* data() const { return slab_.data(); }
+
+  Batch(std::shared_ptr<const Layout> layout, std::shared_ptr<const Placement> placement,
+        FrameInfo info, Slab slab);
+  Batch(const Batch& other);
+  Batch& operator=(const Batch& other);
+  Batch(Batch&&) = default;
+  Batch& operator=(Batch&&) = default;
+
+ private:
+  std::shared_ptr<const Layout> layout_;        // shared by all batches of a stream
+  std::shared_ptr<const Placement> placement_;  // shared by all batches unless ragged
+  FrameInfo info_;
+  Slab slab_;
+};
+
+struct StreamOptions {
+  std::string dataset;                     // "name" or "name@version"
+  std::optional<Fingerprint> fingerprint;  // refuse any other content
+  BatchSpecRequest spec;
+  uint64_t seed = 0;
+  int64_t start_epoch = 0;
+  int64_t start_ordinal = 0;  // within start_epoch
+  int64_t num_epochs = 1;     // 0: until cancelled
+  int64_t num_shards = 1;
+  int64_t shard_index = 0;
+  UnevenShards uneven_shards = UnevenShards::kNull;
+  uint32_t prefetch = 0;       // frames in work at the server; 0: its default
+  size_t client_prefetch = 2;  // frames received ahead of Next()
+  bool verify_digests = true;  // DATA_LOSS on a frame whose bytes changed on the way
+};
+
+// Batches of a stream in order. A background thread receives ahead of Next() into recycled
+// buffers. Next, epoch and info are for one thread; Cancel is for any.
+class BatchStream {
+ public:
+  virtual ~BatchStream() = default;  // cancels
+
+  // Blocks until the server has answered; the same object afterwards.
+  virtual absl::StatusOr<const StreamInfo*> info() = 0;
+  // The next batch, nullopt at the end of the stream, or why it broke. Blocks.
+  virtual absl::StatusOr<std::optional<Batch>> Next() = 0;
+  // As Next, but gives up with DEADLINE_EXCEEDED after `timeout`; the stream goes on.
+  virtual absl::StatusOr<std::optional<Batch>> NextFor(absl::Duration timeout) = 0;
+  // The plan of the epoch of the batch last returned (before the first: of the first epoch).
+  virtual absl::StatusOr<EpochInfo> epoch() = 0;
+  virtual void Cancel() = 0;
+};
+
+struct GetBatchResult {
+  StreamInfo info;
+  Batch batch;
+  std::vector<std::pair<std::string, std::vector<std::string>>> strings;  // by column
+};
+
+struct PlanDescription {
+  PlanSummary plan;
+  BatchSpecRequest resolved_spec;
+  Layout layout;
+  std::vector<int64_t> graphs_per_batch;  // entry i: batches with i real graphs
+  Fingerprint fingerprint{};
+};
+
+// A dataset on its way to the server. Not thread-safe; dropped without Commit it leaves nothing.
+class IngestStream {
+ public:
+  virtual ~IngestStream() = default;
+  // Splits large blocks into messages; blocks while the server is behind. An error is final and is
+  // the server's reason.
+  virtual absl::Status Append(GraphBlock block) = 0;
+  virtual absl::StatusOr<DatasetInfo> Commit() = 0;
+};
+
+// A connection to one server. Thread-safe. Errors carry the server's code and message.
+class Client {
+ public:
+  // Does not connect yet: the first call does.
+  static absl::StatusOr<std::unique_ptr<Client>> Create(const ClientOptions& options);
+  virtual ~Client() = default;
+
+  virtual absl::StatusOr<std::vector<DatasetInfo>> ListDatasets() = 0;
+  virtual absl::StatusOr<DatasetInfo> GetDataset(const std::string& dataset) = 0;
+  virtual absl::Status DeleteVersion(const std::string& name, int64_t version) = 0;
+  virtual absl::StatusOr<FixedSizeOptionsRequest> EstimateOptions(const std::string& dataset,
+                                                                  int64_t batch_size,
+                                                                  const Selection& selection,
+                                                                  int64_t sample_limit) = 0;
+  virtual absl::StatusOr<PlanDescription> DescribePlan(const StreamOptions& options) = 0;
+  virtual absl::StatusOr<GetBatchResult> GetBatch(const StreamOptions& options, int64_t epoch,
+                                                  int64_t ordinal) = 0;
+  virtual absl::StatusOr<std::unique_ptr<BatchStream>> StreamBatches(
+      const StreamOptions& options) = 0;
+  virtual absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(const IngestSpec& spec) = 0;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_CLIENT_CPP_CLIENT_H_

@@ -1,0 +1,239 @@
+"""The native half of graphfeed: the C++ client as Python sees it. Every method that waits for the
+network releases the GIL and lets Ctrl-C interrupt it. A failed call raises what
+graphfeed.errors.from_status(code, message) returns, code being "INVALID_ARGUMENT" and so on."""
+
+from typing import Optional
+
+import numpy as np
+
+class ColumnSchema:
+    name: str
+    level: str  # "node", "edge", "graph"
+    type: int
+    dtype: str  # numpy's name, or "string"
+    row_shape: list[int]
+    concat_last: bool
+    rows_per_graph: int
+    zero_dim: bool
+    non_tensor: bool
+    index_types: list[int]
+    num_rows: int
+    # (min, max) of the column's values, None when it has none.
+    value_range: Optional[tuple]
+
+class Schema:
+    collection: bool
+    heterogeneous: bool
+    node_types: list[str]
+    edge_types: list[tuple[str, str, str]]
+    columns: list[ColumnSchema]
+
+class SizeSummary:
+    mean: float
+    std: float
+    min: int
+    quantile25: float
+    median: float
+    quantile75: float
+    max: int
+
+class DatasetInfo:
+    name: str
+    version: int
+    fingerprint: bytes  # 16
+    schema: Schema
+    num_graphs: int
+    num_nodes: list[int]
+    num_edges: list[int]
+    node_sizes: list[SizeSummary]
+    edge_sizes: list[SizeSummary]
+    total_node_sizes: SizeSummary
+    total_edge_sizes: SizeSummary
+    raw_bytes: int
+    transforms: list[str]
+
+class FixedSizeOptions:
+    """graphfeed::FixedSizeOptionsRequest. Edge types are keyed "source|relation|target"; the key ""
+    stands for every type alike."""
+
+    num_nodes: dict[str, int]
+    num_edges: dict[str, int]
+    num_graphs: int
+    node_pad_value: float
+    edge_pad_value: float
+    graph_pad_value: float
+    pad_graph_defaults: dict[str, float]
+
+class Selection:
+    @staticmethod
+    def all() -> Selection: ...
+    @staticmethod
+    def range(start: int, stop: int) -> Selection: ...
+    @staticmethod
+    def ids(ids: np.ndarray) -> Selection: ...
+    batch_sizes: list[int]
+
+class BatchSpec:
+    """graphfeed::BatchSpecRequest."""
+
+    strategy: str  # "plain", "pad_to_max", "stream_pack"
+    over_size: str  # "error", "skip", "trim_nodes", "trim_edges", "trim_nodes_and_edges"
+    options: Optional[FixedSizeOptions]
+    batch_size: int
+    selection: Selection
+    shuffle: bool
+    drop_last: bool
+    incomplete_step: str  # "fill", "drop"
+    micro_batches: int
+    masks: bool
+    exclude_keys: list[str]
+    follow_batch: list[str]
+    index_dtype: str  # "int64", "int32"
+    narrow_columns: list[str]
+    float16_columns: list[str]
+    sample_limit: int
+
+class StreamOptions:
+    dataset: str
+    fingerprint: Optional[bytes]
+    spec: BatchSpec
+    seed: int
+    start_epoch: int
+    start_ordinal: int
+    num_epochs: int
+    num_shards: int
+    shard_index: int
+    uneven_shards: str  # "null", "repeat", "drop"
+    prefetch: int
+    client_prefetch: int
+    verify_digests: bool
+
+class Counts:
+    graphs: int
+    nodes: list[int]
+    edges: list[int]
+
+class FrameInfo:
+    epoch: int
+    ordinal: int
+    real: list[Counts]
+    trimmed: Counts
+    null_frame: bool
+    repeat: bool
+    digest: int
+
+class PlanSummary:
+    num_batches: int
+    num_frames: int
+    shard_frames: int
+    num_graphs: int
+    skipped_graphs: int
+    real: Counts
+    node_efficiency: float
+    edge_efficiency: float
+    lower_bound_batches: int
+
+class TensorSpec:
+    store: str
+    name: str
+    dtype: str
+    axis: str  # "nodes", "edges", "graphs", "ptr"
+    type: int
+    concat_last: bool
+
+class Layout:
+    tensors: list[TensorSpec]
+    micro_batches: int
+    ragged: bool
+    heterogeneous: bool
+    node_types: list[str]
+    edge_types: list[str]
+    padded: Counts
+    slab_bytes: int
+    digest: int
+
+class StreamInfo:
+    dataset: str
+    fingerprint: bytes
+    layout: Layout
+    resolved_spec: BatchSpec
+    spec_digest: bytes
+    seed: int
+    prefetch: int
+
+class Batch:
+    info: FrameInfo
+    layout: Layout
+    def array(self, index: int) -> np.ndarray:
+        """Writable view of tensor `index` of the layout. No copy; the array owns a reference to the
+        batch's buffer, which is reused only when the last such array is gone."""
+
+    def __len__(self) -> int: ...
+
+class Stream:
+    def info(self) -> StreamInfo: ...
+    def next(self) -> Optional[Batch]: ...
+    def epoch(self) -> tuple[int, PlanSummary]: ...
+    def cancel(self) -> None: ...
+
+class ColumnBlock:
+    """graphfeed::ColumnBlock. `rows` takes a C-contiguous numpy array, row by row."""
+
+    def __init__(
+        self,
+        name: str,
+        rows: "np.ndarray | list[str]",
+        row_shape: list[int] = ...,
+        level: Optional[str] = None,
+        type: int = 0,
+        sizes: Optional[np.ndarray] = None,
+        concat_last: bool = False,
+        zero_dim: bool = False,
+        non_tensor: bool = False,
+    ) -> None: ...
+
+class IngestSpec:
+    name: str
+    collection: bool
+    heterogeneous: bool
+    node_types: list[str]
+    edge_types: list[tuple[str, str, str]]
+    kinds: dict[str, str]
+    num_nodes: list[int]
+    num_edges: list[int]
+    # ("normalize_features", {"columns": ["x"]}), ("add_self_loops", {"fill_value": 1.0}),
+    # ("to_undirected", {}), ("remove_isolated_nodes", {})
+    transforms: list[tuple[str, dict]]
+
+class IngestStream:
+    def append(
+        self,
+        num_graphs: int,
+        num_nodes: list[np.ndarray],
+        num_edges: list[np.ndarray],
+        columns: list[ColumnBlock],
+    ) -> None: ...
+    def commit(self) -> DatasetInfo: ...
+    def cancel(self) -> None: ...
+
+class PlanDescription:
+    plan: PlanSummary
+    resolved_spec: BatchSpec
+    layout: Layout
+    graphs_per_batch: list[int]
+    fingerprint: bytes
+
+class Client:
+    def __init__(self, endpoint: str, max_frame_bytes: int = ..., timeout: float = 60.0) -> None: ...
+    def list_datasets(self) -> list[DatasetInfo]: ...
+    def get_dataset(self, dataset: str) -> DatasetInfo: ...
+    def delete_version(self, name: str, version: int) -> None: ...
+    def estimate_options(
+        self, dataset: str, batch_size: int, selection: Selection, sample_limit: int
+    ) -> FixedSizeOptions: ...
+    def describe_plan(self, options: StreamOptions, epoch: int = 0) -> PlanDescription: ...
+    def get_batch(
+        self, options: StreamOptions, epoch: int, ordinal: int
+    ) -> tuple[StreamInfo, Batch, dict[str, list[str]]]: ...
+    def stream_batches(self, options: StreamOptions) -> Stream: ...
+    def ingest(self, spec: IngestSpec) -> IngestStream: ...

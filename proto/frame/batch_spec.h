@@ -1,0 +1,78 @@
+#ifndef GRAPHFEED_PROTO_FRAME_BATCH_SPEC_H_
+#define GRAPHFEED_PROTO_FRAME_BATCH_SPEC_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/graph/dtype.h"
+
+namespace graphfeed {
+
+enum class Strategy : uint8_t { kPlain = 1, kPadToMax = 2, kStreamPack = 3 };
+enum class OverSize : uint8_t {
+  kError = 0,
+  kSkip = 1,
+  kTrimNodes = 2,
+  kTrimEdges = 3,
+  kTrimNodesAndEdges = 4,
+};
+enum class IncompleteStep : uint8_t { kFill = 0, kDrop = 1 };
+
+// As users write them, before the dataset's types are known.
+struct FixedSizeOptionsRequest {
+  // One entry with the key "" for all types alike (copied in full to each), or one per type.
+  std::map<std::string, int64_t> num_nodes;
+  // Empty: T * (T - 1) for every edge type, T being the sum of num_nodes as written.
+  std::map<std::string, int64_t> num_edges;
+  int64_t num_graphs = 2;
+  double node_pad_value = 0;
+  double edge_pad_value = 0;
+  double graph_pad_value = 0;
+  std::map<std::string, double> pad_graph_defaults;
+};
+
+// Which graphs, in which order, before shuffling.
+struct Selection {
+  enum class Kind : uint8_t { kAll = 0, kRange = 1, kIds = 2 };
+  Kind kind = Kind::kAll;
+  int64_t start = 0;  // kRange: [start, stop)
+  int64_t stop = 0;
+  std::vector<int64_t> ids;          // kIds
+  std::vector<int64_t> batch_sizes;  // explicit batches: cuts of the selection; may be empty
+
+  int64_t size(int64_t num_graphs) const;
+  int64_t operator()(int64_t position) const {  // graph at a position of the selection
+    return kind == Kind::kIds ? ids[position] : start + position;
+  }
+};
+
+// Everything that determines batches but seed, epoch and ordinal; as asked for.
+struct BatchSpecRequest {
+  Strategy strategy = Strategy::kPadToMax;
+  OverSize over_size = OverSize::kError;
+  std::optional<FixedSizeOptionsRequest> options;  // unset: derived (EstimateOptions)
+  int64_t batch_size = 0;  // plain: graphs of a batch; else options.num_graphs, or 0
+  Selection selection;
+  bool shuffle = false;
+  bool drop_last = false;
+  IncompleteStep incomplete_step = IncompleteStep::kFill;
+  int64_t micro_batches = 1;
+  bool masks = true;
+  std::vector<std::string> exclude_keys;
+  std::vector<std::string> follow_batch;
+  DType index_dtype = DType::kInt64;
+  std::vector<std::string> narrow_columns;
+  std::vector<std::string> float16_columns;
+  int64_t sample_limit = 0;
+  uint32_t algorithm_version = 0;  // 0: kAlgorithmVersion
+};
+
+// Which ordinals a shard receives: start_ordinal + shard_index + j * num_shards.
+enum class UnevenShards : uint8_t { kNull = 0, kRepeat = 1, kDrop = 2 };
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_PROTO_FRAME_BATCH_SPEC_H_

@@ -1,0 +1,57 @@
+#ifndef GRAPHFEED_PROTO_FRAME_STREAM_INFO_H_
+#define GRAPHFEED_PROTO_FRAME_STREAM_INFO_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "proto/frame/batch_spec.h"
+#include "proto/frame/layout.h"
+#include "storage/graph/dataset_info.h"
+
+namespace graphfeed {
+
+// What is known of one frame besides its tensors.
+struct FrameInfo {
+  int64_t epoch = 0;
+  int64_t ordinal = 0;
+  std::vector<Counts> real;  // by micro-batch; a null batch has 0 graphs
+  Counts trimmed;            // nodes and edges cut off, over all micro-batches
+  bool null_frame = false;
+  bool repeat = false;
+  uint64_t digest = 0;  // XXH3-64 of the slab
+};
+
+// An epoch in numbers, known before its first frame.
+struct PlanSummary {
+  int64_t num_batches = 0;
+  int64_t num_frames = 0;      // of k batches each, over all shards
+  int64_t shard_frames = 0;    // of the asking shard; set by the server
+  int64_t num_graphs = 0;      // delivered in an epoch
+  int64_t skipped_graphs = 0;  // by OverSize::kSkip
+  Counts real;                 // totals of an epoch, before trimming
+  double node_efficiency = 1;  // mean over batches of real / padded nodes, all types together
+  double edge_efficiency = 1;
+  int64_t lower_bound_batches = 0;
+};
+
+// What a stream says before its first frame.
+struct StreamInfo {
+  std::string dataset;  // "name@version"
+  Fingerprint fingerprint{};
+  Layout layout;
+  BatchSpecRequest resolved_spec;
+  Fingerprint spec_digest{};
+  uint64_t seed = 0;
+  uint32_t prefetch = 0;  // effective
+};
+
+// What precedes the frames of each epoch.
+struct EpochInfo {
+  int64_t epoch = 0;
+  PlanSummary plan;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_PROTO_FRAME_STREAM_INFO_H_

@@ -1,0 +1,85 @@
+#ifndef GRAPHFEED_SERVER_BATCHING_PLAN_H_
+#define GRAPHFEED_SERVER_BATCHING_PLAN_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "proto/frame/batch_spec.h"
+#include "proto/frame/stream_info.h"
+#include "server/batching/random.h"
+#include "server/batching/spec.h"
+#include "storage/graph/feature_store.h"
+
+namespace graphfeed {
+
+// Which graphs make up each batch of one epoch. Immutable; shared by all streams of the same
+// (dataset, spec, seed, epoch). Padded and plain plans take O(1) memory, packed ones 8 bytes a
+// graph and a batch (memory_bytes).
+class EpochPlan {
+ public:
+  // FAILED_PRECONDITION when a batch cannot fit and the strategy is Error: which graph, its size,
+  // the limit ("graph 17 has 66 edges; a batch holds 59 (num_edges 60, one kept for padding)").
+  // `spec` and `offsets` must outlive the plan.
+  static absl::StatusOr<std::unique_ptr<EpochPlan>> Create(const BatchSpec& spec,
+                                                           const GraphOffsets& offsets,
+                                                           uint64_t seed, int64_t epoch);
+
+  int64_t epoch() const { return epoch_; }
+  int64_t num_batches() const { return summary_.num_batches; }
+  int64_t num_frames() const { return summary_.num_frames; }
+  const PlanSummary& summary() const { return summary_; }
+  int64_t memory_bytes() const;
+
+  // Replaces `graphs` by the real graphs of a batch, in order. Batches from num_batches() to the
+  // end of the last frame are null: no graphs. Thread-safe.
+  void GraphsOf(int64_t batch, std::vector<int64_t>& graphs) const;
+
+  // Entry i: number of batches with i real graphs.
+  std::vector<int64_t> GraphsPerBatch() const;
+
+  ~EpochPlan();
+
+ private:
+  EpochPlan(const BatchSpec& spec, const GraphOffsets& offsets, uint64_t seed, int64_t epoch);
+
+  int64_t GraphAt(int64_t position) const;  // of the epoch's order
+  absl::Status PlanCuts();
+  absl::Status Pack();
+  void Summarize();
+
+  const BatchSpec& spec_;
+  const GraphOffsets& offsets_;
+  const int64_t epoch_;
+  const int64_t num_selected_;
+  KeyedPermutation order_;
+  // Packed and explicit batches: batch b is graphs_[starts_[b] .. starts_[b + 1]); explicit
+  // batches leave graphs_ empty and read the order. Empty for batches of one size.
+  std::vector<int64_t> graphs_;
+  std::vector<int64_t> starts_;
+  PlanSummary summary_;
+};
+
+// The ordinals of one shard's stream in an epoch.
+struct ShardPosition {
+  int64_t start_ordinal = 0;
+  int64_t num_shards = 1;
+  int64_t shard_index = 0;
+  UnevenShards uneven = UnevenShards::kNull;
+
+  // Frames that this shard receives of an epoch of `num_frames`; equal for all shards.
+  int64_t NumFrames(int64_t num_frames) const;
+
+  struct Step {
+    int64_t ordinal = 0;
+    bool null_frame = false;
+    bool repeat = false;
+  };
+  // The j-th frame, 0 <= j < NumFrames(num_frames).
+  Step At(int64_t j, int64_t num_frames) const;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_BATCHING_PLAN_H_

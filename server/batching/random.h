@@ -1,0 +1,63 @@
+#ifndef GRAPHFEED_SERVER_BATCHING_RANDOM_H_
+#define GRAPHFEED_SERVER_BATCHING_RANDOM_H_
+
+#include <array>
+#include <cstdint>
+
+namespace graphfeed {
+
+// What random numbers are drawn for; part of the key, so that no two uses share numbers.
+enum class RandomPurpose : uint32_t { kShuffle = 1, kTrim = 2 };
+
+// Counter-based generator: Philox4x32-10 (Random123) under the key
+// XXH3-64(seed, epoch, purpose, algorithm version). The value at a counter depends on nothing else.
+class CounterRandom {
+ public:
+  CounterRandom(uint64_t seed, int64_t epoch, RandomPurpose purpose);
+
+  // Four 32-bit words at counter (batch, stream, block).
+  std::array<uint32_t, 4> At(uint64_t batch, uint32_t stream, uint32_t block) const;
+
+ private:
+  std::array<uint32_t, 2> key_;
+};
+
+// Draws one after the other from counters (batch, stream, 0), (batch, stream, 1), ...
+class RandomStream {
+ public:
+  RandomStream(const CounterRandom& random, uint64_t batch, uint32_t stream)
+      : random_(random), batch_(batch), stream_(stream) {}
+
+  uint32_t Next();
+  // Uniform in [0, bound), unbiased (rejection). Requires bound > 0.
+  uint64_t Below(uint64_t bound);
+
+ private:
+  CounterRandom random_;
+  uint64_t batch_;
+  uint32_t stream_;
+  uint32_t block_ = 0;
+  int left_ = 0;
+  std::array<uint32_t, 4> words_{};
+};
+
+// A keyed permutation of [0, n): a Feistel network over the next power of four with cycle walking.
+// Computed element by element, so a shuffle of any size needs no memory and any place of it is
+// found in O(1).
+class KeyedPermutation {
+ public:
+  KeyedPermutation(uint64_t seed, int64_t epoch, RandomPurpose purpose, int64_t n);
+
+  int64_t operator()(int64_t position) const;  // requires 0 <= position < n
+  int64_t size() const { return n_; }
+
+ private:
+  int64_t n_;
+  int half_bits_;
+  uint64_t half_mask_;
+  std::array<uint64_t, 8> round_keys_;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_BATCHING_RANDOM_H_

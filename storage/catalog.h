@@ -1,0 +1,83 @@
+#ifndef GRAPHFEED_STORAGE_CATALOG_H_
+#define GRAPHFEED_STORAGE_CATALOG_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "storage/chunk_store.h"
+#include "storage/graph/dataset_info.h"
+#include "storage/graph/feature_store.h"
+#include "storage/graph/graph_block.h"
+
+namespace graphfeed {
+
+struct CatalogOptions {
+  int64_t memory_budget_bytes = int64_t{1} << 30;    // of cached chunks
+  int64_t ingest_memory_bytes = int64_t{256} << 20;  // of each running ingest
+  int64_t chunk_bytes = 16 << 10;  // rows per chunk: the largest power of two that fits, at least 1
+};
+
+// An open, immutable version: its description and its rows. Kept readable while referenced, also
+// after the version has been deleted. Thread-safe.
+class Dataset : public FeatureStore {
+ public:
+  virtual const DatasetInfo& info() const = 0;
+  // Valid while the dataset is.
+  virtual const GraphOffsets& offsets() const = 0;
+  // Rows of a graph-level string column.
+  virtual absl::StatusOr<std::vector<std::string>> ReadStrings(
+      int column, absl::Span<const int64_t> graphs) = 0;
+  // Reads every chunk and recomputes the fingerprint; DATA_LOSS names what differs.
+  virtual absl::Status Verify() = 0;
+};
+
+// A dataset on its way in. Not thread-safe. Destroyed without Commit, it leaves nothing behind.
+class IngestSession {
+ public:
+  virtual ~IngestSession() = default;
+  // INVALID_ARGUMENT names the graph and the column. After an error the session is dead: every
+  // further call repeats it.
+  virtual absl::Status Append(GraphBlock block) = 0;
+  // Decides column levels, computes the fingerprint, publishes the version in one synced write.
+  virtual absl::StatusOr<DatasetInfo> Commit() = 0;
+};
+
+struct StorageStats {
+  int64_t cached_bytes = 0;  // chunks in memory, within the budget
+  int64_t memory_budget_bytes = 0;
+  int64_t offsets_bytes = 0;  // of open datasets
+  int64_t ingest_bytes = 0;   // buffered by running ingests
+  int64_t stored_bytes = 0;   // on disk
+  int64_t chunk_hits = 0;     // since start
+  int64_t chunk_misses = 0;
+  int64_t chunk_evictions = 0;
+  int64_t chunk_read_bytes = 0;
+};
+
+// All datasets of one store. Thread-safe.
+class Catalog {
+ public:
+  // Opening removes what unfinished ingests and deleted versions left.
+  static absl::StatusOr<std::unique_ptr<Catalog>> Open(std::unique_ptr<ChunkStore> store,
+                                                       const CatalogOptions& options);
+  virtual ~Catalog() = default;
+
+  // Published versions by name, then version.
+  virtual std::vector<DatasetInfo> List() const = 0;
+  // "name" is the newest version, "name@3" that one. NOT_FOUND says which versions there are.
+  virtual absl::StatusOr<DatasetInfo> Get(absl::string_view name) const = 0;
+  virtual absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view name) = 0;
+  virtual absl::StatusOr<std::unique_ptr<IngestSession>> StartIngest(IngestSpec spec) = 0;
+  // Immediate for new readers; chunks go when nobody uses them any more.
+  virtual absl::Status Delete(absl::string_view name, int64_t version) = 0;
+  virtual StorageStats stats() const = 0;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_STORAGE_CATALOG_H_

@@ -1,0 +1,55 @@
+#ifndef GRAPHFEED_STORAGE_GRAPH_FEATURE_STORE_H_
+#define GRAPHFEED_STORAGE_GRAPH_FEATURE_STORE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+
+namespace graphfeed {
+
+// `count` consecutive rows of a column from row `first` on.
+struct RowRange {
+  int64_t first = 0;
+  int64_t count = 0;
+};
+
+// Receives `count` consecutive rows at `rows`, which start `offset` rows into `ranges[range]`. The
+// bytes are valid during the call only. `rows` is aligned to the element size.
+using RowVisitor =
+    absl::FunctionRef<void(size_t range, int64_t offset, int64_t count, const std::byte* rows)>;
+
+// The seam through which batches read rows. Columns are indices into Schema::columns. Rows may be
+// remote: a read can fail or take milliseconds. Thread-safe.
+class FeatureStore {
+ public:
+  virtual ~FeatureStore() = default;
+
+  // Calls `visitor` for pieces that together cover every range exactly once, in no particular
+  // order. Ranges may overlap, repeat and be empty; rows must exist. Not for string columns.
+  // DATA_LOSS names the unreadable chunk; after an error an unspecified part has been visited.
+  virtual absl::Status VisitRows(int column, absl::Span<const RowRange> ranges,
+                                 RowVisitor visitor) = 0;
+};
+
+// Where each graph's nodes and edges lie in the concatenated columns: graph g has rows
+// [ptr[g], ptr[g + 1]). A single graph is a collection of one. Views into memory owned elsewhere.
+struct GraphOffsets {
+  int64_t num_graphs = 0;
+  std::vector<absl::Span<const int64_t>> node_ptr;  // by node type, num_graphs + 1 entries each
+  std::vector<absl::Span<const int64_t>> edge_ptr;  // by edge type
+
+  int64_t NumNodes(int node_type, int64_t graph) const {
+    return node_ptr[node_type][graph + 1] - node_ptr[node_type][graph];
+  }
+  int64_t NumEdges(int edge_type, int64_t graph) const {
+    return edge_ptr[edge_type][graph + 1] - edge_ptr[edge_type][graph];
+  }
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_STORAGE_GRAPH_FEATURE_STORE_H_

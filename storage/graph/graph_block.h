@@ -1,0 +1,71 @@
+#ifndef GRAPHFEED_STORAGE_GRAPH_GRAPH_BLOCK_H_
+#define GRAPHFEED_STORAGE_GRAPH_GRAPH_BLOCK_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "storage/graph/dtype.h"
+#include "storage/graph/schema.h"
+
+namespace graphfeed {
+
+// Rows of one column on their way into a dataset.
+struct ColumnBlock {
+  std::string name;
+  std::optional<Level> level;  // unset: inferred at commit (homogeneous datasets only)
+  int type = 0;
+  DType dtype = DType::kFloat32;
+  std::vector<int64_t> row_shape;
+  bool concat_last = false;
+  bool zero_dim = false;
+  bool non_tensor = false;
+  std::vector<int64_t> sizes;        // rows of each graph of the block; empty: one row each
+  std::string rows;                  // little-endian, row by row
+  std::vector<std::string> strings;  // instead of `rows` for DType::kString
+};
+
+// Collections: `num_graphs` whole graphs, concatenated. Single graph: num_graphs is 0, the size
+// lists are empty, and each column block appends rows.
+struct GraphBlock {
+  int64_t num_graphs = 0;
+  std::vector<std::vector<int64_t>> num_nodes;  // [node type][graph of the block]
+  std::vector<std::vector<int64_t>> num_edges;  // [edge type][graph of the block]
+  std::vector<ColumnBlock> columns;
+};
+
+// Transforms that run at ingest, in order, graph by graph. They follow PyG's transforms of the
+// same names, except that AddSelfLoops adds a loop only where none is.
+struct NormalizeFeatures {
+  std::vector<std::string> columns = {"x"};
+};
+struct AddSelfLoops {
+  double fill_value = 1;  // of every edge column but edge_index
+};
+struct ToUndirected {};
+struct RemoveIsolatedNodes {};
+using Transform = std::variant<NormalizeFeatures, AddSelfLoops, ToUndirected, RemoveIsolatedNodes>;
+
+// As recorded in the manifest: "add_self_loops(fill_value=1)".
+std::string TransformName(const Transform& transform);
+
+// What an ingest declares before its first row.
+struct IngestSpec {
+  std::string name;  // of the dataset: [A-Za-z0-9_.-]{1,128}, starting with a letter or digit
+  bool collection = true;
+  bool heterogeneous = false;
+  std::vector<std::string> node_types;  // empty when homogeneous
+  std::vector<EdgeType> edge_types;     // empty when homogeneous
+  std::map<std::string, Level> kinds;   // declared levels of homogeneous columns
+  std::vector<Transform> transforms;
+  std::vector<int64_t> num_nodes;  // single graph: its size by node type
+  std::vector<int64_t> num_edges;  // single graph: by edge type
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_STORAGE_GRAPH_GRAPH_BLOCK_H_
