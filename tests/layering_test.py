@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""The layers of docs/journey.md as a test: which folder may include which.
+
+Link dependencies alone do not stop an include, so this reads every #include of the C++ sources.
+Run without arguments from anywhere; exits 1 and lists the offending lines.
+"""
+
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+# Folder -> folders it may include besides itself. The longest matching folder wins.
+ALLOWED = {
+    "storage/graph": set(),
+    "proto/frame": {"storage/graph"},
+    "proto/wire": {"graphfeed/v1", "proto/frame", "storage/graph"},
+    "storage": {"storage/graph"},
+    "storage/importers": {"storage", "storage/graph"},
+    "server/batching": {"storage/graph", "proto/frame"},
+    "server": {"storage", "storage/graph", "server/batching", "proto/wire", "proto/frame", "graphfeed/v1"},
+    "client/cpp": {"proto/wire", "proto/frame", "storage/graph", "graphfeed/v1"},
+    "client/python": {"client/cpp", "proto/wire", "proto/frame", "storage/graph"},
+    "client/cli": {"client/cpp", "storage", "storage/importers", "proto/frame", "storage/graph"},
+}
+
+# Libraries that only some files may see.
+EXTERNAL = {
+    "rocksdb/": lambda path: path.parent.as_posix() == "storage" and path.suffix == ".cc",
+    "grpc": lambda path: path.parts[0] == "server" and path.parts[1] != "batching"
+    or path.parts[:2] == ("client", "cpp"),
+    "prometheus/": lambda path: path.parts[0] == "server" and len(path.parts) == 2,
+    "pybind11/": lambda path: path.parts[:2] == ("client", "python"),
+}
+
+# The pure layers: values and arithmetic, no I/O and no protobuf.
+PURE = ("storage/graph", "proto/frame", "server/batching")
+IMPURE_HEADERS = re.compile(r"^(google/protobuf|rocksdb|grpc|fstream|iostream|filesystem|unistd\.h|sys/)")
+
+
+def folder_of(path: str) -> str:
+    """The longest folder of the table that `path` lies in, or ''."""
+    return max((f for f in ALLOWED if path.startswith(f + "/")), key=len, default="")
+
+
+def check(path: pathlib.Path) -> list[str]:
+    relative = path.relative_to(ROOT)
+    folder = folder_of(relative.as_posix())
+    if not folder:
+        return [f"{relative}: lies in no folder of the layer table"]
+    problems = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        match = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', line)
+        if not match:
+            continue
+        quoted, header = match.group(1) == '"', match.group(2)
+        where = f"{relative}:{number}: {folder} may not include {header}"
+        target = "graphfeed/v1" if header.startswith("graphfeed/v1/") else folder_of(header)
+        if target and target != folder and target not in ALLOWED[folder]:
+            problems.append(where)
+        if folder in PURE and IMPURE_HEADERS.match(header):
+            problems.append(where + " (a pure layer)")
+        for prefix, may in EXTERNAL.items():
+            if header.startswith(prefix) and not may(relative):
+                problems.append(where)
+        if quoted and header.startswith((".", "/")):
+            problems.append(f"{relative}:{number}: includes start at the project's root: {header}")
+    return problems
+
+
+def main() -> int:
+    files = [
+        path
+        for top in ("storage", "proto", "server", "client")
+        for path in sorted((ROOT / top).rglob("*"))
+        if path.suffix in (".h", ".cc")
+    ]
+    if not files:
+        print("layering_test: found no sources", file=sys.stderr)
+        return 1
+    problems = [problem for path in files for problem in check(path)]
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    print(f"{len(files)} files, {len(problems)} broken rules")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
