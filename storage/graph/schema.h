@@ -49,7 +49,7 @@ struct ColumnSchema {
 
   // Not empty: the values are node ids local to the graph and are shifted when graphs are
   // concatenated. Entry i is the node type that element i of a row points into (edge_index:
-  // {source, target}); a single entry serves all elements. Integer dtypes only.
+  // {source, target}); a single entry serves all elements. int32 and int64 only.
   std::vector<int> index_types;
 
   friend bool operator==(const ColumnSchema&, const ColumnSchema&) = default;
@@ -95,7 +95,7 @@ absl::Status ValidateSchema(const Schema& schema);
 // The canonical little-endian encoding (docs/storage_format.md): two schemas are equal exactly if
 // their encodings are. The order of types and columns counts.
 std::string EncodeSchema(const Schema& schema);
-// DATA_LOSS for bytes that EncodeSchema cannot have made.
+// DATA_LOSS for bytes that EncodeSchema cannot have made of a valid schema.
 absl::StatusOr<Schema> DecodeSchema(absl::string_view bytes);
 
 }  // namespace graphfeed
