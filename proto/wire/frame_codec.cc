@@ -1,0 +1,193 @@
+#include "proto/wire/frame_codec.h"
+
+#include <cassert>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/wire_format_lite.h"
+#include "graphfeed/v1/batch.pb.h"
+#include "proto/wire/messages.h"
+
+namespace graphfeed::wire {
+namespace {
+
+using google::protobuf::io::CodedInputStream;
+using google::protobuf::io::CodedOutputStream;
+using google::protobuf::io::StringOutputStream;
+using WireFormat = google::protobuf::internal::WireFormatLite;
+
+constexpr uint32_t LengthDelimitedTag(int field) {
+  return static_cast<uint32_t>(field) << 3 | WireFormat::WIRETYPE_LENGTH_DELIMITED;
+}
+constexpr uint32_t kHeaderTag = LengthDelimitedTag(v1::StreamBatchesResponse::kHeaderFieldNumber);
+constexpr uint32_t kEpochTag = LengthDelimitedTag(v1::StreamBatchesResponse::kEpochFieldNumber);
+constexpr uint32_t kFrameTag = LengthDelimitedTag(v1::StreamBatchesResponse::kFrameFieldNumber);
+constexpr uint32_t kPayloadTag = LengthDelimitedTag(v1::Frame::kPayloadFieldNumber);
+
+// Bounds what a length alone can make us reserve. Everything of a frame but its payload is small:
+// some ten bytes for each micro-batch and type.
+constexpr int kMaxFieldBytes = 16 << 20;
+
+absl::Status Malformed(absl::string_view what) {
+  return absl::DataLossError(absl::StrCat("malformed StreamBatchesResponse: ", what));
+}
+
+// Skips a field of unknown number, or copies it with its tag to `copy`.
+bool PassField(CodedInputStream& input, uint32_t tag, CodedOutputStream* copy) {
+  switch (tag & 7) {
+    case WireFormat::WIRETYPE_START_GROUP:
+    case WireFormat::WIRETYPE_END_GROUP:
+      return false;  // proto3 has none; they could nest without end
+    case WireFormat::WIRETYPE_LENGTH_DELIMITED: {
+      int length = 0;
+      if (!input.ReadVarintSizeAsInt(&length)) return false;
+      if (copy == nullptr) return input.Skip(length);
+      std::string bytes;
+      if (length > kMaxFieldBytes || !input.ReadString(&bytes, length)) return false;
+      copy->WriteTag(tag);
+      copy->WriteVarint32(length);
+      copy->WriteString(bytes);
+      return true;
+    }
+    default:
+      return copy == nullptr ? WireFormat::SkipField(&input, tag)
+                             : WireFormat::SkipField(&input, tag, copy);
+  }
+}
+
+// Reads the length and the message that follow a tag.
+template <typename Message>
+absl::Status ReadMessage(CodedInputStream& input, absl::string_view what, Message* message) {
+  int length = 0;
+  if (!input.ReadVarintSizeAsInt(&length)) return Malformed(absl::StrCat(what, ": no length"));
+  const CodedInputStream::Limit limit = input.PushLimit(length);
+  // A stream that ends early ends the parse, too: only the limit tells it from a whole message.
+  if (!message->MergeFromCodedStream(&input) || !input.ConsumedEntireMessage() ||
+      input.BytesUntilLimit() != 0) {
+    return Malformed(absl::StrCat(what, ": truncated or not a message"));
+  }
+  input.PopLimit(limit);
+  return absl::OkStatus();
+}
+
+// The peer's message is well-formed, its content is not: to a client that is lost data, too.
+absl::Status BadContent(const absl::Status& status) { return Malformed(status.message()); }
+
+absl::Status ReadPayload(CodedInputStream& input,
+                         absl::FunctionRef<std::byte*(int64_t size)> allocate,
+                         DecodedFrame& frame) {
+  int length = 0;
+  if (!input.ReadVarintSizeAsInt(&length)) return Malformed("frame.payload: no length");
+  if (length > input.BytesUntilLimit()) return Malformed("frame.payload: longer than the frame");
+  frame.payload_bytes = length;
+  frame.payload = allocate(length);
+  if (frame.payload == nullptr && length > 0) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("frame of ", length, " bytes refused by the receiver"));
+  }
+  if (!input.ReadRaw(frame.payload, length)) return Malformed("frame.payload: truncated");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<DecodedFrame> ReadFrame(CodedInputStream& input,
+                                       absl::FunctionRef<std::byte*(int64_t size)> allocate) {
+  int length = 0;
+  if (!input.ReadVarintSizeAsInt(&length)) return Malformed("frame: no length");
+  const CodedInputStream::Limit limit = input.PushLimit(length);
+
+  // Everything but the payload is gathered and parsed as the message that it is, so that fields
+  // may come in any order and unknown ones are skipped by the same rules.
+  DecodedFrame frame;
+  bool has_payload = false;
+  std::string fields;
+  {
+    StringOutputStream fields_stream(&fields);
+    CodedOutputStream copy(&fields_stream);
+    while (const uint32_t tag = input.ReadTag()) {
+      if (tag == kPayloadTag) {
+        if (std::exchange(has_payload, true)) return Malformed("frame.payload: given twice");
+        absl::Status status = ReadPayload(input, allocate, frame);
+        if (!status.ok()) return status;
+      } else if (copy.ByteCount() > kMaxFieldBytes || !PassField(input, tag, &copy)) {
+        return Malformed("frame: truncated or unreadable field");
+      }
+    }
+  }
+  if (!input.ConsumedEntireMessage() || input.BytesUntilLimit() != 0) {
+    return Malformed("frame: truncated");
+  }
+  input.PopLimit(limit);
+
+  v1::Frame message;
+  if (!message.ParseFromString(fields)) return Malformed("frame: not a message");
+  absl::StatusOr<FrameInfo> info = FromProto(message);
+  if (!info.ok()) return BadContent(info.status());
+  frame.info = *std::move(info);
+  if (!has_payload) allocate(0);
+  return frame;
+}
+
+}  // namespace
+
+std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes) {
+  const std::string fields = ToProto(info).SerializeAsString();
+  const uint32_t payload = static_cast<uint32_t>(payload_bytes);
+  const size_t frame_bytes = fields.size() + CodedOutputStream::VarintSize32(kPayloadTag) +
+                             CodedOutputStream::VarintSize32(payload) + payload;
+  assert(payload_bytes >= 0 &&
+         frame_bytes <= static_cast<size_t>(std::numeric_limits<int32_t>::max()));
+  std::string header;
+  {
+    StringOutputStream stream(&header);
+    CodedOutputStream output(&stream);
+    output.WriteTag(kFrameTag);
+    output.WriteVarint32(static_cast<uint32_t>(frame_bytes));
+    output.WriteString(fields);
+    output.WriteTag(kPayloadTag);
+    output.WriteVarint32(payload);
+  }
+  return header;
+}
+
+absl::StatusOr<StreamEvent> DecodeStreamResponse(
+    google::protobuf::io::ZeroCopyInputStream& stream,
+    absl::FunctionRef<std::byte*(int64_t size)> allocate) {
+  CodedInputStream input(&stream);
+  std::optional<StreamEvent> event;
+  while (const uint32_t tag = input.ReadTag()) {
+    if (event.has_value() && (tag == kHeaderTag || tag == kEpochTag || tag == kFrameTag)) {
+      return Malformed("more than one event");
+    }
+    if (tag == kHeaderTag) {
+      v1::StreamHeader message;
+      absl::Status status = ReadMessage(input, "header", &message);
+      if (!status.ok()) return status;
+      absl::StatusOr<StreamInfo> info = FromProto(message);
+      if (!info.ok()) return BadContent(info.status());
+      event = *std::move(info);
+    } else if (tag == kEpochTag) {
+      v1::EpochHeader message;
+      absl::Status status = ReadMessage(input, "epoch", &message);
+      if (!status.ok()) return status;
+      absl::StatusOr<EpochInfo> info = FromProto(message);
+      if (!info.ok()) return BadContent(info.status());
+      event = *std::move(info);
+    } else if (tag == kFrameTag) {
+      absl::StatusOr<DecodedFrame> frame = ReadFrame(input, allocate);
+      if (!frame.ok()) return frame.status();
+      event = *std::move(frame);
+    } else if (!PassField(input, tag, nullptr)) {
+      return Malformed("truncated or unreadable field");
+    }
+  }
+  if (!input.ConsumedEntireMessage()) return Malformed("truncated");
+  if (!event.has_value()) return Malformed("no event");
+  return *std::move(event);
+}
+
+}  // namespace graphfeed::wire
