@@ -82,7 +82,7 @@ struct Placement {
 // types.
 absl::StatusOr<Placement> Place(const Layout& layout, const Counts& counts, int64_t max_bytes);
 
-// XXH3-64 over the documented encoding of everything in the layout (docs/wire_format.md): the key
+// XXH3-64 over the documented encoding of everything in the layout (docs/determinism.md): the key
 // under which a compiled program can be cached.
 uint64_t LayoutDigest(const Layout& layout);
 

@@ -48,6 +48,7 @@ class SlabPool {
   SlabPool(const SlabPool&) = delete;
   SlabPool& operator=(const SlabPool&) = delete;
 
+  // Empty when the memory cannot be had.
   Slab Take(int64_t size);
 
   // Bytes held by all pools' buffers of the process, in use and idle.

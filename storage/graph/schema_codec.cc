@@ -1,5 +1,4 @@
-// The canonical encoding of a schema. All numbers are little-endian; a string is its length (u32)
-// and its bytes; a list is its length (u32) and its entries; a bool is one byte, 0 or 1.
+// The canonical encoding of a schema (the notation is CanonicalWriter's):
 //
 //   u8 version = 1, bool collection, bool heterogeneous,
 //   list of node types:  string
@@ -7,9 +6,10 @@
 //   list of columns:     string name, u8 level, u32 type, u8 dtype, list of i64 row_shape,
 //                        bool concat_last, i64 rows_per_graph, bool zero_dim, bool non_tensor,
 //                        list of u32 index_types
-#include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "storage/graph/canonical_writer.h"
 #include "storage/graph/schema.h"
 
 namespace graphfeed {
@@ -17,25 +17,7 @@ namespace {
 
 constexpr uint8_t kVersion = 1;
 
-class Writer {
- public:
-  void U8(uint8_t value) { bytes_.push_back(static_cast<char>(value)); }
-  void U32(uint32_t value) { Little(value, 4); }
-  void I64(int64_t value) { Little(static_cast<uint64_t>(value), 8); }
-  void String(absl::string_view value) {
-    U32(static_cast<uint32_t>(value.size()));
-    bytes_.append(value.data(), value.size());
-  }
-  std::string Take() { return std::move(bytes_); }
-
- private:
-  void Little(uint64_t value, int size) {
-    for (int i = 0; i < size; ++i) U8(static_cast<uint8_t>(value >> (8 * i)));
-  }
-  std::string bytes_;
-};
-
-// Reads what Writer wrote. After the first mistake every value is 0 and ok() is false.
+// Reads what CanonicalWriter wrote. After the first mistake every value is 0 and ok() is false.
 class Reader {
  public:
   explicit Reader(absl::string_view bytes) : bytes_(bytes) {}
@@ -115,33 +97,29 @@ ColumnSchema ReadColumn(Reader& reader) {
 }  // namespace
 
 std::string EncodeSchema(const Schema& schema) {
-  Writer writer;
+  CanonicalWriter writer;
   writer.U8(kVersion);
-  writer.U8(schema.collection);
-  writer.U8(schema.heterogeneous);
-  writer.U32(static_cast<uint32_t>(schema.node_types.size()));
-  for (const std::string& name : schema.node_types) writer.String(name);
-  writer.U32(static_cast<uint32_t>(schema.edge_types.size()));
-  for (const EdgeType& type : schema.edge_types) {
-    writer.U32(static_cast<uint32_t>(type.source));
-    writer.String(type.relation);
-    writer.U32(static_cast<uint32_t>(type.target));
-  }
-  writer.U32(static_cast<uint32_t>(schema.columns.size()));
-  for (const ColumnSchema& column : schema.columns) {
-    writer.String(column.name);
-    writer.U8(static_cast<uint8_t>(column.level));
-    writer.U32(static_cast<uint32_t>(column.type));
-    writer.U8(static_cast<uint8_t>(column.dtype));
-    writer.U32(static_cast<uint32_t>(column.row_shape.size()));
-    for (const int64_t dim : column.row_shape) writer.I64(dim);
-    writer.U8(column.concat_last);
-    writer.I64(column.rows_per_graph);
-    writer.U8(column.zero_dim);
-    writer.U8(column.non_tensor);
-    writer.U32(static_cast<uint32_t>(column.index_types.size()));
-    for (const int type : column.index_types) writer.U32(static_cast<uint32_t>(type));
-  }
+  writer.Bool(schema.collection);
+  writer.Bool(schema.heterogeneous);
+  writer.Strings(schema.node_types);
+  writer.ListOf(schema.edge_types, [](CanonicalWriter& w, const EdgeType& type) {
+    w.U32(static_cast<uint32_t>(type.source));
+    w.String(type.relation);
+    w.U32(static_cast<uint32_t>(type.target));
+  });
+  writer.ListOf(schema.columns, [](CanonicalWriter& w, const ColumnSchema& column) {
+    w.String(column.name);
+    w.U8(static_cast<uint8_t>(column.level));
+    w.U32(static_cast<uint32_t>(column.type));
+    w.U8(static_cast<uint8_t>(column.dtype));
+    w.I64s(column.row_shape);
+    w.Bool(column.concat_last);
+    w.I64(column.rows_per_graph);
+    w.Bool(column.zero_dim);
+    w.Bool(column.non_tensor);
+    w.ListOf(column.index_types,
+             [](CanonicalWriter& v, int type) { v.U32(static_cast<uint32_t>(type)); });
+  });
   return writer.Take();
 }
 
