@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -29,6 +30,9 @@ struct ClientOptions {
   int64_t max_frame_bytes = int64_t{256} << 20;
   // Deadline of calls that answer once. Streams have none.
   absl::Duration timeout = absl::Seconds(60);
+  // Asked about ten times a second by every thread that waits in this client, on that thread; true
+  // gives the wait up with CANCELLED. A stream goes on, other calls are cancelled.
+  std::function<bool()> interrupted;
 };
 
 // A typed view of one tensor of a batch; valid while the batch (or a copy of it) is.
@@ -82,7 +86,9 @@ struct StreamOptions {
 };
 
 // Batches of a stream in order. A background thread receives ahead of Next() into recycled
-// buffers. Next, epoch and info are for one thread; Cancel is for any.
+// buffers and checks what it receives: DATA_LOSS for frames that contradict the layout, the plan,
+// the order asked for or their digest. An error is final. Next, epoch and info are for one thread;
+// Cancel is for any. Streams may outlive their client.
 class BatchStream {
  public:
   virtual ~BatchStream() = default;  // cancels
@@ -113,11 +119,13 @@ struct PlanDescription {
 };
 
 // A dataset on its way to the server. Not thread-safe; dropped without Commit it leaves nothing.
+// May outlive its client.
 class IngestStream {
  public:
   virtual ~IngestStream() = default;
-  // Splits large blocks into messages; blocks while the server is behind. An error is final and is
-  // the server's reason.
+  // Splits large blocks into messages of about 4 MiB, at graphs (collections) or at rows (single
+  // graphs); a graph or row of more than 60 MiB is INVALID_ARGUMENT. Blocks while the server is
+  // behind. An error is final; it is the server's reason where the server refused.
   virtual absl::Status Append(GraphBlock block) = 0;
   virtual absl::StatusOr<DatasetInfo> Commit() = 0;
 };
@@ -136,6 +144,7 @@ class Client {
                                                                   int64_t batch_size,
                                                                   const Selection& selection,
                                                                   int64_t sample_limit) = 0;
+  // Of the epoch `options.start_epoch`.
   virtual absl::StatusOr<PlanDescription> DescribePlan(const StreamOptions& options) = 0;
   virtual absl::StatusOr<GetBatchResult> GetBatch(const StreamOptions& options, int64_t epoch,
                                                   int64_t ordinal) = 0;

@@ -1,0 +1,27 @@
+#ifndef GRAPHFEED_CLIENT_CPP_BLOCK_SPLITTER_H_
+#define GRAPHFEED_CLIENT_CPP_BLOCK_SPLITTER_H_
+
+#include <cstdint>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "storage/graph/graph_block.h"
+
+namespace graphfeed {
+
+struct SplitLimits {
+  int64_t target_bytes = int64_t{4} << 20;  // a message is closed when it has reached this
+  int64_t max_bytes = int64_t{60} << 20;    // of one graph or row, which cannot be split
+};
+
+// Cuts a block into blocks of about `target_bytes` and hands them to `send` in order, until it
+// fails: collections between graphs, a single graph between rows (one column to a block). A block
+// that is small enough goes as it is. Checks that rows and sizes agree: INVALID_ARGUMENT names the
+// column, or the graph (`first_graph` is the number of the block's first one) that is too large.
+absl::Status SplitBlock(GraphBlock block, bool collection, int64_t first_graph,
+                        const SplitLimits& limits,
+                        absl::FunctionRef<absl::Status(GraphBlock)> send);
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_CLIENT_CPP_BLOCK_SPLITTER_H_

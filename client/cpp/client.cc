@@ -1,0 +1,151 @@
+#include "client/cpp/client.h"
+
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "client/cpp/batch_stream.h"
+#include "client/cpp/ingest_stream.h"
+#include "client/cpp/methods.h"
+#include "client/cpp/requests.h"
+#include "client/cpp/rpc.h"
+#include "client/cpp/stream_decoder.h"
+#include "graphfeed/v1/graphfeed.pb.h"
+#include "proto/wire/messages.h"
+#include "storage/graph/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+// What a message has besides its frame's payload.
+constexpr int64_t kMessageOverheadBytes = 64 << 10;
+constexpr int64_t kMaxFrameBytes = std::numeric_limits<int32_t>::max() - kMessageOverheadBytes;
+
+class RpcClient final : public Client {
+ public:
+  RpcClient(const ClientOptions& options, std::unique_ptr<rpc::Channel> channel)
+      : options_(options), channel_(std::move(channel)) {}
+
+  absl::StatusOr<std::vector<DatasetInfo>> ListDatasets() override {
+    v1::ListDatasetsResponse response;
+    GF_RETURN_IF_ERROR(Call(methods::kListDatasets, v1::ListDatasetsRequest(), &response));
+    std::vector<DatasetInfo> datasets;
+    datasets.reserve(static_cast<size_t>(response.datasets_size()));
+    for (const v1::DatasetInfo& message : response.datasets()) {
+      GF_ASSIGN_OR_RETURN(DatasetInfo info, ReadAnswer(wire::FromProto(message)));
+      datasets.push_back(std::move(info));
+    }
+    return datasets;
+  }
+
+  absl::StatusOr<DatasetInfo> GetDataset(const std::string& dataset) override {
+    v1::GetDatasetRequest request;
+    request.set_dataset(dataset);
+    v1::DatasetInfo response;
+    GF_RETURN_IF_ERROR(Call(methods::kGetDataset, request, &response));
+    return ReadAnswer(wire::FromProto(response));
+  }
+
+  absl::Status DeleteVersion(const std::string& name, int64_t version) override {
+    v1::DeleteVersionRequest request;
+    request.set_name(name);
+    request.set_version(version);
+    v1::DeleteVersionResponse response;
+    return Call(methods::kDeleteVersion, request, &response);
+  }
+
+  absl::StatusOr<FixedSizeOptionsRequest> EstimateOptions(const std::string& dataset,
+                                                          int64_t batch_size,
+                                                          const Selection& selection,
+                                                          int64_t sample_limit) override {
+    v1::EstimateOptionsRequest request;
+    request.set_dataset(dataset);
+    request.set_batch_size(batch_size);
+    *request.mutable_selection() = wire::ToProto(selection);
+    request.set_sample_limit(sample_limit);
+    v1::EstimateOptionsResponse response;
+    GF_RETURN_IF_ERROR(Call(methods::kEstimateOptions, request, &response));
+    return ReadAnswer(wire::FromProto(response.options()));
+  }
+
+  absl::StatusOr<PlanDescription> DescribePlan(const StreamOptions& options) override {
+    GF_ASSIGN_OR_RETURN(const v1::DescribePlanRequest request, MakePlanRequest(options));
+    v1::DescribePlanResponse response;
+    GF_RETURN_IF_ERROR(Call(methods::kDescribePlan, request, &response));
+    return ReadAnswer(FromResponse(response));
+  }
+
+  absl::StatusOr<GetBatchResult> GetBatch(const StreamOptions& options, int64_t epoch,
+                                          int64_t ordinal) override {
+    v1::GetBatchResponse response;
+    GF_RETURN_IF_ERROR(Call(methods::kGetBatch,
+                            MakeGetBatchRequest(options, epoch, ordinal, options_.max_frame_bytes),
+                            &response));
+    GF_ASSIGN_OR_RETURN(StreamInfo info, ReadAnswer(wire::FromProto(response.header())));
+    GF_RETURN_IF_ERROR(CheckStreamInfo(info, options));
+    GF_ASSIGN_OR_RETURN(FrameInfo frame, ReadAnswer(wire::FromProto(response.frame())));
+    if (frame.epoch != epoch || frame.ordinal != ordinal) {
+      return absl::DataLossError(absl::StrCat("the server sent frame ", frame.ordinal, " of epoch ",
+                                              frame.epoch, ", not ", ordinal, " of ", epoch));
+    }
+    GF_ASSIGN_OR_RETURN(FrameReader reader,
+                        FrameReader::Create(info.layout, options_.max_frame_bytes,
+                                            options.verify_digests, /*max_idle=*/0));
+    const std::string& payload = response.frame().payload();
+    GF_ASSIGN_OR_RETURN(Slab slab, reader.Allocate(static_cast<int64_t>(payload.size())));
+    if (!payload.empty()) std::memcpy(slab.data(), payload.data(), payload.size());
+    GF_ASSIGN_OR_RETURN(Batch batch, reader.Finish(std::move(frame), std::move(slab)));
+    GetBatchResult result{.info = std::move(info), .batch = std::move(batch), .strings = {}};
+    for (v1::StringColumn& column : *response.mutable_strings()) {
+      result.strings.emplace_back(
+          column.name(), std::vector<std::string>(column.values().begin(), column.values().end()));
+    }
+    return result;
+  }
+
+  absl::StatusOr<std::unique_ptr<BatchStream>> StreamBatches(
+      const StreamOptions& options) override {
+    GF_ASSIGN_OR_RETURN(const v1::StreamBatchesRequest request,
+                        MakeStreamRequest(options, options_.max_frame_bytes));
+    return NewBatchStream(channel_->StartDown(methods::kStreamBatches, request),
+                          StreamDecoder(options, options_.max_frame_bytes), options.client_prefetch,
+                          options_.interrupted);
+  }
+
+  absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(const IngestSpec& spec) override {
+    return NewIngestStream(*channel_, spec);
+  }
+
+ private:
+  absl::Status Call(const char* method, const google::protobuf::MessageLite& request,
+                    google::protobuf::MessageLite* response) {
+    return channel_->Call(method, request, options_.timeout, response);
+  }
+
+  const ClientOptions options_;
+  const std::unique_ptr<rpc::Channel> channel_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& options) {
+  if (options.endpoint.empty()) {
+    return absl::InvalidArgumentError("endpoint is empty; it is host:port");
+  }
+  if (options.max_frame_bytes < 1 || options.max_frame_bytes > kMaxFrameBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("max_frame_bytes is ", options.max_frame_bytes,
+                                                   "; it is between 1 and ", kMaxFrameBytes));
+  }
+  if (options.timeout <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("timeout is ", absl::FormatDuration(options.timeout), "; it is above 0"));
+  }
+  std::unique_ptr<rpc::Channel> channel =
+      rpc::Channel::Create({.endpoint = options.endpoint,
+                            .max_receive_bytes = options.max_frame_bytes + kMessageOverheadBytes,
+                            .interrupted = options.interrupted});
+  return std::make_unique<RpcClient>(options, std::move(channel));
+}
+
+}  // namespace graphfeed
