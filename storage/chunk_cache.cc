@@ -1,0 +1,269 @@
+#include "storage/chunk_cache.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <optional>
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/str_cat.h"
+
+namespace graphfeed {
+namespace {
+
+constexpr size_t kAlignment = 64;
+// A long gather leaves and enters the guard after so many bytes, so that eviction can go on, and
+// reads its missing pieces in groups of so many.
+constexpr int64_t kGuardBytes = int64_t{1} << 20;
+constexpr size_t kMaxMissing = 4096;
+
+}  // namespace
+
+// Rows in memory. The rows begin at an aligned address within the allocation: plain new and
+// an own round-up rather than an aligned one, which cannot reuse a hole of the very size it needs.
+struct ChunkCache::Chunk {
+  static std::unique_ptr<Chunk> Create(Column& column, uint32_t number, absl::string_view rows) {
+    auto chunk = std::make_unique<Chunk>();
+    chunk->column = &column;
+    chunk->number = number;
+    chunk->bytes = static_cast<int64_t>(rows.size() + kAlignment + sizeof(Chunk));
+    chunk->memory = static_cast<std::byte*>(::operator new(rows.size() + kAlignment));
+    const auto address = reinterpret_cast<uintptr_t>(chunk->memory);
+    chunk->rows = chunk->memory + (-address % kAlignment);
+    std::memcpy(chunk->rows, rows.data(), rows.size());
+    return chunk;
+  }
+  ~Chunk() { ::operator delete(memory); }
+
+  Column* column = nullptr;
+  uint32_t number = 0;
+  int64_t bytes = 0;
+  std::byte* memory = nullptr;
+  std::byte* rows = nullptr;
+  std::atomic<bool> marked{false};
+};
+
+// A part of a range that lies in one chunk.
+struct ChunkCache::Piece {
+  int64_t chunk;
+  size_t range;
+  int64_t offset;  // in the range
+  int64_t first;   // row in the chunk
+  int64_t count;
+};
+
+class ChunkCache::Column {
+ public:
+  explicit Column(const ColumnStorage& s)
+      : storage(s), chunks(static_cast<size_t>(s.num_chunks())) {
+    while ((int64_t{1} << shift) < s.rows_per_chunk) ++shift;
+  }
+
+  const ColumnStorage storage;
+  int shift = 0;  // rows_per_chunk == 1 << shift
+  std::vector<std::atomic<Chunk*>> chunks;
+};
+
+ChunkCache::ChunkCache(ChunkStore& store, int64_t budget_bytes)
+    : store_(store), budget_bytes_(budget_bytes) {}
+
+ChunkCache::~ChunkCache() {
+  absl::MutexLock lock(&mu_);
+  for (Chunk* chunk : clock_) delete chunk;
+}
+
+std::shared_ptr<ChunkCache::Column> ChunkCache::Open(const ColumnStorage& storage) {
+  absl::MutexLock lock(&mu_);
+  std::shared_ptr<Column>& column = columns_[storage.uid];
+  if (column == nullptr) column = std::make_shared<Column>(storage);
+  return column;
+}
+
+void ChunkCache::Forget(uint64_t uid) {
+  std::vector<std::unique_ptr<Chunk>> freed;
+  absl::MutexLock lock(&mu_);
+  const auto it = columns_.find(uid);
+  if (it == columns_.end()) return;
+  const Column* column = it->second.get();
+  const auto end = std::remove_if(clock_.begin(), clock_.end(), [&](Chunk* chunk) {
+    if (chunk->column != column) return false;
+    Retire(chunk);
+    return true;
+  });
+  clock_.erase(end, clock_.end());
+  columns_.erase(it);
+  freed = Reclaim();
+}
+
+absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ranges,
+                                   RowVisitor visitor) {
+  const ColumnStorage& storage = column.storage;
+  alignas(kAlignment) static constexpr std::byte kNoRows[kAlignment] = {};
+  const int64_t mask = storage.rows_per_chunk - 1;
+  absl::InlinedVector<Piece, 8> missing;
+  int64_t hits = 0;
+  int64_t guarded_bytes = 0;
+  std::optional<EpochDomain::Guard> guard(epochs_.Enter());
+
+  for (size_t r = 0; r < ranges.size(); ++r) {
+    const RowRange range = ranges[r];
+    if (range.first < 0 || range.count < 0 || range.first > storage.num_rows - range.count) {
+      return absl::InvalidArgumentError(absl::StrCat("rows ", range.first, " to ",
+                                                     range.first + range.count,
+                                                     " of a column of ", storage.num_rows));
+    }
+    if (storage.row_bytes == 0) {
+      if (range.count > 0) visitor(r, 0, range.count, kNoRows);
+      continue;
+    }
+    for (int64_t offset = 0; offset < range.count;) {
+      const int64_t row = range.first + offset;
+      const int64_t number = row >> column.shift;
+      const int64_t first = row & mask;
+      const int64_t count = std::min(range.count - offset, storage.rows_per_chunk - first);
+      if (Chunk* chunk = column.chunks[number].load()) {
+        // Looked at first, so that a hot chunk's line stays shared between cores.
+        if (!chunk->marked.load(std::memory_order_relaxed)) {
+          chunk->marked.store(true, std::memory_order_relaxed);
+        }
+        visitor(r, offset, count, chunk->rows + first * storage.row_bytes);
+        ++hits;
+        guarded_bytes += count * storage.row_bytes;
+      } else {
+        missing.push_back({number, r, offset, first, count});
+      }
+      offset += count;
+      if (missing.size() == kMaxMissing) {
+        guard.reset();
+        absl::Status status = ReadMissing(column, absl::MakeSpan(missing), visitor);
+        if (!status.ok()) return status;
+        missing.clear();
+        guard.emplace(epochs_.Enter());
+      } else if (guarded_bytes > kGuardBytes) {
+        guard.reset();
+        guarded_bytes = 0;
+        guard.emplace(epochs_.Enter());
+      }
+    }
+  }
+  guard.reset();
+  hits_.fetch_add(hits, std::memory_order_relaxed);
+  return missing.empty() ? absl::OkStatus()
+                         : ReadMissing(column, absl::MakeSpan(missing), visitor);
+}
+
+absl::Status ChunkCache::ReadMissing(Column& column, absl::Span<Piece> pieces,
+                                     RowVisitor visitor) {
+  const ColumnStorage& storage = column.storage;
+  std::sort(pieces.begin(), pieces.end(),
+            [](const Piece& a, const Piece& b) { return a.chunk < b.chunk; });
+  std::vector<ChunkKey> keys;
+  std::vector<size_t> first_piece;  // of each key
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (i > 0 && pieces[i].chunk == pieces[i - 1].chunk) continue;
+    keys.push_back({storage.uid, static_cast<uint32_t>(pieces[i].chunk)});
+    first_piece.push_back(i);
+  }
+  misses_.fetch_add(static_cast<int64_t>(keys.size()), std::memory_order_relaxed);
+
+  absl::Status status;
+  size_t num_read = 0;
+  store_.ReadChunks(keys, [&](size_t k, absl::StatusOr<absl::string_view> value) {
+    if (!status.ok()) return;
+    ++num_read;
+    const ChunkKey key = keys[k];
+    absl::StatusOr<absl::string_view> rows = std::move(value);
+    if (rows.ok()) {
+      read_bytes_.fetch_add(static_cast<int64_t>(rows->size()), std::memory_order_relaxed);
+      rows = OpenChunk(key, storage.rows_in_chunk(key.chunk), storage.row_bytes, *rows);
+    }
+    if (!rows.ok()) {
+      // A published column has all of its chunks.
+      const absl::StatusCode code = absl::IsNotFound(rows.status()) ? absl::StatusCode::kDataLoss
+                                                                    : rows.status().code();
+      status = absl::Status(code,
+                            absl::StrCat("chunk ", key.chunk, ": ", rows.status().message()));
+      return;
+    }
+    std::unique_ptr<Chunk> chunk = Chunk::Create(column, key.chunk, *rows);
+    const size_t end = k + 1 < keys.size() ? first_piece[k + 1] : pieces.size();
+    for (size_t i = first_piece[k]; i < end; ++i) {
+      const Piece& piece = pieces[i];
+      visitor(piece.range, piece.offset, piece.count, chunk->rows + piece.first * storage.row_bytes);
+    }
+    Insert(std::move(chunk));
+  });
+  if (status.ok() && num_read != keys.size()) {
+    return absl::InternalError(
+        absl::StrCat("the chunk store answered ", num_read, " of ", keys.size(), " reads"));
+  }
+  return status;
+}
+
+void ChunkCache::Insert(std::unique_ptr<Chunk> chunk) {
+  if (chunk->bytes > budget_bytes_) return;
+  std::vector<std::unique_ptr<Chunk>> freed;  // after the lock is released
+  absl::MutexLock lock(&mu_);
+  std::atomic<Chunk*>& link = chunk->column->chunks[chunk->number];
+  if (link.load(std::memory_order_relaxed) != nullptr) return;  // another thread was faster
+  while (linked_bytes_ + chunk->bytes > budget_bytes_) EvictOne();
+  freed = Reclaim();
+  if (linked_bytes_ + retired_bytes_ + chunk->bytes > budget_bytes_) return;
+  linked_bytes_ += chunk->bytes;
+  link.store(chunk.get());
+  // Behind the hand, which comes here last.
+  clock_.push_back(chunk.release());
+  if (hand_ + 1 < clock_.size()) {
+    std::swap(clock_[hand_], clock_.back());
+    ++hand_;
+  }
+}
+
+void ChunkCache::EvictOne() {
+  for (;;) {
+    if (hand_ >= clock_.size()) hand_ = 0;
+    Chunk* chunk = clock_[hand_];
+    if (chunk->marked.exchange(false, std::memory_order_relaxed)) {
+      ++hand_;
+      continue;
+    }
+    clock_[hand_] = clock_.back();
+    clock_.pop_back();
+    Retire(chunk);
+    evictions_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+}
+
+void ChunkCache::Retire(Chunk* chunk) {
+  chunk->column->chunks[chunk->number].store(nullptr);
+  linked_bytes_ -= chunk->bytes;
+  retired_bytes_ += chunk->bytes;
+  retired_.push_back({std::unique_ptr<Chunk>(chunk), epochs_.Retire()});
+}
+
+std::vector<std::unique_ptr<ChunkCache::Chunk>> ChunkCache::Reclaim() {
+  std::vector<std::unique_ptr<Chunk>> freed;
+  if (retired_.empty()) return freed;
+  const uint64_t oldest = epochs_.OldestGuard();
+  while (!retired_.empty() && retired_.front().epoch < oldest) {
+    retired_bytes_ -= retired_.front().chunk->bytes;
+    freed.push_back(std::move(retired_.front().chunk));
+    retired_.pop_front();
+  }
+  return freed;
+}
+
+ChunkCache::Stats ChunkCache::stats() const {
+  Stats stats{.budget_bytes = budget_bytes_,
+              .hits = hits_.load(std::memory_order_relaxed),
+              .misses = misses_.load(std::memory_order_relaxed),
+              .evictions = evictions_.load(std::memory_order_relaxed),
+              .read_bytes = read_bytes_.load(std::memory_order_relaxed)};
+  absl::MutexLock lock(&mu_);
+  stats.cached_bytes = linked_bytes_ + retired_bytes_;
+  return stats;
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,100 @@
+#ifndef GRAPHFEED_STORAGE_CHUNK_CACHE_H_
+#define GRAPHFEED_STORAGE_CHUNK_CACHE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/types/span.h"
+#include "storage/chunk_format.h"
+#include "storage/chunk_store.h"
+#include "storage/epoch.h"
+#include "storage/graph/feature_store.h"
+
+namespace graphfeed {
+
+// Chunks in memory, found through a table of pointers per column, within a budget of bytes.
+//
+// A chunk that is in memory is read without a lock and without allocation: an epoch guard keeps it
+// from being freed. Chunks that are not are read from the store, all of a gather's in one call,
+// checked, and copied once into an aligned buffer, from which the gather takes its rows before the
+// buffer is offered to the cache. So a gather holds one chunk at a time however small the budget,
+// and two threads that miss the same chunk merely read it twice.
+//
+// Eviction is a clock: a chunk enters unmarked, is marked when it is read again, and a hand that
+// goes round takes the first unmarked one. Evicted chunks count in the budget until no guard can
+// see them; a chunk that finds no room is dropped after its use. Thread-safe.
+class ChunkCache {
+ public:
+  class Column;
+
+  // The store must outlive the cache.
+  ChunkCache(ChunkStore& store, int64_t budget_bytes);
+  ~ChunkCache();
+
+  // The table of a column: the same one for all who ask, kept until Forget.
+  std::shared_ptr<Column> Open(const ColumnStorage& storage);
+
+  // Drops the column and its chunks. Nobody may be reading it.
+  void Forget(uint64_t uid);
+
+  // FeatureStore::VisitRows for one column. DATA_LOSS begins with "chunk <number>: ".
+  absl::Status VisitRows(Column& column, absl::Span<const RowRange> ranges, RowVisitor visitor);
+
+  struct Stats {
+    int64_t cached_bytes = 0;
+    int64_t budget_bytes = 0;
+    int64_t hits = 0;  // chunks found in memory, since start
+    int64_t misses = 0;
+    int64_t evictions = 0;
+    int64_t read_bytes = 0;
+  };
+  Stats stats() const;
+
+ private:
+  struct Chunk;
+  struct Piece;
+
+  // Reads the chunks of `pieces`, which are not in memory, and visits the pieces.
+  absl::Status ReadMissing(Column& column, absl::Span<Piece> pieces, RowVisitor visitor);
+  // Offers a chunk to the cache, which takes it or frees it.
+  void Insert(std::unique_ptr<Chunk> chunk);
+  // Unlinks the chunk under the clock's hand that was not read since the hand last passed.
+  void EvictOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Retire(Chunk* chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Moves out the retired chunks that no guard can see any more.
+  std::vector<std::unique_ptr<Chunk>> Reclaim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  struct Retired {
+    std::unique_ptr<Chunk> chunk;
+    uint64_t epoch;
+  };
+
+  ChunkStore& store_;
+  const int64_t budget_bytes_;
+  EpochDomain epochs_;
+
+  mutable absl::Mutex mu_;
+  std::map<uint64_t, std::shared_ptr<Column>> columns_ ABSL_GUARDED_BY(mu_);
+  std::vector<Chunk*> clock_ ABSL_GUARDED_BY(mu_);  // owned; also linked in their columns
+  size_t hand_ ABSL_GUARDED_BY(mu_) = 0;
+  std::deque<Retired> retired_ ABSL_GUARDED_BY(mu_);
+  int64_t linked_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t retired_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+
+  std::atomic<int64_t> hits_{0};
+  std::atomic<int64_t> misses_{0};
+  std::atomic<int64_t> evictions_{0};
+  std::atomic<int64_t> read_bytes_{0};
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_STORAGE_CHUNK_CACHE_H_

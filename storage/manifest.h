@@ -1,0 +1,52 @@
+#ifndef GRAPHFEED_STORAGE_MANIFEST_H_
+#define GRAPHFEED_STORAGE_MANIFEST_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "storage/chunk_format.h"
+#include "storage/digest.h"
+#include "storage/graph/dataset_info.h"
+
+namespace graphfeed {
+
+// A column as it lies in the store.
+struct StoredColumn {
+  ColumnStorage storage;
+  Digest digest{};  // of all rows, end to end
+};
+
+// A column of the schema: its rows, or the bytes of its strings and where each begins.
+struct StoredData {
+  StoredColumn rows;
+  std::optional<StoredColumn> string_offsets;
+};
+
+// All there is to know about a published version.
+struct Manifest {
+  DatasetInfo info;
+  std::vector<StoredData> columns;  // by column of the schema
+  std::vector<StoredColumn> node_offsets;
+  std::vector<StoredColumn> edge_offsets;
+
+  std::vector<uint64_t> uids() const;  // of all columns
+};
+
+// The version's identity (docs/storage_format.md): schema and content, whatever the dataset is
+// called and however it was cut.
+Fingerprint ComputeFingerprint(const Manifest& manifest);
+
+// Sum over columns of rows times row size, offsets included.
+int64_t RawBytes(const Manifest& manifest);
+
+std::string EncodeManifest(const Manifest& manifest);
+// DATA_LOSS for bytes that EncodeManifest cannot have made.
+absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes);
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_STORAGE_MANIFEST_H_
