@@ -47,6 +47,7 @@ struct TensorView {
 class Batch {
  public:
   const Layout& layout() const { return *layout_; }
+  const std::shared_ptr<const Layout>& shared_layout() const { return layout_; }
   const FrameInfo& info() const { return info_; }
   // Places of this frame's tensors, by tensor of the layout.
   const Placement& placement() const { return *placement_; }

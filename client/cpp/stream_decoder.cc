@@ -48,44 +48,10 @@ absl::Status CheckCounts(absl::string_view what, const Counts& counts, const Lay
   return absl::OkStatus();
 }
 
-absl::Status CheckTensors(const Layout& layout) {
-  for (const TensorSpec& tensor : layout.tensors) {
-    if (SizeOf(tensor.dtype) == 0) {
-      return absl::DataLossError(
-          absl::StrCat("tensor ", tensor.name, " has dtype ", DTypeName(tensor.dtype)));
-    }
-    const size_t types = tensor.axis == Axis::kNodes ? layout.node_types.size()
-                         : tensor.axis == Axis::kEdges
-                             ? layout.edge_types.size()
-                             : layout.node_types.size() + layout.edge_types.size() + 1;
-    if (tensor.type < 0 || static_cast<size_t>(tensor.type) >= types) {
-      return absl::DataLossError(
-          absl::StrCat("tensor ", tensor.name, " is of type ", tensor.type, " of ", types));
-    }
-    bool negative = tensor.axis_scale < 0;
-    for (const int64_t dimension : tensor.row_shape) negative = negative || dimension < 0;
-    if (negative) {
-      return absl::DataLossError(absl::StrCat("tensor ", tensor.name, " has a negative dimension"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 // Place's refusal of sizes is the caller's limit; of anything else, the server's mistake.
 absl::Status AsServerError(const absl::Status& status) {
   if (absl::IsResourceExhausted(status)) return status;
   return absl::DataLossError(status.message());
-}
-
-bool SamePlaces(const std::vector<TensorPlace>& a, const std::vector<TensorPlace>& b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (a[i].shape != b[i].shape || a[i].offset != b[i].offset ||
-        a[i].size_bytes != b[i].size_bytes) {
-      return false;
-    }
-  }
-  return true;
 }
 
 }  // namespace
@@ -100,11 +66,6 @@ uint64_t SlabDigest(const std::byte* data, int64_t size) {
 
 absl::StatusOr<FrameReader> FrameReader::Create(const Layout& layout, int64_t max_frame_bytes,
                                                 bool verify_digests, size_t max_idle) {
-  if (layout.micro_batches < 1 || (layout.ragged && layout.micro_batches != 1)) {
-    return absl::DataLossError(absl::StrCat("the layout has ", layout.micro_batches,
-                                            " micro-batches", layout.ragged ? ", ragged" : ""));
-  }
-  GF_RETURN_IF_ERROR(CheckTensors(layout));
   FrameReader reader;
   reader.layout_ = std::make_shared<Layout>(layout);
   reader.max_frame_bytes_ = max_frame_bytes;
@@ -112,13 +73,12 @@ absl::StatusOr<FrameReader> FrameReader::Create(const Layout& layout, int64_t ma
   reader.pool_ = std::make_unique<SlabPool>(max_idle);
   if (layout.ragged) return reader;
 
-  GF_RETURN_IF_ERROR(CheckCounts("the layout", layout.padded, layout, nullptr));
-  absl::StatusOr<Placement> placement = Place(layout, layout.padded, max_frame_bytes);
-  if (!placement.ok()) return AsServerError(placement.status());
-  if (placement->slab_bytes != layout.slab_bytes || !SamePlaces(placement->places, layout.places)) {
-    return absl::DataLossError("the layout's places are not those of its counts");
+  if (layout.slab_bytes > max_frame_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "frames of ", layout.slab_bytes, " bytes; max_frame_bytes is ", max_frame_bytes));
   }
-  reader.placement_ = std::make_shared<Placement>(*std::move(placement));
+  reader.placement_ = std::make_shared<Placement>(
+      Placement{.places = layout.places, .slab_bytes = layout.slab_bytes});
   return reader;
 }
 
@@ -131,11 +91,12 @@ absl::StatusOr<Slab> FrameReader::Allocate(int64_t size) {
     return absl::ResourceExhaustedError(
         absl::StrCat("a frame of ", size, " bytes; max_frame_bytes is ", max_frame_bytes_));
   }
-  return pool_->Take(size);
+  Slab slab = pool_->Take(size);
+  if (!slab) return absl::ResourceExhaustedError(absl::StrCat("no memory for ", size, " bytes"));
+  return slab;
 }
 
-absl::StatusOr<Batch> FrameReader::Finish(FrameInfo info, Slab slab) {
-  if (!slab) slab = pool_->Take(0);
+absl::StatusOr<Batch> FrameReader::Finish(FrameInfo info, Slab slab) const {
   const std::string what = absl::StrCat("frame ", info.ordinal, " of epoch ", info.epoch);
   if (info.real.size() != static_cast<size_t>(layout_->micro_batches)) {
     return absl::DataLossError(absl::StrCat(what, " has ", info.real.size(),

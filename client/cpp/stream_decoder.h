@@ -23,17 +23,16 @@ uint64_t SlabDigest(const std::byte* data, int64_t size);
 // that a server sends is taken on trust. Thread-compatible.
 class FrameReader {
  public:
-  // DATA_LOSS for a layout that contradicts itself; RESOURCE_EXHAUSTED when its slab exceeds
+  // `layout` is sound, as wire::FromProto has checked. RESOURCE_EXHAUSTED when its slab exceeds
   // `max_frame_bytes`. Keeps up to `max_idle` unused buffers.
   static absl::StatusOr<FrameReader> Create(const Layout& layout, int64_t max_frame_bytes,
                                             bool verify_digests, size_t max_idle);
 
   // A buffer for a payload of `size` bytes, or why no frame can have that size.
   absl::StatusOr<Slab> Allocate(int64_t size);
-  // The batch that `slab`, which holds the whole payload (none: an empty one), makes up. DATA_LOSS
-  // when the counts do not fit the layout, the payload's size is not the counts', or the digest is
-  // another.
-  absl::StatusOr<Batch> Finish(FrameInfo info, Slab slab);
+  // The batch that `slab`, which holds the whole payload, makes up. DATA_LOSS when the counts do
+  // not fit the layout, the payload's size is not the counts', or the digest is another.
+  absl::StatusOr<Batch> Finish(FrameInfo info, Slab slab) const;
 
  private:
   FrameReader() = default;

@@ -1,6 +1,12 @@
 """The native half of graphfeed: the C++ client as Python sees it. Every method that waits for the
 network releases the GIL and lets Ctrl-C interrupt it. A failed call raises what
-graphfeed.errors.from_status(code, message) returns, code being "INVALID_ARGUMENT" and so on."""
+graphfeed.errors.from_status(code, message) returns, code being "INVALID_ARGUMENT" and so on.
+
+Lists and dicts of these values are copies: assign whole ones, do not change them in place.
+
+Objects belong to the process that made them. A forked child may drop what it inherited and read
+inherited batches; anything else raises FAILED_PRECONDITION there, and so does a new Client if the
+parent had a stream open (not ended, not dropped) when it forked."""
 
 from typing import Optional
 
@@ -171,19 +177,23 @@ class Batch:
     def __len__(self) -> int: ...
 
 class Stream:
+    """Cancelled when it is dropped. An interrupted next() may be called again."""
+
     def info(self) -> StreamInfo: ...
     def next(self) -> Optional[Batch]: ...
     def epoch(self) -> tuple[int, PlanSummary]: ...
     def cancel(self) -> None: ...
 
 class ColumnBlock:
-    """graphfeed::ColumnBlock. `rows` takes a C-contiguous numpy array, row by row."""
+    """graphfeed::ColumnBlock. `rows` takes a numpy array, row by row (others than C-contiguous
+    little-endian ones are copied), or a list of strings; it is read when the block is appended.
+    `row_shape` is that of the array without its first dimension if it is not given."""
 
     def __init__(
         self,
         name: str,
         rows: "np.ndarray | list[str]",
-        row_shape: list[int] = ...,
+        row_shape: Optional[list[int]] = None,
         level: Optional[str] = None,
         type: int = 0,
         sizes: Optional[np.ndarray] = None,
@@ -206,6 +216,8 @@ class IngestSpec:
     transforms: list[tuple[str, dict]]
 
 class IngestStream:
+    """Leaves nothing behind when it is dropped or cancelled before it is committed."""
+
     def append(
         self,
         num_graphs: int,

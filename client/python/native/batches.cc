@@ -1,0 +1,164 @@
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <vector>
+
+#include "client/cpp/client.h"
+#include "client/python/native/bindings.h"
+#include "client/python/native/errors.h"
+#include "client/python/native/handles.h"
+
+namespace graphfeed::python {
+
+namespace py = pybind11;
+
+namespace {
+
+constexpr EnumName<Axis> kAxes[] = {{Axis::kNodes, "nodes"},
+                                    {Axis::kEdges, "edges"},
+                                    {Axis::kGraphs, "graphs"},
+                                    {Axis::kPtr, "ptr"}};
+
+py::dtype NumpyType(DType dtype) {
+  using Npy = py::detail::npy_api;
+  constexpr int kNpyHalf = 23;  // NPY_HALF, which pybind11 does not name
+  switch (dtype) {
+    case DType::kBool:
+      return py::dtype(Npy::NPY_BOOL_);
+    case DType::kUint8:
+      return py::dtype(Npy::NPY_UINT8_);
+    case DType::kInt8:
+      return py::dtype(Npy::NPY_INT8_);
+    case DType::kInt16:
+      return py::dtype(Npy::NPY_INT16_);
+    case DType::kInt32:
+      return py::dtype(Npy::NPY_INT32_);
+    case DType::kInt64:
+      return py::dtype(Npy::NPY_INT64_);
+    case DType::kFloat16:
+      return py::dtype(kNpyHalf);
+    case DType::kFloat32:
+      return py::dtype(Npy::NPY_FLOAT_);
+    case DType::kFloat64:
+      return py::dtype(Npy::NPY_DOUBLE_);
+    case DType::kString:
+      break;
+  }
+  RaiseInvalidArgument("a batch has no strings");
+}
+
+// The array's base is the Python batch, so the buffer lives as long as any of its arrays.
+py::array ArrayOf(const py::object& self, size_t index) {
+  const Batch& batch = self.cast<const BatchHandle&>().get();
+  if (index >= batch.layout().tensors.size()) {
+    throw py::index_error("tensor " + std::to_string(index) + " of " +
+                          std::to_string(batch.layout().tensors.size()));
+  }
+  const TensorView view = batch.tensor(index);
+  return py::array(NumpyType(view.dtype),
+                   std::vector<py::ssize_t>(view.shape.begin(), view.shape.end()), {}, view.data,
+                   self);
+}
+
+void BindValues(py::module_& m) {
+  py::class_<Counts>(m, "Counts")
+      .def_readonly("graphs", &Counts::graphs)
+      .def_readonly("nodes", &Counts::nodes)
+      .def_readonly("edges", &Counts::edges);
+
+  py::class_<FrameInfo>(m, "FrameInfo")
+      .def_readonly("epoch", &FrameInfo::epoch)
+      .def_readonly("ordinal", &FrameInfo::ordinal)
+      .def_readonly("real", &FrameInfo::real)
+      .def_readonly("trimmed", &FrameInfo::trimmed)
+      .def_readonly("null_frame", &FrameInfo::null_frame)
+      .def_readonly("repeat", &FrameInfo::repeat)
+      .def_readonly("digest", &FrameInfo::digest);
+
+  py::class_<PlanSummary>(m, "PlanSummary")
+      .def_readonly("num_batches", &PlanSummary::num_batches)
+      .def_readonly("num_frames", &PlanSummary::num_frames)
+      .def_readonly("shard_frames", &PlanSummary::shard_frames)
+      .def_readonly("num_graphs", &PlanSummary::num_graphs)
+      .def_readonly("skipped_graphs", &PlanSummary::skipped_graphs)
+      .def_readonly("real", &PlanSummary::real)
+      .def_readonly("node_efficiency", &PlanSummary::node_efficiency)
+      .def_readonly("edge_efficiency", &PlanSummary::edge_efficiency)
+      .def_readonly("lower_bound_batches", &PlanSummary::lower_bound_batches);
+
+  py::class_<TensorSpec>(m, "TensorSpec")
+      .def_readonly("store", &TensorSpec::store)
+      .def_readonly("name", &TensorSpec::name)
+      .def_property_readonly(
+          "dtype", [](const TensorSpec& self) { return std::string(DTypeName(self.dtype)); })
+      .def_property_readonly("axis",
+                             [](const TensorSpec& self) { return NameOf(kAxes, self.axis); })
+      .def_readonly("type", &TensorSpec::type)
+      .def_readonly("concat_last", &TensorSpec::concat_last);
+
+  py::class_<Layout, std::shared_ptr<Layout>>(m, "Layout")
+      .def_readonly("tensors", &Layout::tensors)
+      .def_readonly("micro_batches", &Layout::micro_batches)
+      .def_readonly("ragged", &Layout::ragged)
+      .def_readonly("heterogeneous", &Layout::heterogeneous)
+      .def_readonly("node_types", &Layout::node_types)
+      .def_readonly("edge_types", &Layout::edge_types)
+      .def_readonly("padded", &Layout::padded)
+      .def_readonly("slab_bytes", &Layout::slab_bytes)
+      .def_property_readonly("digest", &LayoutDigest);
+
+  py::class_<StreamInfo>(m, "StreamInfo")
+      .def_readonly("dataset", &StreamInfo::dataset)
+      .def_property_readonly("fingerprint",
+                             [](const StreamInfo& self) { return ToBytes(self.fingerprint); })
+      .def_readonly("layout", &StreamInfo::layout)
+      .def_readonly("resolved_spec", &StreamInfo::resolved_spec)
+      .def_property_readonly("spec_digest",
+                             [](const StreamInfo& self) { return ToBytes(self.spec_digest); })
+      .def_readonly("seed", &StreamInfo::seed)
+      .def_readonly("prefetch", &StreamInfo::prefetch);
+
+  py::class_<PlanDescription>(m, "PlanDescription")
+      .def_readonly("plan", &PlanDescription::plan)
+      .def_readonly("resolved_spec", &PlanDescription::resolved_spec)
+      .def_readonly("layout", &PlanDescription::layout)
+      .def_readonly("graphs_per_batch", &PlanDescription::graphs_per_batch)
+      .def_property_readonly("fingerprint",
+                             [](const PlanDescription& self) { return ToBytes(self.fingerprint); });
+}
+
+}  // namespace
+
+void BindBatches(py::module_& m) {
+  BindValues(m);
+
+  py::class_<BatchHandle>(m, "Batch")
+      .def_property_readonly(
+          "info", [](const BatchHandle& self) -> const FrameInfo& { return self.get().info(); },
+          py::return_value_policy::copy)
+      .def_property_readonly("layout",
+                             [](const BatchHandle& self) {
+                               // Nothing that is bound changes a layout.
+                               return std::const_pointer_cast<Layout>(self.get().shared_layout());
+                             })
+      .def("array", &ArrayOf, py::arg("index"))
+      .def("__len__", [](const BatchHandle& self) { return self.get().layout().tensors.size(); });
+
+  py::class_<StreamHandle>(m, "Stream")
+      .def("info", &StreamHandle::Info)
+      .def("next",
+           [](StreamHandle& self) -> py::object {
+             std::optional<Batch> batch = self.Next();
+             if (!batch.has_value()) return py::none();
+             return py::cast(BatchHandle(*std::move(batch)));
+           })
+      .def("epoch",
+           [](StreamHandle& self) {
+             EpochInfo info = self.Epoch();
+             return py::make_tuple(info.epoch, std::move(info.plan));
+           })
+      .def("cancel", &StreamHandle::Cancel);
+}
+
+}  // namespace graphfeed::python

@@ -1,0 +1,62 @@
+#ifndef GRAPHFEED_CLIENT_PYTHON_NATIVE_BINDINGS_H_
+#define GRAPHFEED_CLIENT_PYTHON_NATIVE_BINDINGS_H_
+
+// The parts of the module graphfeed._graphfeed; graphfeed/_graphfeed.pyi is its manual. Lists and
+// dicts of bound values are copies: assign whole ones.
+
+#include <pybind11/pybind11.h>
+
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "storage/graph/dataset_info.h"
+#include "storage/graph/schema.h"
+
+namespace graphfeed::python {
+
+void BindDatasets(pybind11::module_& m);  // what a dataset is
+void BindSpecs(pybind11::module_& m);     // what is asked for
+void BindBatches(pybind11::module_& m);   // what a stream delivers
+void BindIngest(pybind11::module_& m);    // what goes in; before BindClient
+void BindClient(pybind11::module_& m);
+
+pybind11::bytes ToBytes(const Fingerprint& fingerprint);
+// INVALID_ARGUMENT unless it has 16 bytes.
+Fingerprint FingerprintFrom(const std::string& bytes);
+
+// INVALID_ARGUMENT for names that are none.
+DType DTypeFrom(const std::string& name);
+Level LevelFrom(const std::string& name);
+
+// Names of the values of an enum: one table for both directions.
+template <typename E>
+struct EnumName {
+  E value;
+  const char* name;
+};
+
+[[noreturn]] void RaiseUnknownName(const char* field, const std::string& name,
+                                   const std::string& known);
+
+template <typename E, size_t N>
+const char* NameOf(const EnumName<E> (&names)[N], E value) {
+  for (const EnumName<E>& entry : names) {
+    if (entry.value == value) return entry.name;
+  }
+  return "unknown";
+}
+
+template <typename E, size_t N>
+E ValueOf(const EnumName<E> (&names)[N], const char* field, const std::string& name) {
+  std::string known;
+  for (const EnumName<E>& entry : names) {
+    if (name == entry.name) return entry.value;
+    known += (known.empty() ? "" : ", ") + std::string(entry.name);
+  }
+  RaiseUnknownName(field, name, known);
+}
+
+}  // namespace graphfeed::python
+
+#endif  // GRAPHFEED_CLIENT_PYTHON_NATIVE_BINDINGS_H_

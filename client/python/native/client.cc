@@ -1,0 +1,118 @@
+#include "client/cpp/client.h"
+
+#include <pybind11/stl.h>
+
+#include <memory>
+#include <utility>
+
+#include "absl/time/time.h"
+#include "client/python/native/bindings.h"
+#include "client/python/native/errors.h"
+#include "client/python/native/handles.h"
+#include "client/python/native/ingest.h"
+#include "client/python/native/process_local.h"
+
+namespace graphfeed::python {
+
+namespace py = pybind11;
+
+namespace {
+
+class ClientHandle {
+ public:
+  explicit ClientHandle(std::unique_ptr<Client> client) : client_(std::move(client)) {}
+  ClientHandle(const ClientHandle&) = delete;
+  ClientHandle& operator=(const ClientHandle&) = delete;
+  ~ClientHandle() {
+    std::unique_ptr<Client> client = client_.Take();
+    py::gil_scoped_release release;  // closes a connection
+    client.reset();
+  }
+
+  Client& Get() const { return client_.Get("the client"); }
+
+ private:
+  ProcessLocal<Client> client_;
+};
+
+std::unique_ptr<ClientHandle> Connect(const std::string& endpoint, int64_t max_frame_bytes,
+                                      double timeout) {
+  CheckForkedCleanly();
+  return std::make_unique<ClientHandle>(Check(Client::Create({.endpoint = endpoint,
+                                                              .max_frame_bytes = max_frame_bytes,
+                                                              .timeout = absl::Seconds(timeout),
+                                                              .interrupted = &SignalRaised})));
+}
+
+}  // namespace
+
+void BindClient(py::module_& m) {
+  const ClientOptions defaults;
+  py::class_<ClientHandle>(m, "Client")
+      .def(py::init(&Connect), py::arg("endpoint"),
+           py::arg("max_frame_bytes") = defaults.max_frame_bytes,
+           py::arg("timeout") = absl::ToDoubleSeconds(defaults.timeout))
+      .def("list_datasets",
+           [](const ClientHandle& self) {
+             return Blocking([&client = self.Get()] { return client.ListDatasets(); });
+           })
+      .def(
+          "get_dataset",
+          [](const ClientHandle& self, const std::string& dataset) {
+            return Blocking([&, &client = self.Get()] { return client.GetDataset(dataset); });
+          },
+          py::arg("dataset"))
+      .def(
+          "delete_version",
+          [](const ClientHandle& self, const std::string& name, int64_t version) {
+            Blocking([&, &client = self.Get()] { return client.DeleteVersion(name, version); });
+          },
+          py::arg("name"), py::arg("version"))
+      .def(
+          "estimate_options",
+          [](const ClientHandle& self, const std::string& dataset, int64_t batch_size,
+             const Selection& selection, int64_t sample_limit) {
+            return Blocking([&, &client = self.Get()] {
+              return client.EstimateOptions(dataset, batch_size, selection, sample_limit);
+            });
+          },
+          py::arg("dataset"), py::arg("batch_size"), py::arg("selection"), py::arg("sample_limit"))
+      .def(
+          "describe_plan",
+          [](const ClientHandle& self, StreamOptions options, int64_t epoch) {
+            options.start_epoch = epoch;
+            return Blocking([&, &client = self.Get()] { return client.DescribePlan(options); });
+          },
+          py::arg("options"), py::arg("epoch") = 0)
+      .def(
+          "get_batch",
+          [](const ClientHandle& self, const StreamOptions& options, int64_t epoch,
+             int64_t ordinal) {
+            GetBatchResult result = Blocking(
+                [&, &client = self.Get()] { return client.GetBatch(options, epoch, ordinal); });
+            py::dict strings;
+            for (const auto& [name, values] : result.strings) {
+              strings[py::str(name)] = py::cast(values);
+            }
+            return py::make_tuple(std::move(result.info), BatchHandle(std::move(result.batch)),
+                                  std::move(strings));
+          },
+          py::arg("options"), py::arg("epoch"), py::arg("ordinal"))
+      .def(
+          "stream_batches",
+          [](const ClientHandle& self, const StreamOptions& options) {
+            return std::make_unique<StreamHandle>(
+                Blocking([&, &client = self.Get()] { return client.StreamBatches(options); }));
+          },
+          py::arg("options"))
+      .def(
+          "ingest",
+          [](const ClientHandle& self, const PyIngestSpec& spec) {
+            const IngestSpec resolved = spec.Resolve();
+            return std::make_unique<IngestHandle>(
+                Blocking([&, &client = self.Get()] { return client.Ingest(resolved); }));
+          },
+          py::arg("spec"));
+}
+
+}  // namespace graphfeed::python

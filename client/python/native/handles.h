@@ -1,0 +1,84 @@
+#ifndef GRAPHFEED_CLIENT_PYTHON_NATIVE_HANDLES_H_
+#define GRAPHFEED_CLIENT_PYTHON_NATIVE_HANDLES_H_
+
+// What Python holds of the client's objects.
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "client/cpp/client.h"
+#include "client/python/native/errors.h"
+#include "client/python/native/process_local.h"
+
+namespace graphfeed::python {
+
+// A batch. The memory of one that a forked child inherits stays valid there, but is not returned
+// to the parent's pool, whose lock may be held for ever.
+class BatchHandle {
+ public:
+  explicit BatchHandle(Batch batch) : batch_(std::make_unique<Batch>(std::move(batch))) {}
+  BatchHandle(BatchHandle&&) noexcept = default;
+
+  const Batch& get() const { return batch_.GetInherited(); }
+
+ private:
+  ProcessLocal<Batch> batch_;
+};
+
+// A stream. Counted as open until it has ended or is dropped, because of forks.
+class StreamHandle {
+ public:
+  explicit StreamHandle(std::unique_ptr<BatchStream> stream) : stream_(std::move(stream)) {
+    AddOpenStream(1);
+  }
+  StreamHandle(const StreamHandle&) = delete;
+  StreamHandle& operator=(const StreamHandle&) = delete;
+  ~StreamHandle() {
+    std::unique_ptr<BatchStream> stream = stream_.Take();
+    if (stream == nullptr) return;
+    {
+      pybind11::gil_scoped_release release;  // waits for the reader thread
+      stream.reset();
+    }
+    Ended();
+  }
+
+  StreamInfo Info() {
+    return *Blocking([&stream = Get()] { return stream.info(); });
+  }
+
+  std::optional<Batch> Next() {
+    BatchStream& stream = Get();
+    auto batch = [&] {
+      pybind11::gil_scoped_release release;
+      return stream.Next();
+    }();
+    // An interruption is not the stream's end.
+    if (batch.ok() ? !batch->has_value() : PyErr_Occurred() == nullptr) Ended();
+    return Check(std::move(batch));
+  }
+
+  EpochInfo Epoch() {
+    return Blocking([&stream = Get()] { return stream.epoch(); });
+  }
+
+  void Cancel() {
+    BatchStream& stream = Get();
+    pybind11::gil_scoped_release release;
+    stream.Cancel();
+  }
+
+ private:
+  BatchStream& Get() const { return stream_.Get("the stream"); }
+  void Ended() {
+    if (std::exchange(open_, false)) AddOpenStream(-1);
+  }
+
+  ProcessLocal<BatchStream> stream_;
+  bool open_ = true;  // guarded by the GIL
+};
+
+}  // namespace graphfeed::python
+
+#endif  // GRAPHFEED_CLIENT_PYTHON_NATIVE_HANDLES_H_

@@ -1,0 +1,12 @@
+#include "client/python/native/bindings.h"
+#include "client/python/native/process_local.h"
+
+PYBIND11_MODULE(_graphfeed, m) {
+  m.doc() = "The native half of graphfeed; see _graphfeed.pyi.";
+  graphfeed::python::PrepareForForks();
+  graphfeed::python::BindDatasets(m);
+  graphfeed::python::BindSpecs(m);
+  graphfeed::python::BindBatches(m);
+  graphfeed::python::BindIngest(m);
+  graphfeed::python::BindClient(m);
+}

@@ -1,0 +1,131 @@
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <utility>
+
+#include "client/cpp/client.h"
+#include "client/python/native/bindings.h"
+#include "client/python/native/errors.h"
+
+namespace graphfeed::python {
+
+namespace py = pybind11;
+
+namespace {
+
+constexpr EnumName<Strategy> kStrategies[] = {{Strategy::kPlain, "plain"},
+                                              {Strategy::kPadToMax, "pad_to_max"},
+                                              {Strategy::kStreamPack, "stream_pack"}};
+constexpr EnumName<OverSize> kOverSizes[] = {
+    {OverSize::kError, "error"},
+    {OverSize::kSkip, "skip"},
+    {OverSize::kTrimNodes, "trim_nodes"},
+    {OverSize::kTrimEdges, "trim_edges"},
+    {OverSize::kTrimNodesAndEdges, "trim_nodes_and_edges"}};
+constexpr EnumName<IncompleteStep> kIncompleteSteps[] = {{IncompleteStep::kFill, "fill"},
+                                                         {IncompleteStep::kDrop, "drop"}};
+constexpr EnumName<UnevenShards> kUnevenShards[] = {{UnevenShards::kNull, "null"},
+                                                    {UnevenShards::kRepeat, "repeat"},
+                                                    {UnevenShards::kDrop, "drop"}};
+
+// A property that shows an enum by its names.
+template <typename C, typename E, size_t N>
+void DefEnum(py::class_<C>& type, const char* field, E C::*member, const EnumName<E> (&names)[N]) {
+  type.def_property(
+      field, [member, &names](const C& self) { return NameOf(names, self.*member); },
+      [member, &names, field](C& self, const std::string& name) {
+        self.*member = ValueOf(names, field, name);
+      });
+}
+
+Selection SelectionOfIds(const py::array& ids) {
+  if (ids.ndim() != 1 || (ids.dtype().kind() != 'i' && ids.dtype().kind() != 'u')) {
+    RaiseInvalidArgument("selection: ids are integers of one dimension");
+  }
+  const auto values =
+      py::cast<py::array_t<int64_t, py::array::c_style | py::array::forcecast>>(ids);
+  Selection selection;
+  selection.kind = Selection::Kind::kIds;
+  selection.ids.assign(values.data(), values.data() + values.size());
+  return selection;
+}
+
+}  // namespace
+
+void BindSpecs(py::module_& m) {
+  py::class_<FixedSizeOptionsRequest>(m, "FixedSizeOptions")
+      .def(py::init<>())
+      .def_readwrite("num_nodes", &FixedSizeOptionsRequest::num_nodes)
+      .def_readwrite("num_edges", &FixedSizeOptionsRequest::num_edges)
+      .def_readwrite("num_graphs", &FixedSizeOptionsRequest::num_graphs)
+      .def_readwrite("node_pad_value", &FixedSizeOptionsRequest::node_pad_value)
+      .def_readwrite("edge_pad_value", &FixedSizeOptionsRequest::edge_pad_value)
+      .def_readwrite("graph_pad_value", &FixedSizeOptionsRequest::graph_pad_value)
+      .def_readwrite("pad_graph_defaults", &FixedSizeOptionsRequest::pad_graph_defaults);
+
+  py::class_<Selection>(m, "Selection")
+      .def_static("all", [] { return Selection(); })
+      .def_static(
+          "range",
+          [](int64_t start, int64_t stop) {
+            Selection selection;
+            selection.kind = Selection::Kind::kRange;
+            selection.start = start;
+            selection.stop = stop;
+            return selection;
+          },
+          py::arg("start"), py::arg("stop"))
+      .def_static("ids", &SelectionOfIds, py::arg("ids"))
+      .def_readwrite("batch_sizes", &Selection::batch_sizes);
+
+  py::class_<BatchSpecRequest> spec(m, "BatchSpec");
+  spec.def(py::init<>())
+      .def_readwrite("options", &BatchSpecRequest::options)
+      .def_readwrite("batch_size", &BatchSpecRequest::batch_size)
+      .def_readwrite("selection", &BatchSpecRequest::selection)
+      .def_readwrite("shuffle", &BatchSpecRequest::shuffle)
+      .def_readwrite("drop_last", &BatchSpecRequest::drop_last)
+      .def_readwrite("micro_batches", &BatchSpecRequest::micro_batches)
+      .def_readwrite("masks", &BatchSpecRequest::masks)
+      .def_readwrite("exclude_keys", &BatchSpecRequest::exclude_keys)
+      .def_readwrite("follow_batch", &BatchSpecRequest::follow_batch)
+      .def_property(
+          "index_dtype",
+          [](const BatchSpecRequest& self) { return std::string(DTypeName(self.index_dtype)); },
+          [](BatchSpecRequest& self, const std::string& name) {
+            self.index_dtype = DTypeFrom(name);
+          })
+      .def_readwrite("narrow_columns", &BatchSpecRequest::narrow_columns)
+      .def_readwrite("float16_columns", &BatchSpecRequest::float16_columns)
+      .def_readwrite("sample_limit", &BatchSpecRequest::sample_limit);
+  DefEnum(spec, "strategy", &BatchSpecRequest::strategy, kStrategies);
+  DefEnum(spec, "over_size", &BatchSpecRequest::over_size, kOverSizes);
+  DefEnum(spec, "incomplete_step", &BatchSpecRequest::incomplete_step, kIncompleteSteps);
+
+  py::class_<StreamOptions> options(m, "StreamOptions");
+  options.def(py::init<>())
+      .def_readwrite("dataset", &StreamOptions::dataset)
+      .def_property(
+          "fingerprint",
+          [](const StreamOptions& self) -> py::object {
+            if (!self.fingerprint.has_value()) return py::none();
+            return ToBytes(*self.fingerprint);
+          },
+          [](StreamOptions& self, const std::optional<py::bytes>& bytes) {
+            self.fingerprint = std::nullopt;
+            if (bytes.has_value()) self.fingerprint = FingerprintFrom(std::string(*bytes));
+          })
+      .def_readwrite("spec", &StreamOptions::spec)
+      .def_readwrite("seed", &StreamOptions::seed)
+      .def_readwrite("start_epoch", &StreamOptions::start_epoch)
+      .def_readwrite("start_ordinal", &StreamOptions::start_ordinal)
+      .def_readwrite("num_epochs", &StreamOptions::num_epochs)
+      .def_readwrite("num_shards", &StreamOptions::num_shards)
+      .def_readwrite("shard_index", &StreamOptions::shard_index)
+      .def_readwrite("prefetch", &StreamOptions::prefetch)
+      .def_readwrite("client_prefetch", &StreamOptions::client_prefetch)
+      .def_readwrite("verify_digests", &StreamOptions::verify_digests);
+  DefEnum(options, "uneven_shards", &StreamOptions::uneven_shards, kUnevenShards);
+}
+
+}  // namespace graphfeed::python
