@@ -1,0 +1,81 @@
+"""graphfeed: graph batches of static shape, streamed from a server.
+
+    import graphfeed as gf
+
+    client = gf.connect("localhost:50051")
+    dataset = client.dataset("mutag")
+    loader = gf.FixedSizeDataLoader(dataset, batch_size=10, shuffle=True)
+    for batch in loader:
+        batch.x, batch.edge_index, batch.nodes_mask  # numpy views; batch.torch() for tensors
+
+The names are those of PopTorch Geometric; see the user's guide beside this package.
+"""
+
+from graphfeed import transforms
+from graphfeed.batch import Batch, Position
+from graphfeed.client import Client, connect
+from graphfeed.data import Data, HeteroData
+from graphfeed.dataset import Dataset
+from graphfeed.errors import (
+    Aborted,
+    AlreadyExists,
+    Cancelled,
+    DataLoss,
+    DeadlineExceeded,
+    Error,
+    FailedPrecondition,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    OutOfRange,
+    PermissionDenied,
+    ResourceExhausted,
+    Unauthenticated,
+    Unavailable,
+    Unimplemented,
+)
+from graphfeed.info import Column, Counts, DatasetInfo, PlanSummary, Stats, Summary
+from graphfeed.ingest import Collection
+from graphfeed.loader import DataLoader, FixedSizeDataLoader
+from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy
+from graphfeed.planetoid import read_planetoid
+
+__all__ = [
+    "Aborted",
+    "AlreadyExists",
+    "Batch",
+    "Cancelled",
+    "Client",
+    "Collection",
+    "Column",
+    "Counts",
+    "Data",
+    "DataLoader",
+    "DataLoss",
+    "Dataset",
+    "DatasetInfo",
+    "DeadlineExceeded",
+    "Error",
+    "FailedPrecondition",
+    "FixedSizeDataLoader",
+    "FixedSizeOptions",
+    "FixedSizeStrategy",
+    "HeteroData",
+    "Internal",
+    "InvalidArgument",
+    "NotFound",
+    "OutOfRange",
+    "OverSizeStrategy",
+    "PermissionDenied",
+    "PlanSummary",
+    "Position",
+    "ResourceExhausted",
+    "Stats",
+    "Summary",
+    "Unauthenticated",
+    "Unavailable",
+    "Unimplemented",
+    "connect",
+    "read_planetoid",
+    "transforms",
+]

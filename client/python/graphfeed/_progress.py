@@ -1,0 +1,53 @@
+"""A bar on stderr for work that takes a while."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+
+class Progress:
+    """Counts things done; silent unless enabled. Use as a context manager.
+
+    Args:
+        label: what is going on.
+        total: how many there are, None when that is not known.
+        enabled: None: only where stderr is a terminal.
+    """
+
+    _WIDTH = 30
+    _PERIOD = 0.1  # seconds between two drawings
+
+    def __init__(self, label: str, total: int | None, enabled: bool | None) -> None:
+        self._label = label
+        self._total = total
+        self._enabled = sys.stderr.isatty() if enabled is None else enabled
+        self._done = 0
+        self._begin = time.monotonic()
+        self._drawn = 0.0
+
+    def add(self, count: int) -> None:
+        self._done += count
+        now = time.monotonic()
+        if self._enabled and now - self._drawn >= self._PERIOD:
+            self._drawn = now
+            self._draw(now)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, kind, value, traceback) -> None:
+        if self._enabled:
+            self._draw(time.monotonic())
+            sys.stderr.write("\n")
+
+    def _draw(self, now: float) -> None:
+        rate = self._done / max(now - self._begin, 1e-9)
+        if self._total:
+            share = min(self._done / self._total, 1.0)
+            bar = "#" * int(share * self._WIDTH)
+            text = f"{share:4.0%} |{bar:<{self._WIDTH}}| {self._done}/{self._total}"
+        else:
+            text = f"{self._done}"
+        sys.stderr.write(f"\r{self._label}: {text} [{rate:,.0f}/s]")
+        sys.stderr.flush()

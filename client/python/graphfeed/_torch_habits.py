@@ -1,0 +1,70 @@
+"""Arguments that torch's loaders take and ours need not: told kindly, or refused with the
+replacement."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from graphfeed import errors
+
+# Accepted without effect: why.
+_NEEDLESS = {
+    "num_workers": "the server makes batches ahead; see prefetch",
+    "prefetch_factor": "the server makes batches ahead; see prefetch",
+    "persistent_workers": "there are no worker processes",
+    "worker_init_fn": "there are no worker processes",
+    "multiprocessing_context": "there are no worker processes",
+    "pin_memory": "batches arrive in reused, aligned host buffers",
+}
+
+# Refused: what to do instead.
+_REPLACED = {
+    "collate_fn": "batches are collated at the server; change a batch where it is consumed, or the "
+    "graphs with transforms at ingest",
+    "sampler": "give the order as dataset[index_array]",
+    "generator": "give seed=",
+}
+
+
+def check(loader: str, arguments: Mapping[str, Any]) -> None:
+    """Warns of arguments that have no effect. TypeError for those that cannot be honoured."""
+    for name, value in arguments.items():
+        if name in _REPLACED:
+            if value is not None:
+                raise TypeError(f"{loader} takes no {name}: {_REPLACED[name]}")
+        elif name in _NEEDLESS:
+            if value:
+                warnings.warn(f"{name} has no effect: {_NEEDLESS[name]}", stacklevel=3)
+        else:
+            raise TypeError(f"{loader} got an unexpected keyword argument {name!r}")
+
+
+def micro_batches(options: Any, micro_batches_given: int) -> int:
+    """Batches of a step from an object (or dict) with PopTorch's fields: device_iterations *
+    (replication_factor // input_group_size) * gradient_accumulation. Without one, as given."""
+    if options is None:
+        return micro_batches_given
+    iterations = _field(options, "device_iterations")
+    replicas = _field(options, "replication_factor")
+    group = _field(options, "input_group_size")
+    training = getattr(options, "Training", None)
+    accumulation = _field(training if training is not None else options, "gradient_accumulation")
+    if replicas % group:
+        raise errors.InvalidArgument(
+            f"replication_factor {replicas} is no multiple of input_group_size {group}"
+        )
+    result = iterations * (replicas // group) * accumulation
+    if micro_batches_given not in (1, result):
+        raise errors.InvalidArgument(
+            f"micro_batches is {micro_batches_given}, but the options ask for {result}"
+        )
+    return result
+
+
+def _field(options: Any, name: str) -> int:
+    value = options.get(name, 1) if isinstance(options, Mapping) else getattr(options, name, 1)
+    if not hasattr(value, "__index__") or isinstance(value, bool) or value < 1:
+        raise errors.InvalidArgument(f"options.{name} is {value!r}; it must be an integer >= 1")
+    return int(value)

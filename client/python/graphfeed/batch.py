@@ -1,0 +1,346 @@
+"""A batch: named arrays that are views of one buffer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphfeed import _repr
+from graphfeed.info import Counts, EdgeType, counts_from_native
+
+
+class Position(NamedTuple):
+    """Where a batch stands: the ordinal is global over all shards of an epoch."""
+
+    epoch: int
+    ordinal: int
+
+
+class BatchLayout:
+    """The fixed arrangement of a stream's tensors; shared by all its batches."""
+
+    def __init__(self, native: Any) -> None:
+        self.micro_batches: int = native.micro_batches
+        self.ragged: bool = native.ragged
+        self.heterogeneous: bool = native.heterogeneous
+        self.node_types: tuple[str, ...] = tuple(native.node_types)
+        self.edge_types: tuple[EdgeType, ...] = tuple(
+            tuple(name.split("|")) for name in native.edge_types
+        )
+        self.digest: int = native.digest
+        self.padded = None if self.ragged else self.counts(native.padded)
+        # Index of each tensor by store and name. The store None is the graph itself.
+        self.stores: dict[Any, dict[str, int]] = {None: {}}
+        if self.heterogeneous:
+            self.stores.update({key: {} for key in (*self.node_types, *self.edge_types)})
+        for index, tensor in enumerate(native.tensors):
+            self.stores[self._key(tensor.store)][tensor.name] = index
+        self.num_tensors = len(native.tensors)
+
+    def counts(self, native: Any) -> Counts:
+        return counts_from_native(native, self.heterogeneous, self.node_types, self.edge_types)
+
+    def _key(self, store: str) -> Any:
+        if not store:
+            return None
+        return tuple(store.split("|")) if store not in self.node_types else store
+
+
+class Frame(NamedTuple):
+    """What is known of a batch besides its tensors."""
+
+    position: Position
+    counts: tuple[Counts, ...]
+    trimmed: Counts
+    is_null: bool
+    is_repeat: bool
+    digest: int
+
+
+class Store(Mapping):
+    """The tensors of one node or edge type: `batch["movie"].x`. A mapping by name as well."""
+
+    def __init__(self, batch: Batch, key: str | EdgeType) -> None:
+        self._batch = batch
+        self._key = key
+
+    def __getitem__(self, name: str) -> Any:
+        index = self._batch._layout.stores[self._key].get(name)
+        if index is None:
+            raise KeyError(f"{name!r} is not in {self._key!r}; there are {list(self)}")
+        return self._batch._tensor(index)
+
+    def __getattr__(self, name: str) -> Any:
+        index = self._batch._layout.stores[self._key].get(name)
+        if index is None:
+            raise AttributeError(f"{self._key!r} has no {name!r}; it has {list(self)}")
+        return self._batch._tensor(index)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._batch._layout.stores[self._key])
+
+    def __len__(self) -> int:
+        return len(self._batch._layout.stores[self._key])
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes of this type in one micro-batch, padding included."""
+        return self._batch._sizes.nodes[self._key]
+
+    @property
+    def num_edges(self) -> int:
+        """Edges of this type in one micro-batch, padding included."""
+        return self._batch._sizes.edges[self._key]
+
+    def __repr__(self) -> str:
+        return _repr.homogeneous_repr("Store", dict(self))
+
+
+class Batch:
+    """One frame of a loader: numpy arrays by name, without copies.
+
+    `batch.x` and `batch["x"]` in homogeneous batches; `batch["movie"].x`,
+    `batch["movie", "to", "actor"].edge_index`, `batch.x_dict` in heterogeneous ones. With k
+    micro-batches they follow each other along the first dimension: x is [k * N, F], edge_index is
+    [2 * k, E], as PopTorch combines them.
+
+    Arrays are writable, and each owns a share of the batch's buffer, which is reused only when the
+    last array is gone: they may be kept for as long as they are wanted.
+    """
+
+    def __init__(self, source: Any, layout: BatchLayout, frame: Frame | None = None) -> None:
+        # `source.array(i)` is tensor i of the layout; `source.info` tells the frame if not given.
+        self._source = source
+        self._layout = layout
+        self._frame_or_none = frame
+        self._tensors: list[Any] = [None] * layout.num_tensors
+
+    # --- tensors ---------------------------------------------------------------------------------
+
+    def _tensor(self, index: int) -> Any:
+        tensor = self._tensors[index]
+        if tensor is None:
+            tensor = self._tensors[index] = self._source.array(index)
+        return tensor
+
+    def __getattr__(self, name: str) -> Any:
+        # Only called for what is no attribute yet.
+        if name.startswith("_"):
+            raise AttributeError(name)
+        index = self._layout.stores[None].get(name)
+        if index is not None:
+            return self._tensor(index)
+        if name.endswith("_dict") and self._layout.heterogeneous:
+            collected = self._collect(name.removesuffix("_dict"))
+            if collected:
+                return collected
+        raise AttributeError(f"the batch has no {name!r}; it has {self.keys()}")
+
+    def __getitem__(self, key: Any) -> Any:
+        stores = self._layout.stores
+        if isinstance(key, str) and key in stores[None]:
+            return self._tensor(stores[None][key])
+        found = self._find_store(key)
+        if found is None:
+            raise KeyError(f"{key!r} is not in the batch; there are {self._all_keys()}")
+        return Store(self, found)
+
+    def __contains__(self, key: Any) -> bool:
+        return key in self._layout.stores[None] or self._find_store(key) is not None
+
+    def _find_store(self, key: Any) -> Any:
+        """The type that a key names, also by (source, target) alone where that is unique."""
+        if key is None:
+            return None
+        if isinstance(key, tuple) and len(key) == 2:
+            found = [t for t in self._layout.edge_types if (t[0], t[2]) == key]
+            return found[0] if self._layout.heterogeneous and len(found) == 1 else None
+        return key if key in self._layout.stores else None
+
+    def _all_keys(self) -> list:
+        return self.keys() + [key for key in self._layout.stores if key is not None]
+
+    def _collect(self, name: str) -> dict:
+        return {
+            key: self._tensor(names[name])
+            for key, names in self._layout.stores.items()
+            if key is not None and name in names
+        }
+
+    def keys(self) -> list[str]:
+        """Names of the tensors, in order; heterogeneous: of the graph-level ones."""
+        return list(self._layout.stores[None])
+
+    def items(self) -> list[tuple[str, Any]]:
+        """(name, tensor) of `keys()`."""
+        return [(name, self._tensor(index)) for name, index in self._layout.stores[None].items()]
+
+    def to_dict(self) -> dict:
+        """All tensors by name; heterogeneous: those of a type under the type's key."""
+        result: dict = dict(self.items())
+        for key in self._layout.stores:
+            if key is not None:
+                result[key] = dict(Store(self, key))
+        return result
+
+    @property
+    def node_types(self) -> list[str]:
+        """Of a heterogeneous batch; empty in a homogeneous one."""
+        return list(self._layout.node_types) if self._layout.heterogeneous else []
+
+    @property
+    def edge_types(self) -> list[EdgeType]:
+        """Of a heterogeneous batch; empty in a homogeneous one."""
+        return list(self._layout.edge_types) if self._layout.heterogeneous else []
+
+    def metadata(self) -> tuple[list[str], list[EdgeType]]:
+        """(node types, edge types), as heterogeneous models want them."""
+        return self.node_types, self.edge_types
+
+    # --- sizes -----------------------------------------------------------------------------------
+
+    @property
+    def _sizes(self) -> Counts:
+        return self._layout.padded or self._frame.counts[0]
+
+    @property
+    def num_graphs(self) -> int:
+        """Graphs of one micro-batch, padding graphs included."""
+        return self._sizes.graphs
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes of one micro-batch, padding included, all types together."""
+        return self._sizes.total_nodes
+
+    @property
+    def num_edges(self) -> int:
+        """Edges of one micro-batch, padding included, all types together."""
+        return self._sizes.total_edges
+
+    @property
+    def num_real_graphs(self) -> int:
+        """Real graphs of all micro-batches."""
+        return sum(counts.graphs for counts in self._frame.counts)
+
+    @property
+    def num_micro_batches(self) -> int:
+        """k: batches that are combined in this one."""
+        return self._layout.micro_batches
+
+    # --- what else is known ----------------------------------------------------------------------
+
+    @property
+    def _frame(self) -> Frame:
+        if self._frame_or_none is None:
+            info = self._source.info
+            self._frame_or_none = Frame(
+                position=Position(info.epoch, info.ordinal),
+                counts=tuple(self._layout.counts(counts) for counts in info.real),
+                trimmed=self._layout.counts(info.trimmed),
+                is_null=info.null_frame,
+                is_repeat=info.repeat,
+                digest=info.digest,
+            )
+        return self._frame_or_none
+
+    @property
+    def position(self) -> Position:
+        """(epoch, ordinal)."""
+        return self._frame.position
+
+    @property
+    def counts(self) -> tuple[Counts, ...]:
+        """Real graphs, nodes and edges of each micro-batch; a null batch has 0 graphs."""
+        return self._frame.counts
+
+    @property
+    def trimmed(self) -> Counts:
+        """Nodes and edges that the over-size strategy cut off, over all micro-batches."""
+        return self._frame.trimmed
+
+    @property
+    def is_null(self) -> bool:
+        """Whether the whole frame is padding: it fills up a shard."""
+        return self._frame.is_null
+
+    @property
+    def is_repeat(self) -> bool:
+        """Whether the frame was sent before in this epoch: it fills up a shard."""
+        return self._frame.is_repeat
+
+    @property
+    def digest(self) -> int:
+        """XXH3-64 of the frame's bytes as the server sent them."""
+        return self._frame.digest
+
+    @property
+    def layout_digest(self) -> int:
+        """Names the arrangement of tensors: a key for compiled programs."""
+        return self._layout.digest
+
+    # --- other frameworks ------------------------------------------------------------------------
+
+    def _converted(self, convert: Callable[[Any], Any]) -> Batch:
+        return Batch(_Converted(self, convert), self._layout, self._frame)
+
+    def torch(self) -> Batch:
+        """The same batch of torch tensors, which share the arrays' memory."""
+        import torch
+
+        return self._converted(
+            lambda tensor: torch.from_numpy(tensor) if isinstance(tensor, np.ndarray) else tensor
+        )
+
+    def to(self, *args: Any, **kwargs: Any) -> Batch:
+        """The same batch of torch tensors moved or converted by `torch.Tensor.to`."""
+        return self.torch()._converted(lambda tensor: tensor.to(*args, **kwargs))
+
+    def to_pyg(self) -> Any:
+        """A torch_geometric Batch of tensors that share the arrays' memory.
+
+        Raises:
+            ImportError: PyTorch Geometric is not installed.
+        """
+        from graphfeed import pyg
+
+        return pyg.batch(self.torch())
+
+    def __repr__(self) -> str:
+        shown: dict = dict(self.items())
+        if not self._layout.ragged:
+            shown.update(num_nodes=self.num_nodes, num_edges=self.num_edges)
+        if not self._layout.heterogeneous:
+            return _repr.homogeneous_repr("DataBatch", shown)
+        for key in self._layout.stores:
+            if key is not None:
+                shown[key] = dict(Store(self, key))
+        return _repr.heterogeneous_repr("HeteroDataBatch", shown)
+
+    def __reduce__(self):
+        # Travels by value, with the frame resolved.
+        arrays = [self._tensor(index) for index in range(self._layout.num_tensors)]
+        return Batch, (_Arrays(arrays), self._layout, self._frame)
+
+
+class _Arrays:
+    """Tensors that lie in a list."""
+
+    def __init__(self, arrays: list) -> None:
+        self._arrays = arrays
+
+    def array(self, index: int) -> Any:
+        return self._arrays[index]
+
+
+class _Converted:
+    """Another batch's tensors, each converted when it is first asked for."""
+
+    def __init__(self, batch: Batch, convert: Callable[[Any], Any]) -> None:
+        self._batch = batch
+        self._convert = convert
+
+    def array(self, index: int) -> Any:
+        return self._convert(self._batch._tensor(index))

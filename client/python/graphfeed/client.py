@@ -1,0 +1,201 @@
+"""Connections to servers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from graphfeed import _graphfeed, errors
+from graphfeed.info import DatasetInfo
+
+if TYPE_CHECKING:
+    from graphfeed.dataset import Dataset
+    from graphfeed.transforms import Transform
+
+DEFAULT_MAX_FRAME_BYTES = 256 << 20
+DEFAULT_TIMEOUT = 60.0
+
+_T = TypeVar("_T")
+
+def connect(
+    endpoints: str | Sequence[str],
+    *,
+    max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+    timeout: float = DEFAULT_TIMEOUT,
+) -> Client:
+    """A client of the server at "host:port", or of the first one of a list that can be reached.
+
+    Nothing is sent yet: the first call connects.
+
+    Args:
+        endpoints: "host:port", or several, tried in order.
+        max_frame_bytes: the largest batch this client takes.
+        timeout: seconds for calls that answer once; streams have no limit.
+
+    Raises:
+        ValueError: an endpoint is not of the form host:port.
+    """
+    if isinstance(endpoints, str):
+        endpoints = [endpoints]
+    return Client(endpoints, max_frame_bytes=max_frame_bytes, timeout=timeout)
+
+
+class Client:
+    """A connection to one server of a list; made by `connect`.
+
+    Connects lazily and once per process, so a client may be inherited by a forked process or sent
+    to a spawned one by pickling. Thread-safe.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[str],
+        *,
+        max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+        timeout: float = DEFAULT_TIMEOUT,
+    ) -> None:
+        self.endpoints = tuple(endpoints)
+        self.max_frame_bytes = int(max_frame_bytes)
+        self.timeout = float(timeout)
+        if not self.endpoints:
+            raise errors.InvalidArgument("endpoints is empty; give at least one host:port")
+        for endpoint in self.endpoints:
+            host, colon, port = str(endpoint).rpartition(":")
+            if not (host and colon and port.isdigit() and 0 < int(port) < 65536):
+                raise errors.InvalidArgument(f"endpoint {endpoint!r} is not of the form host:port")
+        if self.max_frame_bytes <= 0:
+            raise errors.InvalidArgument(
+                f"max_frame_bytes is {max_frame_bytes}; it must be positive"
+            )
+        if not self.timeout > 0:
+            raise errors.InvalidArgument(f"timeout is {timeout}; it must be positive")
+        self._connections: dict[str, Any] = {}
+        self._pid = os.getpid()
+        self._current = 0  # the endpoint that answered last
+
+    # --- datasets --------------------------------------------------------------------------------
+
+    def dataset(self, name: str) -> Dataset:
+        """The newest version of a dataset, or a fixed one: "mutag@3".
+
+        What comes back stays the same version whatever is ingested later.
+
+        Raises:
+            LookupError: there is no such dataset or version.
+        """
+        from graphfeed.dataset import Dataset
+
+        info = self._call(lambda native: native.get_dataset(name))
+        return Dataset(self, DatasetInfo._from_native(info))
+
+    def datasets(self) -> list[DatasetInfo]:
+        """All versions of all datasets, by name, then version."""
+        infos = self._call(lambda native: native.list_datasets())
+        return [DatasetInfo._from_native(info) for info in infos]
+
+    def ingest(
+        self,
+        name: str,
+        graphs: Any,
+        *,
+        kinds: Mapping[str, str] | None = None,
+        transforms: Iterable[Transform] | None = None,
+        progress: bool | None = None,
+    ) -> DatasetInfo:
+        """Stores graphs as a new version of the dataset `name`, whole or not at all.
+
+        Args:
+            name: letters, digits, "_", ".", "-".
+            graphs: a collection of graphs: an iterable of dicts of arrays or of PyG Data or
+                HeteroData objects, or a `Collection` of whole arrays. Or a single large graph: one
+                dict or PyG object. See `graphfeed.ingest` for what a dict holds.
+            kinds: levels ("node", "edge", "graph") of attributes that sizes and names leave open.
+            transforms: run on every graph at the server, in order; see `graphfeed.transforms`.
+            progress: show a bar on stderr; by default only where that is a terminal.
+
+        Returns:
+            The published version.
+
+        Raises:
+            ValueError: a graph is malformed (the message names the graph and the attribute), or the
+                graphs contradict each other.
+        """
+        from graphfeed import ingest
+
+        return ingest.ingest(self, name, graphs, kinds, transforms, progress)
+
+    def delete(self, dataset: str) -> None:
+        """Deletes a version ("mutag@3"), or all versions of a dataset ("mutag").
+
+        Streams that are open go on to their end.
+
+        Raises:
+            LookupError: there is no such dataset or version.
+        """
+        name, at, version = dataset.partition("@")
+        if at:
+            if not version.isdigit():
+                raise errors.InvalidArgument(f"dataset {dataset!r}: the version is no number")
+            versions = [int(version)]
+        else:
+            versions = [info.version for info in self.datasets() if info.name == name]
+            if not versions:
+                raise errors.NotFound(f"there is no dataset {name!r}")
+        for number in versions:
+            self._call(lambda native, number=number: native.delete_version(name, number))
+
+    # --- connections -----------------------------------------------------------------------------
+
+    def _connection(self, endpoint: str) -> Any:
+        if self._pid != os.getpid():
+            # A forked child found its parent's connections, which are of no use to it.
+            self._connections = {}
+            self._pid = os.getpid()
+        connection = self._connections.get(endpoint)
+        if connection is None:
+            connection = _graphfeed.Client(endpoint, self.max_frame_bytes, self.timeout)
+            self._connections[endpoint] = connection
+        return connection
+
+    def _call(self, call: Callable[[Any], _T]) -> _T:
+        """What `call` returns for the first endpoint that can be reached, the last good one first.
+        Only for calls that may be repeated."""
+        start = self._current
+        for i in range(len(self.endpoints)):
+            index = (start + i) % len(self.endpoints)
+            try:
+                result = call(self._connection(self.endpoints[index]))
+            except errors.Unavailable:
+                if i + 1 == len(self.endpoints):
+                    raise
+            else:
+                self._current = index
+                return result
+        raise AssertionError("unreachable: the last endpoint returns or raises")
+
+    def _open_stream(self, options: Any) -> tuple[Any, Any]:
+        """(stream, its StreamInfo), once the server has accepted it."""
+
+        def start(native: Any) -> tuple[Any, Any]:
+            stream = native.stream_batches(options)
+            return stream, stream.info()
+
+        return self._call(start)
+
+    def _open_ingest(self, spec: Any) -> Any:
+        """An ingest stream to a server that answers: its blocks cannot be sent a second time."""
+        if len(self.endpoints) > 1:
+            self._call(lambda native: native.list_datasets())
+        return self._connection(self.endpoints[self._current]).ingest(spec)
+
+    def __reduce__(self):
+        options = {"max_frame_bytes": self.max_frame_bytes, "timeout": self.timeout}
+        return _restore, (self.endpoints, options)
+
+    def __repr__(self) -> str:
+        return f"graphfeed.connect({', '.join(map(repr, self.endpoints))})"
+
+
+def _restore(endpoints: Sequence[str], options: Mapping[str, Any]) -> Client:
+    return Client(endpoints, **options)

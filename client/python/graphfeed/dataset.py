@@ -1,0 +1,384 @@
+"""A dataset at a server, or a part of one in any order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphfeed import _random, _spec, data, errors
+from graphfeed.batch import Batch, BatchLayout
+from graphfeed.info import Column, DatasetInfo, EdgeType, Stats, Summary
+from graphfeed.options import FixedSizeOptions
+
+if TYPE_CHECKING:
+    from graphfeed.client import Client
+
+# Bytes of a request when graphs, sizes or columns are read through.
+_READ_BYTES = 4 << 20
+_READ_GRAPHS = 4096
+
+# What random numbers are drawn for.
+_SHUFFLE, _SPLIT, _SPREAD = 1, 2, 3
+
+
+class Dataset:
+    """Graphs of one immutable version of a dataset; made by `Client.dataset`.
+
+    Indexing with a number gives the graph; with a slice, a boolean mask or an array of indices, the
+    dataset of those graphs in that order. Nothing is loaded by selecting. Pickles.
+    """
+
+    def __init__(
+        self, client: Client, info: DatasetInfo, ids: _spec.GraphIds | None = None
+    ) -> None:
+        self._client = client
+        self.info = info
+        """What the server says of the whole version."""
+        self._ids: _spec.GraphIds = range(info.num_graphs) if ids is None else ids
+
+    @property
+    def client(self) -> Client:
+        return self._client
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    @property
+    def graph_ids(self) -> np.ndarray:
+        """int64 [len]: the graphs' numbers in the stored dataset."""
+        return np.asarray(self._ids, np.int64)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __repr__(self) -> str:
+        return f"{self.info.full_name}({len(self)})"
+
+    # --- parts -----------------------------------------------------------------------------------
+
+    def __getitem__(self, index: Any) -> Any:
+        """A graph, or a part; see the class.
+
+        Raises:
+            IndexError: an index is out of range.
+            ValueError: a mask has another length, an index is no integer.
+        """
+        if isinstance(index, slice):
+            part = self._ids[index]
+            if isinstance(part, range) and part.step != 1:
+                part = np.arange(part.start, part.stop, part.step, dtype=np.int64)
+            return Dataset(self._client, self.info, part)
+        if hasattr(index, "__index__") and not getattr(index, "shape", ()):
+            if isinstance(index, (bool, np.bool_)):
+                raise errors.InvalidArgument("a dataset is not indexed with a single boolean")
+            return self._graph(index.__index__())
+        return Dataset(self._client, self.info, self.graph_ids[self._positions(index)])
+
+    def _positions(self, index: Any) -> np.ndarray:
+        """Positions in this part from a mask or any sequence of integers."""
+        array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
+        if array.size == 0 and array.dtype != bool:
+            return np.zeros(0, np.int64)
+        if array.ndim != 1 or array.dtype.kind not in "biu":
+            raise errors.InvalidArgument(
+                f"a dataset is indexed with integers, slices, and 1-dim masks or integer arrays, not "
+                f"{type(index).__name__} of shape {list(array.shape)} and dtype {array.dtype}"
+            )
+        if array.dtype == bool:
+            if len(array) != len(self):
+                raise errors.InvalidArgument(
+                    f"the mask has {len(array)} entries, the dataset {len(self)} graphs"
+                )
+            return np.flatnonzero(array)
+        array = array.astype(np.int64)
+        bad = (array < -len(self)) | (array >= len(self))
+        if bad.any():
+            raise errors.OutOfRange(
+                f"index {array[bad][0]} is out of range; the dataset has {len(self)} graphs"
+            )
+        return np.where(array < 0, array + len(self), array)
+
+    def shuffle(
+        self, seed: int | None = None, return_perm: bool = False
+    ) -> Dataset | tuple[Dataset, np.ndarray]:
+        """The graphs in random order, the same for the same seed on every machine. A permutation of
+        your own is `dataset[perm]`.
+
+        Returns:
+            The shuffled dataset; with `return_perm` also the permutation, int64 [len].
+        """
+        seed = _random.draw_seed() if seed is None else seed
+        perm = _random.permutation(len(self), seed, _SHUFFLE)
+        shuffled = self[perm]
+        return (shuffled, perm) if return_perm else shuffled
+
+    def split(
+        self,
+        sizes: Sequence[float],
+        seed: int | None = None,
+        stratify: str | np.ndarray | None = None,
+    ) -> list[Dataset]:
+        """Cuts the dataset at random into disjoint parts.
+
+        Args:
+            sizes: fractions that sum to at most 1, or numbers of graphs.
+            seed: the same seed gives the same parts on every machine.
+            stratify: a graph-level column, or an array of one label for each graph: every part gets
+                each label's share of graphs, to within one graph where the sizes allow it.
+
+        Raises:
+            ValueError: the sizes are negative or more than there is.
+        """
+        counts = _split_counts(sizes, len(self))
+        seed = _random.draw_seed() if seed is None else seed
+        order = _random.permutation(len(self), seed, _SPLIT)
+        if stratify is not None:
+            labels = self.column(stratify) if isinstance(stratify, str) else np.asarray(stratify)
+            if labels.ndim == 0 or labels.shape[0] != len(self) or labels.size != len(self):
+                raise errors.InvalidArgument(
+                    f"stratify needs one label for each of {len(self)} graphs; it has shape "
+                    f"{list(labels.shape)}"
+                )
+            order = _spread(order, labels.reshape(len(self)))
+        ends = np.cumsum(counts)
+        parts = [order[end - count : end] for end, count in zip(ends, counts)]
+        if stratify is not None:
+            # Within a part labels would still follow the pattern that spread them.
+            parts = [
+                part[_random.permutation(len(part), seed, _SPREAD + i)]
+                for i, part in enumerate(parts)
+            ]
+        return [self[part] for part in parts]
+
+    # --- what it is ------------------------------------------------------------------------------
+
+    def summary(self) -> Summary:
+        """Distribution of graph sizes; prints PyG's table. Of a part it reads the part's edges."""
+        if isinstance(self._ids, range) and len(self) == self.info.num_graphs:
+            return Summary(
+                self.name, len(self), self.info.total_node_sizes, self.info.total_edge_sizes
+            )
+        if not len(self):
+            raise errors.InvalidArgument("an empty dataset has no summary")
+        nodes, edges = self._sizes()
+        return Summary(self.name, len(self), _stats(nodes), _stats(edges))
+
+    def metadata(self) -> tuple[list[str], list[EdgeType]]:
+        """(node types, edge types), as heterogeneous models want them."""
+        return list(self.info.node_types), list(self.info.edge_types)
+
+    @property
+    def num_node_features(self) -> int | dict[str, int]:
+        """Columns of x; heterogeneous: by node type."""
+        return self._num_features("x", "node", self.info.node_types)
+
+    @property
+    def num_features(self) -> int | dict[str, int]:
+        """The same as num_node_features."""
+        return self.num_node_features
+
+    @property
+    def num_edge_features(self) -> int | dict[EdgeType, int]:
+        """Columns of edge_attr; heterogeneous: by edge type."""
+        return self._num_features("edge_attr", "edge", self.info.edge_types)
+
+    def _num_features(self, name: str, level: str, types: Sequence) -> Any:
+        found = {types[column.type]: column for column in self.info.find(name, level)}
+        counts = {key: _last_extent(found[key]) if key in found else 0 for key in types}
+        return counts if self.info.heterogeneous else counts[types[0]]
+
+    @property
+    def num_classes(self) -> int | dict[str, int]:
+        """Of the labels y of the whole version, by PyG's rules: one more than the largest integer
+        label; the number of different values of a real label; the width of a vector of labels;
+        0 without y. By node type where several have y."""
+        found = self.info.find("y")
+        if len(found) > 1:
+            names = self.info.node_types
+            return {names[c.type]: self._classes(c) for c in found if c.level == "node"}
+        return self._classes(found[0]) if found else 0
+
+    def _classes(self, column: Column) -> int:
+        if column.row_elements != 1:
+            return _last_extent(column)
+        if not column.dtype.startswith("float"):
+            return int(column.value_range[1]) + 1 if column.value_range else 0
+        whole = Dataset(self._client, self.info)
+        return len(np.unique(whole._read(column)))
+
+    def estimate_options(
+        self, batch_size: int, sample_limit: int | None = None
+    ) -> FixedSizeOptions:
+        """See FixedSizeOptions.from_dataset."""
+        if sample_limit is not None and sample_limit < 1:
+            raise errors.InvalidArgument(f"sample_limit is {sample_limit}; it must be at least 1")
+        selection = self._selection()
+        native = self._client._call(
+            lambda client: client.estimate_options(
+                self.info.full_name, int(batch_size), selection, int(sample_limit or 0)
+            )
+        )
+        return _spec.python_options(native, self.info)
+
+    # --- contents --------------------------------------------------------------------------------
+
+    def column(self, name: str) -> np.ndarray:
+        """A graph-level column of these graphs, [len * rows of a graph, ...]; strings as objects.
+
+        Raises:
+            LookupError: there is no such column at graph level.
+        """
+        found = self.info.find(name, "graph")
+        if not found:
+            there = [c.name for c in self.info.columns if c.level == "graph"]
+            raise errors.NotFound(
+                f"{self.info.full_name} has no graph-level column {name!r}; it has {there}"
+            )
+        return self._read(found[0])
+
+    def __iter__(self) -> Iterator[data.Data | data.HeteroData]:
+        """The graphs in order."""
+        graph_bytes = self.info.raw_bytes / max(self.info.num_graphs, 1)
+        batch_size = 1
+        if data.can_split(self.info):
+            batch_size = int(min(max(_READ_BYTES / max(graph_bytes, 1), 1), _READ_GRAPHS))
+        if any(column.dtype == "string" for column in self.info.columns):
+            batches = self._batches_with_strings(batch_size)
+        else:
+            batches = ((batch, {}) for batch in self._batches(batch_size))
+        for batch, strings in batches:
+            yield from data.split(batch, self.info, strings)
+
+    def _selection(self) -> Any:
+        return _spec.selection(self._ids, self.info.num_graphs)
+
+    def _graph(self, position: int) -> data.Data | data.HeteroData:
+        if not -len(self) <= position < len(self):
+            raise errors.OutOfRange(
+                f"index {position} is out of range; the dataset has {len(self)} graphs"
+            )
+        part = self[np.array([position])]
+        batch, strings = next(part._batches_with_strings(1))
+        return next(data.split(batch, self.info, strings))
+
+    def _batches(self, batch_size: int, keep: Sequence[str] | None = None) -> Iterator[Batch]:
+        """Plain batches in order, with the columns named in `keep` only (None: all)."""
+        exclude = set()
+        if keep is not None:
+            exclude = {c.name for c in self.info.columns if c.name not in keep}
+        spec = _spec.plain_spec(self._selection(), batch_size, exclude_keys=sorted(exclude))
+        stream, info = self._client._open_stream(_spec.stream_options(self.info, spec))
+        layout = BatchLayout(info.layout)
+        try:
+            while (batch := stream.next()) is not None:
+                yield Batch(batch, layout)
+        finally:
+            stream.cancel()
+
+    def _batches_with_strings(
+        self, batch_size: int, keep: Sequence[str] | None = None
+    ) -> Iterator[tuple[Batch, Mapping[str, list[str]]]]:
+        """The same, each with the string columns of its graphs; a request for each batch."""
+        exclude = set()
+        if keep is not None:
+            exclude = {c.name for c in self.info.columns if c.name not in keep}
+        for start in range(0, len(self), batch_size):
+            part = self[start : start + batch_size]
+            spec = _spec.plain_spec(part._selection(), batch_size, exclude_keys=sorted(exclude))
+            options = _spec.stream_options(self.info, spec)
+            info, batch, strings = self._client._call(
+                lambda client, options=options: client.get_batch(options, 0, 0)
+            )
+            yield Batch(batch, BatchLayout(info.layout)), dict(strings)
+
+    def _read(self, column: Column) -> np.ndarray:
+        """A column's rows of these graphs."""
+        if column.dtype == "string":
+            texts = [
+                text
+                for _, strings in self._batches_with_strings(_READ_GRAPHS, [column.name])
+                for text in strings[column.name]
+            ]
+            return np.array(texts, object)
+        axis = -1 if column.concat_last else 0
+        pieces = []
+        for batch in self._batches(_READ_GRAPHS, [column.name]):
+            if column.level == "graph" or not self.info.heterogeneous:
+                pieces.append(batch[column.name])
+            else:
+                types = self.info.node_types if column.level == "node" else self.info.edge_types
+                pieces.append(batch[types[column.type]][column.name])
+        if not pieces:
+            rows = (*column.row_shape, 0) if column.concat_last else (0, *column.row_shape)
+            return np.zeros(rows, column.dtype)
+        return np.concatenate(pieces, axis=axis)
+
+    def _sizes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Nodes and edges of each graph, all types together."""
+        nodes, edges = [], []
+        if data.can_split(self.info):
+            batches = self._batches(_READ_GRAPHS, ["edge_index"])
+        else:
+            batches = self._batches(1, [])
+        for batch in batches:
+            node_ptrs, edge_ptrs = data.offsets(batch, self.info)
+            nodes.append(sum(np.diff(ptr) for ptr in node_ptrs))
+            edges.append(sum(np.diff(ptr) for ptr in edge_ptrs))
+        return np.concatenate(nodes), np.concatenate(edges)
+
+
+def _last_extent(column: Column) -> int:
+    return column.row_shape[-1] if column.row_shape else 1
+
+
+def _stats(sizes: np.ndarray) -> Stats:
+    quantiles = np.quantile(sizes, [0.25, 0.5, 0.75])
+    return Stats(
+        mean=float(sizes.mean()),
+        std=float(sizes.std(ddof=1)) if len(sizes) > 1 else 0.0,
+        min=int(sizes.min()),
+        quantile25=float(quantiles[0]),
+        median=float(quantiles[1]),
+        quantile75=float(quantiles[2]),
+        max=int(sizes.max()),
+    )
+
+
+def _split_counts(sizes: Sequence[float], total: int) -> list[int]:
+    """Graphs of each part; rounding differences go to the parts that lose most by rounding down."""
+    if not len(sizes) or any(not size >= 0 for size in sizes):
+        raise errors.InvalidArgument(f"sizes is {list(sizes)}; it needs numbers >= 0")
+    if all(isinstance(size, (int, np.integer)) for size in sizes):
+        counts = [int(size) for size in sizes]
+        if sum(counts) > total:
+            raise errors.InvalidArgument(
+                f"sizes sum to {sum(counts)}; the dataset has {total} graphs"
+            )
+        return counts
+    share = math.fsum(sizes)
+    if share > 1 + 1e-9:
+        raise errors.InvalidArgument(f"sizes sum to {share}; fractions sum to at most 1")
+    exact = [size * total for size in sizes]
+    counts = [math.floor(size + 1e-9) for size in exact]
+    missing = math.floor(math.fsum(exact) + 0.5 + 1e-9) - sum(counts)
+    by_loss = sorted(range(len(sizes)), key=lambda i: (counts[i] - exact[i], i))
+    for i in by_loss[: max(missing, 0)]:
+        counts[i] += 1
+    return counts
+
+
+def _spread(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """`order` rearranged so that every stretch of it holds each label's share: the graphs of a label
+    of n keep their order and are put at the n midpoints of equal parts."""
+    labels = labels[order]
+    _, label, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    by_label = np.argsort(label, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    rank = np.empty(len(order), np.int64)
+    rank[by_label] = np.arange(len(order)) - np.repeat(starts, counts)
+    place = (rank + 0.5) / counts[label]
+    return order[np.lexsort((label, place))]

@@ -1,0 +1,140 @@
+"""What can go wrong, by category. Every error carries the message of the server (or of the check
+that found it) and the code of the wire, and is also the built-in exception that Python programs
+expect: a bad argument is a ValueError, a batch that cannot fit a RuntimeError."""
+
+
+class Error(Exception):
+    """Any failure of graphfeed.
+
+    Attributes:
+        code: the status code by its gRPC name, for example "INVALID_ARGUMENT".
+        message: what, which, and the limit.
+    """
+
+    code = "UNKNOWN"
+
+    def __init__(self, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+    def __reduce__(self):
+        return type(self), (self.message, self.code)
+
+
+class InvalidArgument(Error, ValueError):
+    """A field of a request is wrong: which one, its value, the limit."""
+
+    code = "INVALID_ARGUMENT"
+
+
+class OutOfRange(Error, IndexError):
+    """A position lies beyond the end."""
+
+    code = "OUT_OF_RANGE"
+
+
+class NotFound(Error, LookupError):
+    """No such dataset, version or column."""
+
+    code = "NOT_FOUND"
+
+
+class AlreadyExists(Error):
+    """The thing to be made is there already."""
+
+    code = "ALREADY_EXISTS"
+
+
+class FailedPrecondition(Error, RuntimeError):
+    """The data or the state does not allow it: a batch that cannot fit, changed content."""
+
+    code = "FAILED_PRECONDITION"
+
+
+class ResourceExhausted(Error, RuntimeError):
+    """A limit on bytes, memory or streams is reached."""
+
+    code = "RESOURCE_EXHAUSTED"
+
+
+class DataLoss(Error):
+    """Stored or transmitted bytes are damaged: which dataset, column and chunk."""
+
+    code = "DATA_LOSS"
+
+
+class Unavailable(Error, ConnectionError):
+    """The server cannot be reached or is shutting down."""
+
+    code = "UNAVAILABLE"
+
+
+class DeadlineExceeded(Error, TimeoutError):
+    """The answer took longer than the client's timeout."""
+
+    code = "DEADLINE_EXCEEDED"
+
+
+class Unauthenticated(Error, PermissionError):
+    """The server does not know who is calling."""
+
+    code = "UNAUTHENTICATED"
+
+
+class PermissionDenied(Error, PermissionError):
+    """The caller may not do this."""
+
+    code = "PERMISSION_DENIED"
+
+
+class Cancelled(Error):
+    """The call was cancelled."""
+
+    code = "CANCELLED"
+
+
+class Aborted(Error, RuntimeError):
+    """The call lost against a concurrent one."""
+
+    code = "ABORTED"
+
+
+class Unimplemented(Error, NotImplementedError):
+    """The server does not know this call: it is older than the client."""
+
+    code = "UNIMPLEMENTED"
+
+
+class Internal(Error, RuntimeError):
+    """A defect of the server or of this library."""
+
+    code = "INTERNAL"
+
+
+_BY_CODE: dict[str, type[Error]] = {
+    cls.code: cls
+    for cls in (
+        InvalidArgument,
+        OutOfRange,
+        NotFound,
+        AlreadyExists,
+        FailedPrecondition,
+        ResourceExhausted,
+        DataLoss,
+        Unavailable,
+        DeadlineExceeded,
+        Unauthenticated,
+        PermissionDenied,
+        Cancelled,
+        Aborted,
+        Unimplemented,
+        Internal,
+    )
+}
+
+
+def from_status(code: str, message: str) -> Error:
+    """The exception for a status code of the wire; Error itself for one without a class."""
+    return _BY_CODE.get(code, Error)(message, code)

@@ -1,0 +1,216 @@
+"""What is known of a dataset and of an epoch: plain values, independent of any connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphfeed import _repr
+
+EdgeType = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A named tensor of a dataset; see Schema in the storage documentation."""
+
+    name: str
+    level: str
+    """"node", "edge" or "graph"."""
+    type: int
+    """Index into node_types or edge_types; 0 at graph level."""
+    dtype: str
+    """numpy's name, or "string"."""
+    row_shape: tuple[int, ...]
+    """Shape of one row, without the axis along which graphs are concatenated."""
+    concat_last: bool
+    rows_per_graph: int
+    zero_dim: bool
+    non_tensor: bool
+    index_types: tuple[int, ...]
+    """Not empty: the values are node ids; the node type that each element of a row points into."""
+    num_rows: int
+    value_range: tuple | None
+    """(min, max) of the values; None when it has none."""
+
+    @property
+    def row_elements(self) -> int:
+        product = 1
+        for extent in self.row_shape:
+            product *= extent
+        return product
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Distribution of a size over graphs. std is the sample's (n - 1); quantiles interpolate."""
+
+    mean: float
+    std: float
+    min: int
+    quantile25: float
+    median: float
+    quantile75: float
+    max: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Sizes of a dataset's graphs, all types together; prints the table that PyG prints."""
+
+    name: str
+    num_graphs: int
+    num_nodes: Stats
+    num_edges: Stats
+
+    def __str__(self) -> str:
+        rows = [
+            (name, (getattr(self.num_nodes, name), getattr(self.num_edges, name)))
+            for name in Stats.__dataclass_fields__
+        ]
+        body = _repr.table(("", "#nodes", "#edges"), rows)
+        return f"{self.name} (#graphs={self.num_graphs}):\n{body}"
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """A published version of a dataset."""
+
+    name: str
+    version: int
+    fingerprint: bytes
+    """128-bit hash of schema and content."""
+    collection: bool
+    heterogeneous: bool
+    node_types: tuple[str, ...]
+    edge_types: tuple[EdgeType, ...]
+    columns: tuple[Column, ...]
+    num_graphs: int
+    num_nodes: tuple[int, ...]
+    """Totals by node type."""
+    num_edges: tuple[int, ...]
+    node_sizes: tuple[Stats, ...] = field(repr=False)
+    edge_sizes: tuple[Stats, ...] = field(repr=False)
+    total_node_sizes: Stats = field(repr=False)
+    total_edge_sizes: Stats = field(repr=False)
+    raw_bytes: int = 0
+    transforms: tuple[str, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """"mutag@3": exactly this version."""
+        return f"{self.name}@{self.version}"
+
+    def find(self, name: str, level: str | None = None) -> list[Column]:
+        """The columns of that name, of all types."""
+        return [c for c in self.columns if c.name == name and level in (None, c.level)]
+
+    @classmethod
+    def _from_native(cls, info: Any) -> DatasetInfo:
+        schema = info.schema
+        return cls(
+            name=info.name,
+            version=info.version,
+            fingerprint=bytes(info.fingerprint),
+            collection=schema.collection,
+            heterogeneous=schema.heterogeneous,
+            node_types=tuple(schema.node_types),
+            edge_types=tuple(tuple(edge_type) for edge_type in schema.edge_types),
+            columns=tuple(_column(column) for column in schema.columns),
+            num_graphs=info.num_graphs,
+            num_nodes=tuple(info.num_nodes),
+            num_edges=tuple(info.num_edges),
+            node_sizes=tuple(_stats(sizes) for sizes in info.node_sizes),
+            edge_sizes=tuple(_stats(sizes) for sizes in info.edge_sizes),
+            total_node_sizes=_stats(info.total_node_sizes),
+            total_edge_sizes=_stats(info.total_edge_sizes),
+            raw_bytes=info.raw_bytes,
+            transforms=tuple(info.transforms),
+        )
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Graphs, nodes and edges. Numbers in homogeneous batches, dicts by type in heterogeneous."""
+
+    graphs: int
+    nodes: int | dict[str, int]
+    edges: int | dict[EdgeType, int]
+
+    @property
+    def total_nodes(self) -> int:
+        return sum(self.nodes.values()) if isinstance(self.nodes, dict) else self.nodes
+
+    @property
+    def total_edges(self) -> int:
+        return sum(self.edges.values()) if isinstance(self.edges, dict) else self.edges
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """An epoch in numbers, known before its first batch."""
+
+    num_batches: int
+    num_frames: int
+    """Steps of micro_batches batches each, over all shards."""
+    shard_frames: int
+    """Steps of this loader's shard."""
+    num_graphs: int
+    """Graphs delivered in the epoch."""
+    skipped_graphs: int
+    real: Counts
+    """Totals of the epoch, before trimming."""
+    node_efficiency: float
+    """Mean over batches of real nodes / padded nodes; 1 when nothing is padded."""
+    edge_efficiency: float
+    lower_bound_batches: int
+    """No packing can need fewer batches than this."""
+    graphs_per_batch: tuple[int, ...] = ()
+    """Entry i: batches that hold i real graphs."""
+
+
+def counts_from_native(counts: Any, heterogeneous: bool, node_types, edge_types) -> Counts:
+    """Counts by type as users see them."""
+    nodes, edges = list(counts.nodes), list(counts.edges)
+    if heterogeneous:
+        return Counts(counts.graphs, dict(zip(node_types, nodes)), dict(zip(edge_types, edges)))
+    return Counts(counts.graphs, sum(nodes), sum(edges))
+
+
+def plan_from_native(plan: Any, info: DatasetInfo, graphs_per_batch=()) -> PlanSummary:
+    return PlanSummary(
+        num_batches=plan.num_batches,
+        num_frames=plan.num_frames,
+        shard_frames=plan.shard_frames,
+        num_graphs=plan.num_graphs,
+        skipped_graphs=plan.skipped_graphs,
+        real=counts_from_native(plan.real, info.heterogeneous, info.node_types, info.edge_types),
+        node_efficiency=plan.node_efficiency,
+        edge_efficiency=plan.edge_efficiency,
+        lower_bound_batches=plan.lower_bound_batches,
+        graphs_per_batch=tuple(graphs_per_batch),
+    )
+
+
+def _column(column: Any) -> Column:
+    value_range = column.value_range
+    return Column(
+        name=column.name,
+        level=column.level,
+        type=column.type,
+        dtype=column.dtype,
+        row_shape=tuple(column.row_shape),
+        concat_last=column.concat_last,
+        rows_per_graph=column.rows_per_graph,
+        zero_dim=column.zero_dim,
+        non_tensor=column.non_tensor,
+        index_types=tuple(column.index_types),
+        num_rows=column.num_rows,
+        value_range=None if value_range is None else tuple(value_range),
+    )
+
+
+def _stats(sizes: Any) -> Stats:
+    return Stats(**{name: getattr(sizes, name) for name in Stats.__dataclass_fields__})

@@ -1,0 +1,70 @@
+"""A real server for every test of the Python package.
+
+GRAPHFEED_SERVER and GRAPHFEED_CLI name the programs; PYTHONPATH leads to the built package. The
+recorded cases and real datasets lie in GRAPHFEED_SHARED_DIR (default: beside the project).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import pathlib
+import sys
+
+import pytest
+
+import graphfeed as gf
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "support"))
+from server_process import Server  # noqa: E402
+
+
+def require_server() -> None:
+    if "GRAPHFEED_SERVER" not in os.environ:
+        pytest.fail("GRAPHFEED_SERVER must name the graphfeed-server program (ctest sets it)")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """One server for all tests; they use datasets of their own."""
+    require_server()
+    running = Server(tmp_path_factory.mktemp("data"))
+    yield running
+    assert running.stop() == 0, "the server must stop cleanly"
+
+
+@pytest.fixture
+def start_server(tmp_path):
+    """A function that starts further servers, each with an empty folder unless told."""
+    require_server()
+    started = []
+
+    def start(data_dir: pathlib.Path | None = None, *arguments: str, **options) -> Server:
+        folder = data_dir or tmp_path / f"data{len(started)}"
+        folder.mkdir(exist_ok=True)
+        started.append(Server(folder, *arguments, **options))
+        return started[-1]
+
+    yield start
+    for running in started:
+        if running.process.poll() is None:
+            running.kill()
+
+
+@pytest.fixture(scope="session")
+def client(server) -> gf.Client:
+    return gf.connect(server.address)
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def ingest(client):
+    """A function that ingests graphs under a fresh name and returns the dataset."""
+
+    def run(graphs, **options) -> gf.Dataset:
+        info = client.ingest(f"test-{next(_numbers)}", graphs, **options)
+        return client.dataset(info.name)
+
+    return run

@@ -1,0 +1,56 @@
+"""What the Python tests share: a server process, and the way to recorded data."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import warnings
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+class Server:
+    """A server process on a free port with its data in a folder."""
+
+    def __init__(self, data_dir: pathlib.Path, *arguments: str, address: str = "127.0.0.1:0") -> None:
+        command = [
+            os.environ["GRAPHFEED_SERVER"],
+            "--data-dir", str(data_dir),
+            "--listen", address,
+            "--metrics-listen", "127.0.0.1:0",
+            *arguments,
+        ]  # fmt: skip
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        for line in self.process.stdout:
+            if match := re.search(r"\blistening on (\S+:\d+)", line):
+                self.address = match.group(1)
+                return
+        raise RuntimeError(f"the server ended with {self.process.wait()} before it listened")
+
+    def stop(self) -> int:
+        """Asks it to stop and returns its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=60)
+        self.process.stdout.close()
+        return code
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def shared_dir(part: str) -> pathlib.Path | None:
+    """A folder of recorded cases or datasets; None, with a loud message, where it is absent."""
+    folder = pathlib.Path(os.environ.get("GRAPHFEED_SHARED_DIR", ROOT.parent / "shared")) / part
+    if folder.is_dir():
+        return folder
+    message = f"{folder} IS ABSENT: tests against recorded data run on nothing"
+    print(f"\n*** {message} (set GRAPHFEED_SHARED_DIR) ***\n", file=sys.__stderr__, flush=True)
+    warnings.warn(message, stacklevel=2)
+    return None
