@@ -8,8 +8,8 @@ function(graphfeed_pytest name folder)
   set(environment
       "PYTHONPATH=${CMAKE_BINARY_DIR}/python"
       "PYTHONDONTWRITEBYTECODE=1"
-      "GRAPHFEED_SERVER=$<TARGET_FILE:graphfeed-server>"
-      "GRAPHFEED_CLI=$<TARGET_FILE:graphfeed>")
+      "GRAPHFEED_SERVER=${CMAKE_BINARY_DIR}/bin/graphfeed-server"
+      "GRAPHFEED_CLI=${CMAKE_BINARY_DIR}/bin/graphfeed")
   if(GRAPHFEED_SANITIZE)
     # Python itself is not instrumented: the runtime has to be there before the module is loaded,
     # and what the interpreter leaks is not ours.
