@@ -30,8 +30,13 @@ struct PlanSummary {
   int64_t num_graphs = 0;      // delivered in an epoch
   int64_t skipped_graphs = 0;  // by OverSize::kSkip
   Counts real;                 // totals of an epoch, before trimming
-  double node_efficiency = 1;  // mean over batches of real / padded nodes, all types together
+  // Mean over batches of real / padded nodes, all types together; what will be trimmed is left
+  // out. 1 when plain.
+  double node_efficiency = 1;
   double edge_efficiency = 1;
+  // No packing needs fewer batches: the largest of graphs / num_graphs - 1, nodes / num_nodes,
+  // edges / num_edges (each type, and all together) and the number of graphs that take more than
+  // half a batch. Trimmed batches count graphs only; plain ones are what they are.
   int64_t lower_bound_batches = 0;
 };
 

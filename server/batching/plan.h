@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "proto/frame/batch_spec.h"
 #include "proto/frame/stream_info.h"
@@ -48,6 +49,8 @@ class EpochPlan {
   absl::Status PlanCuts();
   absl::Status Pack();
   void Summarize();
+  void SummarizeFill();
+  int64_t NumLargeGraphs() const;
 
   const BatchSpec& spec_;
   const GraphOffsets& offsets_;

@@ -50,6 +50,9 @@ struct BatchSpec {
   DType index_dtype = DType::kInt64;
   std::vector<std::string> narrow_columns;   // sorted, unique
   std::vector<std::string> float16_columns;  // sorted, unique
+  // The dataset's types, for messages: Schema::node_types, Schema::EdgeTypeName.
+  std::vector<std::string> node_types;
+  std::vector<std::string> edge_types;
 
   bool fixed_size() const { return strategy != Strategy::kPlain; }
 };

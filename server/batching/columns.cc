@@ -1,0 +1,48 @@
+#include "server/batching/columns.h"
+
+#include <algorithm>
+
+namespace graphfeed {
+namespace {
+
+bool Contains(const std::vector<std::string>& sorted, absl::string_view name) {
+  return std::binary_search(sorted.begin(), sorted.end(), name);
+}
+
+bool IsSplitMask(const ColumnSchema& column) {
+  return column.level == Level::kNode && column.dtype == DType::kBool &&
+         (column.name == "train_mask" || column.name == "val_mask" || column.name == "test_mask");
+}
+
+}  // namespace
+
+bool IsBatched(const ColumnSchema& column, const BatchSpec& spec) {
+  return column.dtype != DType::kString && !Contains(spec.exclude_keys, column.name);
+}
+
+DType BatchDType(const ColumnSchema& column, const BatchSpec& spec) {
+  if (!column.index_types.empty()) {
+    return column.dtype == DType::kInt64 ? spec.index_dtype : column.dtype;
+  }
+  if (Contains(spec.narrow_columns, column.name)) return DType::kInt32;
+  if (Contains(spec.float16_columns, column.name)) return DType::kFloat16;
+  return column.dtype;
+}
+
+double PadValue(const ColumnSchema& column, const FixedSizeOptions& options) {
+  switch (column.level) {
+    case Level::kNode:
+      return IsSplitMask(column) ? 0 : options.node_pad_value;
+    case Level::kEdge:
+      return options.edge_pad_value;
+    case Level::kGraph:
+      return options.graph_pad_value;
+  }
+  return 0;
+}
+
+bool IsEdgeIndex(const ColumnSchema& column) {
+  return column.level == Level::kEdge && column.name == "edge_index";
+}
+
+}  // namespace graphfeed

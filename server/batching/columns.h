@@ -1,0 +1,27 @@
+#ifndef GRAPHFEED_SERVER_BATCHING_COLUMNS_H_
+#define GRAPHFEED_SERVER_BATCHING_COLUMNS_H_
+
+#include "absl/strings/string_view.h"
+#include "server/batching/spec.h"
+#include "storage/graph/schema.h"
+
+namespace graphfeed {
+
+// How a spec shows the columns of a dataset in its batches.
+
+// Whether the column is part of batches: strings and excluded names are not.
+bool IsBatched(const ColumnSchema& column, const BatchSpec& spec);
+
+// In which dtype: index_dtype for int64 indices, int32 and float16 for the columns named so.
+DType BatchDType(const ColumnSchema& column, const BatchSpec& spec);
+
+// What padding rows hold, edge_index and non-tensors apart. Split masks are false whatever the
+// options say, so that padding is never trained or evaluated on.
+double PadValue(const ColumnSchema& column, const FixedSizeOptions& options);
+
+// Columns of this name, whose values are the ends of edges, have padding of their own.
+bool IsEdgeIndex(const ColumnSchema& column);
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_BATCHING_COLUMNS_H_

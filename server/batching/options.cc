@@ -1,0 +1,183 @@
+// FixedSizeOptions: resolved from a request, estimated from a dataset.
+#include "server/batching/options.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "absl/strings/str_cat.h"
+#include "storage/graph/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+constexpr int64_t kMaxCount = int64_t{1} << 40;
+
+absl::Status CheckCount(absl::string_view field, absl::string_view type, int64_t count) {
+  if (count >= 1 && count <= kMaxCount) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(field, type.empty() ? "" : "[", type,
+                                                 type.empty() ? "" : "]", " is ", count,
+                                                 "; it is 1 to 2^40"));
+}
+
+absl::Status CheckNumGraphs(absl::string_view field, int64_t num_graphs) {
+  if (num_graphs < 2) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, " is ", num_graphs,
+                     "; it is at least 2, because one graph of a batch is kept for padding"));
+  }
+  return CheckCount(field, "", num_graphs);
+}
+
+// One count for each of `names`, from one for all (key "") or one for each.
+absl::StatusOr<std::vector<int64_t>> CountsByType(absl::string_view field,
+                                                  const std::map<std::string, int64_t>& counts,
+                                                  const std::vector<std::string>& names) {
+  std::vector<int64_t> result;
+  if (const auto all = counts.find(""); all != counts.end()) {
+    if (counts.size() > 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(field, " has one count for all types and others for single types"));
+    }
+    GF_RETURN_IF_ERROR(CheckCount(field, "", all->second));
+    result.assign(names.size(), all->second);
+    return result;
+  }
+  for (const auto& [name, count] : counts) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(field, " names \"", name, "\", which is no type of the dataset"));
+    }
+    GF_RETURN_IF_ERROR(CheckCount(field, name, count));
+  }
+  for (const std::string& name : names) {
+    const auto it = counts.find(name);
+    if (it == counts.end()) {
+      return absl::InvalidArgumentError(absl::StrCat(field, " has no count for \"", name, "\""));
+    }
+    result.push_back(it->second);
+  }
+  return result;
+}
+
+// As many edges as a complete graph without loops over all nodes has.
+absl::StatusOr<int64_t> DefaultNumEdges(const std::map<std::string, int64_t>& num_nodes) {
+  int64_t total = 0;
+  for (const auto& [name, count] : num_nodes) total += count;  // each is at most 2^40
+  const __int128 edges = static_cast<__int128>(total) * (total - 1);
+  if (edges < 1 || edges > kMaxCount) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("num_edges is not set, and its default T * (T - 1) for T = ", total,
+                     " nodes is ", edges < 1 ? "0" : "more than 2^40", "; set num_edges"));
+  }
+  return static_cast<int64_t>(edges);
+}
+
+}  // namespace
+
+std::vector<std::string> EdgeTypeNames(const Schema& schema) {
+  std::vector<std::string> names;
+  for (size_t r = 0; r < schema.edge_types.size(); ++r) {
+    names.push_back(schema.EdgeTypeName(static_cast<int>(r)));
+  }
+  return names;
+}
+
+absl::StatusOr<FixedSizeOptions> ResolveOptions(const FixedSizeOptionsRequest& request,
+                                                const Schema& schema) {
+  FixedSizeOptions options;
+  GF_RETURN_IF_ERROR(CheckNumGraphs("num_graphs", request.num_graphs));
+  options.num_graphs = request.num_graphs;
+  if (request.num_nodes.empty()) return absl::InvalidArgumentError("num_nodes is not set");
+  GF_ASSIGN_OR_RETURN(options.num_nodes,
+                      CountsByType("num_nodes", request.num_nodes, schema.node_types));
+  if (!request.num_edges.empty()) {
+    GF_ASSIGN_OR_RETURN(options.num_edges,
+                        CountsByType("num_edges", request.num_edges, EdgeTypeNames(schema)));
+  } else if (!schema.edge_types.empty()) {
+    GF_ASSIGN_OR_RETURN(const int64_t num_edges, DefaultNumEdges(request.num_nodes));
+    options.num_edges.assign(schema.edge_types.size(), num_edges);
+  }
+  options.node_pad_value = request.node_pad_value;
+  options.edge_pad_value = request.edge_pad_value;
+  options.graph_pad_value = request.graph_pad_value;
+  options.pad_graph_defaults = request.pad_graph_defaults;
+  for (const auto& [name, value] : options.pad_graph_defaults) {
+    const int column = schema.FindColumn(Level::kGraph, 0, name);
+    if (column < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("pad_graph_defaults names \"", name, "\", which is no graph-level column"));
+    }
+    if (!schema.columns[column].non_tensor && schema.columns[column].dtype != DType::kString) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "pad_graph_defaults names \"", name, "\", which is a tensor: graph_pad_value fills it"));
+    }
+  }
+  return options;
+}
+
+absl::Status CheckSelection(const Selection& selection, int64_t num_graphs) {
+  if (selection.kind == Selection::Kind::kRange &&
+      (selection.start < 0 || selection.start > selection.stop || selection.stop > num_graphs)) {
+    return absl::InvalidArgumentError(absl::StrCat("selection is the range ", selection.start,
+                                                   " to ", selection.stop, " of ", num_graphs,
+                                                   " graphs"));
+  }
+  if (selection.kind == Selection::Kind::kIds) {
+    for (size_t i = 0; i < selection.ids.size(); ++i) {
+      if (selection.ids[i] < 0 || selection.ids[i] >= num_graphs) {
+        return absl::InvalidArgumentError(absl::StrCat("selection.ids[", i, "] is ",
+                                                       selection.ids[i], "; the dataset has ",
+                                                       num_graphs, " graphs"));
+      }
+    }
+  }
+  if (selection.size(num_graphs) == 0) {
+    return absl::InvalidArgumentError("the selection holds no graphs");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<FixedSizeOptions> EstimateOptions(const Schema& schema, const GraphOffsets& offsets,
+                                                 const Selection& selection, int64_t batch_size,
+                                                 int64_t sample_limit) {
+  GF_RETURN_IF_ERROR(CheckNumGraphs("batch_size", batch_size));
+  if (sample_limit < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("sample_limit is ", sample_limit, "; it is at least 0 (all graphs)"));
+  }
+  GF_RETURN_IF_ERROR(CheckSelection(selection, offsets.num_graphs));
+  int64_t count = selection.size(offsets.num_graphs);
+  if (sample_limit > 0) count = std::min(count, sample_limit);
+
+  const auto budget = [&](absl::string_view field, const std::string& type,
+                          const absl::Span<const int64_t> ptr) -> absl::StatusOr<int64_t> {
+    int64_t largest = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t graph = selection(i);
+      largest = std::max(largest, ptr[graph + 1] - ptr[graph]);
+    }
+    const __int128 total = static_cast<__int128>(largest) * (batch_size - 1) + 1;
+    if (total > kMaxCount) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("batch_size is ", batch_size, " and the largest graph has ", largest, " ",
+                       field, " of type ", type, ": a batch would hold more than 2^40"));
+    }
+    return static_cast<int64_t>(total);
+  };
+  FixedSizeOptions options;
+  options.num_graphs = batch_size;
+  for (size_t t = 0; t < schema.node_types.size(); ++t) {
+    GF_ASSIGN_OR_RETURN(const int64_t total,
+                        budget("nodes", schema.node_types[t], offsets.node_ptr[t]));
+    options.num_nodes.push_back(total);
+  }
+  for (size_t r = 0; r < schema.edge_types.size(); ++r) {
+    GF_ASSIGN_OR_RETURN(
+        const int64_t total,
+        budget("edges", schema.EdgeTypeName(static_cast<int>(r)), offsets.edge_ptr[r]));
+    options.num_edges.push_back(total);
+  }
+  return options;
+}
+
+}  // namespace graphfeed

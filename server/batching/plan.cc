@@ -1,0 +1,308 @@
+#include "server/batching/plan.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "absl/strings/str_cat.h"
+#include "server/batching/packer.h"
+#include "storage/graph/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+int64_t CeilDivide(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
+
+int64_t Sum(const std::vector<int64_t>& values) {
+  int64_t sum = 0;
+  for (const int64_t value : values) sum += value;
+  return sum;
+}
+
+bool Trims(const BatchSpec& spec) {
+  return spec.fixed_size() && spec.over_size != OverSize::kError &&
+         spec.over_size != OverSize::kSkip;
+}
+
+// Real graphs that a batch of one size takes from the order.
+int64_t GraphsPerUniformBatch(const BatchSpec& spec) {
+  return spec.fixed_size() ? spec.options.num_graphs - 1 : spec.batch_size;
+}
+
+void AddGraph(const GraphOffsets& offsets, int64_t graph, int64_t times, Counts& counts) {
+  counts.graphs += times;
+  for (size_t t = 0; t < counts.nodes.size(); ++t) {
+    counts.nodes[t] += times * offsets.NumNodes(static_cast<int>(t), graph);
+  }
+  for (size_t r = 0; r < counts.edges.size(); ++r) {
+    counts.edges[r] += times * offsets.NumEdges(static_cast<int>(r), graph);
+  }
+}
+
+Counts ZeroCounts(const GraphOffsets& offsets) {
+  Counts counts;
+  counts.nodes.resize(offsets.node_ptr.size());
+  counts.edges.resize(offsets.edge_ptr.size());
+  return counts;
+}
+
+// Sizes of all selected graphs together; O(types) unless they are listed one by one.
+Counts SizeOfSelection(const Selection& selection, const GraphOffsets& offsets) {
+  Counts counts = ZeroCounts(offsets);
+  if (selection.kind == Selection::Kind::kIds) {
+    for (const int64_t graph : selection.ids) AddGraph(offsets, graph, 1, counts);
+    return counts;
+  }
+  const int64_t start = selection.start;
+  const int64_t stop =
+      selection.kind == Selection::Kind::kAll ? offsets.num_graphs : selection.stop;
+  counts.graphs = stop - start;
+  for (size_t t = 0; t < counts.nodes.size(); ++t) {
+    counts.nodes[t] = offsets.node_ptr[t][stop] - offsets.node_ptr[t][start];
+  }
+  for (size_t r = 0; r < counts.edges.size(); ++r) {
+    counts.edges[r] = offsets.edge_ptr[r][stop] - offsets.edge_ptr[r][start];
+  }
+  return counts;
+}
+
+}  // namespace
+
+EpochPlan::EpochPlan(const BatchSpec& spec, const GraphOffsets& offsets, uint64_t seed,
+                     int64_t epoch)
+    : spec_(spec),
+      offsets_(offsets),
+      epoch_(epoch),
+      num_selected_(spec.selection.size(offsets.num_graphs)),
+      order_(seed, epoch, RandomPurpose::kShuffle, num_selected_) {}
+
+EpochPlan::~EpochPlan() = default;
+
+absl::StatusOr<std::unique_ptr<EpochPlan>> EpochPlan::Create(const BatchSpec& spec,
+                                                             const GraphOffsets& offsets,
+                                                             uint64_t seed, int64_t epoch) {
+  std::unique_ptr<EpochPlan> plan(new EpochPlan(spec, offsets, seed, epoch));
+  if (spec.strategy == Strategy::kStreamPack) {
+    GF_RETURN_IF_ERROR(plan->Pack());
+  } else {
+    GF_RETURN_IF_ERROR(plan->PlanCuts());
+  }
+  plan->Summarize();
+  return plan;
+}
+
+int64_t EpochPlan::GraphAt(int64_t position) const {
+  return spec_.selection(spec_.shuffle ? order_(position) : position);
+}
+
+// Batches of one size, or of the sizes that the user gave.
+absl::Status EpochPlan::PlanCuts() {
+  const std::vector<int64_t>& sizes = spec_.selection.batch_sizes;
+  if (!sizes.empty()) {
+    starts_.reserve(sizes.size() + 1);
+    starts_.push_back(0);
+    for (size_t b = 0; b < sizes.size(); ++b) {
+      if (spec_.fixed_size() && sizes[b] > spec_.options.num_graphs) {
+        return absl::FailedPreconditionError(
+            absl::StrCat("batch ", b, " has ", sizes[b], " graphs; a batch holds ",
+                         spec_.options.num_graphs, " (num_graphs)"));
+      }
+      starts_.push_back(starts_.back() + sizes[b]);
+    }
+    summary_.num_batches = static_cast<int64_t>(sizes.size());
+    return absl::OkStatus();
+  }
+  const int64_t size = GraphsPerUniformBatch(spec_);
+  summary_.num_batches = spec_.drop_last ? num_selected_ / size : CeilDivide(num_selected_, size);
+  return absl::OkStatus();
+}
+
+absl::Status EpochPlan::Pack() {
+  StreamPacker packer(spec_, offsets_);
+  graphs_.reserve(num_selected_);
+  for (int64_t position = 0; position < num_selected_; ++position) {
+    const int64_t graph = GraphAt(position);
+    switch (packer.Add(graph)) {
+      case StreamPacker::Outcome::kAdded:
+        graphs_.push_back(graph);
+        break;
+      case StreamPacker::Outcome::kOpenedNext:
+        starts_.push_back(static_cast<int64_t>(graphs_.size()));
+        graphs_.push_back(graph);
+        break;
+      case StreamPacker::Outcome::kSkipped:
+        ++summary_.skipped_graphs;
+        break;
+      case StreamPacker::Outcome::kRefused:
+        return packer.Explain(graph);
+    }
+  }
+  starts_.push_back(static_cast<int64_t>(graphs_.size()));
+  graphs_.shrink_to_fit();
+  summary_.num_batches = static_cast<int64_t>(starts_.size()) - 1;
+  return absl::OkStatus();
+}
+
+void EpochPlan::Summarize() {
+  const int64_t k = spec_.micro_batches;
+  if (spec_.incomplete_step == IncompleteStep::kDrop) {
+    summary_.num_frames = summary_.num_batches / k;
+    summary_.num_batches = summary_.num_frames * k;
+  } else {
+    summary_.num_frames = CeilDivide(summary_.num_batches, k);
+  }
+
+  // Everything in the plan's order without what lies behind the last delivered batch.
+  const bool packed = spec_.strategy == Strategy::kStreamPack;
+  const int64_t num_planned = packed ? static_cast<int64_t>(graphs_.size()) : num_selected_;
+  const int64_t num_delivered =
+      starts_.empty() ? std::min(num_planned, summary_.num_batches * GraphsPerUniformBatch(spec_))
+                      : starts_[summary_.num_batches];
+  if (packed) {
+    summary_.real = ZeroCounts(offsets_);
+    for (const int64_t graph : graphs_) AddGraph(offsets_, graph, 1, summary_.real);
+  } else {
+    summary_.real = SizeOfSelection(spec_.selection, offsets_);
+  }
+  for (int64_t i = num_delivered; i < num_planned; ++i) {
+    AddGraph(offsets_, packed ? graphs_[i] : GraphAt(i), -1, summary_.real);
+  }
+  summary_.num_graphs = num_delivered;
+  SummarizeFill();
+}
+
+// Efficiencies and the lower bound.
+void EpochPlan::SummarizeFill() {
+  if (!spec_.fixed_size() || summary_.num_batches == 0) {
+    summary_.lower_bound_batches = summary_.num_batches;
+    return;
+  }
+  const FixedSizeOptions& options = spec_.options;
+  const int64_t all_nodes = Sum(options.num_nodes);
+  const int64_t all_edges = Sum(options.num_edges);
+  double nodes = static_cast<double>(Sum(summary_.real.nodes));
+  double edges = static_cast<double>(Sum(summary_.real.edges));
+  if (Trims(spec_)) {
+    // A batch that will be trimmed counts as full.
+    nodes = edges = 0;
+    std::vector<int64_t> graphs;
+    for (int64_t batch = 0; batch < summary_.num_batches; ++batch) {
+      GraphsOf(batch, graphs);
+      Counts counts = ZeroCounts(offsets_);
+      for (const int64_t graph : graphs) AddGraph(offsets_, graph, 1, counts);
+      for (size_t t = 0; t < counts.nodes.size(); ++t) {
+        nodes += static_cast<double>(std::min(counts.nodes[t], options.num_nodes[t]));
+      }
+      for (size_t r = 0; r < counts.edges.size(); ++r) {
+        edges += static_cast<double>(std::min(counts.edges[r], options.num_edges[r]));
+      }
+    }
+  }
+  const auto batches = static_cast<double>(summary_.num_batches);
+  summary_.node_efficiency = nodes / (batches * static_cast<double>(all_nodes));
+  summary_.edge_efficiency =
+      all_edges == 0 ? 1 : edges / (batches * static_cast<double>(all_edges));
+
+  int64_t bound = CeilDivide(summary_.num_graphs, options.num_graphs - 1);
+  if (!Trims(spec_)) {
+    // A packed batch keeps one node and one edge for padding; a padded one may be exactly full.
+    const int64_t kept = spec_.strategy == Strategy::kStreamPack ? 1 : 0;
+    bound = std::max(bound, CeilDivide(Sum(summary_.real.nodes), all_nodes - kept));
+    if (all_edges > kept) {
+      bound = std::max(bound, CeilDivide(Sum(summary_.real.edges), all_edges - kept));
+    }
+    for (size_t t = 0; t < options.num_nodes.size(); ++t) {
+      bound = std::max(bound, CeilDivide(summary_.real.nodes[t], options.num_nodes[t]));
+    }
+    for (size_t r = 0; r < options.num_edges.size(); ++r) {
+      bound = std::max(bound, CeilDivide(summary_.real.edges[r], options.num_edges[r]));
+    }
+    bound = std::max(bound, NumLargeGraphs());
+  }
+  summary_.lower_bound_batches = std::min(bound, summary_.num_batches);
+}
+
+// Graphs of packed batches that take more than half of the nodes or of the edges: no two of them
+// share a batch.
+int64_t EpochPlan::NumLargeGraphs() const {
+  if (spec_.strategy != Strategy::kStreamPack) return 0;
+  const int64_t nodes = Sum(spec_.options.num_nodes) - 1;
+  const int64_t edges = Sum(spec_.options.num_edges) - 1;
+  int64_t by_nodes = 0;
+  int64_t by_edges = 0;
+  for (int64_t i = 0; i < summary_.num_graphs; ++i) {
+    const int64_t graph = graphs_[i];
+    int64_t graph_nodes = 0;
+    int64_t graph_edges = 0;
+    for (const auto& ptr : offsets_.node_ptr) graph_nodes += ptr[graph + 1] - ptr[graph];
+    for (const auto& ptr : offsets_.edge_ptr) graph_edges += ptr[graph + 1] - ptr[graph];
+    if (2 * graph_nodes > nodes) ++by_nodes;
+    if (graph_edges > 0 && 2 * graph_edges > edges) ++by_edges;
+  }
+  return std::max(by_nodes, by_edges);
+}
+
+int64_t EpochPlan::memory_bytes() const {
+  return static_cast<int64_t>(sizeof(*this) +
+                              (graphs_.capacity() + starts_.capacity()) * sizeof(int64_t));
+}
+
+void EpochPlan::GraphsOf(int64_t batch, std::vector<int64_t>& graphs) const {
+  graphs.clear();
+  if (batch < 0 || batch >= summary_.num_batches) return;
+  int64_t begin;
+  int64_t end;
+  if (starts_.empty()) {
+    const int64_t size = GraphsPerUniformBatch(spec_);
+    begin = batch * size;
+    end = std::min(begin + size, num_selected_);
+  } else {
+    begin = starts_[batch];
+    end = starts_[batch + 1];
+  }
+  if (!graphs_.empty()) {
+    graphs.assign(graphs_.begin() + begin, graphs_.begin() + end);
+    return;
+  }
+  graphs.reserve(end - begin);
+  for (int64_t position = begin; position < end; ++position) graphs.push_back(GraphAt(position));
+}
+
+std::vector<int64_t> EpochPlan::GraphsPerBatch() const {
+  std::vector<int64_t> histogram;
+  const auto count = [&](int64_t size, int64_t batches) {
+    if (static_cast<int64_t>(histogram.size()) <= size) histogram.resize(size + 1);
+    histogram[size] += batches;
+  };
+  const int64_t batches = summary_.num_batches;
+  if (!starts_.empty()) {
+    for (int64_t b = 0; b < batches; ++b) count(starts_[b + 1] - starts_[b], 1);
+  } else if (batches > 0) {
+    const int64_t size = GraphsPerUniformBatch(spec_);
+    const int64_t last = std::min(size, num_selected_ - (batches - 1) * size);
+    if (batches > 1) count(size, batches - 1);
+    count(last, 1);
+  }
+  return histogram;
+}
+
+int64_t ShardPosition::NumFrames(int64_t num_frames) const {
+  const int64_t left = std::max<int64_t>(num_frames - start_ordinal, 0);
+  return uneven == UnevenShards::kDrop ? left / num_shards : CeilDivide(left, num_shards);
+}
+
+ShardPosition::Step ShardPosition::At(int64_t j, int64_t num_frames) const {
+  assert(j >= 0 && j < NumFrames(num_frames));
+  Step step;
+  step.ordinal = start_ordinal + shard_index + j * num_shards;
+  if (step.ordinal < num_frames) return step;
+  // Behind the epoch's end, where only the other shards have frames left.
+  if (uneven == UnevenShards::kRepeat) {
+    step.repeat = true;
+    step.ordinal = (step.ordinal - num_frames) % num_frames;
+  } else {
+    step.null_frame = true;
+  }
+  return step;
+}
+
+}  // namespace graphfeed

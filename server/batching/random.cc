@@ -1,0 +1,105 @@
+#include "server/batching/random.h"
+
+#include <Random123/philox.h>
+#include <xxhash.h>
+
+#include <cassert>
+
+#include "server/batching/spec.h"
+#include "storage/graph/canonical_writer.h"
+
+namespace graphfeed {
+namespace {
+
+// A mixer of 64 bits (the finalizer of MurmurHash3 with Stafford's constants, variant 13).
+uint64_t Mix(uint64_t x) {
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+  return x ^ (x >> 31);
+}
+
+}  // namespace
+
+CounterRandom::CounterRandom(uint64_t seed, int64_t epoch, RandomPurpose purpose) {
+  CanonicalWriter writer;
+  writer.U64(seed);
+  writer.I64(epoch);
+  writer.U32(static_cast<uint32_t>(purpose));
+  writer.U32(kAlgorithmVersion);
+  const uint64_t key = XXH3_64bits(writer.bytes().data(), writer.bytes().size());
+  key_ = {static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)};
+}
+
+std::array<uint32_t, 4> CounterRandom::At(uint64_t batch, uint32_t stream, uint32_t block) const {
+  const r123::Philox4x32::ctr_type counter = {
+      {static_cast<uint32_t>(batch), static_cast<uint32_t>(batch >> 32), stream, block}};
+  const r123::Philox4x32::key_type key = {{key_[0], key_[1]}};
+  const r123::Philox4x32::ctr_type words = r123::Philox4x32()(counter, key);
+  return {words[0], words[1], words[2], words[3]};
+}
+
+uint32_t RandomStream::Next() {
+  if (left_ == 0) {
+    words_ = random_.At(batch_, stream_, block_++);
+    left_ = 4;
+  }
+  return words_[4 - left_--];
+}
+
+// Lemire, "Fast random integer generation in an interval" (2019): the high half of a product is
+// uniform once the few low halves below 2^w mod bound are rejected.
+uint64_t RandomStream::Below(uint64_t bound) {
+  assert(bound > 0);
+  if (bound <= UINT32_MAX) {
+    const auto bound32 = static_cast<uint32_t>(bound);
+    const uint32_t reject = -bound32 % bound32;
+    uint64_t product;
+    do {
+      product = uint64_t{Next()} * bound32;
+    } while (static_cast<uint32_t>(product) < reject);
+    return product >> 32;
+  }
+  const uint64_t reject = -bound % bound;
+  unsigned __int128 product;
+  do {
+    const uint64_t low = Next();
+    const uint64_t word = low | (uint64_t{Next()} << 32);
+    product = static_cast<unsigned __int128>(word) * bound;
+  } while (static_cast<uint64_t>(product) < reject);
+  return static_cast<uint64_t>(product >> 64);
+}
+
+KeyedPermutation::KeyedPermutation(uint64_t seed, int64_t epoch, RandomPurpose purpose, int64_t n)
+    : n_(n), half_bits_(1) {
+  assert(n >= 0);
+  while (half_bits_ < 32 && (uint64_t{1} << (2 * half_bits_)) < static_cast<uint64_t>(n)) {
+    ++half_bits_;
+  }
+  half_mask_ = (uint64_t{1} << half_bits_) - 1;
+  const CounterRandom random(seed, epoch, purpose);
+  RandomStream words(random, 0, 0);
+  for (uint64_t& key : round_keys_) {
+    const uint64_t low = words.Next();
+    key = low | (uint64_t{words.Next()} << 32);
+  }
+}
+
+int64_t KeyedPermutation::operator()(int64_t position) const {
+  assert(position >= 0 && position < n_);
+  auto value = static_cast<uint64_t>(position);
+  // A place outside [0, n) is walked on from; the walk comes back into [0, n), since it goes round
+  // a cycle that it entered from there.
+  do {
+    uint64_t left = value >> half_bits_;
+    uint64_t right = value & half_mask_;
+    for (const uint64_t key : round_keys_) {
+      const uint64_t next = left ^ (Mix(right ^ key) & half_mask_);
+      left = right;
+      right = next;
+    }
+    value = (left << half_bits_) | right;
+  } while (value >= static_cast<uint64_t>(n_));
+  return static_cast<int64_t>(value);
+}
+
+}  // namespace graphfeed
