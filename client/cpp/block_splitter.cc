@@ -149,7 +149,7 @@ absl::Status SplitGraphs(GraphBlock block, int64_t first_graph, const SplitLimit
     cursors.push_back(cursor);
   }
 
-  // Where to cut: after the graph with which a part reaches the target.
+  // Where to cut: before the graph with which a part would exceed the target.
   const auto per_graph =
       kOverheadBytes *
       static_cast<int64_t>(block.columns.size() + block.num_nodes.size() + block.num_edges.size());
@@ -167,17 +167,13 @@ absl::Status SplitGraphs(GraphBlock block, int64_t first_graph, const SplitLimit
       return absl::InvalidArgumentError(absl::StrCat("graph ", first_graph + graph, " has ", bytes,
                                                      " bytes; a message holds ", limits.max_bytes));
     }
-    if (part_bytes > 0 && part_bytes + bytes > limits.max_bytes) {
+    if (part_bytes > 0 && part_bytes + bytes > limits.target_bytes) {
       cuts.push_back(graph);
       part_bytes = 0;
     }
     part_bytes += bytes;
-    if (part_bytes >= limits.target_bytes) {
-      cuts.push_back(graph + 1);
-      part_bytes = 0;
-    }
   }
-  if (cuts.back() != block.num_graphs || cuts.size() == 1) cuts.push_back(block.num_graphs);
+  cuts.push_back(block.num_graphs);
   if (cuts.size() == 2) return send(std::move(block));
 
   for (size_t i = 0; i + 1 < cuts.size(); ++i) {
@@ -234,7 +230,7 @@ absl::Status SplitRows(GraphBlock block, const SplitLimits& limits,
                              absl::StrCat("row ", row, " has ", step_bytes,
                                           " bytes; a message holds ", limits.max_bytes));
         }
-        if (rows > 0 && bytes + step_bytes > limits.max_bytes) break;
+        if (rows > 0 && bytes + step_bytes > limits.target_bytes) break;
         rows += step;
         bytes += step_bytes;
       }

@@ -10,11 +10,11 @@
 namespace graphfeed {
 
 struct SplitLimits {
-  int64_t target_bytes = int64_t{4} << 20;  // a message is closed when it has reached this
-  int64_t max_bytes = int64_t{60} << 20;    // of one graph or row, which cannot be split
+  int64_t target_bytes = int64_t{4} << 20;  // of a message, if it has more than one graph or row
+  int64_t max_bytes = int64_t{60} << 20;    // of one graph or row, which is sent alone
 };
 
-// Cuts a block into blocks of about `target_bytes` and hands them to `send` in order, until it
+// Cuts a block into blocks of at most `target_bytes` and hands them to `send` in order, until it
 // fails: collections between graphs, a single graph between rows (one column to a block). A block
 // that is small enough goes as it is. Checks that rows and sizes agree: INVALID_ARGUMENT names the
 // column, or the graph (`first_graph` is the number of the block's first one) that is too large.

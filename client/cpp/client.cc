@@ -1,7 +1,6 @@
 #include "client/cpp/client.h"
 
 #include <cstring>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +12,7 @@
 #include "client/cpp/stream_decoder.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/wire/messages.h"
+#include "proto/wire/requests.h"
 #include "storage/graph/status_macros.h"
 
 namespace graphfeed {
@@ -20,7 +20,6 @@ namespace {
 
 // What a message has besides its frame's payload.
 constexpr int64_t kMessageOverheadBytes = 64 << 10;
-constexpr int64_t kMaxFrameBytes = std::numeric_limits<int32_t>::max() - kMessageOverheadBytes;
 
 class RpcClient final : public Client {
  public:
@@ -133,9 +132,9 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& opti
   if (options.endpoint.empty()) {
     return absl::InvalidArgumentError("endpoint is empty; it is host:port");
   }
-  if (options.max_frame_bytes < 1 || options.max_frame_bytes > kMaxFrameBytes) {
+  if (options.max_frame_bytes < 1 || options.max_frame_bytes > wire::kMaxFrameBytes) {
     return absl::InvalidArgumentError(absl::StrCat("max_frame_bytes is ", options.max_frame_bytes,
-                                                   "; it is between 1 and ", kMaxFrameBytes));
+                                                   "; it is between 1 and ", wire::kMaxFrameBytes));
   }
   if (options.timeout <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError(

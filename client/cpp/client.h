@@ -124,7 +124,7 @@ struct PlanDescription {
 class IngestStream {
  public:
   virtual ~IngestStream() = default;
-  // Splits large blocks into messages of about 4 MiB, at graphs (collections) or at rows (single
+  // Splits large blocks into messages of up to 4 MiB, at graphs (collections) or at rows (single
   // graphs); a graph or row of more than 60 MiB is INVALID_ARGUMENT. Blocks while the server is
   // behind. An error is final; it is the server's reason where the server refused.
   virtual absl::Status Append(GraphBlock block) = 0;

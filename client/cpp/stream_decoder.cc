@@ -107,6 +107,12 @@ absl::StatusOr<Batch> FrameReader::Finish(FrameInfo info, Slab slab) const {
   for (const Counts& counts : info.real) {
     GF_RETURN_IF_ERROR(CheckCounts(what, counts, *layout_, limit));
   }
+  // A frame that nothing was trimmed from may leave the counts out.
+  if (info.trimmed == Counts()) {
+    info.trimmed.nodes.resize(layout_->node_types.size());
+    info.trimmed.edges.resize(layout_->edge_types.size());
+  }
+  GF_RETURN_IF_ERROR(CheckCounts(what, info.trimmed, *layout_, nullptr));
   std::shared_ptr<const Placement> placement = placement_;
   if (placement == nullptr) {
     absl::StatusOr<Placement> own = Place(*layout_, info.real[0], max_frame_bytes_);
