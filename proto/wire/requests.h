@@ -1,0 +1,75 @@
+#ifndef GRAPHFEED_PROTO_WIRE_REQUESTS_H_
+#define GRAPHFEED_PROTO_WIRE_REQUESTS_H_
+
+// Requests about batches, checked whole as far as that is possible without the dataset. A parsed
+// request is in range in itself; INVALID_ARGUMENT names field, value and limit otherwise.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "graphfeed/v1/graphfeed.pb.h"
+#include "proto/frame/batch_spec.h"
+#include "storage/graph/dataset_info.h"
+
+namespace graphfeed::wire {
+
+// Epoch numbers end here, so that counting on never overflows.
+inline constexpr int64_t kMaxEpoch = int64_t{1} << 53;
+// Frames and their headers stay below 2 GiB, the limit of a protobuf message.
+inline constexpr int64_t kMaxFrameBytes = (int64_t{2} << 30) - (int64_t{16} << 20);
+inline constexpr int64_t kDefaultMaxFrameBytes = int64_t{256} << 20;
+// Of Selection.ids and Selection.batch_sizes each: a byte of code can be eight bytes of memory.
+inline constexpr size_t kMaxSelectionBytes = 16 << 20;
+
+struct StreamRequest {
+  std::string dataset;
+  std::optional<Fingerprint> fingerprint;
+  BatchSpecRequest spec;
+  uint64_t seed = 0;
+  int64_t start_epoch = 0;
+  int64_t start_ordinal = 0;
+  int64_t num_epochs = 0;  // 0: until cancelled
+  int64_t num_shards = 1;
+  int64_t shard_index = 0;
+  UnevenShards uneven_shards = UnevenShards::kNull;
+  uint32_t prefetch = 0;  // 0: the server's default
+  int64_t max_frame_bytes = kDefaultMaxFrameBytes;
+};
+absl::StatusOr<StreamRequest> ParseRequest(const v1::StreamBatchesRequest& message);
+
+struct BatchRequest {
+  std::string dataset;
+  std::optional<Fingerprint> fingerprint;
+  BatchSpecRequest spec;
+  uint64_t seed = 0;
+  int64_t epoch = 0;
+  int64_t ordinal = 0;
+  int64_t max_frame_bytes = kDefaultMaxFrameBytes;
+};
+absl::StatusOr<BatchRequest> ParseRequest(const v1::GetBatchRequest& message);
+
+struct PlanRequest {
+  std::string dataset;
+  BatchSpecRequest spec;
+  uint64_t seed = 0;
+  int64_t epoch = 0;
+  int64_t num_shards = 1;
+  int64_t shard_index = 0;
+  UnevenShards uneven_shards = UnevenShards::kNull;
+};
+absl::StatusOr<PlanRequest> ParseRequest(const v1::DescribePlanRequest& message);
+
+struct EstimateRequest {
+  std::string dataset;
+  Selection selection;
+  int64_t batch_size = 0;
+  int64_t sample_limit = 0;
+};
+absl::StatusOr<EstimateRequest> ParseRequest(const v1::EstimateOptionsRequest& message);
+
+}  // namespace graphfeed::wire
+
+#endif  // GRAPHFEED_PROTO_WIRE_REQUESTS_H_

@@ -1,0 +1,139 @@
+#include "server/batch_maker.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "server/frame_digest.h"
+#include "storage/graph/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+std::string Hex(const Fingerprint& fingerprint) {
+  return absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()));
+}
+
+// A plan and what it refers to.
+struct PlanAndRecipe {
+  std::shared_ptr<const Recipe> recipe;  // shared with the plan's users
+  std::unique_ptr<const EpochPlan> plan;
+};
+
+// The most graphs that a ragged batch of the spec can hold.
+int64_t MaxGraphs(const BatchSpec& spec, int64_t num_graphs) {
+  const std::vector<int64_t>& sizes = spec.selection.batch_sizes;
+  const int64_t graphs =
+      sizes.empty() ? spec.batch_size : *std::max_element(sizes.begin(), sizes.end());
+  return std::min(graphs, spec.selection.size(num_graphs));
+}
+
+// graphs * max, without overflow; at most `total` if no graph can occur twice.
+int64_t BoundOf(int64_t graphs, int64_t max, int64_t total, bool repeats) {
+  int64_t product = 0;
+  if (__builtin_mul_overflow(graphs, max, &product)) product = INT64_MAX;
+  return repeats ? product : std::min(product, total);
+}
+
+}  // namespace
+
+std::string Recipe::dataset_name() const { return absl::StrCat(info().name, "@", info().version); }
+
+StreamInfo Recipe::Header(uint64_t seed, uint32_t prefetch) const {
+  return {.dataset = dataset_name(),
+          .fingerprint = info().fingerprint,
+          .layout = layout(),
+          .resolved_spec = RequestFromSpec(spec, info().schema),
+          .spec_digest = spec_digest,
+          .seed = seed,
+          .prefetch = prefetch};
+}
+
+int64_t Recipe::FrameBound(int64_t max_frame_bytes) const {
+  if (!layout().ragged) return layout().slab_bytes;
+  const DatasetInfo& dataset_info = info();
+  const bool repeats = spec.selection.kind == Selection::Kind::kIds;
+  Counts most{.graphs = MaxGraphs(spec, dataset_info.num_graphs), .nodes = {}, .edges = {}};
+  for (size_t type = 0; type < dataset_info.num_nodes.size(); ++type) {
+    most.nodes.push_back(BoundOf(most.graphs, dataset_info.node_sizes[type].max,
+                                 dataset_info.num_nodes[type], repeats));
+  }
+  for (size_t type = 0; type < dataset_info.num_edges.size(); ++type) {
+    most.edges.push_back(BoundOf(most.graphs, dataset_info.edge_sizes[type].max,
+                                 dataset_info.num_edges[type], repeats));
+  }
+  const absl::StatusOr<Placement> placement = Place(layout(), most, max_frame_bytes);
+  return placement.ok() ? placement->slab_bytes : max_frame_bytes;
+}
+
+BatchMaker::BatchMaker(Catalog& catalog, Metrics& metrics, int64_t max_frame_bytes,
+                       int64_t plan_memory_bytes)
+    : catalog_(catalog),
+      metrics_(metrics),
+      max_frame_bytes_(max_frame_bytes),
+      plans_(plan_memory_bytes) {}
+
+absl::StatusOr<std::shared_ptr<const Recipe>> BatchMaker::Open(
+    absl::string_view dataset, const std::optional<Fingerprint>& fingerprint,
+    const BatchSpecRequest& spec, int64_t max_frame_bytes) {
+  auto recipe = std::make_shared<Recipe>();
+  GF_ASSIGN_OR_RETURN(recipe->dataset, catalog_.OpenDataset(dataset));
+  const DatasetInfo& info = recipe->info();
+  if (fingerprint.has_value() && *fingerprint != info.fingerprint) {
+    return absl::FailedPreconditionError(absl::StrCat("fingerprint: ", Hex(*fingerprint),
+                                                      " was asked for; ", recipe->dataset_name(),
+                                                      " has ", Hex(info.fingerprint)));
+  }
+  GF_ASSIGN_OR_RETURN(recipe->spec, ResolveSpec(spec, info, recipe->dataset->offsets()));
+  recipe->spec_digest = SpecDigest(recipe->spec, info.schema);
+  GF_ASSIGN_OR_RETURN(recipe->collater,
+                      Collater::Create(info, recipe->dataset->offsets(), recipe->spec,
+                                       std::min(max_frame_bytes, max_frame_bytes_)));
+  return recipe;
+}
+
+absl::StatusOr<std::shared_ptr<const EpochPlan>> BatchMaker::Plan(
+    const std::shared_ptr<const Recipe>& recipe, uint64_t seed, int64_t epoch) {
+  const PlanKey key{.fingerprint = recipe->info().fingerprint,
+                    .spec_digest = recipe->spec_digest,
+                    .seed = seed,
+                    .epoch = epoch};
+  return plans_.Get(key, [&]() -> absl::StatusOr<std::shared_ptr<const EpochPlan>> {
+    const auto start = std::chrono::steady_clock::now();
+    auto made = std::make_shared<PlanAndRecipe>();
+    made->recipe = recipe;
+    GF_ASSIGN_OR_RETURN(made->plan,
+                        EpochPlan::Create(recipe->spec, recipe->dataset->offsets(), seed, epoch));
+    metrics_.PlanMade(std::chrono::steady_clock::now() - start);
+    return std::shared_ptr<const EpochPlan>(made, made->plan.get());
+  });
+}
+
+absl::StatusOr<BuiltFrame> BatchMaker::Build(const Recipe& recipe, const EpochPlan& plan,
+                                             uint64_t seed, const ShardPosition::Step& step,
+                                             int64_t max_frame_bytes, SlabPool& slabs) {
+  if (!step.null_frame && step.ordinal >= plan.num_frames()) {
+    return absl::InvalidArgumentError(absl::StrCat("ordinal: ", step.ordinal, "; epoch ",
+                                                   plan.epoch(), " has ", plan.num_frames(),
+                                                   " frames"));
+  }
+  const auto start = std::chrono::steady_clock::now();
+  BuiltFrame frame;
+  GF_ASSIGN_OR_RETURN(
+      frame.info,
+      recipe.collater->Collate(plan, seed, step.ordinal, step.null_frame, *recipe.dataset,
+                               std::min(max_frame_bytes, max_frame_bytes_), [&](int64_t size) {
+                                 frame.slab = slabs.Take(size);
+                                 return frame.slab.data();
+                               }));
+  frame.info.repeat = step.repeat;
+  frame.info.digest = FrameDigest(frame.slab.data(), frame.slab.size());
+  metrics_.FrameBuilt(recipe.spec.strategy, std::chrono::steady_clock::now() - start);
+  return frame;
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,82 @@
+#ifndef GRAPHFEED_SERVER_BATCH_MAKER_H_
+#define GRAPHFEED_SERVER_BATCH_MAKER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "proto/frame/slab.h"
+#include "proto/frame/stream_info.h"
+#include "server/batching/collater.h"
+#include "server/batching/plan.h"
+#include "server/batching/spec.h"
+#include "server/frame_stream.h"
+#include "server/metrics.h"
+#include "server/plan_cache.h"
+#include "storage/catalog.h"
+
+namespace graphfeed {
+
+// A spec resolved against a dataset: all that batches depend on but seed, epoch and ordinal.
+// Immutable.
+struct Recipe {
+  std::shared_ptr<Dataset> dataset;  // shared with the catalog's other readers
+  BatchSpec spec;
+  Fingerprint spec_digest{};
+  std::unique_ptr<Collater> collater;
+
+  const DatasetInfo& info() const { return dataset->info(); }
+  const Layout& layout() const { return collater->layout(); }
+  // "name@version".
+  std::string dataset_name() const;
+  // What a stream of this recipe says before its first frame.
+  StreamInfo Header(uint64_t seed, uint32_t prefetch) const;
+  // No frame is larger, whatever the seed, the epoch and the ordinal. For ragged layouts a bound
+  // computed from the dataset's largest graphs, at most `max_frame_bytes`.
+  int64_t FrameBound(int64_t max_frame_bytes) const;
+};
+
+// Opens datasets and makes frames of them: the same function for streams and single batches.
+// Thread-safe; calls may block, for reading and planning.
+class BatchMaker {
+ public:
+  // `max_frame_bytes` bounds every frame, whatever a request allows. The arguments must outlive
+  // the maker and its recipes.
+  BatchMaker(Catalog& catalog, Metrics& metrics, int64_t max_frame_bytes,
+             int64_t plan_memory_bytes);
+
+  // NOT_FOUND; FAILED_PRECONDITION naming both fingerprints if the dataset has another one than
+  // asked for; INVALID_ARGUMENT as ResolveSpec; RESOURCE_EXHAUSTED for a fixed-size slab of more
+  // than `max_frame_bytes`.
+  absl::StatusOr<std::shared_ptr<const Recipe>> Open(absl::string_view dataset,
+                                                     const std::optional<Fingerprint>& fingerprint,
+                                                     const BatchSpecRequest& spec,
+                                                     int64_t max_frame_bytes);
+
+  // The epoch's plan, which all who ask for the same share.
+  absl::StatusOr<std::shared_ptr<const EpochPlan>> Plan(const std::shared_ptr<const Recipe>& recipe,
+                                                        uint64_t seed, int64_t epoch);
+
+  // One frame, digest included. INVALID_ARGUMENT for an ordinal beyond the plan.
+  absl::StatusOr<BuiltFrame> Build(const Recipe& recipe, const EpochPlan& plan, uint64_t seed,
+                                   const ShardPosition::Step& step, int64_t max_frame_bytes,
+                                   SlabPool& slabs);
+
+  // Plans of deleted datasets must not keep them open.
+  void Forget(const Fingerprint& fingerprint) { plans_.Forget(fingerprint); }
+
+  int64_t plan_bytes() const { return plans_.bytes(); }
+
+ private:
+  Catalog& catalog_;
+  Metrics& metrics_;
+  const int64_t max_frame_bytes_;
+  PlanCache plans_;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_BATCH_MAKER_H_

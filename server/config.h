@@ -1,0 +1,52 @@
+#ifndef GRAPHFEED_SERVER_CONFIG_H_
+#define GRAPHFEED_SERVER_CONFIG_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+
+namespace graphfeed {
+
+// How a server runs; docs/operations.md says how to choose. Peak memory is about memory_budget +
+// slab_memory + plan_memory + ingest_memory for each running ingest + the offsets of open datasets.
+struct ServerConfig {
+  std::string data_dir;
+  std::string listen = "0.0.0.0:50051";        // port 0 picks one
+  std::string metrics_listen;                  // empty: no metrics endpoint
+  int64_t memory_budget = int64_t{1} << 30;    // cached chunks
+  int64_t slab_memory = int64_t{1} << 30;      // frames of all streams
+  int64_t plan_memory = int64_t{256} << 20;    // plans of packed epochs
+  int64_t ingest_memory = int64_t{256} << 20;  // of each running ingest
+  int64_t max_frame_bytes = int64_t{1} << 30;  // no request may ask for more
+  int64_t build_threads = 0;                   // 0: one for each processor
+  int64_t ingest_threads = 2;
+  int64_t default_prefetch = 4;
+  int64_t max_prefetch = 64;
+  int64_t max_streams = 1000;
+  int64_t max_ingests = 8;
+  absl::Duration drain_timeout = absl::Seconds(30);
+  std::string log_level = "info";
+};
+
+// INVALID_ARGUMENT names the flag, its value and the limit.
+absl::Status ValidateConfig(const ServerConfig& config);
+
+// Reads the program's arguments (without its name), as "--flag=value" or "--flag value", and
+// validates the result. nullopt: the user asked for help.
+absl::StatusOr<std::optional<ServerConfig>> ParseFlags(absl::Span<const char* const> arguments);
+
+// What --help prints.
+std::string FlagsHelp();
+
+// "1536", "512K", "512M", "4G", "1T" (powers of 1024).
+absl::StatusOr<int64_t> ParseBytes(absl::string_view text);
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_CONFIG_H_

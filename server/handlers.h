@@ -1,0 +1,35 @@
+#ifndef GRAPHFEED_SERVER_HANDLERS_H_
+#define GRAPHFEED_SERVER_HANDLERS_H_
+
+#include "absl/status/status.h"
+#include "graphfeed/v1/graphfeed.pb.h"
+#include "server/admission.h"
+#include "server/batch_maker.h"
+#include "storage/catalog.h"
+
+namespace graphfeed {
+
+// What the calls that answer once do, without gRPC: one overload for each message. Thread-safe;
+// calls may block. The arguments must outlive the handlers.
+class Handlers {
+ public:
+  Handlers(Catalog& catalog, BatchMaker& maker, Admission& admission)
+      : catalog_(catalog), maker_(maker), admission_(admission) {}
+
+  absl::Status Handle(const v1::ListDatasetsRequest& request, v1::ListDatasetsResponse& response);
+  absl::Status Handle(const v1::GetDatasetRequest& request, v1::DatasetInfo& response);
+  absl::Status Handle(const v1::DeleteVersionRequest& request, v1::DeleteVersionResponse& response);
+  absl::Status Handle(const v1::EstimateOptionsRequest& request,
+                      v1::EstimateOptionsResponse& response);
+  absl::Status Handle(const v1::DescribePlanRequest& request, v1::DescribePlanResponse& response);
+  absl::Status Handle(const v1::GetBatchRequest& request, v1::GetBatchResponse& response);
+
+ private:
+  Catalog& catalog_;
+  BatchMaker& maker_;
+  Admission& admission_;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_HANDLERS_H_

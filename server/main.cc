@@ -1,0 +1,68 @@
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "server/config.h"
+#include "server/server.h"
+#include "spdlog/sinks/stdout_sinks.h"
+#include "spdlog/spdlog.h"
+
+namespace {
+
+// The host as it was given, the port as it was had.
+std::string AddressWithPort(absl::string_view address, int port) {
+  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto config = graphfeed::ParseFlags(absl::MakeConstSpan(argv, argc).subspan(1));
+  if (!config.ok()) {
+    std::fprintf(stderr, "graphfeed-server: %s\n", std::string(config.status().message()).c_str());
+    return 2;
+  }
+  if (!config->has_value()) {
+    std::fputs(graphfeed::FlagsHelp().c_str(), stdout);
+    return 0;
+  }
+  // Standard output is for the lines that scripts read.
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("graphfeed"));
+  spdlog::set_level(spdlog::level::from_str((*config)->log_level));
+
+  // Blocked before any thread starts, so that all inherit it and only sigwait below takes them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  absl::StatusOr<std::unique_ptr<graphfeed::Server>> server = graphfeed::Server::Start(**config);
+  if (!server.ok()) {
+    spdlog::error("{}", server.status().ToString());
+    return 1;
+  }
+  std::printf("listening on %s\n", AddressWithPort((*config)->listen, (*server)->port()).c_str());
+  if ((*server)->metrics_port() != 0) {
+    std::printf("metrics on %s\n",
+                AddressWithPort((*config)->metrics_listen, (*server)->metrics_port()).c_str());
+  }
+  std::fflush(stdout);
+
+  int received = 0;
+  sigwait(&signals, &received);
+  spdlog::info("signal {}: draining for at most {}", received,
+               absl::FormatDuration((*config)->drain_timeout));
+  (*server)->Shutdown(absl::Now() + (*config)->drain_timeout);
+  server->reset();
+  spdlog::info("stopped");
+  return 0;
+}

@@ -1,0 +1,204 @@
+#include "server/server.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/call_once.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "grpcpp/ext/proto_server_reflection_plugin.h"
+#include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server.h"
+#include "grpcpp/server_builder.h"
+#include "proto/frame/slab.h"
+#include "server/admission.h"
+#include "server/batch_maker.h"
+#include "server/calls.h"
+#include "server/executor.h"
+#include "server/handlers.h"
+#include "server/metrics.h"
+#include "server/service.h"
+#include "storage/catalog.h"
+#include "storage/chunk_store.h"
+#include "storage/graph/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+// An ingest's block; clients split larger ones.
+constexpr int kMaxReceiveBytes = 64 << 20;
+
+int BuildThreads(const ServerConfig& config) {
+  if (config.build_threads > 0) return static_cast<int>(config.build_threads);
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+void ConfigureChannels(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  builder.SetMaxSendMessageSize(-1);  // frames are bounded by the request
+  builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
+  // Two servers on one port would share its connections without an error.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Clients may ask every 10 s whether the connection is alive, also between streams.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  // A host that vanished without a word is found out, and its streams' memory freed.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20000);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // For frames of hundreds of kilobytes and more: measured in docs/operations.md.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, 16777215);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, 1 << 20);
+}
+
+}  // namespace
+
+// Members in the order in which they depend on each other; destroyed in reverse.
+struct Server::Impl {
+  explicit Impl(ServerConfig server_config, std::unique_ptr<Catalog> open_catalog)
+      : config(std::move(server_config)),
+        catalog(std::move(open_catalog)),
+        admission("streams", config.slab_memory, config.max_streams),
+        ingest_admission("ingests", 0, config.max_ingests),
+        maker(*catalog, metrics, config.max_frame_bytes, config.plan_memory),
+        calls(metrics),
+        handlers(*catalog, maker, admission),
+        build_pool(std::make_unique<ThreadPool>(BuildThreads(config))),
+        ingest_pool(std::make_unique<ThreadPool>(static_cast<int>(config.ingest_threads))),
+        streams{.calls = calls,
+                .build_pool = *build_pool,
+                .maker = maker,
+                .admission = admission,
+                .prefetch = {.default_frames = static_cast<uint32_t>(config.default_prefetch),
+                             .max_frames = static_cast<uint32_t>(config.max_prefetch)}},
+        ingests{.calls = calls,
+                .pool = *ingest_pool,
+                .catalog = *catalog,
+                .admission = ingest_admission} {
+    metrics.AddReadings([this] { return Readings(); });
+  }
+
+  std::vector<Metrics::Reading> Readings() const;
+
+  const ServerConfig config;
+  const std::unique_ptr<Catalog> catalog;
+  Metrics metrics;
+  Admission admission;
+  Admission ingest_admission;
+  BatchMaker maker;
+  Calls calls;
+  Handlers handlers;
+  std::unique_ptr<ThreadPool> build_pool;
+  std::unique_ptr<ThreadPool> ingest_pool;
+  StreamContext streams;
+  IngestContext ingests;
+  std::unique_ptr<grpc::Service> service;
+  std::unique_ptr<grpc::Server> server;
+  int port = 0;
+  int metrics_port = 0;
+  absl::once_flag shutdown;
+};
+
+std::vector<Metrics::Reading> Server::Impl::Readings() const {
+  const StorageStats stats = catalog->stats();
+  auto counter = [](const char* name, const char* help, int64_t value) {
+    return Metrics::Reading{.name = name,
+                            .help = help,
+                            .counter = true,
+                            .label = "",
+                            .values = {{"", static_cast<double>(value)}}};
+  };
+  auto gauge = [&](const char* name, const char* help, int64_t value) {
+    Metrics::Reading reading = counter(name, help, value);
+    reading.counter = false;
+    return reading;
+  };
+  return {
+      {.name = "graphfeed_memory_bytes",
+       .help = "Memory by use.",
+       .counter = false,
+       .label = "use",
+       .values = {{"chunk_cache", static_cast<double>(stats.cached_bytes)},
+                  {"slabs", static_cast<double>(SlabPool::TotalBytes())},
+                  {"slabs_reserved", static_cast<double>(admission.reserved_bytes())},
+                  {"plans", static_cast<double>(maker.plan_bytes())},
+                  {"offsets", static_cast<double>(stats.offsets_bytes)},
+                  {"ingest", static_cast<double>(stats.ingest_bytes)}}},
+      {.name = "graphfeed_memory_limit_bytes",
+       .help = "Limits of memory by use.",
+       .counter = false,
+       .label = "use",
+       .values = {{"chunk_cache", static_cast<double>(stats.memory_budget_bytes)},
+                  {"slabs_reserved", static_cast<double>(admission.capacity_bytes())},
+                  {"plans", static_cast<double>(config.plan_memory)}}},
+      gauge("graphfeed_stored_bytes", "Bytes on disk.", stats.stored_bytes),
+      gauge("graphfeed_build_queue_length", "Tasks that wait for a build thread.",
+            static_cast<int64_t>(build_pool == nullptr ? 0 : build_pool->queue_length())),
+      counter("graphfeed_chunk_hits_total", "Chunks found in memory.", stats.chunk_hits),
+      counter("graphfeed_chunk_misses_total", "Chunks read from the store.", stats.chunk_misses),
+      counter("graphfeed_chunk_evictions_total", "Chunks dropped from memory for others.",
+              stats.chunk_evictions),
+      counter("graphfeed_chunk_read_bytes_total", "Bytes of chunks read from the store.",
+              stats.chunk_read_bytes),
+  };
+}
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
+  GF_RETURN_IF_ERROR(ValidateConfig(config));
+  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(config.data_dir));
+  GF_ASSIGN_OR_RETURN(
+      std::unique_ptr<Catalog> catalog,
+      Catalog::Open(std::move(store), {.memory_budget_bytes = config.memory_budget,
+                                       .ingest_memory_bytes = config.ingest_memory}));
+  auto impl = std::make_unique<Impl>(config, std::move(catalog));
+
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  impl->service = MakeGraphFeedService(impl->calls, *impl->build_pool, *impl->ingest_pool,
+                                       impl->handlers, impl->streams, impl->ingests);
+  grpc::ServerBuilder builder;
+  ConfigureChannels(builder);
+  builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &impl->port);
+  builder.RegisterService(impl->service.get());
+  impl->server = builder.BuildAndStart();
+  if (impl->server == nullptr || impl->port == 0) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on \"", config.listen, "\""));
+  }
+  impl->server->GetHealthCheckService()->SetServingStatus(GraphFeedServiceName(), true);
+
+  std::unique_ptr<Server> server(new Server(std::move(impl)));
+  if (!config.metrics_listen.empty()) {
+    GF_ASSIGN_OR_RETURN(server->impl_->metrics_port,
+                        server->impl_->metrics.Listen(config.metrics_listen));
+  }
+  return server;
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Server::~Server() { Shutdown(absl::Now() + impl_->config.drain_timeout); }
+
+int Server::port() const { return impl_->port; }
+int Server::metrics_port() const { return impl_->metrics_port; }
+std::string Server::MetricsText() const { return impl_->metrics.Text(); }
+
+void Server::Shutdown(absl::Time deadline) {
+  absl::call_once(impl_->shutdown, [&] {
+    impl_->calls.Drain();
+    impl_->server->GetHealthCheckService()->Shutdown();
+    impl_->calls.WaitUntilIdle(deadline);
+    // What still runs are calls beyond the deadline, and watchers of our health: cancelled. Waits
+    // for all reactors, which need the pools.
+    impl_->server->Shutdown(std::chrono::system_clock::now());
+    impl_->server->Wait();
+    impl_->build_pool.reset();
+    impl_->ingest_pool.reset();
+  });
+}
+
+}  // namespace graphfeed

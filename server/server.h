@@ -1,0 +1,43 @@
+#ifndef GRAPHFEED_SERVER_SERVER_H_
+#define GRAPHFEED_SERVER_SERVER_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/config.h"
+
+namespace graphfeed {
+
+// A running server: store, pools, metrics, gRPC. Thread-safe.
+class Server {
+ public:
+  // Opens the store, which removes what unfinished ingests left, and serves. INVALID_ARGUMENT for a
+  // bad configuration, UNAVAILABLE for an address that cannot be had, FAILED_PRECONDITION when
+  // another process holds the folder.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerConfig& config);
+  ~Server();  // Shutdown with the configured time
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  int port() const;
+  // 0 when metrics are off.
+  int metrics_port() const;
+  // What a scrape answers, also without an endpoint.
+  std::string MetricsText() const;
+
+  // Drains: refuses new calls, is no longer healthy, lets streams finish the frame that they are
+  // sending and other calls run until `deadline`, then cancels them, joins all threads and closes
+  // the store. Blocks; further calls wait for the first.
+  void Shutdown(absl::Time deadline);
+
+ private:
+  struct Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_SERVER_H_
