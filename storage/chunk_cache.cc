@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
-#include <optional>
 #include <utility>
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
+#include "storage/column_reader.h"
 
 namespace graphfeed {
 namespace {
@@ -104,14 +104,14 @@ absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ra
   absl::InlinedVector<Piece, 8> missing;
   int64_t hits = 0;
   int64_t guarded_bytes = 0;
-  std::optional<EpochDomain::Guard> guard(epochs_.Enter());
+  EpochDomain::Guard guard = epochs_.Enter();
 
   for (size_t r = 0; r < ranges.size(); ++r) {
     const RowRange range = ranges[r];
     if (range.first < 0 || range.count < 0 || range.first > storage.num_rows - range.count) {
       return absl::InvalidArgumentError(absl::StrCat("rows ", range.first, " to ",
-                                                     range.first + range.count,
-                                                     " of a column of ", storage.num_rows));
+                                                     range.first + range.count, " of a column of ",
+                                                     storage.num_rows));
     }
     if (storage.row_bytes == 0) {
       if (range.count > 0) visitor(r, 0, range.count, kNoRows);
@@ -135,26 +135,24 @@ absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ra
       }
       offset += count;
       if (missing.size() == kMaxMissing) {
-        guard.reset();
+        guard.End();
         absl::Status status = ReadMissing(column, absl::MakeSpan(missing), visitor);
         if (!status.ok()) return status;
         missing.clear();
-        guard.emplace(epochs_.Enter());
+        guard = epochs_.Enter();
       } else if (guarded_bytes > kGuardBytes) {
-        guard.reset();
+        guard.End();
         guarded_bytes = 0;
-        guard.emplace(epochs_.Enter());
+        guard = epochs_.Enter();
       }
     }
   }
-  guard.reset();
+  guard.End();
   hits_.fetch_add(hits, std::memory_order_relaxed);
-  return missing.empty() ? absl::OkStatus()
-                         : ReadMissing(column, absl::MakeSpan(missing), visitor);
+  return missing.empty() ? absl::OkStatus() : ReadMissing(column, absl::MakeSpan(missing), visitor);
 }
 
-absl::Status ChunkCache::ReadMissing(Column& column, absl::Span<Piece> pieces,
-                                     RowVisitor visitor) {
+absl::Status ChunkCache::ReadMissing(Column& column, absl::Span<Piece> pieces, RowVisitor visitor) {
   const ColumnStorage& storage = column.storage;
   std::sort(pieces.begin(), pieces.end(),
             [](const Piece& a, const Piece& b) { return a.chunk < b.chunk; });
@@ -179,18 +177,15 @@ absl::Status ChunkCache::ReadMissing(Column& column, absl::Span<Piece> pieces,
       rows = OpenChunk(key, storage.rows_in_chunk(key.chunk), storage.row_bytes, *rows);
     }
     if (!rows.ok()) {
-      // A published column has all of its chunks.
-      const absl::StatusCode code = absl::IsNotFound(rows.status()) ? absl::StatusCode::kDataLoss
-                                                                    : rows.status().code();
-      status = absl::Status(code,
-                            absl::StrCat("chunk ", key.chunk, ": ", rows.status().message()));
+      status = ChunkError(key.chunk, rows.status());
       return;
     }
     std::unique_ptr<Chunk> chunk = Chunk::Create(column, key.chunk, *rows);
     const size_t end = k + 1 < keys.size() ? first_piece[k + 1] : pieces.size();
     for (size_t i = first_piece[k]; i < end; ++i) {
       const Piece& piece = pieces[i];
-      visitor(piece.range, piece.offset, piece.count, chunk->rows + piece.first * storage.row_bytes);
+      visitor(piece.range, piece.offset, piece.count,
+              chunk->rows + piece.first * storage.row_bytes);
     }
     Insert(std::move(chunk));
   });

@@ -1,28 +1,16 @@
 #include "storage/chunk_format.h"
 
 #include <cassert>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "storage/digest.h"
+#include "storage/little_endian.h"
 
 namespace graphfeed {
 namespace {
 
 constexpr uint32_t kMagic = 0x31434647;  // "GFC1"
 constexpr size_t kChecksumOffset = 24;
-
-template <typename T>
-void Store(T value, char* bytes) {
-  for (size_t i = 0; i < sizeof(T); ++i) bytes[i] = static_cast<char>(value >> (8 * i));
-}
-
-template <typename T>
-T Load(const char* bytes) {
-  T value = 0;
-  for (size_t i = 0; i < sizeof(T); ++i) value |= T{static_cast<uint8_t>(bytes[i])} << (8 * i);
-  return value;
-}
 
 uint64_t Checksum(absl::string_view value) {
   return Hash64(value.substr(kChunkHeaderBytes), Hash64(value.substr(0, kChecksumOffset), 0));
@@ -39,12 +27,12 @@ int64_t RowsPerChunk(int64_t row_bytes, int64_t chunk_bytes) {
 
 void SealChunk(ChunkKey key, int64_t rows, std::string& value) {
   assert(value.size() >= kChunkHeaderBytes);
-  Store<uint32_t>(kMagic, &value[0]);
-  Store<uint32_t>(static_cast<uint32_t>(rows), &value[4]);
-  Store<uint64_t>(key.column, &value[8]);
-  Store<uint32_t>(key.chunk, &value[16]);
-  Store<uint32_t>(0, &value[20]);
-  Store<uint64_t>(Checksum(value), &value[kChecksumOffset]);
+  StoreLittleEndian<uint32_t>(kMagic, &value[0]);
+  StoreLittleEndian<uint32_t>(static_cast<uint32_t>(rows), &value[4]);
+  StoreLittleEndian<uint64_t>(key.column, &value[8]);
+  StoreLittleEndian<uint32_t>(key.chunk, &value[16]);
+  StoreLittleEndian<uint32_t>(0, &value[20]);
+  StoreLittleEndian<uint64_t>(Checksum(value), &value[kChecksumOffset]);
 }
 
 absl::StatusOr<absl::string_view> OpenChunk(ChunkKey key, int64_t rows, int64_t row_bytes,
@@ -54,12 +42,14 @@ absl::StatusOr<absl::string_view> OpenChunk(ChunkKey key, int64_t rows, int64_t 
     return absl::DataLossError(
         absl::StrCat("the stored value has ", value.size(), " bytes instead of ", expected));
   }
-  if (Load<uint32_t>(&value[0]) != kMagic) return absl::DataLossError("the header is damaged");
-  if (Load<uint64_t>(&value[kChecksumOffset]) != Checksum(value)) {
+  if (LoadLittleEndian<uint32_t>(&value[0]) != kMagic)
+    return absl::DataLossError("the header is damaged");
+  if (LoadLittleEndian<uint64_t>(&value[kChecksumOffset]) != Checksum(value)) {
     return absl::DataLossError("the checksum does not match");
   }
-  if (Load<uint32_t>(&value[4]) != rows || Load<uint64_t>(&value[8]) != key.column ||
-      Load<uint32_t>(&value[16]) != key.chunk) {
+  if (LoadLittleEndian<uint32_t>(&value[4]) != rows ||
+      LoadLittleEndian<uint64_t>(&value[8]) != key.column ||
+      LoadLittleEndian<uint32_t>(&value[16]) != key.chunk) {
     return absl::DataLossError("the stored value belongs to another chunk");
   }
   return value.substr(kChunkHeaderBytes);

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "absl/strings/escaping.h"
+#include "storage/little_endian.h"
 
 namespace graphfeed {
 
@@ -34,8 +35,8 @@ void Digester::Update(absl::string_view bytes) {
 }
 
 void Digester::UpdateInt64(int64_t value) {
-  char bytes[8];
-  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(static_cast<uint64_t>(value) >> (8 * i));
+  char bytes[sizeof(value)];
+  StoreLittleEndian(static_cast<uint64_t>(value), bytes);
   Update(absl::string_view(bytes, sizeof(bytes)));
 }
 

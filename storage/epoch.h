@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace graphfeed {
 
@@ -30,9 +31,16 @@ class EpochDomain {
   class Guard {
    public:
     Guard(Guard&& other) noexcept : slot_(other.slot_) { other.slot_ = nullptr; }
-    Guard& operator=(Guard&&) = delete;
-    ~Guard() {
+    Guard& operator=(Guard&& other) noexcept {
+      End();
+      std::swap(slot_, other.slot_);
+      return *this;
+    }
+    ~Guard() { End(); }
+    // Ends before its time; what was followed may be gone.
+    void End() {
       if (slot_ != nullptr) slot_->store(0, std::memory_order_release);
+      slot_ = nullptr;
     }
 
    private:

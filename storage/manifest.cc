@@ -4,9 +4,11 @@
 #include <cstring>
 #include <tuple>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 #include "storage/graph/schema.h"
 #include "storage/graph/status_macros.h"
+#include "storage/little_endian.h"
 #include "storage/manifest.pb.h"
 
 namespace graphfeed {
@@ -121,8 +123,8 @@ absl::Status CheckManifest(const Manifest& manifest) {
     const int64_t rows =
         strings ? data.string_offsets->storage.num_rows - 1 : data.rows.storage.num_rows;
     if (rows != expected) {
-      return Damaged(absl::StrCat("column \"", column.name, "\" has ", rows, " rows instead of ",
-                                  expected));
+      return Damaged(
+          absl::StrCat("column \"", column.name, "\" has ", rows, " rows instead of ", expected));
     }
   }
   for (const auto* offsets : {&manifest.node_offsets, &manifest.edge_offsets}) {
@@ -208,19 +210,15 @@ std::string EncodeManifest(const Manifest& manifest) {
 
   std::string record(kChecksumBytes, '\0');
   proto.AppendToString(&record);
-  const uint64_t checksum = Hash64(absl::string_view(record).substr(kChecksumBytes), 0);
-  for (size_t i = 0; i < kChecksumBytes; ++i) record[i] = static_cast<char>(checksum >> (8 * i));
+  StoreLittleEndian(Hash64(absl::string_view(record).substr(kChecksumBytes), 0), record.data());
   return record;
 }
 
 absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes) {
   if (bytes.size() < kChecksumBytes) return Damaged("it is too short");
-  uint64_t checksum = 0;
-  for (size_t i = 0; i < kChecksumBytes; ++i) {
-    checksum |= uint64_t{static_cast<uint8_t>(bytes[i])} << (8 * i);
-  }
   const absl::string_view body = bytes.substr(kChecksumBytes);
-  if (Hash64(body, 0) != checksum) return Damaged("the checksum does not match");
+  if (Hash64(body, 0) != LoadLittleEndian<uint64_t>(bytes.data()))
+    return Damaged("the checksum does not match");
   storage::Manifest proto;
   if (!proto.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
     return Damaged("it cannot be parsed");

@@ -146,7 +146,8 @@ class RocksDbChunkStore : public ChunkStore {
  private:
   absl::Status WriteRecord(absl::FunctionRef<rocksdb::Status(const rocksdb::WriteOptions&)> write);
 
-  explicit RocksDbChunkStore(const std::string& dir) : dir_(dir), bulk_dir_(fs::path(dir) / "bulk") {}
+  explicit RocksDbChunkStore(const std::string& dir)
+      : dir_(dir), bulk_dir_(fs::path(dir) / "bulk") {}
 
   const fs::path dir_;
   const fs::path bulk_dir_;  // on the same file system, so that files are moved by linking
@@ -341,8 +342,7 @@ absl::Status RocksDbChunkStore::WriteRecord(
 
 absl::StatusOr<std::vector<std::pair<std::string, std::string>>> RocksDbChunkStore::ListRecords() {
   std::vector<std::pair<std::string, std::string>> records;
-  const std::unique_ptr<rocksdb::Iterator> it(
-      db_->NewIterator(rocksdb::ReadOptions(), catalog_));
+  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(rocksdb::ReadOptions(), catalog_));
   for (it->SeekToFirst(); it->Valid(); it->Next()) {
     records.emplace_back(it->key().ToString(), it->value().ToString());
   }

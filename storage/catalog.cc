@@ -1,0 +1,385 @@
+#include "storage/catalog.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "absl/synchronization/mutex.h"
+#include "storage/chunk_cache.h"
+#include "storage/dataset.h"
+#include "storage/graph/status_macros.h"
+#include "storage/ingest_session.h"
+#include "storage/ingest_spec.h"
+#include "storage/manifest.h"
+
+namespace graphfeed {
+namespace {
+
+// Records: the format of the store, a manifest per version, the first column uid that was never
+// reserved, and for names whose newest versions were deleted the highest number given out.
+constexpr absl::string_view kFormatKey = "format";
+constexpr absl::string_view kFormat = "1";
+constexpr absl::string_view kManifestPrefix = "manifest/";
+constexpr absl::string_view kNextColumnKey = "next_column";
+constexpr absl::string_view kNewestPrefix = "newest/";
+// Uids are reserved in blocks, so that not every column costs a synced write.
+constexpr uint64_t kColumnsReserved = 256;
+constexpr int64_t kMaxChunkBytes = int64_t{64} << 20;
+
+std::string ManifestKey(absl::string_view name, int64_t version) {
+  return absl::StrCat(kManifestPrefix, name, "@", version);
+}
+
+// Everything behind the catalog. Owned by it, by running ingests and by open datasets together, so
+// that each may go in any order.
+class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
+ public:
+  Engine(std::unique_ptr<ChunkStore> store, const CatalogOptions& options)
+      : options_(options), store_(std::move(store)), cache_(*store_, options.memory_budget_bytes) {}
+
+  absl::Status Load();
+
+  std::vector<DatasetInfo> List() const;
+  absl::StatusOr<DatasetInfo> Get(absl::string_view reference) const;
+  absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view reference);
+  absl::Status Delete(absl::string_view name, int64_t version);
+  StorageStats stats() const;
+  const CatalogOptions& options() const { return options_; }
+
+  ChunkStore& store() override { return *store_; }
+  absl::StatusOr<uint64_t> NewColumn() override;
+  absl::StatusOr<DatasetInfo> Publish(Manifest manifest) override;
+  void Discard(absl::Span<const uint64_t> columns) override;
+  void AddIngestBytes(int64_t change) override { ingest_bytes_ += change; }
+
+ private:
+  struct Version {
+    std::shared_ptr<const Manifest> manifest;
+    std::weak_ptr<Dataset> open;  // so that all who have it open share one
+  };
+  using Versions = std::map<int64_t, Version>;
+
+  absl::Status LoadRecord(const std::string& key, const std::string& value);
+  absl::Status Sweep();
+  absl::StatusOr<Version*> Find(absl::string_view name, std::optional<int64_t> version) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Reference(const Manifest& manifest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Returns the columns that nobody uses any more.
+  std::vector<uint64_t> Unreference(const Manifest& manifest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Close(const Manifest& manifest, int64_t offsets_bytes);
+
+  const CatalogOptions options_;
+  const std::unique_ptr<ChunkStore> store_;
+  ChunkCache cache_;
+  std::atomic<int64_t> ingest_bytes_{0};
+  std::atomic<int64_t> offsets_bytes_{0};
+
+  // Held while manifests are written; before mu_.
+  absl::Mutex publish_mu_;
+  mutable absl::Mutex mu_;
+  mutable std::map<std::string, Versions, std::less<>> datasets_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, int64_t, std::less<>> newest_ ABSL_GUARDED_BY(mu_);
+  // Versions and open datasets that use a column. A column without any is swept.
+  absl::flat_hash_map<uint64_t, int> references_ ABSL_GUARDED_BY(mu_);
+  std::vector<uint64_t> garbage_ ABSL_GUARDED_BY(mu_);  // could not be deleted yet
+
+  absl::Mutex columns_mu_;
+  uint64_t next_column_ ABSL_GUARDED_BY(columns_mu_) = 1;
+  uint64_t reserved_columns_ ABSL_GUARDED_BY(columns_mu_) = 1;  // the first not reserved
+};
+
+absl::Status Engine::Load() {
+  using Records = std::vector<std::pair<std::string, std::string>>;
+  GF_ASSIGN_OR_RETURN(const Records records, store_->ListRecords());
+  const auto format = std::find_if(records.begin(), records.end(),
+                                   [](const auto& record) { return record.first == kFormatKey; });
+  if (format != records.end() && format->second != kFormat) {
+    return absl::FailedPreconditionError(absl::StrCat("the data is of format \"", format->second,
+                                                      "\"; this program knows \"", kFormat, "\""));
+  }
+  for (const auto& [key, value] : records) GF_RETURN_IF_ERROR(LoadRecord(key, value));
+  if (format == records.end()) {
+    if (!records.empty()) return absl::DataLossError("the record of the data's format is missing");
+    GF_RETURN_IF_ERROR(store_->PutRecord(kFormatKey, kFormat));
+  }
+  return Sweep();
+}
+
+absl::Status Engine::LoadRecord(const std::string& key, const std::string& value) {
+  absl::string_view name = key;
+  if (absl::ConsumePrefix(&name, kManifestPrefix)) {
+    absl::StatusOr<Manifest> manifest = DecodeManifest(value);
+    if (!manifest.ok()) {
+      return absl::Status(manifest.status().code(),
+                          absl::StrCat("dataset \"", name, "\": ", manifest.status().message()));
+    }
+    const DatasetInfo& info = manifest->info;
+    if (key != ManifestKey(info.name, info.version)) {
+      return absl::DataLossError(absl::StrCat("the manifest of \"", name, "\" is that of \"",
+                                              info.name, "@", info.version, "\""));
+    }
+    absl::MutexLock lock(&mu_);
+    Reference(*manifest);
+    datasets_[info.name][info.version].manifest =
+        std::make_shared<const Manifest>(*std::move(manifest));
+    return absl::OkStatus();
+  }
+  if (key == kFormatKey) return absl::OkStatus();
+  if (key == kNextColumnKey) {
+    absl::MutexLock lock(&columns_mu_);
+    if (!absl::SimpleAtoi(value, &next_column_)) {
+      return absl::DataLossError(absl::StrCat("record \"", key, "\" holds no number"));
+    }
+    reserved_columns_ = next_column_;
+    return absl::OkStatus();
+  }
+  if (absl::ConsumePrefix(&name, kNewestPrefix)) {
+    absl::MutexLock lock(&mu_);
+    if (!absl::SimpleAtoi(value, &newest_[std::string(name)])) {
+      return absl::DataLossError(absl::StrCat("record \"", key, "\" holds no number"));
+    }
+    return absl::OkStatus();
+  }
+  return absl::DataLossError(absl::StrCat("unknown record \"", key, "\""));
+}
+
+// Deletes the columns of unfinished ingests and deleted versions.
+absl::Status Engine::Sweep() {
+  GF_ASSIGN_OR_RETURN(std::vector<uint64_t> columns, store_->ListColumns());
+  {
+    absl::MutexLock lock(&mu_);
+    const auto end = std::remove_if(columns.begin(), columns.end(),
+                                    [&](uint64_t column) { return references_.contains(column); });
+    columns.erase(end, columns.end());
+  }
+  return columns.empty() ? absl::OkStatus() : store_->DeleteColumns(columns);
+}
+
+absl::StatusOr<uint64_t> Engine::NewColumn() {
+  absl::MutexLock lock(&columns_mu_);
+  if (next_column_ == reserved_columns_) {
+    const uint64_t reserved = next_column_ + kColumnsReserved;
+    GF_RETURN_IF_ERROR(store_->PutRecord(kNextColumnKey, absl::StrCat(reserved)));
+    reserved_columns_ = reserved;
+  }
+  return next_column_++;
+}
+
+void Engine::Reference(const Manifest& manifest) {
+  for (const uint64_t column : manifest.uids()) ++references_[column];
+}
+
+std::vector<uint64_t> Engine::Unreference(const Manifest& manifest) {
+  std::vector<uint64_t> unused;
+  for (const uint64_t column : manifest.uids()) {
+    const auto it = references_.find(column);
+    if (--it->second > 0) continue;
+    references_.erase(it);
+    unused.push_back(column);
+  }
+  return unused;
+}
+
+void Engine::Discard(absl::Span<const uint64_t> columns) {
+  if (columns.empty()) return;
+  std::vector<uint64_t> doomed(columns.begin(), columns.end());
+  for (const uint64_t column : columns) cache_.Forget(column);
+  {
+    absl::MutexLock lock(&mu_);
+    doomed.insert(doomed.end(), garbage_.begin(), garbage_.end());
+    garbage_.clear();
+  }
+  if (store_->DeleteColumns(doomed).ok()) return;
+  // Tried again with the next ones and at the next start.
+  absl::MutexLock lock(&mu_);
+  garbage_.insert(garbage_.end(), doomed.begin(), doomed.end());
+}
+
+absl::StatusOr<DatasetInfo> Engine::Publish(Manifest manifest) {
+  absl::MutexLock publish_lock(&publish_mu_);
+  DatasetInfo& info = manifest.info;
+  {
+    absl::MutexLock lock(&mu_);
+    int64_t newest = 0;
+    if (const auto it = newest_.find(info.name); it != newest_.end()) newest = it->second;
+    if (const auto it = datasets_.find(info.name); it != datasets_.end()) {
+      newest = std::max(newest, it->second.rbegin()->first);
+    }
+    info.version = newest + 1;
+  }
+  const std::string key = ManifestKey(info.name, info.version);
+  if (absl::Status status = store_->PutRecord(key, EncodeManifest(manifest)); !status.ok()) {
+    // The record may be there nevertheless. Where that cannot be undone, its columns stay, and the
+    // next start finds both or neither.
+    if (store_->DeleteRecord(key).ok()) Discard(manifest.uids());
+    return status;
+  }
+  const auto published = std::make_shared<const Manifest>(std::move(manifest));
+  absl::MutexLock lock(&mu_);
+  Reference(*published);
+  datasets_[published->info.name][published->info.version].manifest = published;
+  return published->info;
+}
+
+absl::StatusOr<Engine::Version*> Engine::Find(absl::string_view name,
+                                              std::optional<int64_t> version) const {
+  const auto dataset = datasets_.find(name);
+  if (dataset == datasets_.end()) {
+    return absl::NotFoundError(absl::StrCat("there is no dataset \"", name, "\""));
+  }
+  Versions& versions = dataset->second;
+  if (!version) return &versions.rbegin()->second;
+  if (const auto it = versions.find(*version); it != versions.end()) return &it->second;
+  return absl::NotFoundError(absl::StrCat(
+      "dataset \"", name, "\" has no version ", *version,
+      "; versions: ", absl::StrJoin(versions, ", ", [](std::string* out, const auto& entry) {
+        absl::StrAppend(out, entry.first);
+      })));
+}
+
+std::vector<DatasetInfo> Engine::List() const {
+  absl::MutexLock lock(&mu_);
+  std::vector<DatasetInfo> infos;
+  for (const auto& [name, versions] : datasets_) {
+    for (const auto& [number, version] : versions) infos.push_back(version.manifest->info);
+  }
+  return infos;
+}
+
+absl::StatusOr<DatasetInfo> Engine::Get(absl::string_view reference) const {
+  GF_ASSIGN_OR_RETURN(const DatasetReference parsed, ParseDatasetReference(reference));
+  absl::MutexLock lock(&mu_);
+  GF_ASSIGN_OR_RETURN(const Version* version, Find(parsed.name, parsed.version));
+  return version->manifest->info;
+}
+
+absl::StatusOr<std::shared_ptr<Dataset>> Engine::OpenDataset(absl::string_view reference) {
+  GF_ASSIGN_OR_RETURN(const DatasetReference parsed, ParseDatasetReference(reference));
+  std::shared_ptr<const Manifest> manifest;
+  {
+    absl::MutexLock lock(&mu_);
+    GF_ASSIGN_OR_RETURN(const Version* version, Find(parsed.name, parsed.version));
+    if (std::shared_ptr<Dataset> open = version->open.lock()) return open;
+    manifest = version->manifest;
+    Reference(*manifest);  // until Close
+  }
+  offsets_bytes_ += OffsetsBytes(*manifest);
+  GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> dataset,
+                      LoadDataset(manifest, *store_, cache_,
+                                  [engine = shared_from_this(), manifest](int64_t offsets_bytes) {
+                                    engine->Close(*manifest, offsets_bytes);
+                                  }));
+  std::shared_ptr<Dataset> open;  // outlives the lock, which closing a dataset takes
+  absl::MutexLock lock(&mu_);
+  const auto found = Find(manifest->info.name, manifest->info.version);
+  if (!found.ok()) return dataset;  // deleted meanwhile
+  open = (*found)->open.lock();
+  if (open != nullptr) return open;  // another thread was faster
+  (*found)->open = dataset;
+  return dataset;
+}
+
+void Engine::Close(const Manifest& manifest, int64_t offsets_bytes) {
+  offsets_bytes_ -= offsets_bytes;
+  std::vector<uint64_t> unused;
+  {
+    absl::MutexLock lock(&mu_);
+    unused = Unreference(manifest);
+  }
+  Discard(unused);
+}
+
+absl::Status Engine::Delete(absl::string_view name, int64_t version) {
+  GF_RETURN_IF_ERROR(CheckDatasetName(name));
+  absl::MutexLock publish_lock(&publish_mu_);
+  bool newest = false;
+  {
+    absl::MutexLock lock(&mu_);
+    GF_RETURN_IF_ERROR(Find(name, version).status());
+    newest = datasets_.find(name)->second.rbegin()->first == version;
+  }
+  // A number is never given out again: it may still be in somebody's notes.
+  if (newest) {
+    GF_RETURN_IF_ERROR(store_->PutRecord(absl::StrCat(kNewestPrefix, name), absl::StrCat(version)));
+  }
+  GF_RETURN_IF_ERROR(store_->DeleteRecord(ManifestKey(name, version)));
+  std::vector<uint64_t> unused;
+  {
+    absl::MutexLock lock(&mu_);
+    const auto dataset = datasets_.find(name);
+    const auto it = dataset->second.find(version);
+    if (newest) newest_[std::string(name)] = version;
+    unused = Unreference(*it->second.manifest);
+    dataset->second.erase(it);
+    if (dataset->second.empty()) datasets_.erase(dataset);
+  }
+  Discard(unused);
+  return absl::OkStatus();
+}
+
+StorageStats Engine::stats() const {
+  const ChunkCache::Stats cache = cache_.stats();
+  return {.cached_bytes = cache.cached_bytes,
+          .memory_budget_bytes = cache.budget_bytes,
+          .offsets_bytes = offsets_bytes_,
+          .ingest_bytes = ingest_bytes_,
+          .stored_bytes = store_->StoredBytes(),
+          .chunk_hits = cache.hits,
+          .chunk_misses = cache.misses,
+          .chunk_evictions = cache.evictions,
+          .chunk_read_bytes = cache.read_bytes};
+}
+
+class StoreCatalog : public Catalog {
+ public:
+  explicit StoreCatalog(std::shared_ptr<Engine> engine) : engine_(std::move(engine)) {}
+
+  std::vector<DatasetInfo> List() const override { return engine_->List(); }
+  absl::StatusOr<DatasetInfo> Get(absl::string_view name) const override {
+    return engine_->Get(name);
+  }
+  absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view name) override {
+    return engine_->OpenDataset(name);
+  }
+  absl::StatusOr<std::unique_ptr<IngestSession>> StartIngest(IngestSpec spec) override {
+    return StartIngestSession(engine_, std::move(spec), engine_->options());
+  }
+  absl::Status Delete(absl::string_view name, int64_t version) override {
+    return engine_->Delete(name, version);
+  }
+  StorageStats stats() const override { return engine_->stats(); }
+
+ private:
+  const std::shared_ptr<Engine> engine_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(std::unique_ptr<ChunkStore> store,
+                                                       const CatalogOptions& options) {
+  if (options.memory_budget_bytes < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("memory_budget_bytes is ", options.memory_budget_bytes, "; it is at least 0"));
+  }
+  if (options.ingest_memory_bytes < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("ingest_memory_bytes is ", options.ingest_memory_bytes, "; it is at least 1"));
+  }
+  if (options.chunk_bytes < 1 || options.chunk_bytes > kMaxChunkBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("chunk_bytes is ", options.chunk_bytes, "; it is 1 to ", kMaxChunkBytes));
+  }
+  auto engine = std::make_shared<Engine>(std::move(store), options);
+  GF_RETURN_IF_ERROR(engine->Load());
+  return std::make_unique<StoreCatalog>(std::move(engine));
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,245 @@
+#include "storage/dataset.h"
+
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "storage/column_reader.h"
+#include "storage/digest.h"
+#include "storage/graph/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+absl::Status Prefixed(absl::string_view prefix, const absl::Status& status) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(prefix, ", ", status.message()));
+}
+
+class StoredDataset : public Dataset {
+ public:
+  StoredDataset(std::shared_ptr<const Manifest> manifest, ChunkStore& store, ChunkCache& cache,
+                std::function<void(int64_t)> on_close)
+      : on_close_(std::move(on_close)),
+        manifest_(std::move(manifest)),
+        store_(store),
+        cache_(cache) {
+    for (const StoredData& column : manifest_->columns) {
+      columns_.push_back(
+          {cache_.Open(column.rows.storage),
+           column.string_offsets ? cache_.Open(column.string_offsets->storage) : nullptr});
+    }
+  }
+  ~StoredDataset() override { on_close_(OffsetsBytes(*manifest_)); }
+
+  absl::Status Load();
+
+  const DatasetInfo& info() const override { return manifest_->info; }
+  const GraphOffsets& offsets() const override { return offsets_; }
+  absl::Status VisitRows(int column, absl::Span<const RowRange> ranges,
+                         RowVisitor visitor) override;
+  absl::StatusOr<std::vector<std::string>> ReadStrings(int column,
+                                                       absl::Span<const int64_t> graphs) override;
+  absl::Status Verify() override;
+
+ private:
+  struct Column {
+    std::shared_ptr<ChunkCache::Column> rows;  // shared with other versions and the cache
+    std::shared_ptr<ChunkCache::Column> string_offsets;
+  };
+
+  const Schema& schema() const { return manifest_->info.schema; }
+  std::string Name() const {
+    return absl::StrCat("dataset \"", info().name, "@", info().version, "\"");
+  }
+  std::string ColumnName(int column) const;
+  std::string OffsetsName(Level level, size_t type) const;
+  absl::Status LoadOffsets(Level level, size_t type, std::vector<int64_t>& offsets);
+  absl::Status CheckColumn(int column, bool strings) const;
+  absl::StatusOr<std::vector<RowRange>> StringRanges(int column, absl::Span<const int64_t> graphs);
+  absl::Status VerifyColumn(const StoredColumn& column);
+
+  const std::function<void(int64_t)> on_close_;     // destroyed last: it may own store and cache
+  const std::shared_ptr<const Manifest> manifest_;  // shared with the catalog
+  ChunkStore& store_;
+  ChunkCache& cache_;
+  std::vector<Column> columns_;
+  std::vector<std::vector<int64_t>> node_ptr_;
+  std::vector<std::vector<int64_t>> edge_ptr_;
+  GraphOffsets offsets_;
+};
+
+std::string StoredDataset::ColumnName(int column) const {
+  const ColumnSchema& c = schema().columns[column];
+  const std::string store = schema().StoreName(c.level, c.type);
+  return absl::StrCat(Name(), ", column \"", c.name, "\"", store.empty() ? "" : " of ", store);
+}
+
+std::string StoredDataset::OffsetsName(Level level, size_t type) const {
+  const std::string store = schema().StoreName(level, static_cast<int>(type));
+  return absl::StrCat(Name(), ", ", LevelName(level), " offsets", store.empty() ? "" : " of ",
+                      store);
+}
+
+absl::Status StoredDataset::Load() {
+  node_ptr_.resize(schema().node_types.size());
+  edge_ptr_.resize(schema().edge_types.size());
+  offsets_.num_graphs = info().num_graphs;
+  for (size_t t = 0; t < node_ptr_.size(); ++t) {
+    GF_RETURN_IF_ERROR(LoadOffsets(Level::kNode, t, node_ptr_[t]));
+    offsets_.node_ptr.push_back(node_ptr_[t]);
+  }
+  for (size_t t = 0; t < edge_ptr_.size(); ++t) {
+    GF_RETURN_IF_ERROR(LoadOffsets(Level::kEdge, t, edge_ptr_[t]));
+    offsets_.edge_ptr.push_back(edge_ptr_[t]);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StoredDataset::LoadOffsets(Level level, size_t type, std::vector<int64_t>& offsets) {
+  const bool nodes = level == Level::kNode;
+  const StoredColumn& column =
+      nodes ? manifest_->node_offsets[type] : manifest_->edge_offsets[type];
+  const int64_t total = nodes ? info().num_nodes[type] : info().num_edges[type];
+  offsets.resize(static_cast<size_t>(column.storage.num_rows));
+  auto* end = reinterpret_cast<char*>(offsets.data());
+  GF_RETURN_IF_ERROR(Prefixed(OffsetsName(level, type),
+                              ReadColumn(store_, column.storage, [&](absl::string_view rows) {
+                                std::memcpy(end, rows.data(), rows.size());
+                                end += rows.size();
+                                return absl::OkStatus();
+                              })));
+  bool ascending = offsets.front() == 0 && offsets.back() == total;
+  for (size_t g = 1; g < offsets.size(); ++g) ascending &= offsets[g - 1] <= offsets[g];
+  if (ascending) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat(OffsetsName(level, type), ": they do not ascend from 0 to ", total));
+}
+
+absl::Status StoredDataset::CheckColumn(int column, bool strings) const {
+  if (column < 0 || static_cast<size_t>(column) >= columns_.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Name(), " has no column ", column, "; it has ", columns_.size()));
+  }
+  const bool holds_strings = schema().columns[column].dtype == DType::kString;
+  if (holds_strings == strings) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(ColumnName(column), holds_strings ? " holds strings" : " holds no strings"));
+}
+
+absl::Status StoredDataset::VisitRows(int column, absl::Span<const RowRange> ranges,
+                                      RowVisitor visitor) {
+  GF_RETURN_IF_ERROR(CheckColumn(column, /*strings=*/false));
+  absl::Status status = cache_.VisitRows(*columns_[column].rows, ranges, visitor);
+  return status.ok() ? status : Prefixed(ColumnName(column), status);
+}
+
+// Where the strings of the graphs lie in the bytes, graph after graph.
+absl::StatusOr<std::vector<RowRange>> StoredDataset::StringRanges(
+    int column, absl::Span<const int64_t> graphs) {
+  const int64_t per_graph = schema().columns[column].rows_per_graph;
+  const auto strings_per_graph = static_cast<size_t>(per_graph);
+  std::vector<RowRange> offsets;
+  for (const int64_t graph : graphs) {
+    if (graph < 0 || graph >= info().num_graphs) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(Name(), " has no graph ", graph, "; it has ", info().num_graphs));
+    }
+    offsets.push_back({graph * per_graph, per_graph + 1});
+  }
+  const int64_t num_bytes = manifest_->columns[column].rows.storage.num_rows;
+  std::vector<int64_t> bounds(graphs.size() * (strings_per_graph + 1));
+  const auto copy = [&](size_t range, int64_t offset, int64_t count, const std::byte* rows) {
+    std::memcpy(&bounds[range * (strings_per_graph + 1) + static_cast<size_t>(offset)], rows,
+                static_cast<size_t>(count) * sizeof(int64_t));
+  };
+  GF_RETURN_IF_ERROR(Prefixed(ColumnName(column),
+                              cache_.VisitRows(*columns_[column].string_offsets, offsets, copy)));
+  std::vector<RowRange> ranges;
+  for (size_t i = 0; i < bounds.size(); ++i) {
+    if (i % (strings_per_graph + 1) == strings_per_graph) continue;
+    const int64_t begin = bounds[i];
+    const int64_t end = bounds[i + 1];
+    if (begin < 0 || end < begin || end > num_bytes) {
+      return absl::DataLossError(absl::StrCat(ColumnName(column), ": a string from byte ", begin,
+                                              " to ", end, " of ", num_bytes));
+    }
+    ranges.push_back({begin, end - begin});
+  }
+  return ranges;
+}
+
+absl::StatusOr<std::vector<std::string>> StoredDataset::ReadStrings(
+    int column, absl::Span<const int64_t> graphs) {
+  GF_RETURN_IF_ERROR(CheckColumn(column, /*strings=*/true));
+  if (schema().columns[column].level != Level::kGraph) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(ColumnName(column), " is not graph level; only such strings can be read"));
+  }
+  GF_ASSIGN_OR_RETURN(const std::vector<RowRange> ranges, StringRanges(column, graphs));
+  std::vector<std::string> strings(ranges.size());
+  for (size_t i = 0; i < ranges.size(); ++i) strings[i].resize(ranges[i].count);
+  const auto copy = [&](size_t range, int64_t offset, int64_t count, const std::byte* rows) {
+    std::memcpy(strings[range].data() + offset, rows, static_cast<size_t>(count));
+  };
+  GF_RETURN_IF_ERROR(
+      Prefixed(ColumnName(column), cache_.VisitRows(*columns_[column].rows, ranges, copy)));
+  return strings;
+}
+
+absl::Status StoredDataset::VerifyColumn(const StoredColumn& column) {
+  Digester digester;
+  GF_RETURN_IF_ERROR(ReadColumn(store_, column.storage, [&](absl::string_view rows) {
+    digester.Update(rows);
+    return absl::OkStatus();
+  }));
+  if (digester.Finish() == column.digest) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("its rows hash to ", DigestHex(digester.Finish()),
+                                          " instead of ", DigestHex(column.digest)));
+}
+
+absl::Status StoredDataset::Verify() {
+  for (size_t i = 0; i < columns_.size(); ++i) {
+    const std::string name = ColumnName(static_cast<int>(i));
+    const StoredData& data = manifest_->columns[i];
+    GF_RETURN_IF_ERROR(Prefixed(name, VerifyColumn(data.rows)));
+    if (!data.string_offsets) continue;
+    GF_RETURN_IF_ERROR(
+        Prefixed(absl::StrCat(name, ", string offsets"), VerifyColumn(*data.string_offsets)));
+  }
+  for (const Level level : {Level::kNode, Level::kEdge}) {
+    const auto& offsets = level == Level::kNode ? manifest_->node_offsets : manifest_->edge_offsets;
+    for (size_t t = 0; t < offsets.size(); ++t) {
+      GF_RETURN_IF_ERROR(Prefixed(OffsetsName(level, t), VerifyColumn(offsets[t])));
+    }
+  }
+  const Fingerprint fingerprint = ComputeFingerprint(*manifest_);
+  if (fingerprint == info().fingerprint) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(Name(), ": the fingerprint is ", DigestHex(fingerprint),
+                                          " instead of ", DigestHex(info().fingerprint)));
+}
+
+}  // namespace
+
+int64_t OffsetsBytes(const Manifest& manifest) {
+  int64_t bytes = 0;
+  for (const auto* offsets : {&manifest.node_offsets, &manifest.edge_offsets}) {
+    for (const StoredColumn& column : *offsets) {
+      bytes += column.storage.num_rows * column.storage.row_bytes;
+    }
+  }
+  return bytes;
+}
+
+absl::StatusOr<std::shared_ptr<Dataset>> LoadDataset(
+    std::shared_ptr<const Manifest> manifest, ChunkStore& store, ChunkCache& cache,
+    std::function<void(int64_t offsets_bytes)> on_close) {
+  auto dataset =
+      std::make_shared<StoredDataset>(std::move(manifest), store, cache, std::move(on_close));
+  GF_RETURN_IF_ERROR(dataset->Load());
+  return dataset;
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,407 @@
+#include "storage/ingest_session.h"
+
+#include <iterator>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "storage/column_writer.h"
+#include "storage/graph/status_macros.h"
+#include "storage/graph_check.h"
+#include "storage/graph_sizes.h"
+#include "storage/ingest_column.h"
+#include "storage/ingest_spec.h"
+#include "storage/transforms.h"
+
+namespace graphfeed {
+namespace {
+
+absl::Status Prefixed(absl::string_view prefix, const absl::Status& status) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(prefix, ": ", status.message()));
+}
+
+// Rows stream into column writers as they come, since they are stored the same way at every level;
+// only a single graph that is transformed waits in memory. Levels are decided at the end.
+class Session : public IngestSession {
+ public:
+  Session(std::shared_ptr<IngestHost> host, IngestSpec spec, Schema types,
+          const CatalogOptions& options)
+      : host_(std::move(host)),
+        spec_(std::move(spec)),
+        types_(std::move(types)),
+        options_(options) {}
+
+  ~Session() override {
+    columns_.clear();  // writers first: they may hold files
+    sizes_.reset();
+    if (!handed_over_) host_->Discard(uids_);
+    Charge(0);
+  }
+
+  absl::Status Append(GraphBlock block) override {
+    if (status_.ok()) status_ = DoAppend(std::move(block));
+    return status_;
+  }
+
+  absl::StatusOr<DatasetInfo> Commit() override {
+    if (!status_.ok()) return status_;
+    absl::StatusOr<DatasetInfo> info = DoCommit();
+    status_ =
+        info.ok() ? absl::FailedPreconditionError("the ingest has been committed") : info.status();
+    return info;
+  }
+
+ private:
+  // Level where columns of one name may differ in it, type, name.
+  using ColumnKey = std::tuple<int, int, std::string>;
+
+  absl::Status DoAppend(GraphBlock block);
+  absl::StatusOr<DatasetInfo> DoCommit();
+
+  // Checks a block from outside and gets to know its columns.
+  absl::Status Check(const GraphBlock& block);
+  absl::Status CheckColumn(const ColumnBlock& column, int64_t num_graphs);
+  absl::Status CheckNoneMissing(const GraphBlock& block) const;
+  absl::Status CheckEnds(const GraphBlock& block) const;
+  absl::Status Write(const GraphBlock& block);
+  absl::Status WriteRows(IngestColumn& column, const ColumnBlock& block, int64_t num_graphs);
+  // Keeps the rows of a single graph for the transforms.
+  absl::Status Buffer(GraphBlock block);
+  absl::Status WriteTransformed();
+
+  absl::Status OpenWriters(IngestColumn& column);
+  absl::Status OpenSizes();
+  absl::StatusOr<Schema> MakeSchema() const;
+  absl::Status ChargeWriters();
+  void Charge(int64_t bytes) {
+    host_->AddIngestBytes(bytes - charged_);
+    charged_ = bytes;
+  }
+  absl::Status OverLimit(absl::string_view what, int64_t bytes) const {
+    return absl::ResourceExhaustedError(absl::StrCat("ingest of \"", spec_.name, "\": ", what, " ",
+                                                     bytes, " bytes; --ingest-memory is ",
+                                                     options_.ingest_memory_bytes));
+  }
+
+  ColumnKey KeyOf(const ColumnBlock& block) const {
+    const int level = types_.heterogeneous && block.level ? static_cast<int>(*block.level) : 0;
+    return {level, block.type, block.name};
+  }
+  IngestColumn* Find(const ColumnBlock& block) const {
+    const auto it = by_key_.find(KeyOf(block));
+    return it == by_key_.end() ? nullptr : columns_[it->second].get();
+  }
+  // Of a single graph's column that is known.
+  int64_t NumRowsSoFar(const ColumnBlock& block) const {
+    const size_t i = by_key_.at(KeyOf(block));
+    if (!Buffers()) return columns_[i]->num_rows();
+    if (i >= buffer_.columns.size() || buffer_.columns[i].sizes.empty()) return 0;
+    return buffer_.columns[i].sizes[0];
+  }
+  bool Buffers() const { return !spec_.collection && !spec_.transforms.empty(); }
+  int64_t num_graphs() const { return sizes_ ? sizes_->num_graphs() : 0; }
+
+  const std::shared_ptr<IngestHost> host_;  // shared with the catalog and other sessions
+  const IngestSpec spec_;
+  const Schema types_;  // without columns
+  const CatalogOptions options_;
+
+  absl::Status status_;
+  std::vector<std::unique_ptr<IngestColumn>> columns_;  // in the order they were first seen
+  std::map<ColumnKey, size_t> by_key_;
+  std::optional<GraphSizes> sizes_;
+  GraphBlock buffer_;
+  int64_t buffered_bytes_ = 0;
+  std::vector<uint64_t> uids_;
+  bool handed_over_ = false;
+  int64_t charged_ = 0;
+};
+
+absl::Status Session::DoAppend(GraphBlock block) {
+  const int64_t bytes = BlockBytes(block);
+  if (bytes > options_.ingest_memory_bytes) return OverLimit("a block has", bytes);
+  Charge(charged_ + bytes);
+  GF_RETURN_IF_ERROR(Check(block));
+  if (spec_.collection && block.num_graphs == 0) return ChargeWriters();
+  if (Buffers()) {
+    GF_RETURN_IF_ERROR(Buffer(std::move(block)));
+    return ChargeWriters();
+  }
+  if (!spec_.transforms.empty()) {
+    GF_RETURN_IF_ERROR(Prefixed(GraphRange(types_, num_graphs(), block.num_graphs),
+                                ApplyTransforms(spec_.transforms, block)));
+    GF_RETURN_IF_ERROR(Check(block));
+  }
+  GF_RETURN_IF_ERROR(Write(block));
+  return ChargeWriters();
+}
+
+absl::Status Session::Check(const GraphBlock& block) {
+  const std::string graphs = GraphRange(types_, num_graphs(), block.num_graphs);
+  GF_RETURN_IF_ERROR(Prefixed(graphs, CheckGraphCounts(types_, block)));
+  for (const ColumnBlock& column : block.columns) {
+    GF_RETURN_IF_ERROR(Prefixed(absl::StrCat(graphs, ", ", ColumnTitle(types_, column)),
+                                CheckColumn(column, block.num_graphs)));
+  }
+  if (spec_.collection && block.num_graphs > 0) GF_RETURN_IF_ERROR(CheckNoneMissing(block));
+  return CheckEnds(block);
+}
+
+absl::Status Session::CheckColumn(const ColumnBlock& column, int64_t num_graphs_of_block) {
+  if (const IngestColumn* known = Find(column)) {
+    GF_RETURN_IF_ERROR(known->CheckSameKind(column));
+  } else {
+    if (spec_.collection && num_graphs() > 0) {
+      return absl::InvalidArgumentError("it is new; graph 0 has no such column");
+    }
+    GF_RETURN_IF_ERROR(CheckColumnKind(types_, column));
+    std::optional<Level> declared = column.level;
+    if (const auto kind = spec_.kinds.find(column.name); kind != spec_.kinds.end()) {
+      if (declared && *declared != kind->second) {
+        return absl::InvalidArgumentError(absl::StrCat("it comes as ", LevelName(*declared),
+                                                       " level, but kinds declares ",
+                                                       LevelName(kind->second), " level"));
+      }
+      declared = kind->second;
+    }
+    if (column.name == "edge_index") {
+      if (declared && *declared != Level::kEdge) {
+        return absl::InvalidArgumentError("edge_index is edge level");
+      }
+      declared = Level::kEdge;
+    }
+    by_key_.emplace(KeyOf(column), columns_.size());
+    columns_.push_back(std::make_unique<IngestColumn>(types_, column, declared, num_graphs()));
+  }
+  return CheckColumnRows(types_, column, num_graphs_of_block);
+}
+
+absl::Status Session::CheckNoneMissing(const GraphBlock& block) const {
+  std::vector<bool> present(columns_.size());
+  for (const ColumnBlock& column : block.columns) {
+    const size_t i = by_key_.at(KeyOf(column));
+    if (present[i]) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(GraphRange(types_, num_graphs(), block.num_graphs), ": ",
+                       ColumnTitle(types_, column), " comes twice"));
+    }
+    present[i] = true;
+  }
+  for (size_t i = 0; i < present.size(); ++i) {
+    if (present[i]) continue;
+    return absl::InvalidArgumentError(absl::StrCat("graph ", num_graphs(), ": ",
+                                                   ColumnTitle(types_, columns_[i]->kind()),
+                                                   " is missing; graph 0 has it"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::CheckEnds(const GraphBlock& block) const {
+  for (const ColumnBlock& column : block.columns) {
+    if (column.name != "edge_index") continue;
+    const EdgeType& type = types_.edge_types[column.type];
+    EdgeIndexPlace place;
+    place.first_graph = num_graphs();
+    if (spec_.collection) {
+      place.num_source_nodes = block.num_nodes[type.source];
+      place.num_target_nodes = block.num_nodes[type.target];
+    } else {
+      place.num_source_nodes = absl::MakeConstSpan(&spec_.num_nodes[type.source], 1);
+      place.num_target_nodes = absl::MakeConstSpan(&spec_.num_nodes[type.target], 1);
+      place.first_edge = NumRowsSoFar(column);
+    }
+    GF_RETURN_IF_ERROR(CheckEdgeIndex(types_, column, place));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::Write(const GraphBlock& block) {
+  const int64_t first_graph = num_graphs();
+  if (spec_.collection || block.num_graphs > 0) {
+    GF_RETURN_IF_ERROR(OpenSizes());
+    GF_RETURN_IF_ERROR(sizes_->Append(block));
+  }
+  for (const ColumnBlock& column : block.columns) {
+    IngestColumn& known = *Find(column);
+    const Level level = column.level.value_or(Level::kGraph);
+    for (int64_t g = 0; g < block.num_graphs; ++g) {
+      RowCount count{.graph = first_graph + g, .rows = NumRows(column, block.num_graphs, g)};
+      // Undeclared columns are those of the only node type and the only edge type.
+      if (level != Level::kEdge || !types_.heterogeneous) {
+        count.nodes = block.num_nodes[level == Level::kNode ? column.type : 0][g];
+      }
+      if (level == Level::kEdge || !types_.heterogeneous) {
+        count.edges = block.num_edges[level == Level::kEdge ? column.type : 0][g];
+      }
+      GF_RETURN_IF_ERROR(known.Count(count));
+    }
+    GF_RETURN_IF_ERROR(Prefixed(absl::StrCat(GraphRange(types_, first_graph, block.num_graphs),
+                                             ", ", ColumnTitle(types_, column)),
+                                WriteRows(known, column, block.num_graphs)));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::WriteRows(IngestColumn& column, const ColumnBlock& block,
+                                int64_t num_graphs_of_block) {
+  if (!column.has_writers()) GF_RETURN_IF_ERROR(OpenWriters(column));
+  return column.Write(block, NumRows(block, num_graphs_of_block));
+}
+
+absl::Status Session::OpenWriters(IngestColumn& column) {
+  const auto open = [&](int64_t row_bytes) -> absl::StatusOr<ColumnWriter> {
+    GF_ASSIGN_OR_RETURN(const uint64_t uid, host_->NewColumn());
+    uids_.push_back(uid);
+    return ColumnWriter(host_->store(), uid, row_bytes, options_.chunk_bytes);
+  };
+  const bool strings = column.kind().dtype == DType::kString;
+  GF_ASSIGN_OR_RETURN(ColumnWriter rows, open(strings ? 1 : RowBytes(column.kind())));
+  std::optional<ColumnWriter> offsets;
+  if (strings) {
+    GF_ASSIGN_OR_RETURN(ColumnWriter writer, open(sizeof(int64_t)));
+    offsets.emplace(std::move(writer));
+  }
+  column.SetWriters(std::move(rows), std::move(offsets));
+  return absl::OkStatus();
+}
+
+absl::Status Session::OpenSizes() {
+  if (sizes_) return absl::OkStatus();
+  const size_t num_types = types_.node_types.size() + types_.edge_types.size();
+  std::vector<ColumnWriter> writers;
+  for (size_t i = 0; i < num_types; ++i) {
+    GF_ASSIGN_OR_RETURN(const uint64_t uid, host_->NewColumn());
+    uids_.push_back(uid);
+    writers.emplace_back(host_->store(), uid, sizeof(int64_t), options_.chunk_bytes);
+  }
+  sizes_.emplace(types_, std::move(writers));
+  return absl::OkStatus();
+}
+
+absl::Status Session::Buffer(GraphBlock block) {
+  buffered_bytes_ += BlockBytes(block);
+  if (buffered_bytes_ > options_.ingest_memory_bytes) {
+    return OverLimit("transforms need the whole graph in memory, which has more than",
+                     buffered_bytes_);
+  }
+  for (ColumnBlock& column : block.columns) {
+    const size_t i = by_key_.at(KeyOf(column));
+    if (i >= buffer_.columns.size()) buffer_.columns.resize(i + 1);
+    ColumnBlock& whole = buffer_.columns[i];
+    const int64_t rows = NumRows(column, 1);
+    if (whole.sizes.empty()) {
+      whole = std::move(column);
+      whole.sizes = {rows};
+      continue;
+    }
+    whole.sizes[0] += rows;
+    whole.rows.append(column.rows);
+    std::move(column.strings.begin(), column.strings.end(), std::back_inserter(whole.strings));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Session::WriteTransformed() {
+  buffer_.num_graphs = 1;
+  for (const int64_t n : spec_.num_nodes) buffer_.num_nodes.push_back({n});
+  for (const int64_t n : spec_.num_edges) buffer_.num_edges.push_back({n});
+  for (ColumnBlock& column : buffer_.columns) {
+    if (const auto kind = spec_.kinds.find(column.name); kind != spec_.kinds.end()) {
+      column.level = kind->second;
+    }
+  }
+  GF_RETURN_IF_ERROR(ApplyTransforms(spec_.transforms, buffer_));
+  for (const ColumnBlock& column : buffer_.columns) {
+    GF_RETURN_IF_ERROR(Prefixed(ColumnTitle(types_, column), CheckColumnRows(types_, column, 1)));
+  }
+  GF_RETURN_IF_ERROR(Write(buffer_));
+  buffer_ = GraphBlock();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Schema> Session::MakeSchema() const {
+  Schema schema = types_;
+  for (const auto& column : columns_) {
+    GF_ASSIGN_OR_RETURN(schema.columns.emplace_back(), column->MakeSchema(types_));
+  }
+  GF_RETURN_IF_ERROR(ValidateSchema(schema));
+  for (const auto& [name, level] : spec_.kinds) {
+    if (by_key_.find(ColumnKey{0, 0, name}) == by_key_.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("kinds declares column \"", name, "\", which does not exist"));
+    }
+  }
+  for (size_t t = 0; t < types_.edge_types.size(); ++t) {
+    const int type = static_cast<int>(t);
+    if (sizes_->num_edges()[t] > 0 && schema.FindColumn(Level::kEdge, type, "edge_index") < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(types_.heterogeneous ? types_.EdgeTypeName(type) : "the dataset", " has ",
+                       sizes_->num_edges()[t], " edges, but no column \"edge_index\""));
+    }
+  }
+  return schema;
+}
+
+absl::StatusOr<DatasetInfo> Session::DoCommit() {
+  if (Buffers()) {
+    GF_RETURN_IF_ERROR(WriteTransformed());
+  } else if (!spec_.collection) {
+    GF_RETURN_IF_ERROR(OpenSizes());
+    GF_RETURN_IF_ERROR(sizes_->AppendGraph(spec_.num_nodes, spec_.num_edges));
+    for (const auto& column : columns_) {
+      const ColumnBlock& kind = column->kind();
+      RowCount count{.graph = 0, .rows = column->num_rows()};
+      const Level level = kind.level.value_or(Level::kGraph);
+      if (level != Level::kEdge || !types_.heterogeneous) {
+        count.nodes = spec_.num_nodes[level == Level::kNode ? kind.type : 0];
+      }
+      if (level == Level::kEdge || !types_.heterogeneous) {
+        count.edges = spec_.num_edges[level == Level::kEdge ? kind.type : 0];
+      }
+      GF_RETURN_IF_ERROR(column->Count(count));
+    }
+  }
+  if (num_graphs() == 0) return absl::InvalidArgumentError("the dataset has no graphs");
+
+  Manifest manifest;
+  DatasetInfo& info = manifest.info;
+  info.name = spec_.name;
+  GF_ASSIGN_OR_RETURN(info.schema, MakeSchema());
+  for (const auto& column : columns_) {
+    GF_RETURN_IF_ERROR(column->Finish());
+    info.columns.push_back(column->info());
+    manifest.columns.push_back(column->stored());
+  }
+  GF_RETURN_IF_ERROR(sizes_->Finish(manifest));
+  for (const Transform& transform : spec_.transforms) {
+    info.transforms.push_back(TransformName(transform));
+  }
+  info.raw_bytes = RawBytes(manifest);
+  info.fingerprint = ComputeFingerprint(manifest);
+  handed_over_ = true;
+  return host_->Publish(std::move(manifest));
+}
+
+absl::Status Session::ChargeWriters() {
+  int64_t bytes = buffered_bytes_ + (sizes_ ? sizes_->memory_bytes() : 0);
+  for (const auto& column : columns_) bytes += column->memory_bytes();
+  Charge(bytes);
+  if (bytes <= options_.ingest_memory_bytes) return absl::OkStatus();
+  return OverLimit(absl::StrCat("buffers of ", columns_.size(), " columns take"), bytes);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<IngestSession>> StartIngestSession(std::shared_ptr<IngestHost> host,
+                                                                  IngestSpec spec,
+                                                                  const CatalogOptions& options) {
+  GF_ASSIGN_OR_RETURN(Schema types, CheckIngestSpec(spec));
+  return std::make_unique<Session>(std::move(host), std::move(spec), std::move(types), options);
+}
+
+}  // namespace graphfeed

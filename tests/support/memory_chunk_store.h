@@ -1,0 +1,185 @@
+#ifndef GRAPHFEED_TESTS_SUPPORT_MEMORY_CHUNK_STORE_H_
+#define GRAPHFEED_TESTS_SUPPORT_MEMORY_CHUNK_STORE_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "storage/chunk_store.h"
+
+namespace graphfeed {
+
+// What a MemoryChunkStore keeps. Shared with the test, so that it outlives the store like a disk
+// outlives a process, can be looked into and damaged, and made to fail. Thread-safe.
+class MemoryDisk {
+ public:
+  // Called before each operation; what they return instead of OK is the operation's result.
+  // Set them while nobody uses the store.
+  std::function<absl::Status(ChunkKey)> on_read = [](ChunkKey) { return absl::OkStatus(); };
+  std::function<absl::Status(ChunkKey)> on_add = [](ChunkKey) { return absl::OkStatus(); };
+  std::function<absl::Status()> on_delete_columns = [] { return absl::OkStatus(); };
+  std::function<absl::Status(absl::string_view key)> on_put_record = [](absl::string_view) {
+    return absl::OkStatus();
+  };
+  std::function<absl::Status(absl::string_view key)> on_delete_record = [](absl::string_view) {
+    return absl::OkStatus();
+  };
+
+  std::vector<ChunkKey> chunk_keys() const {
+    absl::MutexLock lock(&mu_);
+    std::vector<ChunkKey> keys;
+    for (const auto& [key, value] : chunks_) keys.push_back(key);
+    return keys;
+  }
+  int64_t num_read_calls() const {
+    absl::MutexLock lock(&mu_);
+    return num_read_calls_;
+  }
+  // Changes a stored chunk. The chunk must exist.
+  void Edit(ChunkKey key, const std::function<void(std::string&)>& edit) {
+    absl::MutexLock lock(&mu_);
+    edit(chunks_.at(key));
+  }
+  void EditRecord(const std::string& key, const std::function<void(std::string&)>& edit) {
+    absl::MutexLock lock(&mu_);
+    edit(records_.at(key));
+  }
+  void Erase(ChunkKey key) {
+    absl::MutexLock lock(&mu_);
+    chunks_.erase(key);
+  }
+
+ private:
+  friend class MemoryChunkStore;
+  friend class MemoryChunkWriter;
+
+  mutable absl::Mutex mu_;
+  std::map<ChunkKey, std::string> chunks_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, std::string> records_ ABSL_GUARDED_BY(mu_);
+  int64_t num_read_calls_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+class MemoryChunkWriter : public ChunkWriter {
+ public:
+  MemoryChunkWriter(std::shared_ptr<MemoryDisk> disk, uint64_t column)
+      : disk_(std::move(disk)), column_(column) {}
+
+  absl::Status Add(uint32_t chunk, absl::string_view value) override {
+    const ChunkKey key{column_, chunk};
+    if (absl::Status status = disk_->on_add(key); !status.ok()) return status;
+    if (!chunks_.empty() && !(chunks_.rbegin()->first < key)) {
+      return absl::InvalidArgumentError(absl::StrCat("chunk ", chunk, " is out of order"));
+    }
+    chunks_.emplace(key, std::string(value));
+    return absl::OkStatus();
+  }
+  absl::Status Finish() override {
+    absl::MutexLock lock(&disk_->mu_);
+    disk_->chunks_.merge(chunks_);
+    return absl::OkStatus();
+  }
+
+ private:
+  const std::shared_ptr<MemoryDisk> disk_;
+  const uint64_t column_;
+  std::map<ChunkKey, std::string> chunks_;
+};
+
+// A ChunkStore in memory. Answers reads in the opposite order, which it may, and from buffers that
+// are misaligned and overwritten after the visit, so that nobody relies on more than is promised.
+class MemoryChunkStore : public ChunkStore {
+ public:
+  explicit MemoryChunkStore(std::shared_ptr<MemoryDisk> disk = std::make_shared<MemoryDisk>())
+      : disk_(std::move(disk)) {}
+
+  void ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor visitor) override {
+    {
+      absl::MutexLock lock(&disk_->mu_);
+      ++disk_->num_read_calls_;
+    }
+    for (size_t i = keys.size(); i-- > 0;) {
+      if (absl::Status status = disk_->on_read(keys[i]); !status.ok()) {
+        visitor(i, status);
+        continue;
+      }
+      std::string value = "?";
+      {
+        absl::MutexLock lock(&disk_->mu_);
+        const auto it = disk_->chunks_.find(keys[i]);
+        if (it != disk_->chunks_.end()) value += it->second;
+      }
+      if (value.size() == 1) {
+        visitor(i, absl::NotFoundError("no such chunk"));
+      } else {
+        visitor(i, absl::string_view(value).substr(1));
+      }
+      std::fill(value.begin(), value.end(), '\xee');
+    }
+  }
+
+  absl::StatusOr<std::unique_ptr<ChunkWriter>> NewWriter(uint64_t column) override {
+    return std::make_unique<MemoryChunkWriter>(disk_, column);
+  }
+
+  absl::StatusOr<std::vector<uint64_t>> ListColumns() override {
+    absl::MutexLock lock(&disk_->mu_);
+    std::vector<uint64_t> columns;
+    for (const auto& [key, value] : disk_->chunks_) {
+      if (columns.empty() || columns.back() != key.column) columns.push_back(key.column);
+    }
+    return columns;
+  }
+
+  absl::Status DeleteColumns(absl::Span<const uint64_t> columns) override {
+    if (absl::Status status = disk_->on_delete_columns(); !status.ok()) return status;
+    absl::MutexLock lock(&disk_->mu_);
+    for (const uint64_t column : columns) {
+      disk_->chunks_.erase(disk_->chunks_.lower_bound({column, 0}),
+                           disk_->chunks_.lower_bound({column + 1, 0}));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status PutRecord(absl::string_view key, absl::string_view value) override {
+    if (absl::Status status = disk_->on_put_record(key); !status.ok()) return status;
+    absl::MutexLock lock(&disk_->mu_);
+    disk_->records_[std::string(key)] = std::string(value);
+    return absl::OkStatus();
+  }
+
+  absl::Status DeleteRecord(absl::string_view key) override {
+    if (absl::Status status = disk_->on_delete_record(key); !status.ok()) return status;
+    absl::MutexLock lock(&disk_->mu_);
+    disk_->records_.erase(std::string(key));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListRecords() override {
+    absl::MutexLock lock(&disk_->mu_);
+    return std::vector<std::pair<std::string, std::string>>(disk_->records_.begin(),
+                                                            disk_->records_.end());
+  }
+
+  int64_t StoredBytes() override {
+    absl::MutexLock lock(&disk_->mu_);
+    int64_t bytes = 0;
+    for (const auto& [key, value] : disk_->chunks_) bytes += static_cast<int64_t>(value.size());
+    for (const auto& [key, value] : disk_->records_) bytes += static_cast<int64_t>(value.size());
+    return bytes;
+  }
+
+ private:
+  const std::shared_ptr<MemoryDisk> disk_;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_TESTS_SUPPORT_MEMORY_CHUNK_STORE_H_
