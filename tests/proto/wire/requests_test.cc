@@ -1,0 +1,130 @@
+#include "proto/wire/requests.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace graphfeed::wire {
+namespace {
+
+using ::testing::HasSubstr;
+
+v1::StreamBatchesRequest ValidRequest() {
+  v1::StreamBatchesRequest request;
+  request.set_dataset("mutag");
+  request.set_seed(0);
+  request.mutable_spec()->set_strategy(v1::PAD_TO_MAX);
+  return request;
+}
+
+template <typename Change>
+absl::Status StreamError(Change change) {
+  v1::StreamBatchesRequest request = ValidRequest();
+  change(request);
+  return ParseRequest(request).status();
+}
+
+void ExpectInvalid(const absl::Status& status, const std::string& text) {
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+  EXPECT_THAT(std::string(status.message()), HasSubstr(text));
+}
+
+TEST(StreamRequestTest, FillsInDefaults) {
+  const auto request = ParseRequest(ValidRequest());
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->num_shards, 1);
+  EXPECT_EQ(request->shard_index, 0);
+  EXPECT_EQ(request->max_frame_bytes, kDefaultMaxFrameBytes);
+  EXPECT_FALSE(request->fingerprint.has_value());
+}
+
+TEST(StreamRequestTest, TheSeedIsMandatoryAndMayBeZero) {
+  ExpectInvalid(StreamError([](auto& r) { r.clear_seed(); }), "seed: not set");
+  EXPECT_TRUE(ParseRequest(ValidRequest()).ok());
+}
+
+TEST(StreamRequestTest, RefusalsNameFieldValueAndLimit) {
+  ExpectInvalid(StreamError([](auto& r) { r.clear_dataset(); }), "dataset: not set");
+  ExpectInvalid(StreamError([](auto& r) { r.clear_spec(); }), "spec: not set");
+  ExpectInvalid(StreamError([](auto& r) { r.set_fingerprint("abc"); }),
+                "fingerprint: 3 bytes; a fingerprint has 16");
+  ExpectInvalid(StreamError([](auto& r) { r.set_start_epoch(-1); }), "start_epoch: -1");
+  ExpectInvalid(StreamError([](auto& r) { r.set_start_epoch(INT64_MAX); }),
+                "start_epoch: 9223372036854775807; 0 to 9007199254740992");
+  ExpectInvalid(StreamError([](auto& r) { r.set_start_ordinal(-7); }), "start_ordinal: -7");
+  ExpectInvalid(StreamError([](auto& r) { r.set_num_epochs(-1); }), "num_epochs: -1");
+  ExpectInvalid(StreamError([](auto& r) { r.set_num_epochs(INT64_MAX); }), "num_epochs");
+  ExpectInvalid(StreamError([](auto& r) { r.set_shard_index(1); }),
+                "shard_index: 1; num_shards is 1");
+  ExpectInvalid(StreamError([](auto& r) {
+                  r.set_num_shards(4);
+                  r.set_shard_index(4);
+                }),
+                "shard_index: 4; num_shards is 4");
+  ExpectInvalid(StreamError([](auto& r) { r.set_uneven_shards(static_cast<v1::UnevenShards>(5)); }),
+                "uneven_shards: unknown value 5");
+  ExpectInvalid(StreamError([](auto& r) { r.set_max_frame_bytes(-1); }), "max_frame_bytes: -1");
+  ExpectInvalid(StreamError([](auto& r) { r.set_encoding(static_cast<v1::Encoding>(3)); }),
+                "encoding: unknown value 3");
+  ExpectInvalid(StreamError([](auto& r) { r.mutable_spec()->clear_strategy(); }),
+                "strategy: not set");
+}
+
+TEST(StreamRequestTest, LongSelectionsAreRefusedBeforeTheyAreDecoded) {
+  const std::string code(kMaxSelectionBytes + 1, '\0');
+  ExpectInvalid(StreamError([&](auto& r) { r.mutable_spec()->mutable_selection()->set_ids(code); }),
+                "selection.ids: 16777217 bytes; at most 16777216");
+  ExpectInvalid(
+      StreamError([&](auto& r) { r.mutable_spec()->mutable_selection()->set_batch_sizes(code); }),
+      "selection.batch_sizes: 16777217 bytes; at most 16777216");
+  v1::EstimateOptionsRequest estimate;
+  estimate.set_dataset("mutag");
+  estimate.mutable_selection()->set_ids(code);
+  ExpectInvalid(ParseRequest(estimate).status(), "selection.ids: 16777217 bytes");
+}
+
+TEST(StreamRequestTest, FramesStayBelowTwoGibibytes) {
+  v1::StreamBatchesRequest request = ValidRequest();
+  request.set_max_frame_bytes(INT64_MAX);
+  const auto parsed = ParseRequest(request);
+  ASSERT_TRUE(parsed.ok());
+  EXPECT_EQ(parsed->max_frame_bytes, kMaxFrameBytes);
+  EXPECT_LT(parsed->max_frame_bytes, int64_t{2} << 30);
+}
+
+TEST(BatchRequestTest, RefusalsNameTheField) {
+  v1::GetBatchRequest request;
+  request.set_dataset("mutag");
+  request.mutable_spec()->set_strategy(v1::PLAIN);
+  ExpectInvalid(ParseRequest(request).status(), "seed: not set");
+  request.set_seed(1);
+  EXPECT_TRUE(ParseRequest(request).ok());
+  request.set_ordinal(-1);
+  ExpectInvalid(ParseRequest(request).status(), "ordinal: -1");
+  request.set_ordinal(0);
+  request.set_epoch(-1);
+  ExpectInvalid(ParseRequest(request).status(), "epoch: -1");
+}
+
+TEST(PlanRequestTest, RefusalsNameTheField) {
+  v1::DescribePlanRequest request;
+  request.set_dataset("mutag");
+  request.mutable_spec()->set_strategy(v1::STREAM_PACK);
+  ExpectInvalid(ParseRequest(request).status(), "seed: not set");
+  request.set_seed(1);
+  EXPECT_TRUE(ParseRequest(request).ok());
+  request.set_shard_index(2);
+  ExpectInvalid(ParseRequest(request).status(), "shard_index: 2");
+}
+
+TEST(EstimateRequestTest, RefusalsNameTheField) {
+  v1::EstimateOptionsRequest request;
+  ExpectInvalid(ParseRequest(request).status(), "dataset: not set");
+  request.set_dataset("mutag");
+  request.set_sample_limit(-4);
+  ExpectInvalid(ParseRequest(request).status(), "sample_limit: -4");
+}
+
+}  // namespace
+}  // namespace graphfeed::wire
