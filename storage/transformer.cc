@@ -37,13 +37,6 @@ absl::Status Transformer::Init() {
     return absl::InvalidArgumentError(
         "edge_index must have an integer dtype and two elements an edge");
   }
-  for (int64_t g = 0; g < block_.num_graphs; ++g) {
-    if (Rows(column, g) != block_.num_edges[0][g]) {
-      return absl::InvalidArgumentError(absl::StrCat("graph ", g, " has ", block_.num_edges[0][g],
-                                                     " edges, but edge_index has ", Rows(column, g),
-                                                     " columns"));
-    }
-  }
   return absl::OkStatus();
 }
 
@@ -88,8 +81,8 @@ absl::Status Transformer::InitColumn(ColumnBlock& block) {
                                                       : nullptr;
   for (int64_t g = 0; counts != nullptr && g < block_.num_graphs; ++g) {
     if (Rows(column, g) != (*counts)[g]) {
-      return broken("declared ", LevelName(column.level), " level, but graph ", g, " has ",
-                    (*counts)[g], " and the column ", Rows(column, g), " rows");
+      return broken(LevelName(column.level), " level, but graph ", g, " has ", (*counts)[g], " ",
+                    LevelName(column.level), "s and the column ", Rows(column, g), " rows");
     }
   }
   return absl::OkStatus();

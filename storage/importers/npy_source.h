@@ -12,7 +12,7 @@
 namespace graphfeed {
 
 struct NpyOptions {
-  std::map<std::string, Level> kinds;  // levels of homogeneous columns, before the schema's
+  std::map<std::string, Level> kinds = {};  // levels of homogeneous columns, before the schema's
   int64_t block_bytes = kDefaultBlockBytes;
 };
 

@@ -16,7 +16,7 @@ struct TuOptions {
   bool node_attributes = false;
   bool edge_attributes = false;
   int64_t block_bytes = kDefaultBlockBytes;
-  ImportProgress progress;  // while the files are read; may be empty
+  ImportProgress progress = {};  // while the files are read; may be empty
 };
 
 // Graphs as PyG's TUDataset makes them:
