@@ -11,7 +11,7 @@ def molecules(num_graphs: int = 20_000, seed: int = 0) -> gf.Collection:
 
     Columns: x float32 [n, 11] (one-hot element, hydrogen count and so on), edge_index int64 [2, e]
     (both directions, sorted by source), edge_attr float32 [e, 4] (one-hot bond type), y float32
-    [1, 2] per graph. Nodes per graph: mean 18, 3 to 29; directed edges: mean 37.
+    [1, 2] of a graph. Nodes per graph: mean 18, 3 to 29; directed edges: mean 37.
     """
     rng = np.random.default_rng(seed)
     num_nodes = np.clip(np.rint(rng.normal(18.0, 2.9, num_graphs)), 3, 29).astype(np.int64)
@@ -58,7 +58,7 @@ def molecules(num_graphs: int = 20_000, seed: int = 0) -> gf.Collection:
             "edge_index": np.stack([source[order], target[order]]),
             "edge_attr": np.eye(4, dtype=np.float32)[kind[order]],
         },
-        graphs={"y": y.astype(np.float32).reshape(num_graphs, 1, 2)},
+        graphs={"y": y.astype(np.float32)},
         node_ptr=node_ptr,
         edge_ptr=edge_ptr,
     )
