@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -169,6 +170,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   void Advance();
   Action Decide() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Schedule(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // As soon as an epoch begins, the one after it is opened.
+  void PlanAhead(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EnterEpoch(std::shared_ptr<FrameSource::Epoch> epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ChargeWait() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool NothingLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -193,6 +196,9 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   std::optional<StreamObserver::Wait> waiting_for_ ABSL_GUARDED_BY(mu_);
   Clock::time_point waiting_since_ ABSL_GUARDED_BY(mu_);
 };
+
+// Takes what a stream is about to deliver and returns what it delivers instead. Thread-safe.
+using StreamFilter = std::function<FrameStream::Opened(FrameStream::Opened)>;
 
 }  // namespace graphfeed
 

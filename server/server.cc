@@ -60,7 +60,7 @@ void ConfigureChannels(grpc::ServerBuilder& builder) {
 
 // Members in the order in which they depend on each other; destroyed in reverse.
 struct Server::Impl {
-  explicit Impl(ServerConfig server_config, std::unique_ptr<Catalog> open_catalog)
+  Impl(ServerConfig server_config, std::unique_ptr<Catalog> open_catalog, StreamFilter filter)
       : config(std::move(server_config)),
         catalog(std::move(open_catalog)),
         admission("streams", config.slab_memory, config.max_streams),
@@ -75,7 +75,8 @@ struct Server::Impl {
                 .maker = maker,
                 .admission = admission,
                 .prefetch = {.default_frames = static_cast<uint32_t>(config.default_prefetch),
-                             .max_frames = static_cast<uint32_t>(config.max_prefetch)}},
+                             .max_frames = static_cast<uint32_t>(config.max_prefetch)},
+                .filter = std::move(filter)},
         ingests{.calls = calls,
                 .pool = *ingest_pool,
                 .catalog = *catalog,
@@ -148,14 +149,15 @@ std::vector<Metrics::Reading> Server::Impl::Readings() const {
   };
 }
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
+                                                      StreamFilter filter) {
   GF_RETURN_IF_ERROR(ValidateConfig(config));
   GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(config.data_dir));
   GF_ASSIGN_OR_RETURN(
       std::unique_ptr<Catalog> catalog,
       Catalog::Open(std::move(store), {.memory_budget_bytes = config.memory_budget,
                                        .ingest_memory_bytes = config.ingest_memory}));
-  auto impl = std::make_unique<Impl>(config, std::move(catalog));
+  auto impl = std::make_unique<Impl>(config, std::move(catalog), std::move(filter));
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();

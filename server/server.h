@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/config.h"
+#include "server/frame_stream.h"
 
 namespace graphfeed {
 
@@ -16,7 +17,10 @@ class Server {
   // Opens the store, which removes what unfinished ingests left, and serves. INVALID_ARGUMENT for a
   // bad configuration, UNAVAILABLE for an address that cannot be had, FAILED_PRECONDITION when
   // another process holds the folder.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerConfig& config);
+  // `filter` stands between what streams would deliver and the wire: benchmarks put frames there
+  // that cost nothing to build. Production servers have none.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerConfig& config,
+                                                       StreamFilter filter = nullptr);
   ~Server();  // Shutdown with the configured time
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -113,8 +113,11 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(StreamContext& context,
                                 request)]() mutable -> absl::StatusOr<FrameStream::Opened> {
     GF_RETURN_IF_ERROR(context.calls.CheckOpen());
     GF_ASSIGN_OR_RETURN(const wire::StreamRequest parsed, Decode(request));
-    return OpenStream(parsed, context.maker, context.admission, context.calls.metrics(),
-                      context.prefetch);
+    GF_ASSIGN_OR_RETURN(FrameStream::Opened opened,
+                        OpenStream(parsed, context.maker, context.admission,
+                                   context.calls.metrics(), context.prefetch));
+    if (context.filter) return context.filter(std::move(opened));
+    return opened;
   });
   return reactor;
 }

@@ -18,6 +18,7 @@ struct StreamContext {
   BatchMaker& maker;
   Admission& admission;
   PrefetchLimits prefetch;
+  StreamFilter filter = nullptr;  // may be empty
 };
 
 // Starts a call of StreamBatches: a FrameStream whose sink is gRPC. Slabs are written as they are,
