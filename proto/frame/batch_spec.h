@@ -21,6 +21,12 @@ enum class OverSize : uint8_t {
 };
 enum class IncompleteStep : uint8_t { kFill = 0, kDrop = 1 };
 
+// What neighbour sampling keeps: the sampled edges; those and their reverses; all edges between the
+// sampled nodes.
+enum class SubgraphType : uint8_t { kDirectional = 0, kBidirectional = 1, kInduced = 2 };
+// Which of the neighbours that are not too late: any, or the latest.
+enum class TemporalStrategy : uint8_t { kUniform = 0, kLast = 1 };
+
 // As users write them, before the dataset's types are known.
 struct FixedSizeOptionsRequest {
   // One entry with the key "" for all types alike (copied in full to each), or one per type.

@@ -1,0 +1,40 @@
+#ifndef GRAPHFEED_SERVER_SAMPLING_CLUSTER_UNION_H_
+#define GRAPHFEED_SERVER_SAMPLING_CLUSTER_UNION_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "server/sampling/subgraph.h"
+#include "storage/graph/feature_store.h"
+#include "storage/graph/graph_store.h"
+#include "storage/graph/schema.h"
+
+namespace graphfeed {
+
+// The nodes of a homogeneous graph by cluster, read once from a partition column (one integer per
+// node, 0 to num_parts - 1; parts may be empty). Immutable.
+struct Clusters {
+  std::vector<int64_t> ptr;    // cluster c has nodes[ptr[c] .. ptr[c + 1])
+  std::vector<int64_t> nodes;  // ascending within a cluster
+
+  int64_t num_clusters() const { return static_cast<int64_t>(ptr.size()) - 1; }
+
+  // INVALID_ARGUMENT if the column is no integer node column of one value a row; DATA_LOSS or
+  // INVALID_ARGUMENT for a value outside [0, num_nodes).
+  static absl::StatusOr<Clusters> Read(const Schema& schema, int column, int64_t num_nodes,
+                                       FeatureStore& features);
+};
+
+// The subgraph of the union of some clusters (Chiang et al. 2019): their nodes, cluster after
+// cluster in the given order, and every edge of the graph between them, in order of cluster, source
+// and target as PyG's ClusterLoader has them. `num_seeds` is 0.
+absl::Status UniteClusters(const Schema& schema, const Clusters& clusters,
+                           absl::Span<const int64_t> chosen, GraphStore& graph, Subgraph& subgraph);
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_SAMPLING_CLUSTER_UNION_H_

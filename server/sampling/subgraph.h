@@ -1,0 +1,33 @@
+#ifndef GRAPHFEED_SERVER_SAMPLING_SUBGRAPH_H_
+#define GRAPHFEED_SERVER_SAMPLING_SUBGRAPH_H_
+
+#include <cstdint>
+#include <vector>
+
+namespace graphfeed {
+
+// A part of a single graph, as a sampler found it: the content of one batch before any padding.
+// Vectors keep their memory when a Subgraph is used again.
+struct Subgraph {
+  struct Edges {
+    // Ends as places in `nodes` of the edge type's source and target type.
+    std::vector<int32_t> source;
+    std::vector<int32_t> target;
+    std::vector<int64_t> edge_id;  // rows of the dataset's edge columns
+  };
+
+  // By node type: ids in the dataset. The seeds come first, in their order, then nodes in the
+  // order of their discovery; without repeats but for repeated seeds (all of them stay, edges go
+  // to the first) and, in disjoint subgraphs, for nodes of different trees.
+  std::vector<std::vector<int64_t>> nodes;
+  std::vector<Edges> edges;  // by edge type
+  // Disjoint subgraphs only, by node type: the seed whose tree the node belongs to.
+  std::vector<std::vector<int32_t>> tree;
+  int64_t num_seeds = 0;  // of the input type
+
+  void Clear(size_t num_node_types, size_t num_edge_types);
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_SAMPLING_SUBGRAPH_H_
