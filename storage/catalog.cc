@@ -121,15 +121,15 @@ absl::Status Engine::LoadRecord(const std::string& key, const std::string& value
       return absl::Status(manifest.status().code(),
                           absl::StrCat("dataset \"", name, "\": ", manifest.status().message()));
     }
-    const DatasetInfo& info = manifest->info;
+    const auto published = std::make_shared<const Manifest>(*std::move(manifest));
+    const DatasetInfo& info = published->info;
     if (key != ManifestKey(info.name, info.version)) {
       return absl::DataLossError(absl::StrCat("the manifest of \"", name, "\" is that of \"",
                                               info.name, "@", info.version, "\""));
     }
     absl::MutexLock lock(&mu_);
-    Reference(*manifest);
-    datasets_[info.name][info.version].manifest =
-        std::make_shared<const Manifest>(*std::move(manifest));
+    Reference(*published);
+    datasets_[info.name][info.version].manifest = published;
     return absl::OkStatus();
   }
   if (key == kFormatKey) return absl::OkStatus();
