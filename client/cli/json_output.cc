@@ -1,0 +1,155 @@
+#include "client/cli/json_output.h"
+
+#include <map>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "client/cli/spec_flags.h"
+#include "client/cli/text_output.h"
+
+namespace graphfeed {
+namespace {
+
+std::string Text(absl::string_view text) { return std::string(text); }
+
+Json SizesToJson(const SizeSummary& sizes) {
+  return {{"mean", sizes.mean},     {"std", sizes.std},
+          {"min", sizes.min},       {"quantile25", sizes.quantile25},
+          {"median", sizes.median}, {"quantile75", sizes.quantile75},
+          {"max", sizes.max}};
+}
+
+Json ColumnToJson(const Schema& schema, const ColumnSchema& column, const ColumnInfo& info) {
+  Json json = {{"name", column.name},
+               {"store", schema.StoreName(column.level, column.type)},
+               {"level", Text(LevelName(column.level))},
+               {"dtype", Text(DTypeName(column.dtype))},
+               {"shape", ColumnShape(column)},
+               {"row_shape", column.row_shape},
+               {"concat_last", column.concat_last},
+               {"num_rows", info.num_rows}};
+  if (column.level == Level::kGraph) json["rows_per_graph"] = column.rows_per_graph;
+  if (const auto* range = std::get_if<IntRange>(&info.values)) {
+    json["min"] = range->min;
+    json["max"] = range->max;
+  } else if (const auto* floats = std::get_if<FloatRange>(&info.values)) {
+    json["min"] = floats->min;
+    json["max"] = floats->max;
+  }
+  return json;
+}
+
+// A number for all types, or one for each.
+Json TypedToJson(const std::map<std::string, int64_t>& values) {
+  if (values.size() == 1 && values.begin()->first.empty()) return values.begin()->second;
+  return values;
+}
+
+Json SelectionToJson(const Selection& selection) {
+  switch (selection.kind) {
+    case Selection::Kind::kAll:
+      return "all";
+    case Selection::Kind::kRange:
+      return absl::StrCat(selection.start, ":", selection.stop);
+    case Selection::Kind::kIds:
+      return {{"num_graphs", selection.ids.size()}};
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+Json ToJson(const DatasetInfo& info) {
+  const Schema& schema = info.schema;
+  Json json = {{"name", info.name},
+               {"version", info.version},
+               {"fingerprint", FormatFingerprint(info.fingerprint)},
+               {"collection", schema.collection},
+               {"heterogeneous", schema.heterogeneous},
+               {"num_graphs", info.num_graphs},
+               {"raw_bytes", info.raw_bytes},
+               {"transforms", info.transforms}};
+  json["node_types"] = Json::array();
+  for (size_t t = 0; t < schema.node_types.size(); ++t) {
+    json["node_types"].push_back({{"name", schema.node_types[t]},
+                                  {"num_nodes", info.num_nodes[t]},
+                                  {"sizes", SizesToJson(info.node_sizes[t])}});
+  }
+  json["edge_types"] = Json::array();
+  for (size_t t = 0; t < schema.edge_types.size(); ++t) {
+    json["edge_types"].push_back({{"name", schema.EdgeTypeName(static_cast<int>(t))},
+                                  {"num_edges", info.num_edges[t]},
+                                  {"sizes", SizesToJson(info.edge_sizes[t])}});
+  }
+  json["columns"] = Json::array();
+  for (size_t c = 0; c < schema.columns.size(); ++c) {
+    json["columns"].push_back(ColumnToJson(schema, schema.columns[c], info.columns[c]));
+  }
+  json["summary"] = {{"num_nodes", SizesToJson(info.total_node_sizes)},
+                     {"num_edges", SizesToJson(info.total_edge_sizes)}};
+  return json;
+}
+
+Json ToJson(const BatchSpecRequest& spec) {
+  Json json = {{"strategy", Text(StrategyName(spec.strategy))},
+               {"over_size", Text(OverSizeName(spec.over_size))},
+               {"batch_size", spec.batch_size},
+               {"selection", SelectionToJson(spec.selection)},
+               {"shuffle", spec.shuffle},
+               {"drop_last", spec.drop_last},
+               {"micro_batches", spec.micro_batches},
+               {"masks", spec.masks},
+               {"index_dtype", Text(DTypeName(spec.index_dtype))},
+               {"exclude_keys", spec.exclude_keys},
+               {"follow_batch", spec.follow_batch},
+               {"narrow_columns", spec.narrow_columns},
+               {"float16_columns", spec.float16_columns},
+               {"algorithm_version", spec.algorithm_version}};
+  if (spec.options.has_value()) {
+    json["options"] = {{"num_nodes", TypedToJson(spec.options->num_nodes)},
+                       {"num_edges", TypedToJson(spec.options->num_edges)},
+                       {"num_graphs", spec.options->num_graphs},
+                       {"node_pad_value", spec.options->node_pad_value},
+                       {"edge_pad_value", spec.options->edge_pad_value},
+                       {"graph_pad_value", spec.options->graph_pad_value}};
+  }
+  return json;
+}
+
+Json ToJson(const Counts& counts) {
+  return {{"graphs", counts.graphs}, {"nodes", counts.nodes}, {"edges", counts.edges}};
+}
+
+Json ToJson(const PlanSummary& plan) {
+  return {{"num_batches", plan.num_batches},
+          {"num_frames", plan.num_frames},
+          {"shard_frames", plan.shard_frames},
+          {"num_graphs", plan.num_graphs},
+          {"skipped_graphs", plan.skipped_graphs},
+          {"real", ToJson(plan.real)},
+          {"node_efficiency", plan.node_efficiency},
+          {"edge_efficiency", plan.edge_efficiency},
+          {"lower_bound_batches", plan.lower_bound_batches}};
+}
+
+Json LayoutToJson(const Layout& layout, absl::Span<const TensorPlace> places) {
+  Json json = Json::array();
+  for (size_t t = 0; t < layout.tensors.size(); ++t) {
+    const TensorSpec& tensor = layout.tensors[t];
+    Json entry = {
+        {"store", tensor.store}, {"name", tensor.name}, {"dtype", Text(DTypeName(tensor.dtype))}};
+    if (t < places.size()) {
+      entry["shape"] = places[t].shape;
+      entry["offset"] = places[t].offset;
+      entry["size_bytes"] = places[t].size_bytes;
+    }
+    json.push_back(std::move(entry));
+  }
+  return json;
+}
+
+std::string Dump(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace graphfeed

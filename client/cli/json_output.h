@@ -1,0 +1,30 @@
+#ifndef GRAPHFEED_CLIENT_CLI_JSON_OUTPUT_H_
+#define GRAPHFEED_CLIENT_CLI_JSON_OUTPUT_H_
+
+#include <string>
+
+#include "absl/types/span.h"
+#include "client/cpp/client.h"
+#include "nlohmann/json.hpp"
+#include "proto/frame/batch_spec.h"
+#include "proto/frame/layout.h"
+#include "proto/frame/stream_info.h"
+#include "storage/graph/dataset_info.h"
+
+namespace graphfeed {
+
+// Keys in the order in which they are written here.
+using Json = nlohmann::ordered_json;
+
+Json ToJson(const DatasetInfo& info);
+Json ToJson(const BatchSpecRequest& spec);
+Json ToJson(const Counts& counts);
+Json ToJson(const PlanSummary& plan);
+Json LayoutToJson(const Layout& layout, absl::Span<const TensorPlace> places);
+
+// Text that never fails: bytes that are no UTF-8 are replaced. `indent` -1: one line.
+std::string Dump(const Json& json, int indent);
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_CLIENT_CLI_JSON_OUTPUT_H_

@@ -1,0 +1,118 @@
+#include <algorithm>
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "client/cli/command.h"
+#include "client/cli/json_output.h"
+#include "client/cli/spec_flags.h"
+#include "client/cli/text_output.h"
+#include "storage/graph/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+constexpr int64_t kBarWidth = 40;
+
+struct PlanFlags {
+  ServerFlags server;
+  SpecFlags spec;
+  bool json = false;
+};
+
+std::string TypedText(const std::map<std::string, int64_t>& values) {
+  if (values.size() == 1 && values.begin()->first.empty()) {
+    return FormatCount(values.begin()->second);
+  }
+  std::string text;
+  for (const auto& [type, value] : values) {
+    absl::StrAppend(&text, text.empty() ? "" : ", ", type, " ", FormatCount(value));
+  }
+  return text;
+}
+
+// How many batches hold how many real graphs.
+std::string Histogram(const std::vector<int64_t>& graphs_per_batch) {
+  int64_t most = 1;
+  for (const int64_t batches : graphs_per_batch) most = std::max(most, batches);
+  TextTable table({"GRAPHS", "BATCHES", ""});
+  for (size_t graphs = 0; graphs < graphs_per_batch.size(); ++graphs) {
+    const int64_t batches = graphs_per_batch[graphs];
+    if (batches == 0) continue;
+    table.Add({absl::StrCat(graphs), FormatCount(batches),
+               std::string(std::max<int64_t>(batches * kBarWidth / most, 1), '#')});
+  }
+  return table.ToString();
+}
+
+absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
+  GF_ASSIGN_OR_RETURN(const StreamOptions options, flags.spec.Build());
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, flags.server.Connect());
+  GF_ASSIGN_OR_RETURN(const PlanDescription description, client->DescribePlan(options));
+  const PlanSummary& plan = description.plan;
+  const BatchSpecRequest& spec = description.resolved_spec;
+  if (flags.json) {
+    const Json json = {{"dataset", options.dataset},
+                       {"fingerprint", FormatFingerprint(description.fingerprint)},
+                       {"seed", options.seed},
+                       {"epoch", options.start_epoch},
+                       {"spec", ToJson(spec)},
+                       {"plan", ToJson(plan)},
+                       {"graphs_per_batch", description.graphs_per_batch},
+                       {"slab_bytes", description.layout.slab_bytes},
+                       {"tensors", LayoutToJson(description.layout, description.layout.places)}};
+    console.out << Dump(json, 2) << "\n";
+    return absl::OkStatus();
+  }
+  std::ostream& out = console.out;
+  out << "dataset          " << options.dataset << "\n"
+      << "strategy         " << StrategyName(spec.strategy) << ", "
+      << (spec.shuffle ? "shuffled" : "in order") << ", over-size " << OverSizeName(spec.over_size)
+      << "\n"
+      << "seed, epoch      " << options.seed << ", " << options.start_epoch << "\n";
+  if (spec.options.has_value()) {
+    out << "padded to        " << FormatCount(spec.options->num_graphs) << " graphs, "
+        << TypedText(spec.options->num_nodes) << " nodes, " << TypedText(spec.options->num_edges)
+        << " edges\n";
+  }
+  out << "batches          " << FormatCount(plan.num_batches);
+  if (spec.micro_batches > 1) {
+    out << " in " << FormatCount(plan.num_frames) << " frames of " << spec.micro_batches;
+  }
+  if (plan.lower_bound_batches > 0) {
+    out << "; no packing needs fewer than " << FormatCount(plan.lower_bound_batches);
+  }
+  out << "\n";
+  if (options.num_shards > 1) {
+    out << "frames of shard  " << FormatCount(plan.shard_frames) << "\n";
+  }
+  out << "graphs           " << FormatCount(plan.num_graphs);
+  if (plan.skipped_graphs > 0) out << " (" << FormatCount(plan.skipped_graphs) << " skipped)";
+  out << "\n"
+      << "efficiency       " << FormatPercent(plan.node_efficiency) << " of the nodes and "
+      << FormatPercent(plan.edge_efficiency) << " of the edges are real\n";
+  if (!description.layout.ragged) {
+    out << "bytes per batch  " << FormatCount(description.layout.slab_bytes) << "\n\n"
+        << LayoutTable(description.layout, description.layout.places);
+  }
+  out << "\n" << Histogram(description.graphs_per_batch);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddPlanCommand(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<PlanFlags>();  // shared with the callback
+  CLI::App* command = app.add_subcommand(
+      "plan", "Show the batches of an epoch without making them: number, shapes, efficiency");
+  flags->spec.Register(*command);
+  flags->server.Register(*command);
+  command->add_flag("--json", flags->json, "print it as JSON");
+  command->callback([flags, &action] {
+    action = [flags](const Console& console) { return DescribePlan(*flags, console); };
+  });
+}
+
+}  // namespace graphfeed

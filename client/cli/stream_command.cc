@@ -1,0 +1,209 @@
+#include <chrono>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "client/cli/command.h"
+#include "client/cli/json_output.h"
+#include "client/cli/progress_bar.h"
+#include "client/cli/spec_flags.h"
+#include "client/cli/stream_meter.h"
+#include "client/cli/text_output.h"
+#include "storage/graph/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+struct StreamFlags {
+  ServerFlags server;
+  SpecFlags spec;
+  int64_t num_epochs = 1;
+  int64_t start_ordinal = 0;
+  int64_t limit = std::numeric_limits<int64_t>::max();
+  uint32_t prefetch = 0;
+  bool no_verify = false;
+  bool json = false;
+  bool progress = ProgressByDefault();
+};
+
+// Reads a stream to its end and reports on each epoch.
+class Reader {
+ public:
+  Reader(const StreamFlags& flags, const Console& console)
+      : flags_(flags),
+        console_(console),
+        bar_(console.err, flags.progress),
+        epoch_start_(SteadyClock::now()) {}
+
+  absl::Status Run(BatchStream& stream) {
+    GF_ASSIGN_OR_RETURN(const StreamInfo* info, stream.info());
+    info_ = info;
+    ReportStream();
+    int64_t frames = 0;
+    while (frames < flags_.limit) {
+      GF_ASSIGN_OR_RETURN(const std::optional<Batch> batch, stream.Next());
+      if (!batch.has_value()) break;
+      if (frames++ == 0) ReportFirstBatch(*batch);
+      if (!meter_.has_value() || meter_->totals().epoch != batch->info().epoch) {
+        FinishEpoch();
+        GF_ASSIGN_OR_RETURN(plan_, stream.epoch());
+        meter_.emplace(batch->info().epoch);
+      }
+      meter_->Add(batch->layout(), batch->info(), batch->placement().slab_bytes);
+      bar_.Update(absl::StrCat("epoch ", meter_->totals().epoch), "frames", meter_->totals().frames,
+                  plan_.plan.shard_frames);
+    }
+    FinishEpoch();
+    bar_.Clear();
+    if (frames == 0 && !flags_.json) console_.out << "The stream has no batches.\n";
+    return absl::OkStatus();
+  }
+
+ private:
+  void ReportStream() {
+    if (flags_.json) {
+      const Json json = {{"event", "stream"},
+                         {"dataset", info_->dataset},
+                         {"fingerprint", FormatFingerprint(info_->fingerprint)},
+                         {"spec_digest", FormatFingerprint(info_->spec_digest)},
+                         {"seed", info_->seed},
+                         {"prefetch", info_->prefetch},
+                         {"spec", ToJson(info_->resolved_spec)},
+                         {"slab_bytes", info_->layout.slab_bytes}};
+      console_.out << Dump(json, -1) << std::endl;
+      return;
+    }
+    console_.out << "dataset      " << info_->dataset << "\n"
+                 << "strategy     " << StrategyName(info_->resolved_spec.strategy) << ", "
+                 << (info_->resolved_spec.shuffle ? "shuffled" : "in order") << ", seed "
+                 << info_->seed << "\n";
+  }
+
+  void ReportFirstBatch(const Batch& batch) {
+    const Placement& placement = batch.placement();
+    if (flags_.json) {
+      const Json json = {{"event", "first_batch"},
+                         {"epoch", batch.info().epoch},
+                         {"ordinal", batch.info().ordinal},
+                         {"slab_bytes", placement.slab_bytes},
+                         {"tensors", LayoutToJson(batch.layout(), placement.places)}};
+      console_.out << Dump(json, -1) << std::endl;
+      return;
+    }
+    console_.out << "first batch  epoch " << batch.info().epoch << ", ordinal "
+                 << batch.info().ordinal << ", " << FormatCount(placement.slab_bytes)
+                 << " bytes\n\n"
+                 << LayoutTable(batch.layout(), placement.places) << std::flush;
+  }
+
+  void FinishEpoch() {
+    const auto now = SteadyClock::now();
+    const double seconds = std::chrono::duration<double>(now - epoch_start_).count();
+    epoch_start_ = now;
+    if (!meter_.has_value()) return;
+    const EpochTotals& totals = meter_->totals();
+    const double rate = seconds > 0 ? 1 / seconds : 0;
+    bar_.Clear();
+    if (flags_.json) {
+      const Json json = {{"event", "epoch"},
+                         {"epoch", totals.epoch},
+                         {"seconds", seconds},
+                         {"frames", totals.frames},
+                         {"null_frames", totals.null_frames},
+                         {"repeated_frames", totals.repeated_frames},
+                         {"batches", totals.batches},
+                         {"graphs", totals.graphs},
+                         {"nodes", totals.nodes},
+                         {"edges", totals.edges},
+                         {"trimmed_nodes", totals.trimmed_nodes},
+                         {"trimmed_edges", totals.trimmed_edges},
+                         {"bytes", totals.bytes},
+                         {"batches_per_second", static_cast<double>(totals.batches) * rate},
+                         {"graphs_per_second", static_cast<double>(totals.graphs) * rate},
+                         {"bytes_per_second", static_cast<double>(totals.bytes) * rate},
+                         {"node_efficiency", totals.node_efficiency},
+                         {"edge_efficiency", totals.edge_efficiency},
+                         {"graphs_per_batch", totals.graphs_per_batch},
+                         {"plan", ToJson(plan_.plan)}};
+      console_.out << Dump(json, -1) << std::endl;
+      return;
+    }
+    std::ostream& out = console_.out;
+    out << "\nepoch " << totals.epoch << "\n"
+        << "  batches     " << FormatCount(totals.batches) << " with " << FormatCount(totals.graphs)
+        << " graphs, " << FormatCount(totals.nodes) << " nodes, " << FormatCount(totals.edges)
+        << " edges";
+    if (totals.null_frames > 0)
+      out << ", and " << FormatCount(totals.null_frames) << " null frames";
+    if (totals.repeated_frames > 0) {
+      out << "; " << FormatCount(totals.repeated_frames) << " frames repeated";
+    }
+    out << "\n"
+        << "  throughput  " << FormatCount(static_cast<int64_t>(totals.batches * rate))
+        << " batches/s, " << FormatCount(static_cast<int64_t>(totals.graphs * rate))
+        << " graphs/s, " << FormatBytes(static_cast<double>(totals.bytes) * rate) << "/s ("
+        << FormatFixed(seconds, 2) << " s)\n"
+        << "  efficiency  " << FormatPercent(totals.node_efficiency) << " of the nodes and "
+        << FormatPercent(totals.edge_efficiency) << " of the edges are real\n";
+    if (totals.trimmed_nodes > 0 || totals.trimmed_edges > 0) {
+      out << "  trimmed     " << FormatCount(totals.trimmed_nodes) << " nodes, "
+          << FormatCount(totals.trimmed_edges) << " edges\n";
+    }
+    out << "  graphs per batch  " << FormatGraphsPerBatch(totals.graphs_per_batch) << std::endl;
+  }
+
+  const StreamFlags& flags_;
+  const Console& console_;
+  ProgressBar bar_;
+  SteadyClock::time_point epoch_start_;
+  const StreamInfo* info_ = nullptr;
+  EpochInfo plan_;
+  std::optional<StreamMeter> meter_;
+};
+
+absl::Status Stream(const StreamFlags& flags, const Console& console) {
+  GF_ASSIGN_OR_RETURN(StreamOptions options, flags.spec.Build());
+  options.num_epochs = flags.num_epochs;
+  options.start_ordinal = flags.start_ordinal;
+  options.prefetch = flags.prefetch;
+  options.verify_digests = !flags.no_verify;
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, flags.server.Connect());
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<BatchStream> stream, client->StreamBatches(options));
+  return Reader(flags, console).Run(*stream);
+}
+
+}  // namespace
+
+void AddStreamCommand(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<StreamFlags>();  // shared with the callback
+  CLI::App* command = app.add_subcommand(
+      "stream", "Stream epochs and report throughput, packing efficiency and the batches' shapes");
+  flags->spec.Register(*command);
+  flags->server.Register(*command);
+  command->add_option("--epochs", flags->num_epochs, "how many; 0: until interrupted")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--start-ordinal", flags->start_ordinal, "first frame of the first epoch")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--limit", flags->limit, "stop after so many frames")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--prefetch", flags->prefetch,
+                      "frames in work at the server (default: the server's)");
+  command->add_flag("--no-verify", flags->no_verify, "do not check the digests of frames");
+  command->add_flag("--progress,!--no-progress", flags->progress,
+                    "show how far it is (default: on a terminal)");
+  command->add_flag("--json", flags->json,
+                    "print JSON lines: events \"stream\", \"first_batch\" and one \"epoch\" each");
+  command->callback([flags, &action] {
+    action = [flags](const Console& console) { return Stream(*flags, console); };
+  });
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,48 @@
+#ifndef GRAPHFEED_CLIENT_CLI_TEXT_OUTPUT_H_
+#define GRAPHFEED_CLIENT_CLI_TEXT_OUTPUT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "proto/frame/layout.h"
+#include "storage/graph/dataset_info.h"
+
+namespace graphfeed {
+
+// Rows under a header, for people: columns padded to their widest cell, two spaces apart. Numbers
+// (cells that begin with a digit or a minus) are set flush right.
+class TextTable {
+ public:
+  explicit TextTable(std::vector<std::string> header) : rows_{std::move(header)} {}
+  void Add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  std::string ToString() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+std::string FormatBytes(double bytes);                     // "1.4 MB": decimal units
+std::string FormatCount(int64_t count);                    // "130,839"
+std::string FormatFixed(double value, int digits);         // "39.91"
+std::string FormatPercent(double fraction);                // "39.91 %"
+std::string FormatShape(absl::Span<const int64_t> shape);  // "[17, 7]"
+std::string FormatFingerprint(const Fingerprint& fingerprint);
+
+// "[num_nodes, 7]", "[2, num_edges]", "[1]": the tensor of one graph.
+std::string ColumnShape(const ColumnSchema& column);
+
+// Sizes of a dataset's graphs as PyG's Summary prints them.
+std::string SummaryTable(const DatasetInfo& info);
+
+// Tensors of a batch with their places.
+std::string LayoutTable(const Layout& layout, absl::Span<const TensorPlace> places);
+
+// "9,8,9": real graphs of each batch; how often each number occurs where there are many batches.
+std::string FormatGraphsPerBatch(absl::Span<const int64_t> graphs);
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_CLIENT_CLI_TEXT_OUTPUT_H_
