@@ -151,7 +151,8 @@ void FrameStream::EnterEpoch(std::shared_ptr<FrameSource::Epoch> epoch) {
 
 void FrameStream::Schedule(Action& action) {
   Running& run = *running_;
-  while (!run.exhausted && queued_ + slots_ < run.prefetch) {
+  PlanAhead(action);
+  while (!run.exhausted) {
     if (run.epoch == nullptr) {
       if (!run.next_epoch.has_value()) break;
       absl::StatusOr<std::shared_ptr<FrameSource::Epoch>> next = *std::move(run.next_epoch);
@@ -162,8 +163,10 @@ void FrameStream::Schedule(Action& action) {
         break;
       }
       EnterEpoch(*std::move(next));
+      PlanAhead(action);
     }
     if (run.next_j < run.epoch->info().plan.shard_frames) {
+      if (queued_ + slots_ >= run.prefetch) break;
       Entry& entry = entries_.emplace_back();
       entry.epoch = run.epoch;
       entry.j = run.next_j++;
@@ -177,14 +180,17 @@ void FrameStream::Schedule(Action& action) {
       break;  // epochs without frames: their headers must not pile up
     }
   }
-  // As soon as an epoch begins, the one after it is planned.
-  if (!run.exhausted && run.epoch != nullptr && !run.opening && !run.next_epoch.has_value() &&
-      run.epochs_left != 0) {
-    run.opening = true;
-    if (run.epochs_left.has_value()) --*run.epochs_left;
-    action.open_epoch = run.epoch->info().epoch + 1;
-    action.source = run.source;
+}
+
+void FrameStream::PlanAhead(Action& action) {
+  Running& run = *running_;
+  if (run.epoch == nullptr || run.opening || run.next_epoch.has_value() || run.epochs_left == 0) {
+    return;
   }
+  run.opening = true;
+  if (run.epochs_left.has_value()) --*run.epochs_left;
+  action.open_epoch = run.epoch->info().epoch + 1;
+  action.source = run.source;
 }
 
 bool FrameStream::NothingLeft() const {
