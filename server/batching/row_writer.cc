@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <type_traits>
 
 namespace graphfeed {
 namespace {
@@ -43,6 +44,11 @@ void RowWriter::Convert(const std::byte* rows, int64_t count, int64_t row, std::
   auto* to = reinterpret_cast<To*>(block);
   if (!concat_last_) {
     to += row * elements_;
+    if constexpr (std::is_same_v<From, float> && std::is_same_v<To, Half>) {
+      static_assert(sizeof(Half) == sizeof(uint16_t));
+      Float16FromFloats(from, count * elements_, &to->bits);
+      return;
+    }
     for (int64_t i = 0; i < count * elements_; ++i) to[i] = Cast<To>(from[i]);
     return;
   }

@@ -64,6 +64,26 @@ void FillWith(T value, size_t count, std::byte* dst) {
   for (size_t i = 0; i < count; ++i) std::memcpy(dst + i * sizeof(T), &value, sizeof(T));
 }
 
+// Without branches, so that the compiler can vectorise loops over it: all cases are computed, one
+// is selected.
+inline uint16_t RoundToFloat16(float value) {
+  const auto bits = std::bit_cast<int32_t>(value);
+  const int32_t magnitude = bits & 0x7fffffff;
+  // Below 2^-14 the result is subnormal: adding 0.5 aligns the unit in the last place with 2^-24
+  // and lets the addition round to even.
+  const float aligned = std::bit_cast<float>(magnitude) + 0.5f;
+  const int32_t subnormal = std::bit_cast<int32_t>(aligned) - 0x3f000000;
+  // The exponent's bias goes from 127 to 15; an odd last place rounds a tie up.
+  const int32_t odd = (magnitude >> 13) & 1;
+  const int32_t normal = static_cast<int32_t>(
+      (static_cast<uint32_t>(magnitude) - 0x38000000u + 0xfffu + static_cast<uint32_t>(odd)) >> 13);
+  const int32_t nan = 0x7e00 | ((magnitude >> 13) & 0x3ff);  // quiet, with the top of its payload
+  int32_t result = magnitude < 0x38800000 ? subnormal : normal;
+  result = magnitude >= 0x477ff000 ? 0x7c00 : result;  // 65520 and above
+  result = magnitude > 0x7f800000 ? nan : result;
+  return static_cast<uint16_t>(result | ((bits >> 16) & 0x8000));
+}
+
 }  // namespace
 
 size_t SizeOf(DType dtype) {
@@ -148,22 +168,10 @@ void Fill(DType dtype, double value, size_t count, std::byte* dst) {
   }
 }
 
-uint16_t Float16FromFloat(float value) {
-  const uint32_t bits = std::bit_cast<uint32_t>(value);
-  const uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000u);
-  const uint32_t magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) {  // NaN: keep the top of its payload, make it quiet
-    return static_cast<uint16_t>(sign | 0x7e00u | ((magnitude >> 13) & 0x3ffu));
-  }
-  if (magnitude >= 0x477ff000u) return sign | 0x7c00u;  // 65520 and above round to infinity
-  if (magnitude < 0x38800000u) {                        // below 2^-14: a subnormal result
-    // Adding 0.5 aligns the unit in the last place with 2^-24 and lets the FPU round to even.
-    const float aligned = std::bit_cast<float>(magnitude) + 0.5f;
-    return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(aligned) - 0x3f000000u));
-  }
-  const uint32_t odd = (magnitude >> 13) & 1;
-  const uint32_t rounded = magnitude - 0x38000000u /* rebias 127 to 15 */ + 0xfffu + odd;
-  return static_cast<uint16_t>(sign | (rounded >> 13));
+uint16_t Float16FromFloat(float value) { return RoundToFloat16(value); }
+
+void Float16FromFloats(const float* values, size_t count, uint16_t* bits) {
+  for (size_t i = 0; i < count; ++i) bits[i] = RoundToFloat16(values[i]);
 }
 
 uint16_t Float16FromDouble(double value) {

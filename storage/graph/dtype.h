@@ -45,6 +45,7 @@ void Fill(DType dtype, double value, size_t count, std::byte* dst);
 
 // IEEE binary16, round to nearest even.
 uint16_t Float16FromFloat(float value);
+void Float16FromFloats(const float* values, size_t count, uint16_t* bits);
 uint16_t Float16FromDouble(double value);  // rounded once, not through float
 float FloatFromFloat16(uint16_t bits);
 
