@@ -1,0 +1,60 @@
+#include "tests/benchmark/constant_frames.h"
+
+#include <memory>
+#include <utility>
+
+namespace graphfeed {
+namespace {
+
+// Shared by the epochs of a stream; the slab is shared by all its frames.
+struct Constant {
+  absl::StatusOr<BuiltFrame> frame;
+  PlanSummary plan;
+};
+
+class ConstantEpoch final : public FrameSource::Epoch {
+ public:
+  ConstantEpoch(std::shared_ptr<const Constant> constant, int64_t epoch)
+      : constant_(std::move(constant)), info_{.epoch = epoch, .plan = constant_->plan} {}
+
+  const EpochInfo& info() const override { return info_; }
+
+  absl::StatusOr<BuiltFrame> Build(int64_t j) override {
+    if (!constant_->frame.ok()) return constant_->frame.status();
+    BuiltFrame frame{.info = constant_->frame->info, .slab = constant_->frame->slab.Share()};
+    frame.info.epoch = info_.epoch;
+    frame.info.ordinal = j;
+    return frame;
+  }
+
+ private:
+  const std::shared_ptr<const Constant> constant_;
+  const EpochInfo info_;
+};
+
+class ConstantSource final : public FrameSource {
+ public:
+  explicit ConstantSource(std::shared_ptr<const Constant> constant)
+      : constant_(std::move(constant)) {}
+
+  absl::StatusOr<std::shared_ptr<Epoch>> OpenEpoch(int64_t epoch) override {
+    return std::make_shared<ConstantEpoch>(constant_, epoch);
+  }
+
+ private:
+  const std::shared_ptr<const Constant> constant_;
+};
+
+}  // namespace
+
+FrameStream::Opened MakeConstant(FrameStream::Opened opened) {
+  if (opened.header.seed != kConstantSeed) return opened;
+  const EpochInfo& info = opened.first_epoch->info();
+  const auto constant = std::make_shared<Constant>(
+      Constant{.frame = opened.first_epoch->Build(0), .plan = info.plan});
+  opened.first_epoch = std::make_shared<ConstantEpoch>(constant, info.epoch);
+  opened.source = std::make_unique<ConstantSource>(constant);
+  return opened;
+}
+
+}  // namespace graphfeed
