@@ -7,7 +7,7 @@
 namespace graphfeed {
 
 // What random numbers are drawn for; part of the key, so that no two uses share numbers.
-enum class RandomPurpose : uint32_t { kShuffle = 1, kTrim = 2 };
+enum class RandomPurpose : uint32_t { kShuffle = 1, kTrim = 2, kNeighbors = 3, kNegatives = 4 };
 
 // Counter-based generator: Philox4x32-10 (Random123) under the key
 // XXH3-64(seed, epoch, purpose, algorithm version). The value at a counter depends on nothing else.

@@ -19,19 +19,27 @@ namespace graphfeed {
 // What to sample, resolved against a schema.
 struct NeighborSamplerOptions {
   // [edge type][hop]: in-neighbours taken of each node of the hop's frontier; -1 all, 0 none. As
-  // many hops for every edge type.
+  // many hops for every edge type; none at all: the subgraph of the seeds alone.
   std::vector<std::vector<int64_t>> num_neighbors;
   bool replace = false;
+  // kDirectional: the sampled edges, in the order of hops, edge types, targets and draws.
+  // kBidirectional: those and their reverses, by (source, target), each pair once
+  // (AddReverseEdges in closure.h). kInduced: all edges between the sampled nodes, of every edge
+  // type, by target and position.
   SubgraphType subgraph_type = SubgraphType::kDirectional;
   bool disjoint = false;  // a tree of its own for each seed
   // Temporal: integer node columns (Schema::columns) by node type; -1 where a type has none (its
-  // nodes are always allowed). Empty: not temporal. Implies disjoint.
+  // nodes are always allowed). Empty: not temporal. Implies disjoint. A fan-out counts neighbours
+  // that are not too late; -1 takes all of those.
   std::vector<int> time_columns;
+  // kUniform: any of the allowed ones. kLast: the latest (of equal times those of later
+  // positions), in position order; not with `replace` or weights, since nothing is drawn.
   TemporalStrategy temporal_strategy = TemporalStrategy::kUniform;
   // Weighted: float edge columns by edge type; -1 where a type has none (uniform). Empty: uniform.
+  // Edges of weight zero are never taken, not even by -1.
   std::vector<int> weight_columns;
   // Nodes of all types together above which relabelling hashes instead of using dense tables of
-  // 8 bytes a node.
+  // 8 bytes a node. Decides about time and memory, never about bytes of a subgraph.
   int64_t max_dense_nodes = int64_t{1} << 27;
 };
 
@@ -45,13 +53,15 @@ struct Seeds {
 
 // Samples the neighbourhoods of seed nodes, hop by hop, against the direction of the edges, as
 // PyG's NeighborLoader does (Hamilton et al. 2017; one loop for homogeneous and heterogeneous
-// graphs). Within a hop the edge types come in the order of "source|relation|target"; a node is
-// expanded in the hop after the one that found it.
+// graphs). Within a hop the edge types come in the order of "source__relation__target", as PyG
+// sorts them; a node is expanded in the hop after the one that found it. A repeated seed is
+// expanded at each of its places, with draws of its own.
 //
 // Draws come from the counters (batch; hop and edge type; place in the frontier), and which
-// positions are chosen depends on the degree alone: a subgraph is a function of the graph, the
-// options, the random key, the batch and the seeds. Without replacement by Floyd's algorithm
-// (Bentley and Floyd 1987), unbiased.
+// positions are chosen depends on the degree alone (or, where asked for, on the neighbours' times
+// and weights): a subgraph is a function of the graph, the options, the random key, the batch and
+// the seeds (docs/determinism.md). Without replacement by Floyd's algorithm (Bentley and Floyd
+// 1987), unbiased.
 //
 // Immutable and thread-safe; working memory belongs to a Scratch, one for each thread.
 class NeighborSampler {
@@ -59,6 +69,7 @@ class NeighborSampler {
   class Scratch;
 
   // `schema` and the stores must outlive the sampler. `features` is read for times and weights.
+  // INVALID_ARGUMENT names the option, its value and the rule.
   static absl::StatusOr<std::unique_ptr<NeighborSampler>> Create(const Schema& schema,
                                                                  NeighborSamplerOptions options,
                                                                  GraphStore& graph,
@@ -66,11 +77,15 @@ class NeighborSampler {
   ~NeighborSampler();
 
   std::unique_ptr<Scratch> NewScratch() const;
-  // Bytes of a scratch before its first batch; what batches add is proportional to their size.
+  // Bytes of a scratch before its first batch; what batches add is proportional to their size and
+  // to the degree of the largest hub that they meet.
   int64_t scratch_bytes() const;
 
   // Replaces `subgraph`. Draws are those of CounterRandom(seed, epoch, RandomPurpose::kNeighbors)
-  // at counters of `batch`.
+  // at counters of `batch`. `scratch` must be of this sampler. INVALID_ARGUMENT for seeds that do
+  // not exist, FAILED_PRECONDITION for weights or reverse edges that the graph does not have as
+  // they should be, RESOURCE_EXHAUSTED beyond 2^31 - 1 nodes or edges; after an error `subgraph`
+  // is unspecified.
   absl::Status Sample(uint64_t seed, int64_t epoch, uint64_t batch, const Seeds& seeds,
                       Scratch& scratch, Subgraph& subgraph) const;
 
@@ -78,6 +93,18 @@ class NeighborSampler {
   class Impl;
   explicit NeighborSampler(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
+};
+
+// Working memory of NeighborSampler::Sample, kept from batch to batch. Thread-compatible.
+class NeighborSampler::Scratch {
+ public:
+  ~Scratch();
+
+ private:
+  friend class NeighborSampler;
+  struct State;
+  explicit Scratch(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace graphfeed

@@ -1,6 +1,7 @@
 #ifndef GRAPHFEED_SERVER_SAMPLING_SUBGRAPH_H_
 #define GRAPHFEED_SERVER_SAMPLING_SUBGRAPH_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
