@@ -13,12 +13,14 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
+#include "storage/added_column.h"
 #include "storage/chunk_cache.h"
 #include "storage/dataset.h"
 #include "storage/graph/status_macros.h"
 #include "storage/ingest_session.h"
 #include "storage/ingest_spec.h"
 #include "storage/manifest.h"
+#include "storage/new_columns.h"
 
 namespace graphfeed {
 namespace {
@@ -50,6 +52,7 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   std::vector<DatasetInfo> List() const;
   absl::StatusOr<DatasetInfo> Get(absl::string_view reference) const;
   absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view reference);
+  absl::StatusOr<DatasetInfo> AddColumn(absl::string_view reference, const ColumnBlock& column);
   absl::Status Delete(absl::string_view name, int64_t version);
   StorageStats stats() const;
   const CatalogOptions& options() const { return options_; }
@@ -74,7 +77,8 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   void Reference(const Manifest& manifest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Returns the columns that nobody uses any more.
   std::vector<uint64_t> Unreference(const Manifest& manifest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Close(const Manifest& manifest, int64_t offsets_bytes);
+  // Unreferences, and discards what nobody uses any more.
+  void Release(const Manifest& manifest);
 
   const CatalogOptions options_;
   const std::unique_ptr<ChunkStore> store_;
@@ -218,8 +222,14 @@ absl::StatusOr<DatasetInfo> Engine::Publish(Manifest manifest) {
   const std::string key = ManifestKey(info.name, info.version);
   if (absl::Status status = store_->PutRecord(key, EncodeManifest(manifest)); !status.ok()) {
     // The record may be there nevertheless. Where that cannot be undone, its columns stay, and the
-    // next start finds both or neither.
-    if (store_->DeleteRecord(key).ok()) Discard(manifest.uids());
+    // next start finds both or neither. Columns that it shares with other versions stay anyway.
+    if (store_->DeleteRecord(key).ok()) {
+      {
+        absl::MutexLock lock(&mu_);
+        Reference(manifest);
+      }
+      Release(manifest);
+    }
     return status;
   }
   const auto published = std::make_shared<const Manifest>(std::move(manifest));
@@ -269,13 +279,14 @@ absl::StatusOr<std::shared_ptr<Dataset>> Engine::OpenDataset(absl::string_view r
     GF_ASSIGN_OR_RETURN(const Version* version, Find(parsed.name, parsed.version));
     if (std::shared_ptr<Dataset> open = version->open.lock()) return open;
     manifest = version->manifest;
-    Reference(*manifest);  // until Close
+    Reference(*manifest);  // until it is closed
   }
   offsets_bytes_ += OffsetsBytes(*manifest);
   GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> dataset,
                       LoadDataset(manifest, *store_, cache_,
                                   [engine = shared_from_this(), manifest](int64_t offsets_bytes) {
-                                    engine->Close(*manifest, offsets_bytes);
+                                    engine->offsets_bytes_ -= offsets_bytes;
+                                    engine->Release(*manifest);
                                   }));
   std::shared_ptr<Dataset> open;  // outlives the lock, which closing a dataset takes
   absl::MutexLock lock(&mu_);
@@ -287,14 +298,35 @@ absl::StatusOr<std::shared_ptr<Dataset>> Engine::OpenDataset(absl::string_view r
   return dataset;
 }
 
-void Engine::Close(const Manifest& manifest, int64_t offsets_bytes) {
-  offsets_bytes_ -= offsets_bytes;
+void Engine::Release(const Manifest& manifest) {
   std::vector<uint64_t> unused;
   {
     absl::MutexLock lock(&mu_);
     unused = Unreference(manifest);
   }
   Discard(unused);
+}
+
+absl::StatusOr<DatasetInfo> Engine::AddColumn(absl::string_view reference,
+                                              const ColumnBlock& column) {
+  GF_ASSIGN_OR_RETURN(const DatasetReference parsed, ParseDatasetReference(reference));
+  std::shared_ptr<const Manifest> base;
+  {
+    absl::MutexLock lock(&mu_);
+    GF_ASSIGN_OR_RETURN(const Version* version, Find(parsed.name, parsed.version));
+    base = version->manifest;
+    Reference(*base);  // until the new version does it, even if this one is deleted meanwhile
+  }
+  const auto publish = [&]() -> absl::StatusOr<DatasetInfo> {
+    NewColumns columns(*this);
+    GF_ASSIGN_OR_RETURN(Manifest manifest,
+                        WithColumn(*this, *base, column, options_.chunk_bytes, columns));
+    columns.Keep();
+    return Publish(std::move(manifest));
+  };
+  absl::StatusOr<DatasetInfo> info = publish();
+  Release(*base);
+  return info;
 }
 
 absl::Status Engine::Delete(absl::string_view name, int64_t version) {
@@ -351,6 +383,9 @@ class StoreCatalog : public Catalog {
   }
   absl::StatusOr<std::unique_ptr<IngestSession>> StartIngest(IngestSpec spec) override {
     return StartIngestSession(engine_, std::move(spec), engine_->options());
+  }
+  absl::StatusOr<DatasetInfo> AddColumn(absl::string_view name, ColumnBlock column) override {
+    return engine_->AddColumn(name, column);
   }
   absl::Status Delete(absl::string_view name, int64_t version) override {
     return engine_->Delete(name, version);

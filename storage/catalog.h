@@ -13,6 +13,7 @@
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/feature_store.h"
 #include "storage/graph/graph_block.h"
+#include "storage/graph/graph_store.h"
 
 namespace graphfeed {
 
@@ -32,7 +33,10 @@ class Dataset : public FeatureStore {
   // Rows of a graph-level string column.
   virtual absl::StatusOr<std::vector<std::string>> ReadStrings(
       int column, absl::Span<const int64_t> graphs) = 0;
-  // Reads every chunk and recomputes the fingerprint; DATA_LOSS names what differs.
+  // The in-neighbour lists of a single graph, valid while the dataset is; null for collections.
+  virtual GraphStore* graph() = 0;
+  // Reads every chunk, recomputes the fingerprint and compares in-neighbour lists with the edges;
+  // DATA_LOSS names what differs.
   virtual absl::Status Verify() = 0;
 };
 
@@ -73,6 +77,10 @@ class Catalog {
   virtual absl::StatusOr<DatasetInfo> Get(absl::string_view name) const = 0;
   virtual absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view name) = 0;
   virtual absl::StatusOr<std::unique_ptr<IngestSession>> StartIngest(IngestSpec spec) = 0;
+  // Publishes a new version that is `name` (as for Get) and one more node column of integers; all
+  // else is shared with it, neither copied nor read. The block holds the whole column; its level
+  // may be left out. INVALID_ARGUMENT for a column that does not fit or exists already.
+  virtual absl::StatusOr<DatasetInfo> AddColumn(absl::string_view name, ColumnBlock column) = 0;
   // Immediate for new readers; chunks go when nobody uses them any more.
   virtual absl::Status Delete(absl::string_view name, int64_t version) = 0;
   virtual StorageStats stats() const = 0;

@@ -7,6 +7,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
+#include "storage/chunk_table.h"
 #include "storage/column_reader.h"
 
 namespace graphfeed {
@@ -41,7 +42,6 @@ struct ChunkCache::Chunk {
   int64_t bytes = 0;
   std::byte* memory = nullptr;
   std::byte* rows = nullptr;
-  std::atomic<bool> marked{false};
 };
 
 // A part of a range that lies in one chunk.
@@ -51,18 +51,6 @@ struct ChunkCache::Piece {
   int64_t offset;  // in the range
   int64_t first;   // row in the chunk
   int64_t count;
-};
-
-class ChunkCache::Column {
- public:
-  explicit Column(const ColumnStorage& s)
-      : storage(s), chunks(static_cast<size_t>(s.num_chunks())) {
-    while ((int64_t{1} << shift) < s.rows_per_chunk) ++shift;
-  }
-
-  const ColumnStorage storage;
-  int shift = 0;  // rows_per_chunk == 1 << shift
-  std::vector<std::atomic<Chunk*>> chunks;
 };
 
 ChunkCache::ChunkCache(ChunkStore& store, int64_t budget_bytes)
@@ -100,7 +88,6 @@ absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ra
                                    RowVisitor visitor) {
   const ColumnStorage& storage = column.storage;
   alignas(kAlignment) static constexpr std::byte kNoRows[kAlignment] = {};
-  const int64_t mask = storage.rows_per_chunk - 1;
   absl::InlinedVector<Piece, 8> missing;
   int64_t hits = 0;
   int64_t guarded_bytes = 0;
@@ -120,14 +107,11 @@ absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ra
     for (int64_t offset = 0; offset < range.count;) {
       const int64_t row = range.first + offset;
       const int64_t number = row >> column.shift;
-      const int64_t first = row & mask;
+      const int64_t first = row & column.mask;
       const int64_t count = std::min(range.count - offset, storage.rows_per_chunk - first);
-      if (Chunk* chunk = column.chunks[number].load()) {
-        // Looked at first, so that a hot chunk's line stays shared between cores.
-        if (!chunk->marked.load(std::memory_order_relaxed)) {
-          chunk->marked.store(true, std::memory_order_relaxed);
-        }
-        visitor(r, offset, count, chunk->rows + first * storage.row_bytes);
+      if (const std::byte* rows = column.chunks[number].load()) {
+        column.Mark(static_cast<size_t>(number));
+        visitor(r, offset, count, rows + first * storage.row_bytes);
         ++hits;
         guarded_bytes += count * storage.row_bytes;
       } else {
@@ -136,7 +120,7 @@ absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ra
       offset += count;
       if (missing.size() == kMaxMissing) {
         guard.End();
-        absl::Status status = ReadMissing(column, absl::MakeSpan(missing), visitor);
+        absl::Status status = VisitMissing(column, absl::MakeSpan(missing), visitor);
         if (!status.ok()) return status;
         missing.clear();
         guard = epochs_.Enter();
@@ -149,20 +133,37 @@ absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ra
   }
   guard.End();
   hits_.fetch_add(hits, std::memory_order_relaxed);
-  return missing.empty() ? absl::OkStatus() : ReadMissing(column, absl::MakeSpan(missing), visitor);
+  return missing.empty() ? absl::OkStatus()
+                         : VisitMissing(column, absl::MakeSpan(missing), visitor);
 }
 
-absl::Status ChunkCache::ReadMissing(Column& column, absl::Span<Piece> pieces, RowVisitor visitor) {
-  const ColumnStorage& storage = column.storage;
+absl::Status ChunkCache::VisitMissing(Column& column, absl::Span<Piece> pieces,
+                                      RowVisitor visitor) {
   std::sort(pieces.begin(), pieces.end(),
             [](const Piece& a, const Piece& b) { return a.chunk < b.chunk; });
-  std::vector<ChunkKey> keys;
-  std::vector<size_t> first_piece;  // of each key
+  std::vector<uint32_t> numbers;
+  std::vector<size_t> first_piece;  // of each chunk
   for (size_t i = 0; i < pieces.size(); ++i) {
     if (i > 0 && pieces[i].chunk == pieces[i - 1].chunk) continue;
-    keys.push_back({storage.uid, static_cast<uint32_t>(pieces[i].chunk)});
+    numbers.push_back(static_cast<uint32_t>(pieces[i].chunk));
     first_piece.push_back(i);
   }
+  first_piece.push_back(pieces.size());
+  return ReadChunks(column, numbers, [&](size_t k, const std::byte* rows) {
+    for (size_t i = first_piece[k]; i < first_piece[k + 1]; ++i) {
+      const Piece& piece = pieces[i];
+      visitor(piece.range, piece.offset, piece.count,
+              rows + piece.first * column.storage.row_bytes);
+    }
+  });
+}
+
+absl::Status ChunkCache::ReadChunks(Column& column, absl::Span<const uint32_t> numbers,
+                                    absl::FunctionRef<void(size_t i, const std::byte* rows)> use) {
+  const ColumnStorage& storage = column.storage;
+  std::vector<ChunkKey> keys;
+  keys.reserve(numbers.size());
+  for (const uint32_t number : numbers) keys.push_back({storage.uid, number});
   misses_.fetch_add(static_cast<int64_t>(keys.size()), std::memory_order_relaxed);
 
   absl::Status status;
@@ -181,12 +182,7 @@ absl::Status ChunkCache::ReadMissing(Column& column, absl::Span<Piece> pieces, R
       return;
     }
     std::unique_ptr<Chunk> chunk = Chunk::Create(column, key.chunk, *rows);
-    const size_t end = k + 1 < keys.size() ? first_piece[k + 1] : pieces.size();
-    for (size_t i = first_piece[k]; i < end; ++i) {
-      const Piece& piece = pieces[i];
-      visitor(piece.range, piece.offset, piece.count,
-              chunk->rows + piece.first * storage.row_bytes);
-    }
+    use(k, chunk->rows);
     Insert(std::move(chunk));
   });
   if (status.ok() && num_read != keys.size()) {
@@ -200,13 +196,14 @@ void ChunkCache::Insert(std::unique_ptr<Chunk> chunk) {
   if (chunk->bytes > budget_bytes_) return;
   std::vector<std::unique_ptr<Chunk>> freed;  // after the lock is released
   absl::MutexLock lock(&mu_);
-  std::atomic<Chunk*>& link = chunk->column->chunks[chunk->number];
+  std::atomic<const std::byte*>& link = chunk->column->chunks[chunk->number];
   if (link.load(std::memory_order_relaxed) != nullptr) return;  // another thread was faster
   while (linked_bytes_ + chunk->bytes > budget_bytes_) EvictOne();
   freed = Reclaim();
   if (linked_bytes_ + retired_bytes_ + chunk->bytes > budget_bytes_) return;
   linked_bytes_ += chunk->bytes;
-  link.store(chunk.get());
+  chunk->column->marks[chunk->number].store(false, std::memory_order_relaxed);
+  link.store(chunk->rows);
   // Behind the hand, which comes here last.
   clock_.push_back(chunk.release());
   if (hand_ + 1 < clock_.size()) {
@@ -219,7 +216,7 @@ void ChunkCache::EvictOne() {
   for (;;) {
     if (hand_ >= clock_.size()) hand_ = 0;
     Chunk* chunk = clock_[hand_];
-    if (chunk->marked.exchange(false, std::memory_order_relaxed)) {
+    if (chunk->column->marks[chunk->number].exchange(false, std::memory_order_relaxed)) {
       ++hand_;
       continue;
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
@@ -17,6 +18,7 @@
 #include "storage/chunk_store.h"
 #include "storage/epoch.h"
 #include "storage/graph/feature_store.h"
+#include "storage/graph/graph_store.h"
 
 namespace graphfeed {
 
@@ -48,6 +50,18 @@ class ChunkCache {
   // FeatureStore::VisitRows for one column. DATA_LOSS begins with "chunk <number>: ".
   absl::Status VisitRows(Column& column, absl::Span<const RowRange> ranges, RowVisitor visitor);
 
+  // FeatureStore::GatherRows for one column. Here and below: what is in memory is copied in a tight
+  // loop that prefetches ahead, in groups of bounded size under one guard each; what is not is
+  // fetched in one call to the store for every 262,144 rows asked for.
+  absl::Status GatherRows(Column& column, absl::Span<const int64_t> rows, std::byte* dst);
+
+  // values[i] = row rows[i] of a column of int32 or int64 (by its row_bytes).
+  absl::Status GatherInts(Column& column, absl::Span<const int64_t> rows,
+                          absl::Span<int64_t> values);
+
+  // runs[i] = from row rows[i] to row rows[i] + 1 of an ascending column of int64.
+  absl::Status GatherRuns(Column& column, absl::Span<const int64_t> rows, absl::Span<InRun> runs);
+
   struct Stats {
     int64_t cached_bytes = 0;
     int64_t budget_bytes = 0;
@@ -62,8 +76,27 @@ class ChunkCache {
   struct Chunk;
   struct Piece;
 
+  // Reads chunks that are not in memory in one call and lends rows to `use`, one chunk at a time
+  // and in any order, before it offers them to the cache. `numbers` ascend.
+  absl::Status ReadChunks(Column& column, absl::Span<const uint32_t> numbers,
+                          absl::FunctionRef<void(size_t i, const std::byte* rows)> use);
   // Reads the chunks of `pieces`, which are not in memory, and visits the pieces.
-  absl::Status ReadMissing(Column& column, absl::Span<Piece> pieces, RowVisitor visitor);
+  absl::Status VisitMissing(Column& column, absl::Span<Piece> pieces, RowVisitor visitor);
+
+  // What the gathers share: `fetch(chunk, row)` for the row some places ahead, `use(i, chunk, row)`
+  // for every i, where `chunk` holds rows[i] as its row `row`.
+  template <typename Fetch, typename Use>
+  absl::Status Gather(Column& column, absl::Span<const int64_t> rows, size_t ahead,
+                      size_t guarded_rows, Fetch fetch, Use use);
+  template <size_t kRowBytes>
+  absl::Status GatherFixedRows(Column& column, absl::Span<const int64_t> rows, std::byte* dst);
+  absl::Status GatherRunsOfGroup(Column& column, absl::Span<const int64_t> rows,
+                                 absl::Span<InRun> runs);
+  // Reads the chunks that a gather misses: `wanted` holds (chunk << 32 | place) in any order, and
+  // `use(place, rows of the chunk)` is called for each.
+  absl::Status ReadWanted(Column& column, std::vector<uint64_t>& wanted,
+                          absl::FunctionRef<void(uint32_t place, const std::byte* rows)> use);
+
   // Offers a chunk to the cache, which takes it or frees it.
   void Insert(std::unique_ptr<Chunk> chunk);
   // Unlinks the chunk under the clock's hand that was not read since the hand last passed.

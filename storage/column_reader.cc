@@ -1,8 +1,6 @@
 #include "storage/column_reader.h"
 
 #include <algorithm>
-#include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "storage/graph/status_macros.h"
@@ -20,30 +18,45 @@ absl::Status ChunkError(uint32_t chunk, const absl::Status& status) {
   return absl::Status(code, absl::StrCat("chunk ", chunk, ": ", status.message()));
 }
 
+// Several in one call. The store answers in any order.
+absl::Status ColumnReader::ReadAhead() {
+  const int64_t end = std::min(next_chunk_ + kChunksAtATime, storage_.num_chunks());
+  std::vector<ChunkKey> keys;
+  for (; next_chunk_ < end; ++next_chunk_) {
+    keys.push_back({storage_.uid, static_cast<uint32_t>(next_chunk_)});
+  }
+  chunks_.resize(keys.size());
+  next_ = 0;
+  absl::Status status;
+  store_.ReadChunks(keys, [&](size_t i, absl::StatusOr<absl::string_view> value) {
+    if (value.ok()) {
+      value = OpenChunk(keys[i], storage_.rows_in_chunk(keys[i].chunk), storage_.row_bytes, *value);
+    }
+    if (value.ok()) {
+      chunks_[i].assign(value->data(), value->size());
+    } else if (status.ok()) {
+      status = ChunkError(keys[i].chunk, value.status());
+    }
+  });
+  return status;
+}
+
+absl::StatusOr<absl::string_view> ColumnReader::Next() {
+  if (next_ == chunks_.size()) {
+    if (next_chunk_ == storage_.num_chunks()) return absl::string_view();
+    GF_RETURN_IF_ERROR(ReadAhead());
+  }
+  return absl::string_view(chunks_[next_++]);
+}
+
 absl::Status ReadColumn(ChunkStore& store, const ColumnStorage& storage,
                         absl::FunctionRef<absl::Status(absl::string_view rows)> visitor) {
-  std::vector<ChunkKey> keys;
-  std::vector<std::string> rows;  // the store answers in any order
-  for (int64_t first = 0; first < storage.num_chunks(); first += kChunksAtATime) {
-    const int64_t end = std::min(first + kChunksAtATime, storage.num_chunks());
-    keys.clear();
-    for (int64_t c = first; c < end; ++c) keys.push_back({storage.uid, static_cast<uint32_t>(c)});
-    rows.assign(keys.size(), std::string());
-    absl::Status status;
-    store.ReadChunks(keys, [&](size_t i, absl::StatusOr<absl::string_view> value) {
-      if (value.ok()) {
-        value = OpenChunk(keys[i], storage.rows_in_chunk(keys[i].chunk), storage.row_bytes, *value);
-      }
-      if (value.ok()) {
-        rows[i].assign(value->data(), value->size());
-      } else if (status.ok()) {
-        status = ChunkError(keys[i].chunk, value.status());
-      }
-    });
-    GF_RETURN_IF_ERROR(status);
-    for (const std::string& chunk : rows) GF_RETURN_IF_ERROR(visitor(chunk));
+  ColumnReader reader(store, storage);
+  for (;;) {
+    GF_ASSIGN_OR_RETURN(const absl::string_view rows, reader.Next());
+    if (rows.empty()) return absl::OkStatus();
+    GF_RETURN_IF_ERROR(visitor(rows));
   }
-  return absl::OkStatus();
 }
 
 }  // namespace graphfeed

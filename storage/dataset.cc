@@ -1,14 +1,18 @@
 #include "storage/dataset.h"
 
 #include <cstring>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "storage/adjacency_check.h"
 #include "storage/column_reader.h"
 #include "storage/digest.h"
+#include "storage/edge_scan.h"
 #include "storage/graph/status_macros.h"
+#include "storage/stored_graph.h"
 
 namespace graphfeed {
 namespace {
@@ -31,6 +35,7 @@ class StoredDataset : public Dataset {
           {cache_.Open(column.rows.storage),
            column.string_offsets ? cache_.Open(column.string_offsets->storage) : nullptr});
     }
+    if (!schema().collection) graph_.emplace(manifest_, cache_);
   }
   ~StoredDataset() override { on_close_(OffsetsBytes(*manifest_)); }
 
@@ -40,8 +45,10 @@ class StoredDataset : public Dataset {
   const GraphOffsets& offsets() const override { return offsets_; }
   absl::Status VisitRows(int column, absl::Span<const RowRange> ranges,
                          RowVisitor visitor) override;
+  absl::Status GatherRows(int column, absl::Span<const int64_t> rows, std::byte* dst) override;
   absl::StatusOr<std::vector<std::string>> ReadStrings(int column,
                                                        absl::Span<const int64_t> graphs) override;
+  GraphStore* graph() override { return graph_ ? &*graph_ : nullptr; }
   absl::Status Verify() override;
 
  private:
@@ -60,12 +67,14 @@ class StoredDataset : public Dataset {
   absl::Status CheckColumn(int column, bool strings) const;
   absl::StatusOr<std::vector<RowRange>> StringRanges(int column, absl::Span<const int64_t> graphs);
   absl::Status VerifyColumn(const StoredColumn& column);
+  absl::Status VerifyAdjacency(int edge_type);
 
   const std::function<void(int64_t)> on_close_;     // destroyed last: it may own store and cache
   const std::shared_ptr<const Manifest> manifest_;  // shared with the catalog
   ChunkStore& store_;
   ChunkCache& cache_;
   std::vector<Column> columns_;
+  std::optional<StoredGraph> graph_;
   std::vector<std::vector<int64_t>> node_ptr_;
   std::vector<std::vector<int64_t>> edge_ptr_;
   GraphOffsets offsets_;
@@ -136,6 +145,12 @@ absl::Status StoredDataset::VisitRows(int column, absl::Span<const RowRange> ran
   return status.ok() ? status : Prefixed(ColumnName(column), status);
 }
 
+absl::Status StoredDataset::GatherRows(int column, absl::Span<const int64_t> rows, std::byte* dst) {
+  GF_RETURN_IF_ERROR(CheckColumn(column, /*strings=*/false));
+  absl::Status status = cache_.GatherRows(*columns_[column].rows, rows, dst);
+  return status.ok() ? status : Prefixed(ColumnName(column), status);
+}
+
 // Where the strings of the graphs lie in the bytes, graph after graph.
 absl::StatusOr<std::vector<RowRange>> StoredDataset::StringRanges(
     int column, absl::Span<const int64_t> graphs) {
@@ -200,6 +215,18 @@ absl::Status StoredDataset::VerifyColumn(const StoredColumn& column) {
                                           " instead of ", DigestHex(column.digest)));
 }
 
+absl::Status StoredDataset::VerifyAdjacency(int edge_type) {
+  const StoredAdjacency& lists = manifest_->adjacency[edge_type];
+  const auto name = [&](absl::string_view column) {
+    return absl::StrCat(Name(), ", ", AdjacencyName(schema(), edge_type, column));
+  };
+  GF_RETURN_IF_ERROR(Prefixed(name("in_ptr"), VerifyColumn(lists.in_ptr)));
+  GF_RETURN_IF_ERROR(Prefixed(name("in_source"), VerifyColumn(lists.in_source)));
+  GF_RETURN_IF_ERROR(Prefixed(name("in_edge_id"), VerifyColumn(lists.in_edge_id)));
+  return Prefixed(absl::StrCat(Name(), ", adjacency of ", schema().EdgeTypeName(edge_type)),
+                  CheckAdjacency(store_, EdgeListOf(*manifest_, edge_type), lists));
+}
+
 absl::Status StoredDataset::Verify() {
   for (size_t i = 0; i < columns_.size(); ++i) {
     const std::string name = ColumnName(static_cast<int>(i));
@@ -214,6 +241,9 @@ absl::Status StoredDataset::Verify() {
     for (size_t t = 0; t < offsets.size(); ++t) {
       GF_RETURN_IF_ERROR(Prefixed(OffsetsName(level, t), VerifyColumn(offsets[t])));
     }
+  }
+  for (size_t e = 0; e < manifest_->adjacency.size(); ++e) {
+    GF_RETURN_IF_ERROR(VerifyAdjacency(static_cast<int>(e)));
   }
   const Fingerprint fingerprint = ComputeFingerprint(*manifest_);
   if (fingerprint == info().fingerprint) return absl::OkStatus();

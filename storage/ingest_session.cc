@@ -9,12 +9,15 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "storage/adjacency_builder.h"
 #include "storage/column_writer.h"
+#include "storage/edge_scan.h"
 #include "storage/graph/status_macros.h"
 #include "storage/graph_check.h"
 #include "storage/graph_sizes.h"
 #include "storage/ingest_column.h"
 #include "storage/ingest_spec.h"
+#include "storage/new_columns.h"
 #include "storage/transforms.h"
 
 namespace graphfeed {
@@ -39,7 +42,6 @@ class Session : public IngestSession {
   ~Session() override {
     columns_.clear();  // writers first: they may hold files
     sizes_.reset();
-    if (!handed_over_) host_->Discard(uids_);
     Charge(0);
   }
 
@@ -77,6 +79,8 @@ class Session : public IngestSession {
   absl::Status OpenWriters(IngestColumn& column);
   absl::Status OpenSizes();
   absl::StatusOr<Schema> MakeSchema() const;
+  // Derives the in-neighbour lists of a single graph from its finished columns.
+  absl::Status WriteAdjacency(Manifest& manifest);
   absl::Status ChargeWriters();
   void Charge(int64_t bytes) {
     host_->AddIngestBytes(bytes - charged_);
@@ -112,13 +116,12 @@ class Session : public IngestSession {
   const CatalogOptions options_;
 
   absl::Status status_;
+  NewColumns new_columns_{*host_};
   std::vector<std::unique_ptr<IngestColumn>> columns_;  // in the order they were first seen
   std::map<ColumnKey, size_t> by_key_;
   std::optional<GraphSizes> sizes_;
   GraphBlock buffer_;
   int64_t buffered_bytes_ = 0;
-  std::vector<uint64_t> uids_;
-  bool handed_over_ = false;
   int64_t charged_ = 0;
 };
 
@@ -255,8 +258,7 @@ absl::Status Session::WriteRows(IngestColumn& column, const ColumnBlock& block,
 
 absl::Status Session::OpenWriters(IngestColumn& column) {
   const auto open = [&](int64_t row_bytes) -> absl::StatusOr<ColumnWriter> {
-    GF_ASSIGN_OR_RETURN(const uint64_t uid, host_->NewColumn());
-    uids_.push_back(uid);
+    GF_ASSIGN_OR_RETURN(const uint64_t uid, new_columns_.Add());
     return ColumnWriter(host_->store(), uid, row_bytes, options_.chunk_bytes);
   };
   const bool strings = column.kind().dtype == DType::kString;
@@ -275,8 +277,7 @@ absl::Status Session::OpenSizes() {
   const size_t num_types = types_.node_types.size() + types_.edge_types.size();
   std::vector<ColumnWriter> writers;
   for (size_t i = 0; i < num_types; ++i) {
-    GF_ASSIGN_OR_RETURN(const uint64_t uid, host_->NewColumn());
-    uids_.push_back(uid);
+    GF_ASSIGN_OR_RETURN(const uint64_t uid, new_columns_.Add());
     writers.emplace_back(host_->store(), uid, sizeof(int64_t), options_.chunk_bytes);
   }
   sizes_.emplace(types_, std::move(writers));
@@ -383,8 +384,26 @@ absl::StatusOr<DatasetInfo> Session::DoCommit() {
   }
   info.raw_bytes = RawBytes(manifest);
   info.fingerprint = ComputeFingerprint(manifest);
-  handed_over_ = true;
+  if (!spec_.collection) GF_RETURN_IF_ERROR(WriteAdjacency(manifest));
+  new_columns_.Keep();
   return host_->Publish(std::move(manifest));
+}
+
+absl::Status Session::WriteAdjacency(Manifest& manifest) {
+  Charge(0);  // the columns are written; what sorting holds is counted there
+  const AdjacencyOptions options{.memory_bytes = options_.ingest_memory_bytes,
+                                 .chunk_bytes = options_.chunk_bytes};
+  for (size_t e = 0; e < types_.edge_types.size(); ++e) {
+    const int edge_type = static_cast<int>(e);
+    absl::StatusOr<StoredAdjacency> lists =
+        BuildAdjacency(*host_, EdgeListOf(manifest, edge_type), options, new_columns_);
+    if (!lists.ok()) {
+      return Prefixed(absl::StrCat("adjacency of ", types_.EdgeTypeName(edge_type)),
+                      lists.status());
+    }
+    manifest.adjacency.push_back(*std::move(lists));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Session::ChargeWriters() {

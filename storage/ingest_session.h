@@ -1,32 +1,13 @@
 #ifndef GRAPHFEED_STORAGE_INGEST_SESSION_H_
 #define GRAPHFEED_STORAGE_INGEST_SESSION_H_
 
-#include <cstdint>
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "absl/types/span.h"
 #include "storage/catalog.h"
-#include "storage/chunk_store.h"
-#include "storage/manifest.h"
+#include "storage/ingest_host.h"
 
 namespace graphfeed {
-
-// What an ingest needs of the catalog. Thread-safe.
-class IngestHost {
- public:
-  virtual ~IngestHost() = default;
-  virtual ChunkStore& store() = 0;
-  // A uid that was never given out before, whatever crashed.
-  virtual absl::StatusOr<uint64_t> NewColumn() = 0;
-  // Gives the manifest its version and makes it known. Takes charge of its columns, also when it
-  // fails.
-  virtual absl::StatusOr<DatasetInfo> Publish(Manifest manifest) = 0;
-  // Deletes what there may be of columns that no manifest lists.
-  virtual void Discard(absl::Span<const uint64_t> columns) = 0;
-  // Changes the bytes that running ingests hold.
-  virtual void AddIngestBytes(int64_t change) = 0;
-};
 
 // A session that keeps `host` alive. INVALID_ARGUMENT names what the spec declares wrongly.
 absl::StatusOr<std::unique_ptr<IngestSession>> StartIngestSession(std::shared_ptr<IngestHost> host,

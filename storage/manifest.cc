@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kChecksumBytes = 8;
 
+// The columns of the content: what is hashed and counted.
 void Visit(const Manifest& manifest, absl::FunctionRef<void(const StoredColumn&)> visitor) {
   for (const StoredData& column : manifest.columns) {
     visitor(column.rows);
@@ -97,6 +98,30 @@ SizeSummary FromProto(const storage::SizeSummary& proto) {
           .max = proto.max()};
 }
 
+absl::Status CheckAdjacency(const Manifest& manifest) {
+  const DatasetInfo& info = manifest.info;
+  if (manifest.adjacency.size() != (info.schema.collection ? 0 : info.schema.edge_types.size())) {
+    return Damaged("its adjacency does not match the schema");
+  }
+  for (size_t e = 0; e < manifest.adjacency.size(); ++e) {
+    const EdgeType& type = info.schema.edge_types[e];
+    const int64_t num_edges = info.num_edges[e];
+    const auto holds = [](const StoredColumn& column, int64_t rows, DType dtype) {
+      return column.storage.num_rows == rows &&
+             column.storage.row_bytes == static_cast<int64_t>(SizeOf(dtype));
+    };
+    const StoredAdjacency& lists = manifest.adjacency[e];
+    if (!holds(lists.in_ptr, info.num_nodes[type.target] + 1, DType::kInt64) ||
+        !holds(lists.in_source, num_edges, IdType(info.num_nodes[type.source])) ||
+        !holds(lists.in_edge_id, num_edges, IdType(num_edges))) {
+      return Damaged(absl::StrCat("the adjacency of ",
+                                  info.schema.EdgeTypeName(static_cast<int>(e)),
+                                  " does not match its nodes and edges"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 // The parts of a manifest belong together: what a reader may rely on.
 absl::Status CheckManifest(const Manifest& manifest) {
   const DatasetInfo& info = manifest.info;
@@ -134,14 +159,22 @@ absl::Status CheckManifest(const Manifest& manifest) {
       }
     }
   }
-  return absl::OkStatus();
+  return CheckAdjacency(manifest);
 }
 
 }  // namespace
 
+DType IdType(int64_t count) { return count < int64_t{1} << 31 ? DType::kInt32 : DType::kInt64; }
+
 std::vector<uint64_t> Manifest::uids() const {
   std::vector<uint64_t> uids;
-  Visit(*this, [&](const StoredColumn& column) { uids.push_back(column.storage.uid); });
+  const auto add = [&](const StoredColumn& column) { uids.push_back(column.storage.uid); };
+  Visit(*this, add);
+  for (const StoredAdjacency& lists : adjacency) {
+    add(lists.in_ptr);
+    add(lists.in_source);
+    add(lists.in_edge_id);
+  }
   return uids;
 }
 
@@ -207,6 +240,12 @@ std::string EncodeManifest(const Manifest& manifest) {
   ToProto(info.total_node_sizes, proto.mutable_total_node_sizes());
   ToProto(info.total_edge_sizes, proto.mutable_total_edge_sizes());
   for (const std::string& transform : info.transforms) proto.add_transforms(transform);
+  for (const StoredAdjacency& lists : manifest.adjacency) {
+    storage::Adjacency* adjacency = proto.add_adjacency();
+    ToProto(lists.in_ptr, adjacency->mutable_in_ptr());
+    ToProto(lists.in_source, adjacency->mutable_in_source());
+    ToProto(lists.in_edge_id, adjacency->mutable_in_edge_id());
+  }
 
   std::string record(kChecksumBytes, '\0');
   proto.AppendToString(&record);
@@ -255,6 +294,12 @@ absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes) {
   info.total_node_sizes = FromProto(proto.total_node_sizes());
   info.total_edge_sizes = FromProto(proto.total_edge_sizes());
   info.transforms.assign(proto.transforms().begin(), proto.transforms().end());
+  for (const storage::Adjacency& adjacency : proto.adjacency()) {
+    StoredAdjacency& lists = manifest.adjacency.emplace_back();
+    GF_ASSIGN_OR_RETURN(lists.in_ptr, FromProto(adjacency.in_ptr()));
+    GF_ASSIGN_OR_RETURN(lists.in_source, FromProto(adjacency.in_source()));
+    GF_ASSIGN_OR_RETURN(lists.in_edge_id, FromProto(adjacency.in_edge_id()));
+  }
   info.raw_bytes = RawBytes(manifest);
   GF_RETURN_IF_ERROR(CheckManifest(manifest));
   return manifest;

@@ -33,6 +33,11 @@ class FeatureStore {
   // DATA_LOSS names the unreadable chunk; after an error an unspecified part has been visited.
   virtual absl::Status VisitRows(int column, absl::Span<const RowRange> ranges,
                                  RowVisitor visitor) = 0;
+
+  // Copies row rows[i] to dst + i * row_bytes for every i: the batch's rows of a sampled subgraph,
+  // row-major. Rows may repeat and come in any order; they must exist. Not for string columns.
+  // DATA_LOSS names the unreadable chunk; after an error the contents of `dst` are unspecified.
+  virtual absl::Status GatherRows(int column, absl::Span<const int64_t> rows, std::byte* dst) = 0;
 };
 
 // Where each graph's nodes and edges lie in the concatenated columns: graph g has rows

@@ -118,6 +118,21 @@ class MemoryDataset : public FeatureStore {
     return absl::OkStatus();
   }
 
+  absl::Status GatherRows(int column, absl::Span<const int64_t> rows, std::byte* dst) override {
+    if (!failure_.ok()) return failure_;
+    const int64_t row_bytes = info_.schema.columns[column].row_bytes();
+    for (const int64_t row : rows) {
+      if (row < 0 || row >= info_.columns[column].num_rows) {
+        return absl::OutOfRangeError(absl::StrCat("row ", row, " of ",
+                                                  info_.columns[column].num_rows, " of column ",
+                                                  column));
+      }
+      if (row_bytes > 0) std::memcpy(dst, bytes_[column].data() + row * row_bytes, row_bytes);
+      dst += row_bytes;
+    }
+    return absl::OkStatus();
+  }
+
  private:
   int Find(absl::string_view name, absl::string_view store) const {
     const Schema& schema = info_.schema;
