@@ -13,6 +13,15 @@ namespace {
 // Sizes stay far below what sums of them could overflow.
 constexpr int64_t kMaxElements = int64_t{1} << 48;
 
+size_t NumTypes(const Schema& types, std::optional<Level> level) {
+  if (!level || *level == Level::kGraph) return 1;
+  return *level == Level::kNode ? types.node_types.size() : types.edge_types.size();
+}
+
+bool HasType(const Schema& types, const ColumnBlock& column) {
+  return column.type >= 0 && static_cast<size_t>(column.type) < NumTypes(types, column.level);
+}
+
 absl::Status CheckCounts(absl::string_view field, const std::vector<std::vector<int64_t>>& sizes,
                          size_t num_types, int64_t num_graphs) {
   if (sizes.size() != num_types) {
@@ -77,8 +86,9 @@ std::optional<BadNode> FindBadNode(DType dtype, const char* rows, int64_t num_ed
 
 std::string ColumnTitle(const Schema& types, const ColumnBlock& column) {
   std::string title = absl::StrCat("column \"", column.name, "\"");
-  if (!types.heterogeneous || !column.level || *column.level == Level::kGraph) return title;
-  return absl::StrCat(title, " of ", types.StoreName(*column.level, column.type));
+  if (!types.heterogeneous || !column.level || !HasType(types, column)) return title;
+  const std::string store = types.StoreName(*column.level, column.type);
+  return store.empty() ? title : absl::StrCat(title, " of ", store);
 }
 
 int64_t RowBytes(const ColumnBlock& column) {
@@ -138,14 +148,9 @@ absl::Status CheckColumnKind(const Schema& types, const ColumnBlock& column) {
     return absl::InvalidArgumentError(
         "its level is not declared, which a heterogeneous dataset requires");
   }
-  if (types.heterogeneous || column.type != 0) {
-    const size_t num_types = !column.level || *column.level == Level::kGraph ? 1
-                             : *column.level == Level::kNode ? types.node_types.size()
-                                                             : types.edge_types.size();
-    if (column.type < 0 || static_cast<size_t>(column.type) >= num_types) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("type ", column.type, "; there are ", num_types));
-    }
+  if (!HasType(types, column)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("type ", column.type, "; there are ", NumTypes(types, column.level)));
   }
   ColumnSchema schema{.name = column.name,
                       .level = column.level.value_or(Level::kNode),

@@ -98,6 +98,7 @@ rocksdb::DBOptions DatabaseOptions() {
   options.allow_fallocate = false;
   options.keep_log_file_num = 2;
   options.max_log_file_size = 1 << 20;
+  options.info_log_level = rocksdb::WARN_LEVEL;
   options.max_manifest_file_size = 4 << 20;
   options.max_total_wal_size = 8 << 20;
   options.stats_dump_period_sec = 0;

@@ -58,12 +58,12 @@ struct IngestSpec {
   std::string name;  // of the dataset: [A-Za-z0-9_.-]{1,128}, starting with a letter or digit
   bool collection = true;
   bool heterogeneous = false;
-  std::vector<std::string> node_types;  // empty when homogeneous
-  std::vector<EdgeType> edge_types;     // empty when homogeneous
-  std::map<std::string, Level> kinds;   // declared levels of homogeneous columns
-  std::vector<Transform> transforms;
-  std::vector<int64_t> num_nodes;  // single graph: its size by node type
-  std::vector<int64_t> num_edges;  // single graph: by edge type
+  std::vector<std::string> node_types = {};  // empty when homogeneous
+  std::vector<EdgeType> edge_types = {};     // empty when homogeneous
+  std::map<std::string, Level> kinds = {};   // declared levels of homogeneous columns
+  std::vector<Transform> transforms = {};
+  std::vector<int64_t> num_nodes = {};  // single graph: its size by node type
+  std::vector<int64_t> num_edges = {};  // single graph: by edge type
 };
 
 }  // namespace graphfeed

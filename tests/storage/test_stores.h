@@ -1,0 +1,68 @@
+#ifndef GRAPHFEED_TESTS_STORAGE_TEST_STORES_H_
+#define GRAPHFEED_TESTS_STORAGE_TEST_STORES_H_
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "storage/catalog.h"
+#include "storage/chunk_store.h"
+#include "tests/support/memory_chunk_store.h"
+
+namespace graphfeed {
+
+// An empty folder of the running test's own, removed with it.
+class TestFolder {
+ public:
+  TestFolder() {
+    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+    std::string name = std::string(info->test_suite_name()) + "." + info->name();
+    for (char& c : name) {
+      if (c == '/') c = '_';
+    }
+    path_ = std::filesystem::path(testing::TempDir()) / name;
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+  }
+  ~TestFolder() { std::filesystem::remove_all(path_); }
+  TestFolder(const TestFolder&) = delete;
+  TestFolder& operator=(const TestFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+enum class StoreKind { kMemory, kRocksDb };
+
+// Tests that run over every ChunkStore. Open may be called again when the last store is gone, and
+// finds what it left.
+class EveryStore : public testing::TestWithParam<StoreKind> {
+ protected:
+  std::unique_ptr<ChunkStore> Open() {
+    if (GetParam() == StoreKind::kMemory) return std::make_unique<MemoryChunkStore>(disk_);
+    auto store = OpenRocksDbChunkStore(folder_.path().string());
+    EXPECT_TRUE(store.ok()) << store.status();
+    return store.ok() ? *std::move(store) : nullptr;
+  }
+  std::unique_ptr<Catalog> OpenCatalog(const CatalogOptions& options = {}) {
+    auto catalog = Catalog::Open(Open(), options);
+    EXPECT_TRUE(catalog.ok()) << catalog.status();
+    return catalog.ok() ? *std::move(catalog) : nullptr;
+  }
+
+ private:
+  TestFolder folder_;
+  std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
+};
+
+inline std::string StoreKindName(const testing::TestParamInfo<StoreKind>& info) {
+  return info.param == StoreKind::kMemory ? "Memory" : "RocksDb";
+}
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_TESTS_STORAGE_TEST_STORES_H_
