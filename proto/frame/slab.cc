@@ -5,7 +5,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "proto/frame/layout.h"
+#include "storage/graph/mutex.h"
 
 namespace graphfeed {
 namespace {
@@ -52,7 +54,7 @@ struct SlabPool::Shared {
   void Clear() {
     std::vector<Slab::Block*> blocks;
     {
-      absl::MutexLock lock(&mutex);
+      MutexLock lock(&mutex);
       blocks.swap(idle);
     }
     for (Slab::Block* block : blocks) Free(block);
@@ -63,7 +65,7 @@ struct SlabPool::Shared {
     // The pool's state must outlive this call, but an idle block must not keep it alive.
     const std::shared_ptr<Shared> shared = std::move(block->shared);
     {
-      absl::MutexLock lock(&shared->mutex);
+      MutexLock lock(&shared->mutex);
       if (!shared->closed && block->size == shared->size &&
           shared->idle.size() < shared->max_idle) {
         shared->idle.push_back(block);
@@ -74,7 +76,7 @@ struct SlabPool::Shared {
   }
 
   const size_t max_idle;
-  absl::Mutex mutex;
+  Mutex mutex;
   bool closed ABSL_GUARDED_BY(mutex) = false;
   int64_t size ABSL_GUARDED_BY(mutex) = 0;  // of idle buffers: last asked for
   std::vector<Slab::Block*> idle ABSL_GUARDED_BY(mutex);
@@ -111,7 +113,7 @@ SlabPool::SlabPool(size_t max_idle) : shared_(std::make_shared<Shared>(max_idle)
 
 SlabPool::~SlabPool() {
   {
-    absl::MutexLock lock(&shared_->mutex);
+    MutexLock lock(&shared_->mutex);
     shared_->closed = true;
   }
   shared_->Clear();
@@ -121,7 +123,7 @@ Slab SlabPool::Take(int64_t size) {
   Slab::Block* block = nullptr;
   std::vector<Slab::Block*> outgrown;
   {
-    absl::MutexLock lock(&shared_->mutex);
+    MutexLock lock(&shared_->mutex);
     if (size != shared_->size) {
       outgrown.swap(shared_->idle);
       shared_->size = size;

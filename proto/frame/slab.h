@@ -7,9 +7,6 @@
 #include <memory>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
-
 namespace graphfeed {
 
 class SlabPool;

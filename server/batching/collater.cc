@@ -33,15 +33,14 @@ struct Gather {
     destinations.clear();
   }
 
-  // With `merge`, rows that follow the last ones both where they come from and where they go are
-  // read together with them.
+  // With `merge`, rows that are stored behind the last ones are read together with them. What a
+  // micro-batch gathers always follows each other where it goes.
   void Add(RowRange range, Destination destination, bool merge) {
     if (range.count == 0) return;
     if (merge && !ranges.empty()) {
       RowRange& last = ranges.back();
-      const Destination& place = destinations.back();
-      if (last.first + last.count == range.first && place.micro_batch == destination.micro_batch &&
-          place.row + last.count == destination.row) {
+      if (last.first + last.count == range.first &&
+          destinations.back().micro_batch == destination.micro_batch) {
         last.count += range.count;
         return;
       }

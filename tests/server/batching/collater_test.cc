@@ -409,6 +409,32 @@ TEST(CollaterTest, TypesArePaddedIndependently) {
                                  "b|rev|a.edges_mask"));
 }
 
+TEST(CollaterTest, EveryElementOfARowIsShiftedByItsOwnType) {
+  Schema schema;
+  schema.heterogeneous = true;
+  schema.node_types = {"a", "b"};
+  ColumnSchema pair = GraphColumn("pair", DType::kInt64, {3}, 2);
+  pair.index_types = {0, 1, 1};
+  ColumnSchema path = GraphColumn("path", DType::kInt32, {3});
+  path.concat_last = true;
+  path.index_types = {1, 0, 1};
+  schema.columns = {pair, path};
+  MemoryDataset data(schema, 1);
+  data.AddGraph({1, 2}, {});
+  data.Append<int64_t>("pair", {0, 0, 1, 0, 1, 1});
+  data.Append<int32_t>("path", {1, 0, 0});
+  data.AddGraph({2, 1}, {});
+  data.Append<int64_t>("pair", {0, 0, 0, 1, 0, 0});
+  data.Append<int32_t>("path", {0, 1, 0});
+  data.Finish();
+  BatchSpecRequest request = Padded(6, 1, 3);
+  request.options->num_edges.clear();
+  const TestFrame frame = CollateOne(data, request);
+  EXPECT_THAT(frame.Get<int64_t>("pair"),
+              ElementsAre(0, 0, 1, 0, 1, 1, 1, 2, 2, 2, 2, 2, 0, 0, 0, 0, 0, 0));
+  EXPECT_THAT(frame.Get<int32_t>("path"), ElementsAre(1, 2, 0, 0, 2, 0, 0, 2, 0));
+}
+
 TEST(CollaterTest, AFullTypeIsRefusedIfItsEdgesNeedPadding) {
   MemoryDataset data = Typed();
   auto epoch = Epoch::Create(data, TypedRequest(3, 5, 3, 4, 4));

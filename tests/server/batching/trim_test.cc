@@ -284,6 +284,16 @@ TEST(TrimTest, DrawsDependOnSeedAndBatchOnly) {
   EXPECT_EQ(both, single);
 }
 
+// Recorded: a change of the draws changes trimmed batches; raise kAlgorithmVersion.
+TEST(TrimTest, SurvivorsAreTheRecordedOnes) {
+  MemoryDataset data = Ring();
+  BatchSpecRequest request = Padded(5, 4, 3);
+  request.over_size = OverSize::kTrimNodesAndEdges;
+  const TestFrame frame = CollateOne(data, request, 0, 99);
+  EXPECT_THAT(frame.Get<int64_t>("id"), ElementsAre(0, 1, 3, 4, 7));
+  EXPECT_THAT(frame.Get<int64_t>("edge_index"), ElementsAre(0, 1, 4, 3, 1, 0, 3, 4));
+}
+
 TEST(TrimTest, Int32EdgesAreRenumberedAlike) {
   MemoryDataset data = Traceable(5, 8, true);
   BatchSpecRequest request = Padded(11, 8, 5);
