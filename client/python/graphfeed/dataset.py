@@ -267,6 +267,8 @@ class Dataset:
 
     def _batches(self, batch_size: int, keep: Sequence[str] | None = None) -> Iterator[Batch]:
         """Plain batches in order, with the columns named in `keep` only (None: all)."""
+        if not len(self):
+            return
         exclude = set()
         if keep is not None:
             exclude = {c.name for c in self.info.columns if c.name not in keep}

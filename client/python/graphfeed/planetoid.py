@@ -103,6 +103,13 @@ def _dense(matrix: _CsrMatrix) -> np.ndarray:
     return result
 
 
+def _latin1(text: str, encoding: str) -> bytes:
+    """How Python 3 writes bytes for Python 2."""
+    if encoding != "latin1":
+        raise pickle.UnpicklingError(f"it encodes text as {encoding}")
+    return text.encode(encoding)
+
+
 class _Unpickler(pickle.Unpickler):
     """Knows numpy arrays, CSR matrices and dicts of lists; nothing that could run code."""
 
@@ -115,6 +122,7 @@ class _Unpickler(pickle.Unpickler):
         ("builtins", "object"): object,
         ("__builtin__", "list"): list,
         ("builtins", "list"): list,
+        ("_codecs", "encode"): _latin1,
         ("collections", "defaultdict"): defaultdict,
         ("numpy.core.multiarray", "_reconstruct"): np.core.multiarray._reconstruct,
         ("numpy", "ndarray"): np.ndarray,
