@@ -19,7 +19,8 @@ ALLOWED = {
     "storage": {"storage/graph"},
     "storage/importers": {"storage", "storage/graph"},
     "server/batching": {"storage/graph", "proto/frame"},
-    "server": {"storage", "storage/graph", "server/batching", "proto/wire", "proto/frame", "graphfeed/v1"},
+    "server/sampling": {"storage/graph", "proto/frame", "server/batching"},
+    "server": {"storage", "storage/graph", "server/batching", "server/sampling", "proto/wire", "proto/frame", "graphfeed/v1"},
     "client/cpp": {"proto/wire", "proto/frame", "storage/graph", "graphfeed/v1"},
     "client/python": {"client/cpp", "proto/wire", "proto/frame", "storage/graph"},
     "client/cli": {"client/cpp", "storage", "storage/importers", "proto/frame", "storage/graph"},
@@ -28,14 +29,14 @@ ALLOWED = {
 # Libraries that only some files may see.
 EXTERNAL = {
     "rocksdb/": lambda path: path.parent.as_posix() == "storage" and path.suffix == ".cc",
-    "grpc": lambda path: path.parts[0] == "server" and path.parts[1] != "batching"
+    "grpc": lambda path: path.parts[0] == "server" and path.parts[1] not in ("batching", "sampling")
     or path.parts[:2] == ("client", "cpp"),
     "prometheus/": lambda path: path.parts[0] == "server" and len(path.parts) == 2,
     "pybind11/": lambda path: path.parts[:2] == ("client", "python"),
 }
 
 # The pure layers: values and arithmetic, no I/O and no protobuf.
-PURE = ("storage/graph", "proto/frame", "server/batching")
+PURE = ("storage/graph", "proto/frame", "server/batching", "server/sampling")
 IMPURE_HEADERS = re.compile(r"^(google/protobuf|rocksdb|grpc|fstream|iostream|filesystem|unistd\.h|sys/)")
 
 

@@ -2,7 +2,6 @@
 #define GRAPHFEED_SERVER_SAMPLING_CLUSTER_UNION_H_
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,15 +22,20 @@ struct Clusters {
 
   int64_t num_clusters() const { return static_cast<int64_t>(ptr.size()) - 1; }
 
-  // INVALID_ARGUMENT if the column is no integer node column of one value a row; DATA_LOSS or
-  // INVALID_ARGUMENT for a value outside [0, num_nodes).
+  // There are as many clusters as the largest value says. INVALID_ARGUMENT if the graph is not
+  // one homogeneous graph, if the column is no integer node column of one value a row, or for a
+  // value outside [0, num_nodes), naming the node.
   static absl::StatusOr<Clusters> Read(const Schema& schema, int column, int64_t num_nodes,
                                        FeatureStore& features);
 };
 
 // The subgraph of the union of some clusters (Chiang et al. 2019): their nodes, cluster after
-// cluster in the given order, and every edge of the graph between them, in order of cluster, source
-// and target as PyG's ClusterLoader has them. `num_seeds` is 0.
+// cluster in the given order, and every edge of the graph between them, by source and then by
+// target as the batch numbers them (so cluster after cluster too), parallel edges by edge id: as
+// PyG's ClusterLoader has them. `num_seeds` is 0. INVALID_ARGUMENT for a cluster that does not
+// exist or is given twice.
+//
+// Time and memory are proportional to the nodes and their in-edges, not to the graph.
 absl::Status UniteClusters(const Schema& schema, const Clusters& clusters,
                            absl::Span<const int64_t> chosen, GraphStore& graph, Subgraph& subgraph);
 

@@ -17,16 +17,25 @@ struct NegativePairs {
   std::vector<int64_t> target;
 };
 
+// Both functions draw and look: a pair that is an edge is drawn anew, up to kNegativeTries times.
+// Only in graphs so dense that this fails the non-edges are counted and one of them is drawn, at
+// the cost of reading all edges of the type. So a pair costs some average in-degrees, and it is
+// uniform over the non-edges however dense the graph. A node with itself is a pair like any other.
+//
+// Draws come from CounterRandom(seed, epoch, RandomPurpose::kNegatives) at counters of `batch`: a
+// pair is a function of its place alone, so more pairs leave the first ones as they are. Errors:
+// FAILED_PRECONDITION if there is nothing to draw; INVALID_ARGUMENT for arguments that do not fit
+// the graph; what the store reports.
+inline constexpr uint64_t kNegativeTries = 64;
+
 // Draws `count` pairs (source, target) of an edge type's end types, uniform over all pairs that
-// are not edges, with replacement between pairs. Draws come from CounterRandom(seed, epoch,
-// RandomPurpose::kNegatives) at counters of `batch`. FAILED_PRECONDITION if the graph is so dense
-// that no such pair can be found.
+// are not edges, with replacement between pairs.
 absl::Status SampleNegativePairs(const Schema& schema, GraphStore& graph, int edge_type,
                                  uint64_t seed, int64_t epoch, uint64_t batch, int64_t count,
                                  NegativePairs& pairs);
 
 // For each given source draws `per_source` targets that it has no edge to (triplets), uniform over
-// those. targets[i * per_source + j] belongs to sources[i].
+// those, with replacement. targets[i * per_source + j] belongs to sources[i].
 absl::Status SampleNegativeTargets(const Schema& schema, GraphStore& graph, int edge_type,
                                    uint64_t seed, int64_t epoch, uint64_t batch,
                                    absl::Span<const int64_t> sources, int64_t per_source,

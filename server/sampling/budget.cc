@@ -1,0 +1,111 @@
+#include "server/sampling/budget.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "storage/graph/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+absl::Status CheckBatches(absl::Span<const Counts> batches) {
+  if (batches.empty()) {
+    return absl::InvalidArgumentError(
+        "a budget is estimated from at least one batch; there is none");
+  }
+  for (size_t i = 1; i < batches.size(); ++i) {
+    if (batches[i].nodes.size() != batches[0].nodes.size() ||
+        batches[i].edges.size() != batches[0].edges.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("batch ", i, " has ", batches[i].nodes.size(), " node types and ",
+                       batches[i].edges.size(), " edge types, batch 0 ", batches[0].nodes.size(),
+                       " and ", batches[0].edges.size()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// The smallest of the sizes that at least `quantile` of them do not exceed.
+int64_t Quantile(std::vector<int64_t>& sizes, double quantile) {
+  const auto count = static_cast<double>(sizes.size());
+  // 0.999 * 1000 is a little more than 999 in doubles, and no batch more is meant by that.
+  const double rank = std::ceil(quantile * count - 1e-9 * count);
+  const auto index = static_cast<ptrdiff_t>(std::clamp(rank, 1.0, count)) - 1;
+  std::nth_element(sizes.begin(), sizes.begin() + index, sizes.end());
+  return sizes[static_cast<size_t>(index)];
+}
+
+// One kind of things (nodes or edges) of all types.
+void Estimate(absl::Span<const Counts> batches, std::vector<int64_t> Counts::*kind, double quantile,
+              const std::vector<int64_t>& at_least, std::vector<int64_t>& budget,
+              std::vector<double>& trimmed, std::vector<char>& in_excess) {
+  std::vector<int64_t> sizes(batches.size());
+  for (size_t t = 0; t < (batches[0].*kind).size(); ++t) {
+    for (size_t i = 0; i < batches.size(); ++i) sizes[i] = (batches[i].*kind)[t];
+    int64_t size = Quantile(sizes, quantile);
+    if (!at_least.empty()) size = std::max(size, at_least[t]);
+    budget.push_back(size + 1);
+    double total = 0;
+    double excess = 0;
+    for (size_t i = 0; i < batches.size(); ++i) {
+      const int64_t observed = (batches[i].*kind)[t];
+      total += static_cast<double>(observed);
+      if (observed <= size) continue;
+      excess += static_cast<double>(observed - size);
+      in_excess[i] = 1;
+    }
+    trimmed.push_back(total > 0 ? excess / total : 0);
+  }
+}
+
+}  // namespace
+
+Counts SizesOf(const Subgraph& subgraph) {
+  Counts counts;
+  counts.graphs = 1;
+  for (const auto& nodes : subgraph.nodes)
+    counts.nodes.push_back(static_cast<int64_t>(nodes.size()));
+  for (const auto& edges : subgraph.edges) {
+    counts.edges.push_back(static_cast<int64_t>(edges.source.size()));
+  }
+  return counts;
+}
+
+absl::StatusOr<Counts> MaximumBudget(absl::Span<const Counts> batches) {
+  GF_ASSIGN_OR_RETURN(BudgetEstimate estimate, QuantileBudget(batches, 1));
+  return std::move(estimate.budget);
+}
+
+absl::StatusOr<BudgetEstimate> QuantileBudget(absl::Span<const Counts> batches, double quantile,
+                                              const Counts& at_least) {
+  if (!(quantile > 0 && quantile <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("quantile is ", quantile, "; it must be above 0 and at most 1"));
+  }
+  GF_RETURN_IF_ERROR(CheckBatches(batches));
+  if ((!at_least.nodes.empty() && at_least.nodes.size() != batches[0].nodes.size()) ||
+      (!at_least.edges.empty() && at_least.edges.size() != batches[0].edges.size())) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "at_least has ", at_least.nodes.size(), " node types and ", at_least.edges.size(),
+        " edge types, the batches ", batches[0].nodes.size(), " and ", batches[0].edges.size()));
+  }
+  BudgetEstimate estimate;
+  for (const Counts& batch : batches) {
+    estimate.budget.graphs = std::max(estimate.budget.graphs, batch.graphs + 1);
+  }
+  std::vector<char> in_excess(batches.size(), 0);
+  Estimate(batches, &Counts::nodes, quantile, at_least.nodes, estimate.budget.nodes,
+           estimate.trimmed_nodes, in_excess);
+  Estimate(batches, &Counts::edges, quantile, at_least.edges, estimate.budget.edges,
+           estimate.trimmed_edges, in_excess);
+  estimate.trimmed_batches =
+      static_cast<double>(std::count(in_excess.begin(), in_excess.end(), 1)) /
+      static_cast<double>(batches.size());
+  return estimate;
+}
+
+}  // namespace graphfeed
