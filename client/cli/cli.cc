@@ -1,5 +1,6 @@
 #include "client/cli/cli.h"
 
+#include <cstdlib>
 #include <ostream>
 
 #include "absl/status/status.h"
@@ -7,10 +8,16 @@
 
 namespace graphfeed {
 
+ServerFlags::ServerFlags() {
+  const char* from_environment = std::getenv("GRAPHFEED_ENDPOINT");
+  server = from_environment != nullptr ? from_environment : kDefaultServer;
+}
+
 void ServerFlags::Register(CLI::App& command) {
-  command.add_option("--server", server, "address of the server, HOST:PORT")
-      ->capture_default_str()
-      ->envname("GRAPHFEED_SERVER");
+  command
+      .add_option("--server", server,
+                  "address of the server (default: GRAPHFEED_ENDPOINT of the environment)")
+      ->capture_default_str();
   command.add_option("--timeout", timeout_seconds, "seconds to wait for an answer")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
@@ -42,7 +49,18 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {  // how the library ends, also after --help
     if (error.get_exit_code() == 0) return app.exit(error, out, err);
-    err << "graphfeed: " << error.what() << "\nRun graphfeed --help, or a command with --help.\n";
+    // Told before "a subcommand is required", which would be of no help.
+    const auto is_first_word = [&](const CLI::App* command) {
+      return command->get_name() == argv[1];
+    };
+    const bool unknown =
+        argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_first_word).empty();
+    if (unknown) {
+      err << "graphfeed: there is no command '" << argv[1] << "'";
+    } else {
+      err << "graphfeed: " << error.what();
+    }
+    err << "\nRun graphfeed --help, or a command with --help.\n";
     return kExitUsage;
   }
   const absl::Status status = action({out, err});

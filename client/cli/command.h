@@ -34,11 +34,12 @@ void AddRemoveCommand(CLI::App& app, Action& action);
 
 inline constexpr char kDefaultServer[] = "127.0.0.1:50051";
 
-// --server and --timeout.
+// --server and --timeout. The default is GRAPHFEED_ENDPOINT of the environment, else kDefaultServer.
 struct ServerFlags {
-  std::string server = kDefaultServer;
+  std::string server;
   double timeout_seconds = 60;
 
+  ServerFlags();
   void Register(CLI::App& command);
   absl::StatusOr<std::unique_ptr<Client>> Connect() const;
 };

@@ -45,13 +45,12 @@ absl::Status List(const ListFlags& flags, const Console& console) {
     console.err << "There are no datasets yet; `graphfeed import` brings them in.\n";
     return absl::OkStatus();
   }
-  TextTable table({"DATASET", "KIND", "GRAPHS", "NODES", "EDGES", "SIZE", "FINGERPRINT"});
+  TextTable table({"DATASET", "KIND", ">GRAPHS", ">NODES", ">EDGES", ">SIZE", "FINGERPRINT"});
   for (const DatasetInfo& info : datasets) {
     table.Add({absl::StrCat(info.name, "@", info.version), KindName(info.schema),
                FormatCount(info.num_graphs), FormatCount(Sum(info.num_nodes)),
                FormatCount(Sum(info.num_edges)), FormatBytes(static_cast<double>(info.raw_bytes)),
-               // Digits at the front would set it flush right.
-               absl::StrCat("#", FormatFingerprint(info.fingerprint).substr(0, 12))});
+               FormatFingerprint(info.fingerprint).substr(0, 12)});
   }
   console.out << table.ToString();
   return absl::OkStatus();
@@ -103,7 +102,7 @@ absl::Status Describe(const DescribeFlags& flags, const Console& console) {
               << (info.transforms.empty() ? "none" : absl::StrJoin(info.transforms, ", "))
               << "\n\n";
 
-  TextTable table({"COLUMN", "LEVEL", "DTYPE", "SHAPE", "ROWS", "VALUES"});
+  TextTable table({"COLUMN", "LEVEL", "DTYPE", "SHAPE", ">ROWS", "VALUES"});
   for (size_t c = 0; c < schema.columns.size(); ++c) {
     const ColumnSchema& column = schema.columns[c];
     const std::string store = schema.StoreName(column.level, column.type);

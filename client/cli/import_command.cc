@@ -90,13 +90,17 @@ struct ImportFlags {
         ->excludes("--server");
     command
         .add_option("--transform", transforms,
-                    "applied to every graph, in this order; may be repeated: normalize_features, "
-                    "normalize_features(columns=x,pos), add_self_loops, "
-                    "add_self_loops(fill_value=0), to_undirected, remove_isolated_nodes")
+                    "applied to every graph, in this order; may be repeated")
         ->take_all();
     command.add_flag("--progress,!--no-progress", progress,
                      "show how far it is (default: on a terminal)");
     command.add_flag("--json", json, "print the new version as JSON");
+    command.footer(
+        "Transforms, separated by commas:\n"
+        "  normalize_features     or normalize_features(columns=x,pos)\n"
+        "  add_self_loops         or add_self_loops(fill_value=0)\n"
+        "  to_undirected\n"
+        "  remove_isolated_nodes");
   }
 
   // "a,b(columns=x,y)" at commas outside parentheses, for each flag.

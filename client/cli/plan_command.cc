@@ -37,7 +37,7 @@ std::string TypedText(const std::map<std::string, int64_t>& values) {
 std::string Histogram(const std::vector<int64_t>& graphs_per_batch) {
   int64_t most = 1;
   for (const int64_t batches : graphs_per_batch) most = std::max(most, batches);
-  TextTable table({"GRAPHS", "BATCHES", ""});
+  TextTable table({">GRAPHS", ">BATCHES", ""});
   for (size_t graphs = 0; graphs < graphs_per_batch.size(); ++graphs) {
     const int64_t batches = graphs_per_batch[graphs];
     if (batches == 0) continue;

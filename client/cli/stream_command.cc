@@ -60,7 +60,7 @@ class Reader {
                   plan_.plan.shard_frames);
     }
     FinishEpoch();
-    bar_.Clear();
+    ReportAll();
     if (frames == 0 && !flags_.json) console_.out << "The stream has no batches.\n";
     return absl::OkStatus();
   }
@@ -103,12 +103,17 @@ class Reader {
   }
 
   void FinishEpoch() {
+    if (!meter_.has_value()) return;
     const auto now = SteadyClock::now();
     const double seconds = std::chrono::duration<double>(now - epoch_start_).count();
     epoch_start_ = now;
-    if (!meter_.has_value()) return;
     const EpochTotals& totals = meter_->totals();
     const double rate = seconds > 0 ? 1 / seconds : 0;
+    ++num_epochs_;
+    all_seconds_ += seconds;
+    all_batches_ += totals.batches;
+    all_graphs_ += totals.graphs;
+    all_bytes_ += totals.bytes;
     bar_.Clear();
     if (flags_.json) {
       const Json json = {{"event", "epoch"},
@@ -145,10 +150,8 @@ class Reader {
       out << "; " << FormatCount(totals.repeated_frames) << " frames repeated";
     }
     out << "\n"
-        << "  throughput  " << FormatCount(static_cast<int64_t>(totals.batches * rate))
-        << " batches/s, " << FormatCount(static_cast<int64_t>(totals.graphs * rate))
-        << " graphs/s, " << FormatBytes(static_cast<double>(totals.bytes) * rate) << "/s ("
-        << FormatFixed(seconds, 2) << " s)\n"
+        << "  throughput  " << Throughput(totals.batches, totals.graphs, totals.bytes, seconds)
+        << "\n"
         << "  efficiency  " << FormatPercent(totals.node_efficiency) << " of the nodes and "
         << FormatPercent(totals.edge_efficiency) << " of the edges are real\n";
     if (totals.trimmed_nodes > 0 || totals.trimmed_edges > 0) {
@@ -158,6 +161,35 @@ class Reader {
     out << "  graphs per batch  " << FormatGraphsPerBatch(totals.graphs_per_batch) << std::endl;
   }
 
+  // Frames of an epoch are made while the one before it is read; only the sum is free of that.
+  void ReportAll() {
+    if (num_epochs_ < 2) return;
+    const double rate = all_seconds_ > 0 ? 1 / all_seconds_ : 0;
+    if (flags_.json) {
+      const Json json = {{"event", "all"},
+                         {"epochs", num_epochs_},
+                         {"seconds", all_seconds_},
+                         {"batches", all_batches_},
+                         {"graphs", all_graphs_},
+                         {"bytes", all_bytes_},
+                         {"batches_per_second", static_cast<double>(all_batches_) * rate},
+                         {"graphs_per_second", static_cast<double>(all_graphs_) * rate},
+                         {"bytes_per_second", static_cast<double>(all_bytes_) * rate}};
+      console_.out << Dump(json, -1) << std::endl;
+      return;
+    }
+    console_.out << "\nall " << num_epochs_ << " epochs\n  throughput  "
+                 << Throughput(all_batches_, all_graphs_, all_bytes_, all_seconds_) << "\n";
+  }
+
+  static std::string Throughput(int64_t batches, int64_t graphs, int64_t bytes, double seconds) {
+    const double rate = seconds > 0 ? 1 / seconds : 0;
+    return absl::StrCat(
+        FormatCount(static_cast<int64_t>(static_cast<double>(batches) * rate)), " batches/s, ",
+        FormatCount(static_cast<int64_t>(static_cast<double>(graphs) * rate)), " graphs/s, ",
+        FormatBytes(static_cast<double>(bytes) * rate), "/s (", FormatFixed(seconds, 2), " s)");
+  }
+
   const StreamFlags& flags_;
   const Console& console_;
   ProgressBar bar_;
@@ -165,6 +197,11 @@ class Reader {
   const StreamInfo* info_ = nullptr;
   EpochInfo plan_;
   std::optional<StreamMeter> meter_;
+  int64_t num_epochs_ = 0;  // finished
+  double all_seconds_ = 0;
+  int64_t all_batches_ = 0;
+  int64_t all_graphs_ = 0;
+  int64_t all_bytes_ = 0;
 };
 
 absl::Status Stream(const StreamFlags& flags, const Console& console) {
@@ -199,8 +236,9 @@ void AddStreamCommand(CLI::App& app, Action& action) {
   command->add_flag("--no-verify", flags->no_verify, "do not check the digests of frames");
   command->add_flag("--progress,!--no-progress", flags->progress,
                     "show how far it is (default: on a terminal)");
-  command->add_flag("--json", flags->json,
-                    "print JSON lines: events \"stream\", \"first_batch\" and one \"epoch\" each");
+  command->add_flag(
+      "--json", flags->json,
+      "print JSON lines: events \"stream\", \"first_batch\", one \"epoch\" each, and \"all\"");
   command->callback([flags, &action] {
     action = [flags](const Console& console) { return Stream(*flags, console); };
   });

@@ -11,15 +11,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 
 namespace graphfeed {
 namespace {
 
 constexpr size_t kMaxListedBatches = 40;
-
-bool IsNumber(absl::string_view cell) {
-  return !cell.empty() && (absl::ascii_isdigit(cell[0]) || cell[0] == '-');
-}
 
 std::string Pad(absl::string_view text, size_t width, bool right) {
   const std::string spaces(width - std::min(width, text.size()), ' ');
@@ -47,25 +44,23 @@ std::vector<std::string> AlignDecimals(absl::Span<const double> values) {
 
 }  // namespace
 
-std::string TextTable::ToString() const {
-  std::vector<size_t> widths;
-  for (const auto& row : rows_) {
-    if (row.size() > widths.size()) widths.resize(row.size());
-    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
+TextTable::TextTable(const std::vector<std::string>& header) : rows_(1) {
+  for (absl::string_view name : header) {
+    right_.push_back(absl::ConsumePrefix(&name, ">"));
+    rows_[0].emplace_back(name);
   }
-  // A header stands over its column the way most of the cells do.
-  std::vector<bool> right(widths.size());
-  for (size_t c = 0; c < widths.size(); ++c) {
-    for (size_t r = 1; r < rows_.size(); ++r) {
-      if (c < rows_[r].size() && IsNumber(rows_[r][c])) right[c] = true;
-    }
+}
+
+std::string TextTable::ToString() const {
+  std::vector<size_t> widths(right_.size());
+  for (const auto& row : rows_) {
+    for (size_t c = 0; c < widths.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
   }
   std::string text;
-  for (size_t r = 0; r < rows_.size(); ++r) {
+  for (const auto& row : rows_) {
     std::string line;
-    for (size_t c = 0; c < rows_[r].size(); ++c) {
-      if (c > 0) line += "  ";
-      line += Pad(rows_[r][c], widths[c], r == 0 ? right[c] : IsNumber(rows_[r][c]));
+    for (size_t c = 0; c < widths.size(); ++c) {
+      absl::StrAppend(&line, c > 0 ? "  " : "", Pad(row[c], widths[c], right_[c]));
     }
     absl::StrAppend(&text, absl::StripTrailingAsciiWhitespace(line), "\n");
   }
@@ -163,7 +158,7 @@ std::string SummaryTable(const DatasetInfo& info) {
 }
 
 std::string LayoutTable(const Layout& layout, absl::Span<const TensorPlace> places) {
-  TextTable table({"tensor", "dtype", "shape", "bytes"});
+  TextTable table({"TENSOR", "DTYPE", "SHAPE", ">BYTES"});
   for (size_t t = 0; t < layout.tensors.size() && t < places.size(); ++t) {
     const TensorSpec& tensor = layout.tensors[t];
     table.Add({tensor.store.empty() ? tensor.name : absl::StrCat(tensor.store, ".", tensor.name),

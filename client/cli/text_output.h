@@ -12,15 +12,16 @@
 
 namespace graphfeed {
 
-// Rows under a header, for people: columns padded to their widest cell, two spaces apart. Numbers
-// (cells that begin with a digit or a minus) are set flush right.
+// Rows under a header, for people: columns padded to their widest cell, two spaces apart. Columns
+// whose header begins with '>' are set flush right, without the sign.
 class TextTable {
  public:
-  explicit TextTable(std::vector<std::string> header) : rows_{std::move(header)} {}
+  explicit TextTable(const std::vector<std::string>& header);
   void Add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   std::string ToString() const;
 
  private:
+  std::vector<bool> right_;
   std::vector<std::vector<std::string>> rows_;
 };
 
