@@ -1,0 +1,254 @@
+#!/usr/bin/env python3
+"""The `graphfeed` command against a real server: every subcommand, both ways in.
+
+GRAPHFEED_SERVER and GRAPHFEED_CLI name the programs (ctest sets them).
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+from server_process import Server, shared_dir  # noqa: E402
+
+# Sizes of the graphs that the tests write: cycles, whose nodes are labelled by their parity.
+CYCLES = [3, 4, 5, 6, 7, 8, 3, 4, 5, 12]
+
+
+def write_tu(folder: pathlib.Path, name: str, gzipped: bool = False) -> None:
+    """Cycles as a TU dataset; a graph's label is 10 times its size modulo 2, plus 1."""
+    edges, indicator, node_labels = [], [], []
+    first = 1
+    for number, size in enumerate(CYCLES, 1):
+        for node in range(size):
+            after = (node + 1) % size
+            edges += [f"{first + node}, {first + after}", f"{first + after}, {first + node}"]
+            indicator.append(str(number))
+            node_labels.append(str(node % 2))
+        first += size
+    files = {
+        "A": edges,
+        "graph_indicator": indicator,
+        "graph_labels": [str(10 * (size % 2) + 1) for size in CYCLES],
+        "node_labels": node_labels,
+    }
+    folder.mkdir(exist_ok=True)
+    for part, lines in files.items():
+        text = ("\n".join(lines) + "\n").encode()
+        path = folder / f"{name}_{part}.txt"
+        if gzipped:
+            path.with_name(path.name + ".gz").write_bytes(gzip.compress(text))
+        else:
+            path.write_bytes(text)
+
+
+def write_npy(folder: pathlib.Path) -> None:
+    """The same graphs as arrays, as `import tu` makes them."""
+    folder.mkdir()
+    indices, features = [], []
+    for size in CYCLES:
+        nodes = np.arange(size)
+        pairs = np.stack([np.r_[nodes, (nodes + 1) % size], np.r_[(nodes + 1) % size, nodes]])
+        indices.append(pairs[:, np.lexsort((pairs[1], pairs[0]))])
+        features.append(np.eye(2, dtype=np.float32)[nodes % 2])
+    sizes = np.array(CYCLES)
+    np.save(folder / "node_ptr.npy", np.r_[0, np.cumsum(sizes)])
+    np.save(folder / "edge_counts.npy", (2 * sizes).astype(np.int32))
+    np.save(folder / "edges.npy", np.concatenate(indices, axis=1))
+    np.save(folder / "features.npy", np.asfortranarray(np.concatenate(features)))
+    np.save(folder / "y.npy", sizes % 2)
+    schema = {
+        "name": "cycles",
+        "columns": [
+            {"name": "edge_index", "file": "edges.npy"},
+            {"name": "x", "file": "features.npy"},
+            {"name": "y", "level": "graph"},
+        ],
+    }
+    (folder / "schema.json").write_text(json.dumps(schema))
+
+
+class EndToEndTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="graphfeed-cli-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+        write_tu(self.folder / "CYCLES", "CYCLES")
+
+    def start_server(self, name: str = "data") -> None:
+        self.server = Server(self.folder / name)
+        self.addCleanup(self.stop_server)
+
+    def stop_server(self) -> None:
+        if self.server is not None:
+            self.assertEqual(self.server.stop(), 0)
+            self.server = None
+
+    def run_command(self, *arguments: str, code: int = 0, online: bool = True) -> str:
+        command = [os.environ["GRAPHFEED_CLI"], *map(str, arguments)]
+        if online:
+            command += ["--server", self.server.address]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, code, f"{command}\n{done.stdout}\n{done.stderr}")
+        return done.stdout if code == 0 else done.stderr
+
+    def test_a_dataset_from_import_to_rm(self) -> None:
+        self.start_server()
+        self.assertEqual(json.loads(self.run_command("ls", "--json")), [])
+        text = self.run_command("import", "tu", self.folder / "CYCLES", "--name", "cycles")
+        self.assertIn("cycles@1: 10 graphs, 57 nodes, 114 edges", text)
+
+        (listed,) = json.loads(self.run_command("ls", "--json"))
+        self.assertEqual((listed["name"], listed["version"]), ("cycles", 1))
+        self.assertIn("cycles@1", self.run_command("ls"))
+
+        info = json.loads(self.run_command("describe", "cycles", "--json"))
+        self.assertEqual(info, listed)
+        self.assertEqual(info["num_graphs"], len(CYCLES))
+        self.assertEqual(
+            [(c["name"], c["level"], c["dtype"], c["row_shape"]) for c in info["columns"]],
+            [
+                ("edge_index", "edge", "int64", [2]),
+                ("x", "node", "float32", [2]),
+                ("y", "graph", "int64", []),
+            ],
+        )
+        self.assertEqual(info["summary"]["num_nodes"]["max"], 12)
+        described = self.run_command("describe", "cycles@1")
+        self.assertIn("| max        |     12   |     24   |", described)
+        self.assertIn(info["fingerprint"], described)
+
+        spec = ["--strategy", "pack", "--num-nodes", 20, "--num-edges", 40, "--num-graphs", 5]
+        plan = json.loads(self.run_command("plan", "cycles", *spec, "--seed", 1, "--json"))
+        self.assertEqual(plan["plan"]["num_graphs"], 10)
+        self.assertEqual(
+            sum(graphs * batches for graphs, batches in enumerate(plan["graphs_per_batch"])), 10
+        )
+        self.assertEqual(sum(plan["graphs_per_batch"]), plan["plan"]["num_batches"])
+        self.assertLessEqual(plan["plan"]["lower_bound_batches"], plan["plan"]["num_batches"])
+        shapes = {tensor["name"]: tensor["shape"] for tensor in plan["tensors"]}
+        self.assertEqual(shapes["x"], [20, 2])
+        self.assertEqual(shapes["edge_index"], [2, 40])
+        self.assertEqual(shapes["ptr"], [6])
+        self.assertIn("GRAPHS  BATCHES", self.run_command("plan", "cycles", *spec))
+
+        lines = self.run_command(
+            "stream", "cycles", *spec, "--seed", 1, "--epochs", 2, "--shuffle", "--json"
+        ).splitlines()
+        events = [json.loads(line) for line in lines]
+        self.assertEqual(
+            [event["event"] for event in events], ["stream", "first_batch", "epoch", "epoch", "all"]
+        )
+        self.assertEqual(events[0]["fingerprint"], info["fingerprint"])
+        self.assertEqual(events[0]["seed"], 1)
+        for number, epoch in enumerate(events[2:4]):
+            self.assertEqual(epoch["epoch"], number)
+            self.assertEqual(epoch["graphs"], 10)
+            self.assertEqual(epoch["nodes"], sum(CYCLES))
+            self.assertEqual(sum(epoch["graphs_per_batch"]), 10)
+            self.assertAlmostEqual(epoch["node_efficiency"], epoch["plan"]["node_efficiency"])
+        self.assertEqual(events[4]["graphs"], 20)
+        text = self.run_command("stream", "cycles", "--batch-size", 3, "--limit", 2)
+        self.assertIn("graphs per batch  2,2", text)
+
+        self.assertIn("which version", self.run_command("rm", "cycles", code=1))
+        self.assertIn("removed cycles@1", self.run_command("rm", "cycles@1"))
+        self.assertEqual(json.loads(self.run_command("ls", "--json")), [])
+        self.assertIn("NOT_FOUND", self.run_command("describe", "cycles", code=1))
+
+    def test_all_ways_in_give_the_same_fingerprint(self) -> None:
+        write_tu(self.folder / "GZIPPED", "GZIPPED", gzipped=True)
+        write_npy(self.folder / "arrays")
+        folder = self.folder / "data"
+        self.run_command(
+            "import", "tu", self.folder / "CYCLES", "--name", "a", "--data-dir", folder,
+            online=False,
+        )  # fmt: skip
+        self.run_command("import", "npy", self.folder / "arrays", "--data-dir", folder, online=False)
+        self.start_server()
+        self.run_command("import", "tu", self.folder / "GZIPPED", "--name", "b")
+        self.run_command("import", "npy", self.folder / "arrays", "--name", "c")
+        listed = json.loads(self.run_command("ls", "--json"))
+        self.assertEqual([info["name"] for info in listed], ["a", "b", "c", "cycles"])
+        self.assertEqual(len({info["fingerprint"] for info in listed}), 1, listed)
+
+    def test_offline_import_refuses_a_folder_in_use(self) -> None:
+        self.start_server()
+        error = self.run_command(
+            "import", "tu", self.folder / "CYCLES", "--data-dir", self.folder / "data",
+            code=1, online=False,
+        )  # fmt: skip
+        self.assertIn("graphfeed: FAILED_PRECONDITION", error)
+
+    def test_transforms_run_at_import_and_are_shown(self) -> None:
+        self.start_server()
+        self.run_command(
+            "import", "tu", self.folder / "CYCLES", "--name", "looped",
+            "--transform", "normalize_features(columns=x),add_self_loops",
+        )  # fmt: skip
+        info = json.loads(self.run_command("describe", "looped", "--json"))
+        self.assertEqual(info["edge_types"][0]["num_edges"], 3 * sum(CYCLES))
+        self.assertEqual(
+            info["transforms"], ["normalize_features(columns=x)", "add_self_loops(fill_value=1)"]
+        )
+
+    def test_a_single_graph_streams_whole(self) -> None:
+        folder = self.folder / "ring"
+        folder.mkdir()
+        nodes = np.arange(100)
+        np.save(folder / "edge_index.npy", np.stack([nodes, (nodes + 1) % 100]))
+        np.save(folder / "x.npy", np.ones((100, 3), np.float32))
+        self.start_server()
+        self.run_command("import", "npy", folder, "--transform", "to_undirected", "--kinds", "x=node")
+        lines = self.run_command("stream", "ring", "--strategy", "plain", "--json").splitlines()
+        tensors = {t["name"]: t["shape"] for t in json.loads(lines[1])["tensors"]}
+        self.assertEqual(tensors["edge_index"], [2, 200])
+        self.assertEqual(tensors["x"], [100, 3])
+
+    def test_a_broken_file_leaves_nothing(self) -> None:
+        with open(self.folder / "CYCLES" / "CYCLES_A.txt", "a") as file:
+            file.write("1, 57\n")
+        self.start_server()
+        error = self.run_command("import", "tu", self.folder / "CYCLES", code=1)
+        self.assertIn("CYCLES_A.txt:115: edge (1, 57) joins graph 1 and graph 10", error)
+        self.assertEqual(json.loads(self.run_command("ls", "--json")), [])
+
+    def test_batches_that_cannot_fit_are_refused_with_the_graph(self) -> None:
+        self.start_server()
+        self.run_command("import", "tu", self.folder / "CYCLES", "--name", "cycles")
+        error = self.run_command(
+            "plan", "cycles", "--strategy", "pack", "--num-nodes", 10, "--num-edges", 40, code=1
+        )
+        self.assertIn("graphfeed: FAILED_PRECONDITION", error)
+        self.assertIn("12 nodes", error)
+
+    def test_mutag_has_the_published_sizes_and_packs_as_recorded(self) -> None:
+        data = shared_dir("data/MUTAG")
+        if data is None:
+            return
+        self.start_server()
+        self.run_command("import", "tu", data, "--name", "mutag")
+        described = self.run_command("describe", "mutag")
+        self.assertIn("| mean       |     17.9 |     39.6 |", described)
+        spec = ["--strategy", "pack", "--num-graphs", 10, "--seed", 0, "--json"]
+        for sizes, batches, efficiency in (((400, 800), 21, 0.4013), ((179, 395), 22, 0.8560)):
+            plan = json.loads(
+                self.run_command(
+                    "plan", "mutag", *spec, "--num-nodes", sizes[0], "--num-edges", sizes[1]
+                )
+            )["plan"]
+            self.assertEqual(plan["num_batches"], batches)
+            self.assertAlmostEqual(plan["node_efficiency"], efficiency, places=4)
+
+
+if __name__ == "__main__":
+    unittest.main()
