@@ -174,12 +174,13 @@ absl::Status NpySource::OpenColumns() {
     if (declared != options_.kinds.end()) column.spec.level = declared->second;
     columns_.push_back(std::move(column));
   }
-  for (const auto& [name, level] : options_.kinds) {
-    const bool found = std::any_of(columns_.begin(), columns_.end(),
-                                   [&](const OpenColumn& c) { return c.spec.name == name; });
+  for (const auto& kind : options_.kinds) {
+    const bool found = std::any_of(columns_.begin(), columns_.end(), [&](const OpenColumn& column) {
+      return column.spec.name == kind.first;
+    });
     if (dataset_.heterogeneous || !found) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "kinds declares column ", name, " as ", LevelName(level), " level, but ",
+          "kinds declares column ", kind.first, " as ", LevelName(kind.second), " level, but ",
           found ? "levels of heterogeneous columns are fixed" : "there is no such column"));
     }
   }
