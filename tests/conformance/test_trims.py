@@ -50,7 +50,7 @@ def trimmed_batch(dataset, seed, strategy, num_nodes, num_edges):
 
 
 def survivors(batch, graphs):
-    """(ids of nodes, ids of edges) that are left of each graph, checked to be in order and intact."""
+    """(ids of nodes, ids of edges) left of each graph, checked to be in order and intact."""
     nodes, edges = [], []
     graph_of_edge = batch.batch[batch.edge_index[0]]
     for i, graph in enumerate(graphs):

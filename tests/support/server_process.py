@@ -16,7 +16,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 class Server:
     """A server process on a free port with its data in a folder."""
 
-    def __init__(self, data_dir: pathlib.Path, *arguments: str, address: str = "127.0.0.1:0") -> None:
+    def __init__(
+        self, data_dir: pathlib.Path, *arguments: str, address: str = "127.0.0.1:0"
+    ) -> None:
         command = [
             os.environ["GRAPHFEED_SERVER"],
             "--data-dir", str(data_dir),

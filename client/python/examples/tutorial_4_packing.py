@@ -65,7 +65,9 @@ def report(name: str, loader: gf.FixedSizeDataLoader) -> None:
 
 def main() -> None:
     parser = setup_data.arguments(__doc__)
-    parser.add_argument("--permutation", type=pathlib.Path, metavar="FILE", help="order of the graphs (.npy or JSON)")
+    parser.add_argument(
+        "--permutation", type=pathlib.Path, metavar="FILE", help="order of the graphs (.npy, JSON)"
+    )
     args = parser.parse_args()
     client = gf.connect(args.server)
     worked_example(client)

@@ -10,9 +10,7 @@ import numpy as np
 
 from graphfeed import errors
 
-DTYPES = frozenset(
-    "bool uint8 int8 int16 int32 int64 float16 float32 float64".split()
-)
+DTYPES = "bool uint8 int8 int16 int32 int64 float16 float32 float64".split()
 
 # PyTorch Geometric's rules: what tells the number of nodes and of edges, the first that is there.
 _NODE_KEYS = ("x", "feat", "pos", "batch", "node_type", "n_id")
@@ -70,7 +68,7 @@ def as_array(value: Any) -> np.ndarray:
     array = np.asarray(value)
     if array.dtype.name not in DTYPES:
         hint = "convert it first" if array.dtype != object else "it is no rectangular array"
-        raise ValueError(f"dtype {array.dtype} cannot be stored ({hint}); there are {sorted(DTYPES)}")
+        raise ValueError(f"dtype {array.dtype} cannot be stored ({hint}); there are {DTYPES}")
     return array
 
 

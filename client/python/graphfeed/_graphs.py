@@ -146,8 +146,8 @@ class Types:
     def _index(self, types: list, key: Any, where: str) -> int:
         if key not in types:
             raise errors.InvalidArgument(
-                f"{where}it has the type {key!r}, which the first graph lacks; give the first graph "
-                "an empty one"
+                f"{where}it has the type {key!r}, which the first graph lacks; give the first "
+                "graph an empty one"
             )
         return types.index(key)
 

@@ -25,7 +25,8 @@ def size_repr(key: Any, value: Any, indent: int = 0) -> str:
         out = str([len(value)])
     else:
         out = str(value)
-    return f"{pad}{str(key)}={out}".replace("'", "") if isinstance(key, tuple) else f"{pad}{key}={out}"
+    name = str(key).replace("'", "")  # edge types: (movie, to, actor)
+    return f"{pad}{name}={out}"
 
 
 def homogeneous_repr(name: str, items: Mapping[str, Any]) -> str:

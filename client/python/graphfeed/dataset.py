@@ -85,8 +85,8 @@ class Dataset:
             return np.zeros(0, np.int64)
         if array.ndim != 1 or array.dtype.kind not in "biu":
             raise errors.InvalidArgument(
-                f"a dataset is indexed with integers, slices, and 1-dim masks or integer arrays, not "
-                f"{type(index).__name__} of shape {list(array.shape)} and dtype {array.dtype}"
+                "a dataset is indexed with integers, slices, and 1-dim masks or integer arrays, "
+                f"not {type(index).__name__} of shape {list(array.shape)} and dtype {array.dtype}"
             )
         if array.dtype == bool:
             if len(array) != len(self):
@@ -374,8 +374,8 @@ def _split_counts(sizes: Sequence[float], total: int) -> list[int]:
 
 
 def _spread(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """`order` rearranged so that every stretch of it holds each label's share: the graphs of a label
-    of n keep their order and are put at the n midpoints of equal parts."""
+    """`order` rearranged so that every stretch of it holds each label's share: the n graphs of a
+    label keep their order and are put at the midpoints of n equal parts."""
     labels = labels[order]
     _, label, counts = np.unique(labels, return_inverse=True, return_counts=True)
     by_label = np.argsort(label, kind="stable")

@@ -109,7 +109,9 @@ def _ingest_each(
     pending_bytes = 0
     # The first graph is checked before the server hears of anything.
     checked = itertools.chain([types.take_apart(first, 0)], _take_apart(types, iterator))
-    with Progress(f"ingesting {spec.name}", total, progress) as bar, _Sender(client, spec) as stream:
+    with Progress(f"ingesting {spec.name}", total, progress) as bar, _Sender(
+        client, spec
+    ) as stream:
         for graph in checked:
             pending.append(graph)
             pending_bytes += graph.nbytes

@@ -175,7 +175,7 @@ class _Loader:
         return self.num_batches(self.epoch)
 
     def num_batches(self, epoch: int | None = None) -> int:
-        """Batches that an iteration of this epoch yields, for this shard, micro-batches combined."""
+        """Batches that an iteration of this epoch yields: this shard's, micro-batches combined."""
         return self.plan(epoch).shard_frames
 
     def plan(self, epoch: int | None = None) -> PlanSummary:
@@ -325,7 +325,9 @@ class DataLoader(_Loader):
         self.batch_size = _integer("batch_size", batch_size, 1)
         if self._batches is not None:
             if self.batch_size != 1:
-                raise errors.InvalidArgument("batch_sampler gives the batches; it excludes batch_size")
+                raise errors.InvalidArgument(
+                    "batch_sampler gives the batches; it excludes batch_size"
+                )
             self.batch_size = max((len(batch) for batch in self._batches), default=1)
 
     def _batch_spec(self) -> Any:

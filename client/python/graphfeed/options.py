@@ -160,7 +160,8 @@ class FixedSizeOptions:
 
     def __repr__(self) -> str:
         return (
-            f"FixedSizeOptions(num_nodes={self.num_nodes} (At least one node reserved for padding), "
+            f"FixedSizeOptions("
+            f"num_nodes={self.num_nodes} (At least one node reserved for padding), "
             f"num_edges={self.num_edges} (At least one edge reserved for padding), "
             f"num_graphs={self.num_graphs} (At least one graph reserved for padding), "
             f"node_pad_value={self.node_pad_value}, edge_pad_value={self.edge_pad_value}, "

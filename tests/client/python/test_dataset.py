@@ -44,7 +44,8 @@ def test_length_and_repr(dataset):
 def test_a_number_gives_the_graph(dataset):
     for i in (0, 7, -1):
         np.testing.assert_array_equal(dataset[i].x, dataset.graphs[i]["x"])
-        np.testing.assert_array_equal(dataset[np.int64(i)].edge_index, dataset.graphs[i]["edge_index"])
+        edge_index = dataset[np.int64(i)].edge_index
+        np.testing.assert_array_equal(edge_index, dataset.graphs[i]["edge_index"])
     assert dataset[5].name == "g5"
     torch = pytest.importorskip("torch")
     assert dataset[torch.tensor(5)].name == "g5"
@@ -139,7 +140,8 @@ def test_summary_of_all_and_of_a_part(dataset):
     for part, chosen in ((dataset, slice(None)), (dataset[::3], slice(None, None, 3))):
         summary = part.summary()
         assert summary.num_graphs == len(nodes[chosen])
-        for stats, sizes in ((summary.num_nodes, nodes[chosen]), (summary.num_edges, edges[chosen])):
+        pairs = ((summary.num_nodes, nodes[chosen]), (summary.num_edges, edges[chosen]))
+        for stats, sizes in pairs:
             assert stats.mean == pytest.approx(sizes.mean())
             assert stats.std == pytest.approx(sizes.std(ddof=1))
             assert (stats.min, stats.max) == (sizes.min(), sizes.max())

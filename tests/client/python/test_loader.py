@@ -360,14 +360,16 @@ def test_options_of_poptorch_set_micro_batches(options, k, dataset):
     loader = gf.FixedSizeDataLoader(dataset, batch_size=5, options=options)
     assert loader.micro_batches == k
     with pytest.raises(ValueError, match="micro_batches"):
-        gf.FixedSizeDataLoader(dataset, batch_size=5, options=options, micro_batches=k + 1 + (k == 1))
+        other = k + 1
+        gf.FixedSizeDataLoader(dataset, batch_size=5, options=options, micro_batches=other)
 
 
 def test_micro_batches_follow_each_other(dataset):
     options = gf.FixedSizeOptions(100, 200, num_graphs=5)
     arguments = {"fixed_size_options": options, "drop_last": True, "incomplete_step": "drop"}
     single = list(gf.FixedSizeDataLoader(dataset, **arguments))
-    for step, i in zip(gf.FixedSizeDataLoader(dataset, micro_batches=3, **arguments), range(0, 25, 3)):
+    combined = gf.FixedSizeDataLoader(dataset, micro_batches=3, **arguments)
+    for step, i in zip(combined, range(0, 25, 3)):
         for name, array in step.items():
             parts = [batch[name] for batch in single[i : i + 3]]
             np.testing.assert_array_equal(array, np.concatenate(parts))

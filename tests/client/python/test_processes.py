@@ -36,7 +36,7 @@ def test_a_child_iterates_on_its_own(method, dataset):
     queue = context.Queue()
     child = context.Process(target=read, args=(loader, queue))
     child.start()
-    assert queue.get(timeout=120) == expected
+    assert queue.get(timeout=60) == expected
     child.join(timeout=60)
     assert child.exitcode == 0
     assert [batch.y[batch.graphs_mask].tolist() for batch in loader] == expected, "the parent too"
