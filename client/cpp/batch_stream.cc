@@ -20,11 +20,11 @@ class ThreadedBatchStream final : public BatchStream {
  public:
   ThreadedBatchStream(std::unique_ptr<rpc::DownStream> call, StreamDecoder decoder, size_t prefetch,
                       rpc::Interrupted interrupted)
-      : call_(std::move(call)),
-        decoder_(std::move(decoder)),
+      : decoder_(std::move(decoder)),
         prefetch_(std::max<size_t>(prefetch, 1)),
         interrupted_(std::move(interrupted)),
-        reader_([this] { ReadAll(); }) {}
+        call_(std::move(call)),
+        reader_([this, reading = call_.get()] { ReadAll(*reading); }) {}
 
   ~ThreadedBatchStream() override {
     Cancel();
@@ -57,13 +57,12 @@ class ThreadedBatchStream final : public BatchStream {
   }
 
   void Cancel() override {
-    {
-      absl::MutexLock lock(&mu_);
-      if (cancelled_) return;
-      cancelled_ = true;
-      ready_.clear();
-    }
-    call_->Cancel();
+    std::deque<Ready> dropped;  // freed without the lock
+    absl::MutexLock lock(&mu_);
+    if (cancelled_) return;
+    cancelled_ = true;
+    dropped.swap(ready_);
+    if (call_ != nullptr) call_->Cancel();
   }
 
  private:
@@ -116,7 +115,8 @@ class ThreadedBatchStream final : public BatchStream {
     return std::optional<Batch>(std::move(next.batch));
   }
 
-  void ReadAll() {
+  // `call` is call_, which nobody else frees.
+  void ReadAll(rpc::DownStream& call) {
     for (;;) {
       {
         absl::MutexLock lock(&mu_);
@@ -124,19 +124,27 @@ class ThreadedBatchStream final : public BatchStream {
         if (cancelled_) break;
       }
       absl::StatusOr<StreamDecoder::Event> event = absl::UnknownError("not decoded");
-      const bool more = call_->Read([&](auto& message) { event = decoder_.Decode(message); });
+      const bool more = call.Read([&](auto& message) { event = decoder_.Decode(message); });
       if (!more || !event.ok()) {
-        if (more) call_->Cancel();
-        absl::Status end = call_->Finish();
+        if (more) call.Cancel();
+        absl::Status end = call.Finish();
         if (more) end = event.status();
         if (end.ok()) end = decoder_.CheckComplete();
+        const std::unique_ptr<rpc::DownStream> ended = TakeCall();
         absl::MutexLock lock(&mu_);
         end_ = std::move(end);
         return;
       }
       Deliver(*std::move(event));
     }
-    (void)call_->Finish();  // the caller has cancelled and asks no more
+    (void)call.Finish();  // the caller has cancelled and asks no more
+    TakeCall();
+  }
+
+  // A stream that has ended does not hold its connection.
+  std::unique_ptr<rpc::DownStream> TakeCall() {
+    absl::MutexLock lock(&mu_);
+    return std::move(call_);
   }
 
   void Deliver(StreamDecoder::Event event) {
@@ -151,12 +159,12 @@ class ThreadedBatchStream final : public BatchStream {
     }
   }
 
-  const std::unique_ptr<rpc::DownStream> call_;
   StreamDecoder decoder_;
   const size_t prefetch_;
   const rpc::Interrupted interrupted_;
 
   mutable absl::Mutex mu_;
+  std::unique_ptr<rpc::DownStream> call_ ABSL_GUARDED_BY(mu_);  // until it has ended
   std::shared_ptr<const StreamInfo> info_ ABSL_GUARDED_BY(mu_);
   // Shared with the decoder and with batches in the ring.
   std::shared_ptr<const EpochInfo> first_epoch_ ABSL_GUARDED_BY(mu_);

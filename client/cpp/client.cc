@@ -107,9 +107,10 @@ class RpcClient final : public Client {
       const StreamOptions& options) override {
     GF_ASSIGN_OR_RETURN(const v1::StreamBatchesRequest request,
                         MakeStreamRequest(options, options_.max_frame_bytes));
-    return NewBatchStream(channel_->StartDown(methods::kStreamBatches, request),
-                          StreamDecoder(options, options_.max_frame_bytes), options.client_prefetch,
-                          options_.interrupted);
+    GF_ASSIGN_OR_RETURN(std::unique_ptr<rpc::DownStream> call,
+                        channel_->StartDown(methods::kStreamBatches, request));
+    return NewBatchStream(std::move(call), StreamDecoder(options, options_.max_frame_bytes),
+                          options.client_prefetch, options_.interrupted);
   }
 
   absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(const IngestSpec& spec) override {

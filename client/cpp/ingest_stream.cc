@@ -14,10 +14,10 @@ namespace {
 
 class RpcIngestStream final : public IngestStream {
  public:
-  RpcIngestStream(rpc::Channel& channel, bool collection)
-      : collection_(collection), call_(channel.StartUp(methods::kIngest, &response_)) {}
+  explicit RpcIngestStream(bool collection) : collection_(collection) {}
 
-  absl::Status Begin(const IngestSpec& spec) {
+  absl::Status Begin(rpc::Channel& channel, const IngestSpec& spec) {
+    GF_ASSIGN_OR_RETURN(call_, channel.StartUp(methods::kIngest, &response_));
     v1::IngestRequest request;
     *request.mutable_begin() = wire::ToProto(spec);
     return call_->Write(request);
@@ -46,13 +46,14 @@ class RpcIngestStream final : public IngestStream {
     request.mutable_commit()->set_num_graphs(num_graphs_);
     GF_RETURN_IF_ERROR(call_->Write(request));
     GF_RETURN_IF_ERROR(call_->Finish());
+    call_.reset();
     return ReadAnswer(wire::FromProto(response_));
   }
 
  private:
   const bool collection_;
   v1::DatasetInfo response_;  // before call_, which writes to it
-  const std::unique_ptr<rpc::UpStream> call_;
+  std::unique_ptr<rpc::UpStream> call_;
   int64_t num_graphs_ = 0;
   bool done_ = false;
   absl::Status failed_;
@@ -62,8 +63,8 @@ class RpcIngestStream final : public IngestStream {
 
 absl::StatusOr<std::unique_ptr<IngestStream>> NewIngestStream(rpc::Channel& channel,
                                                               const IngestSpec& spec) {
-  auto stream = std::make_unique<RpcIngestStream>(channel, spec.collection);
-  GF_RETURN_IF_ERROR(stream->Begin(spec));
+  auto stream = std::make_unique<RpcIngestStream>(spec.collection);
+  GF_RETURN_IF_ERROR(stream->Begin(channel, spec));
   return stream;
 }
 

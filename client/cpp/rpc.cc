@@ -8,11 +8,12 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <grpcpp/support/sync_stream.h>
 
-#include <algorithm>
 #include <chrono>
-#include <limits>
 #include <optional>
 #include <utility>
+
+#include "client/cpp/lazy_channel.h"
+#include "storage/graph/status_macros.h"
 
 namespace graphfeed::rpc {
 namespace {
@@ -73,9 +74,8 @@ class Waiter {
 
 class GrpcDownStream final : public DownStream {
  public:
-  GrpcDownStream(const std::shared_ptr<grpc::Channel>& channel, const char* method,
-                 const MessageLite& request)
-      : channel_(channel),
+  GrpcDownStream(ChannelUse channel, const char* method, const MessageLite& request)
+      : channel_(std::move(channel)),
         reader_(grpc::internal::ClientReaderFactory<grpc::ByteBuffer>::Create(
             channel_.get(), RpcMethod(method, RpcMethod::SERVER_STREAMING), &context_, request)) {}
 
@@ -101,7 +101,7 @@ class GrpcDownStream final : public DownStream {
   void Cancel() override { context_.TryCancel(); }
 
  private:
-  const std::shared_ptr<grpc::Channel> channel_;  // shared with the client
+  const ChannelUse channel_;  // first: everything below is gone before it
   grpc::ClientContext context_;
   const std::unique_ptr<grpc::ClientReader<grpc::ByteBuffer>> reader_;
   bool finished_ = false;
@@ -109,9 +109,9 @@ class GrpcDownStream final : public DownStream {
 
 class GrpcUpStream final : public UpStream {
  public:
-  GrpcUpStream(const std::shared_ptr<grpc::Channel>& channel, const char* method,
-               const Interrupted& interrupted, MessageLite* response)
-      : channel_(channel), interrupted_(interrupted), waiter_(context_, interrupted_) {
+  GrpcUpStream(ChannelUse channel, const char* method, const Interrupted& interrupted,
+               MessageLite* response)
+      : channel_(std::move(channel)), interrupted_(interrupted), waiter_(context_, interrupted_) {
     writer_.reset(grpc::internal::ClientAsyncWriterFactory<MessageLite>::Create(
         channel_.get(), waiter_.queue(), RpcMethod(method, RpcMethod::CLIENT_STREAMING), &context_,
         response, /*start=*/true, waiter_.tag()));
@@ -158,7 +158,7 @@ class GrpcUpStream final : public UpStream {
     return *end_;
   }
 
-  const std::shared_ptr<grpc::Channel> channel_;  // shared with the client
+  const ChannelUse channel_;  // first: everything below is gone before it
   const Interrupted interrupted_;
   grpc::ClientContext context_;
   Waiter waiter_;
@@ -169,11 +169,12 @@ class GrpcUpStream final : public UpStream {
 
 class GrpcChannel final : public Channel {
  public:
-  GrpcChannel(std::shared_ptr<grpc::Channel> channel, Interrupted interrupted)
-      : channel_(std::move(channel)), interrupted_(std::move(interrupted)) {}
+  explicit GrpcChannel(const ChannelOptions& options)
+      : channel_(options), interrupted_(options.interrupted) {}
 
   absl::Status Call(const char* method, const MessageLite& request, absl::Duration timeout,
                     MessageLite* response) override {
+    GF_ASSIGN_OR_RETURN(const ChannelUse channel, channel_.Use());
     grpc::ClientContext context;
     if (timeout < absl::InfiniteDuration()) {
       context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
@@ -181,7 +182,7 @@ class GrpcChannel final : public Channel {
     Waiter waiter(context, interrupted_);
     using Factory = grpc::internal::ClientAsyncResponseReaderFactory<MessageLite>;
     const std::unique_ptr<grpc::ClientAsyncResponseReader<MessageLite>> call(
-        Factory::Create(channel_.get(), waiter.queue(), RpcMethod(method, RpcMethod::NORMAL_RPC),
+        Factory::Create(channel.get(), waiter.queue(), RpcMethod(method, RpcMethod::NORMAL_RPC),
                         &context, request, /*start=*/true));
     grpc::Status status;
     call->Finish(response, &status, waiter.tag());
@@ -189,34 +190,27 @@ class GrpcChannel final : public Channel {
     return waiter.interrupted() ? InterruptedError() : FromGrpc(status);
   }
 
-  std::unique_ptr<DownStream> StartDown(const char* method, const MessageLite& request) override {
-    return std::make_unique<GrpcDownStream>(channel_, method, request);
+  absl::StatusOr<std::unique_ptr<DownStream>> StartDown(const char* method,
+                                                        const MessageLite& request) override {
+    GF_ASSIGN_OR_RETURN(ChannelUse channel, channel_.Use());
+    return std::make_unique<GrpcDownStream>(std::move(channel), method, request);
   }
 
-  std::unique_ptr<UpStream> StartUp(const char* method, MessageLite* response) override {
-    return std::make_unique<GrpcUpStream>(channel_, method, interrupted_, response);
+  absl::StatusOr<std::unique_ptr<UpStream>> StartUp(const char* method,
+                                                    MessageLite* response) override {
+    GF_ASSIGN_OR_RETURN(ChannelUse channel, channel_.Use());
+    return std::make_unique<GrpcUpStream>(std::move(channel), method, interrupted_, response);
   }
 
  private:
-  const std::shared_ptr<grpc::Channel> channel_;  // shared with running streams
+  LazyChannel channel_;
   const Interrupted interrupted_;
 };
 
 }  // namespace
 
-std::unique_ptr<Channel> Channel::Create(ChannelOptions options) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(static_cast<int>(
-      std::min<int64_t>(options.max_receive_bytes, std::numeric_limits<int>::max())));
-  arguments.SetMaxSendMessageSize(-1);
-  // A connection of its own: streams of several clients do not wait for each other.
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-  // Finds a server that vanished without a word within a minute.
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
-  std::shared_ptr<grpc::Channel> channel =
-      grpc::CreateCustomChannel(options.endpoint, grpc::InsecureChannelCredentials(), arguments);
-  return std::make_unique<GrpcChannel>(std::move(channel), std::move(options.interrupted));
+std::unique_ptr<Channel> Channel::Create(const ChannelOptions& options) {
+  return std::make_unique<GrpcChannel>(options);
 }
 
 }  // namespace graphfeed::rpc

@@ -2,7 +2,7 @@
 #define GRAPHFEED_CLIENT_CPP_RPC_H_
 
 // What the client needs of gRPC, without its headers: methods by path, messages as protobuf or as
-// bytes, absl::Status. rpc.cc alone includes gRPC.
+// bytes, absl::Status. rpc.cc and lazy_channel alone include gRPC.
 
 #include <cstdint>
 #include <functional>
@@ -11,6 +11,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "google/protobuf/io/zero_copy_stream.h"
 #include "google/protobuf/message_lite.h"
@@ -57,20 +58,21 @@ struct ChannelOptions {
   Interrupted interrupted;
 };
 
-// A connection to one server, made by the first call. Thread-safe. Must outlive its streams.
+// A connection to one server, made by the first call. Thread-safe. Streams may outlive it. After
+// a fork that came in the middle of a call everything is FAILED_PRECONDITION in the child (fork.h).
 class Channel {
  public:
-  static std::unique_ptr<Channel> Create(ChannelOptions options);
+  static std::unique_ptr<Channel> Create(const ChannelOptions& options);
   virtual ~Channel() = default;
 
   // Asks once. `method` is "/package.Service/Method".
   virtual absl::Status Call(const char* method, const google::protobuf::MessageLite& request,
                             absl::Duration timeout, google::protobuf::MessageLite* response) = 0;
-  virtual std::unique_ptr<DownStream> StartDown(const char* method,
-                                                const google::protobuf::MessageLite& request) = 0;
+  virtual absl::StatusOr<std::unique_ptr<DownStream>> StartDown(
+      const char* method, const google::protobuf::MessageLite& request) = 0;
   // `response` must outlive the stream.
-  virtual std::unique_ptr<UpStream> StartUp(const char* method,
-                                            google::protobuf::MessageLite* response) = 0;
+  virtual absl::StatusOr<std::unique_ptr<UpStream>> StartUp(
+      const char* method, google::protobuf::MessageLite* response) = 0;
 };
 
 }  // namespace graphfeed::rpc

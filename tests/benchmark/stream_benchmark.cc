@@ -25,7 +25,7 @@
 #include "client/cpp/client.h"
 #include "server/server.h"
 #include "storage/graph/status_macros.h"
-#include "tests/benchmark/child_process.h"
+#include "tests/support/child_process.h"
 #include "tests/benchmark/constant_frames.h"
 #include "tests/benchmark/molecules.h"
 

@@ -5,8 +5,10 @@ graphfeed.errors.from_status(code, message) returns, code being "INVALID_ARGUMEN
 Lists and dicts of these values are copies: assign whole ones, do not change them in place.
 
 Objects belong to the process that made them. A forked child may drop what it inherited and read
-inherited batches; anything else raises FAILED_PRECONDITION there, and so does a new Client if the
-parent had a stream open (not ended, not dropped) when it forked."""
+inherited batches; anything else raises FAILED_PRECONDITION there. Forking closes the parent's idle
+connections, which come back with its next call. If a stream or an ingest was open (not ended,
+committed, cancelled or dropped) when the parent forked, every call in the child raises
+FAILED_PRECONDITION."""
 
 from typing import Optional
 

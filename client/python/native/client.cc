@@ -37,7 +37,6 @@ class ClientHandle {
 
 std::unique_ptr<ClientHandle> Connect(const std::string& endpoint, int64_t max_frame_bytes,
                                       double timeout) {
-  CheckForkedCleanly();
   return std::make_unique<ClientHandle>(Check(Client::Create({.endpoint = endpoint,
                                                               .max_frame_bytes = max_frame_bytes,
                                                               .timeout = absl::Seconds(timeout),

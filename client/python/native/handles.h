@@ -26,22 +26,16 @@ class BatchHandle {
   ProcessLocal<Batch> batch_;
 };
 
-// A stream. Counted as open until it has ended or is dropped, because of forks.
+// A stream.
 class StreamHandle {
  public:
-  explicit StreamHandle(std::unique_ptr<BatchStream> stream) : stream_(std::move(stream)) {
-    AddOpenStream(1);
-  }
+  explicit StreamHandle(std::unique_ptr<BatchStream> stream) : stream_(std::move(stream)) {}
   StreamHandle(const StreamHandle&) = delete;
   StreamHandle& operator=(const StreamHandle&) = delete;
   ~StreamHandle() {
     std::unique_ptr<BatchStream> stream = stream_.Take();
-    if (stream == nullptr) return;
-    {
-      pybind11::gil_scoped_release release;  // waits for the reader thread
-      stream.reset();
-    }
-    Ended();
+    pybind11::gil_scoped_release release;  // waits for the reader thread
+    stream.reset();
   }
 
   StreamInfo Info() {
@@ -49,14 +43,7 @@ class StreamHandle {
   }
 
   std::optional<Batch> Next() {
-    BatchStream& stream = Get();
-    auto batch = [&] {
-      pybind11::gil_scoped_release release;
-      return stream.Next();
-    }();
-    // An interruption is not the stream's end.
-    if (batch.ok() ? !batch->has_value() : PyErr_Occurred() == nullptr) Ended();
-    return Check(std::move(batch));
+    return Blocking([&stream = Get()] { return stream.Next(); });
   }
 
   EpochInfo Epoch() {
@@ -71,12 +58,8 @@ class StreamHandle {
 
  private:
   BatchStream& Get() const { return stream_.Get("the stream"); }
-  void Ended() {
-    if (std::exchange(open_, false)) AddOpenStream(-1);
-  }
 
   ProcessLocal<BatchStream> stream_;
-  bool open_ = true;  // guarded by the GIL
 };
 
 }  // namespace graphfeed::python

@@ -1,9 +1,7 @@
 #include "client/python/native/bindings.h"
-#include "client/python/native/process_local.h"
 
 PYBIND11_MODULE(_graphfeed, m) {
   m.doc() = "The native half of graphfeed; see _graphfeed.pyi.";
-  graphfeed::python::PrepareForForks();
   graphfeed::python::BindDatasets(m);
   graphfeed::python::BindSpecs(m);
   graphfeed::python::BindBatches(m);

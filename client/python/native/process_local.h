@@ -6,23 +6,12 @@
 #include <memory>
 #include <utility>
 
+#include "client/cpp/fork.h"
+
 namespace graphfeed::python {
-
-// How many forks lie between the process that loaded the module and this one.
-int ForkGeneration();
-
-// Counts what must not be open while the process forks: gRPC cannot be used in a child that was
-// forked in the middle of a call.
-void AddOpenStream(int change);
-
-// Raises FAILED_PRECONDITION in a child that was forked while streams were open.
-void CheckForkedCleanly();
 
 // Raises FAILED_PRECONDITION: the object belongs to the parent process.
 [[noreturn]] void RaiseInherited(const char* what);
-
-// To be called when the module is loaded, before gRPC starts.
-void PrepareForForks();
 
 // Owns an object that only the process that made it may use; a forked child leaves it alone, also
 // when it drops it.

@@ -1,0 +1,132 @@
+#include "client/cpp/lazy_channel.h"
+
+#include <grpc/grpc.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <limits>
+#include <new>
+#include <set>
+#include <utility>
+
+#include "absl/base/call_once.h"
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "client/cpp/fork.h"
+
+namespace graphfeed {
+namespace rpc {
+namespace {
+
+// gRPC ends within milliseconds of its last use; its last thread may have to end first.
+constexpr absl::Duration kShutdownTime = absl::Seconds(5);
+
+// One for the process. The mutex is held across forks, so that no connection comes up meanwhile.
+struct ForkState {
+  absl::Mutex mu;
+  std::set<LazyChannel*> channels ABSL_GUARDED_BY(mu);
+  int uses ABSL_GUARDED_BY(mu) = 0;
+  bool grpc_was_running ABSL_GUARDED_BY(mu) = false;  // at the latest fork
+  bool damaged ABSL_GUARDED_BY(mu) = false;
+  std::atomic<int> generation = 0;
+};
+
+ForkState& State() {
+  static ForkState* const state = new ForkState;  // outlives every client
+  return *state;
+}
+
+}  // namespace
+
+struct ForkHandlers {
+  static void Register() { pthread_atfork(&Prepare, &InParent, &InChild); }
+
+  // The lock is taken here and left in the two others.
+  static void Prepare() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    ForkState& state = State();
+    state.mu.Lock();
+    state.grpc_was_running = true;
+    if (state.uses > 0) return;
+    for (LazyChannel* channel : state.channels) channel->channel_.reset();
+    const absl::Time deadline = absl::Now() + kShutdownTime;
+    while (grpc_is_initialized() != 0 && absl::Now() < deadline) {
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    state.grpc_was_running = grpc_is_initialized() != 0;
+  }
+
+  static void InParent() ABSL_NO_THREAD_SAFETY_ANALYSIS { State().mu.Unlock(); }
+
+  static void InChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    ForkState& state = State();
+    ++state.generation;
+    state.damaged = state.damaged || state.grpc_was_running;
+    state.uses = 0;
+    state.mu.Unlock();
+    // Threads that waited for the lock are not here to take it and to wake the next.
+    new (&state.mu) absl::Mutex;
+  }
+};
+
+namespace {
+
+std::shared_ptr<grpc::Channel> Connect(const ChannelOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(static_cast<int>(
+      std::min<int64_t>(options.max_receive_bytes, std::numeric_limits<int>::max())));
+  arguments.SetMaxSendMessageSize(-1);
+  // A connection of its own: streams of several clients do not wait for each other.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // Finds a server that vanished without a word within a minute.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  return grpc::CreateCustomChannel(options.endpoint, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+ChannelUse::ChannelUse(std::shared_ptr<grpc::Channel> channel) : channel_(std::move(channel)) {}
+
+ChannelUse::~ChannelUse() {
+  if (channel_ == nullptr) return;  // moved from
+  absl::MutexLock lock(&State().mu);
+  channel_.reset();
+  --State().uses;
+}
+
+LazyChannel::LazyChannel(const ChannelOptions& options) : options_(options) {
+  static absl::once_flag once;
+  absl::call_once(once, &ForkHandlers::Register);
+  absl::MutexLock lock(&State().mu);
+  State().channels.insert(this);
+}
+
+LazyChannel::~LazyChannel() {
+  absl::MutexLock lock(&State().mu);
+  State().channels.erase(this);
+  // What a damaged process inherited cannot even be closed.
+  if (State().damaged) new std::shared_ptr<grpc::Channel>(std::move(channel_));
+}
+
+absl::StatusOr<ChannelUse> LazyChannel::Use() {
+  absl::MutexLock lock(&State().mu);
+  if (State().damaged) {
+    return absl::FailedPreconditionError(
+        "this process was forked while a graphfeed stream or call was running, which gRPC does not "
+        "survive; fork before that, or start processes with \"spawn\"");
+  }
+  if (channel_ == nullptr) channel_ = Connect(options_);
+  ++State().uses;
+  return ChannelUse(channel_);
+}
+
+}  // namespace rpc
+
+int ForkGeneration() { return rpc::State().generation.load(std::memory_order_relaxed); }
+
+}  // namespace graphfeed
