@@ -1,0 +1,80 @@
+// The client's decoder on any bytes: an event or DATA_LOSS or a refused payload, never a byte out
+// of bounds. What decodes as a layout can be trusted with its offsets.
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <variant>
+
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "proto/wire/frame_codec.h"
+#include "proto/wire/messages.h"
+
+namespace graphfeed::wire {
+namespace {
+
+constexpr int64_t kMaxPayload = 1 << 16;
+
+void Check(const DecodedFrame& frame, const std::string& payload) {
+  // Encoded again, it decodes to the same.
+  const std::string bytes = EncodeFrameHeader(frame.info, frame.payload_bytes) + payload;
+  google::protobuf::io::ArrayInputStream input(bytes.data(), static_cast<int>(bytes.size()));
+  std::string again;
+  const auto event = DecodeStreamResponse(input, [&](int64_t size) {
+    again.resize(size);
+    return reinterpret_cast<std::byte*>(again.data());
+  });
+  if (!event.ok() || again != payload ||
+      ToProto(std::get<DecodedFrame>(*event).info).SerializeAsString() !=
+          ToProto(frame.info).SerializeAsString()) {
+    std::abort();
+  }
+}
+
+void Check(const StreamInfo& info) {
+  const Layout& layout = info.layout;
+  for (const TensorPlace& place : layout.places) {
+    if (place.offset < 0 || place.size_bytes < 0 || place.offset % kSlabAlignment != 0 ||
+        place.size_bytes > layout.slab_bytes - place.offset) {
+      std::abort();
+    }
+  }
+}
+
+void Fuzz(const uint8_t* data, size_t size) {
+  if (size == 0) return;
+  // In slices of a size that the input chooses, as buffers come from a network.
+  const int slice = data[0] == 0 ? -1 : data[0];
+  google::protobuf::io::ArrayInputStream input(data + 1, static_cast<int>(size - 1), slice);
+  std::unique_ptr<std::byte[]> payload;  // exactly as large as asked for
+  int allocations = 0;
+  const auto event = DecodeStreamResponse(input, [&](int64_t payload_size) -> std::byte* {
+    if (payload_size < 0 || ++allocations > 1) std::abort();
+    if (payload_size > kMaxPayload) return nullptr;
+    payload = std::make_unique<std::byte[]>(payload_size);
+    return payload.get();
+  });
+  if (!event.ok()) {
+    if (event.status().code() != absl::StatusCode::kDataLoss &&
+        event.status().code() != absl::StatusCode::kResourceExhausted) {
+      std::abort();
+    }
+    return;
+  }
+  if (const auto* frame = std::get_if<DecodedFrame>(&*event)) {
+    Check(*frame, std::string(reinterpret_cast<const char*>(payload.get()),
+                              static_cast<size_t>(frame->payload_bytes)));
+  } else if (const auto* info = std::get_if<StreamInfo>(&*event)) {
+    Check(*info);
+  }
+}
+
+}  // namespace
+}  // namespace graphfeed::wire
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  graphfeed::wire::Fuzz(data, size);
+  return 0;
+}
