@@ -96,9 +96,8 @@ absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ra
   for (size_t r = 0; r < ranges.size(); ++r) {
     const RowRange range = ranges[r];
     if (range.first < 0 || range.count < 0 || range.first > storage.num_rows - range.count) {
-      return absl::InvalidArgumentError(absl::StrCat("rows ", range.first, " to ",
-                                                     range.first + range.count, " of a column of ",
-                                                     storage.num_rows));
+      return absl::InvalidArgumentError(absl::StrCat(range.count, " rows from ", range.first,
+                                                     " on, of a column of ", storage.num_rows));
     }
     if (storage.row_bytes == 0) {
       if (range.count > 0) visitor(r, 0, range.count, kNoRows);

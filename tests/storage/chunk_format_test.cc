@@ -33,7 +33,8 @@ std::string Sealed(ChunkKey key) {
 }
 
 TEST(ChunkFormatTest, OpensWhatWasSealed) {
-  const auto rows = OpenChunk({7, 3}, 2, 8, Sealed({7, 3}));
+  const std::string sealed = Sealed({7, 3});
+  const auto rows = OpenChunk({7, 3}, 2, 8, sealed);
   ASSERT_TRUE(rows.ok()) << rows.status();
   EXPECT_EQ(*rows, "eight bytes each");
 }
