@@ -328,8 +328,9 @@ class Dataset:
             batches = self._batches(1, [])
         for batch in batches:
             node_ptrs, edge_ptrs = data.offsets(batch, self.info)
-            nodes.append(sum(np.diff(ptr) for ptr in node_ptrs))
-            edges.append(sum(np.diff(ptr) for ptr in edge_ptrs))
+            none = np.zeros(batch.num_graphs, np.int64)
+            nodes.append(sum((np.diff(ptr) for ptr in node_ptrs), none))
+            edges.append(sum((np.diff(ptr) for ptr in edge_ptrs), none))
         return np.concatenate(nodes), np.concatenate(edges)
 
 

@@ -133,8 +133,7 @@ def _take_apart(types: Types, graphs: Iterator) -> Iterator[Graph]:
 def _append(stream: Any, types: Types, graphs: Sequence[Graph]) -> None:
     """Sends whole graphs as one block."""
     num_nodes = np.array([graph.num_nodes for graph in graphs], np.int64).T
-    num_edges = np.array([graph.num_edges for graph in graphs], np.int64)
-    num_edges = num_edges.reshape(len(graphs), -1).T
+    num_edges = np.array([graph.num_edges for graph in graphs], np.int64).T
     columns = []
     for key, form in types.forms.items():
         parts = [graph.columns.get(key) for graph in graphs]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import os
 import warnings
 import weakref
@@ -42,7 +43,7 @@ class _Epoch(Iterator):
         self._batches.close()
 
 
-class _Loader:
+class _Loader(abc.ABC):
     """What all loaders share: epochs, shards, and the stream behind an iteration.
 
     Each `iter(loader)` is the next epoch, the first one 0. The batches of an epoch depend on the
@@ -205,8 +206,9 @@ class _Loader:
         sizes = [len(batch) for batch in self._batches]
         return _spec.selection(self.dataset.graph_ids[positions], num_graphs, sizes)
 
+    @abc.abstractmethod
     def _batch_spec(self) -> Any:
-        raise NotImplementedError
+        """The native BatchSpec of this loader."""
 
     def _spec_of(self, batch_size: int) -> Any:
         spec = _spec.plain_spec(

@@ -4,7 +4,6 @@ follow the transforms of the same names in PyTorch Geometric."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
 
 
 @dataclass(frozen=True)
@@ -48,4 +47,4 @@ class RemoveIsolatedNodes:
         return "remove_isolated_nodes", {}
 
 
-Transform = Union[NormalizeFeatures, AddSelfLoops, ToUndirected, RemoveIsolatedNodes]
+Transform = NormalizeFeatures | AddSelfLoops | ToUndirected | RemoveIsolatedNodes

@@ -257,6 +257,43 @@ def test_heterogeneous_pyg_objects(ingest):
     assert_hetero(ingest([as_pyg(graph) for graph in HETERO]), HETERO)
 
 
+def test_heterogeneous_whole_arrays(ingest):
+    to, back = ("movie", "to", "actor"), ("actor", "to", "movie")
+
+    def whole(key, name, axis=0):
+        return np.concatenate([graph[key][name] for graph in HETERO], axis=axis)
+
+    dataset = ingest(
+        gf.Collection(
+            nodes={"movie": {"x": whole("movie", "x"), "tag": whole("movie", "tag")}},
+            edges={
+                to: {"edge_index": whole(to, "edge_index", 1), "w": whole(to, "w")},
+                back: {"edge_index": whole(back, "edge_index", 1)},
+            },
+            graphs={"y": np.arange(4), "title": [f"t{i}" for i in range(4)]},
+            node_ptr={"movie": [0, 2, 5, 9, 14], "actor": [0, 3, 6, 9, 12]},
+            edge_ptr={to: [0, 3, 6, 9, 12], back: [0, 0, 1, 3, 6]},
+        )
+    )
+    assert_hetero(dataset, HETERO)
+
+
+def test_summary_of_heterogeneous_graphs_counts_all_types(ingest):
+    dataset = ingest(HETERO)
+    nodes = [5 + i for i in range(4)]
+    edges = [3 + i for i in range(4)]
+    for part, chosen in ((dataset, range(4)), (dataset[[3, 1]], (3, 1))):
+        summary = part.summary()
+        assert summary.num_nodes.mean == np.mean([nodes[i] for i in chosen])
+        assert summary.num_edges.max == max(edges[i] for i in chosen)
+
+
+def test_types_of_nodes_without_edges(ingest):
+    dataset = ingest([{"a": {"x": np.ones((2, 1))}}, {"a": {"x": np.ones((3, 1))}}])
+    assert dataset.metadata() == (["a"], []) and dataset[1]["a"].x.shape == (3, 1)
+    assert dataset[[1, 0]].summary().num_edges.max == 0
+
+
 def test_a_heterogeneous_single_graph(ingest):
     dataset = ingest(HETERO[2])
     assert len(dataset) == 1 and dataset.info.num_nodes == (4, 3)
