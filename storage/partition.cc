@@ -7,11 +7,9 @@
 #include <memory>
 #include <utility>
 
-#include "absl/base/attributes.h"
-#include "absl/base/const_init.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "storage/element_access.h"
+#include "storage/graph/mutex.h"
 #include "storage/graph/status_macros.h"
 
 namespace graphfeed {
@@ -23,7 +21,7 @@ static_assert(kMaxIndex == std::numeric_limits<int32_t>::max(), "documented in t
 constexpr int64_t kRowsAtATime = 1 << 16;
 
 // METIS draws from rand(), of which a process has one.
-ABSL_CONST_INIT absl::Mutex metis_mu(absl::kConstInit);
+Mutex metis_mu;
 
 // Neighbours of each node, undirected, without repeats and self-loops: METIS's xadj and adjncy.
 struct Undirected {
@@ -132,7 +130,7 @@ absl::StatusOr<std::vector<idx_t>> RunMetis(Undirected& graph, int64_t num_parts
   idx_t num_constraints = 1;
   auto wanted_parts = static_cast<idx_t>(num_parts);
   idx_t cut = 0;
-  absl::MutexLock lock(&metis_mu);
+  MutexLock lock(&metis_mu);
   const int result = METIS_PartGraphKway(
       &num_nodes, &num_constraints, graph.ptr.data(), graph.neighbors.data(), nullptr, nullptr,
       nullptr, &wanted_parts, nullptr, nullptr, options, &cut, parts.data());
