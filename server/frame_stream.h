@@ -115,7 +115,9 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   // Runs on the executor.
   using Opener = absl::AnyInvocable<absl::StatusOr<Opened>()>;
 
-  // The executor must outlive the stream, the sink the call of its Finish.
+  // The executor must outlive the stream, the sink the call of its Finish. Every stream that has
+  // been started must come to its Finish (by Stop, if nothing else): until then its frames that
+  // are ready and the stream refer to each other.
   static std::shared_ptr<FrameStream> Create(Executor& executor, Sink& sink);
 
   // Once.

@@ -61,6 +61,12 @@ class RecordingSink final : public FrameStream::Sink {
 
 class FrameStreamTest : public testing::Test {
  protected:
+  // A stream always comes to its end: its ready frames refer to it until then.
+  ~FrameStreamTest() override {
+    stream_->Stop(absl::CancelledError("the test is over"));
+    if (sink_.writing()) sink_.Done(*stream_, /*ok=*/false);
+  }
+
   void Start(uint32_t prefetch, int64_t num_epochs = 1) {
     stream_->Start([this, prefetch, num_epochs]() -> absl::StatusOr<FrameStream::Opened> {
       FrameStream::Opened opened = OpenFake(world_, prefetch, num_epochs);
