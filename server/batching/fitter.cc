@@ -226,7 +226,7 @@ class Fitter::Trimmer {
 
 absl::Status Fitter::Fit(const CounterRandom& random, FeatureStore& features,
                          MicroBatch& batch) const {
-  const absl::Status status = Check(batch);
+  absl::Status status = Check(batch);
   const bool trims = spec_.over_size != OverSize::kError && spec_.over_size != OverSize::kSkip;
   if (status.ok() || !trims) return status;
   GF_RETURN_IF_ERROR(CheckGraphs(batch));

@@ -10,7 +10,10 @@
 namespace graphfeed {
 namespace {
 
-int64_t CeilDivide(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
+int64_t CeilDivide(int64_t a, int64_t b) {
+  assert(a >= 0 && b > 0);
+  return a / b + (a % b != 0 ? 1 : 0);
+}
 
 int64_t Sum(const std::vector<int64_t>& values) {
   int64_t sum = 0;

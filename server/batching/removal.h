@@ -19,7 +19,7 @@ class RemovalOrder {
   // [graph_ptr[g], graph_ptr[g + 1]).
   RemovalOrder(RandomStream random, absl::Span<const uint8_t> keep,
                absl::Span<const int64_t> graph_ptr)
-      : random_(std::move(random)) {
+      : random_(random) {
     std::vector<int64_t> present;
     for (size_t g = 0; g + 1 < graph_ptr.size(); ++g) {
       present.clear();

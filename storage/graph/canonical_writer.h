@@ -11,7 +11,7 @@
 namespace graphfeed {
 
 // Appends values in the canonical encoding that is stored and hashed: numbers little-endian, a
-// bool as one byte 0 or 1, a double as the bits of its IEEE binary64 (-0 as 0), a string as its
+// bool as one byte 0 or 1, a double as the bits of its IEEE binary64, a string as its
 // length (u32) and its bytes. A list is its length (u32) and its entries, written one by one.
 class CanonicalWriter {
  public:
@@ -20,7 +20,7 @@ class CanonicalWriter {
   void U32(uint32_t value) { Little(value, 4); }
   void U64(uint64_t value) { Little(value, 8); }
   void I64(int64_t value) { Little(static_cast<uint64_t>(value), 8); }
-  void Double(double value) { U64(std::bit_cast<uint64_t>(value == 0 ? 0.0 : value)); }
+  void Double(double value) { U64(std::bit_cast<uint64_t>(value)); }
   void String(absl::string_view value) {
     U32(static_cast<uint32_t>(value.size()));
     bytes_.append(value.data(), value.size());

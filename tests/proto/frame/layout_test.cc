@@ -179,7 +179,9 @@ TEST(LayoutDigestTest, EveryPartCounts) {
 }
 
 // Recorded: a change of the encoding makes every cached program look stale.
-TEST(LayoutDigestTest, DigestIsTheRecordedOne) { EXPECT_EQ(LayoutDigest(Small()), 5565055394641463661u); }
+TEST(LayoutDigestTest, DigestIsTheRecordedOne) {
+  EXPECT_EQ(LayoutDigest(Small()), 5565055394641463661u);
+}
 
 }  // namespace
 }  // namespace graphfeed

@@ -325,6 +325,7 @@ TEST(SpecDigestTest, EveryFieldCounts) {
       [](auto& s) { ++s.options.num_edges[0]; },
       [](auto& s) { ++s.options.num_graphs; },
       [](auto& s) { s.options.node_pad_value = 1; },
+      [](auto& s) { s.options.node_pad_value = -0.0; },  // other bytes than 0
       [](auto& s) { s.options.edge_pad_value = 1; },
       [](auto& s) { s.options.graph_pad_value = 1; },
       [](auto& s) { s.options.pad_graph_defaults["k"] = 0; },

@@ -203,7 +203,7 @@ MemoryDataset Ring() {
   Schema schema = Schema::Homogeneous(true);
   schema.columns = {NodeColumn("id", DType::kInt64), EdgeIndex(schema)};
   MemoryDataset data(schema);
-  for (int g = 0; g < 2; ++g) {
+  for (int64_t g = 0; g < 2; ++g) {
     data.AddGraph({4}, {8});
     data.Append<int64_t>("id", {4 * g, 4 * g + 1, 4 * g + 2, 4 * g + 3});
     data.Append<int64_t>("edge_index", {0, 1, 1, 0, 1, 2, 2, 1, 2, 3, 3, 2, 3, 0, 0, 3});
