@@ -12,7 +12,8 @@
 namespace graphfeed {
 
 struct AdjacencyOptions {
-  // What sorting may hold, beside a few hundred KB. Less makes it slower, never wrong.
+  // What sorting may hold, beside the buffers of an open column or two (some 2 MB). Less makes it
+  // slower, never wrong.
   int64_t memory_bytes = int64_t{256} << 20;
   int64_t chunk_bytes = 16 << 10;
 };

@@ -209,6 +209,8 @@ absl::Status ChunkCache::GatherFixedRows(Column& column, absl::Span<const int64_
   const int64_t row_bytes =
       kRowBytes > 0 ? static_cast<int64_t>(kRowBytes) : column.storage.row_bytes;
   const int64_t fetched = std::min(row_bytes, kMaxFetchedBytes);
+  // Chunks begin with a line; other rows may end in one line more than they fill.
+  const bool straddles = row_bytes % kLineBytes != 0 && kLineBytes % row_bytes != 0;
   const auto ahead = static_cast<size_t>(
       std::clamp<int64_t>(kBytesAhead / fetched, 2, static_cast<int64_t>(kIntsAhead)));
   const auto guarded_rows = static_cast<size_t>(
@@ -218,8 +220,7 @@ absl::Status ChunkCache::GatherFixedRows(Column& column, absl::Span<const int64_
       [=](const std::byte* chunk, int64_t row) {
         const int64_t offset = row * row_bytes;
         for (int64_t line = 0; line < fetched; line += kLineBytes) FetchLine(chunk, offset + line);
-        // A row that does not begin with its line may end in one more.
-        if (kRowBytes == 0) FetchLine(chunk, offset + fetched - 1);
+        if (straddles) FetchLine(chunk, offset + fetched - 1);
       },
       [=](size_t i, const std::byte* chunk, int64_t row) {
         const std::byte* const from = chunk + row * row_bytes;
@@ -243,6 +244,10 @@ absl::Status ChunkCache::GatherRows(Column& column, absl::Span<const int64_t> ro
       return GatherFixedRows<8>(column, rows, dst);
     case 16:
       return GatherFixedRows<16>(column, rows, dst);
+    case 64:
+      return GatherFixedRows<64>(column, rows, dst);
+    case 128:
+      return GatherFixedRows<128>(column, rows, dst);
     default:
       return GatherFixedRows<0>(column, rows, dst);
   }
