@@ -61,11 +61,15 @@ function(graphfeed_test name)
     ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1;LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/lsan.supp;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=ignore_noninstrumented_modules=1 suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp")
 endfunction()
 
+# All fuzz targets, and nothing else.
+add_custom_target(fuzzers)
+
 # graphfeed_fuzzer(name SOURCES ... DEPENDS ...): a libFuzzer binary in the fuzz preset; in the
 # others a test that replays the corpus in tests/fuzz/corpus/<name>.
 function(graphfeed_fuzzer name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
+  add_dependencies(fuzzers ${name})
   target_link_libraries(${name} PRIVATE ${ARG_DEPENDS} graphfeed_warnings)
   if(GRAPHFEED_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
