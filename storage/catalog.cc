@@ -12,10 +12,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "absl/synchronization/mutex.h"
 #include "storage/added_column.h"
 #include "storage/chunk_cache.h"
 #include "storage/dataset.h"
+#include "storage/graph/mutex.h"
 #include "storage/graph/status_macros.h"
 #include "storage/ingest_session.h"
 #include "storage/ingest_spec.h"
@@ -87,15 +87,15 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   std::atomic<int64_t> offsets_bytes_{0};
 
   // Held while manifests are written; before mu_.
-  absl::Mutex publish_mu_;
-  mutable absl::Mutex mu_;
+  Mutex publish_mu_;
+  mutable Mutex mu_;
   mutable std::map<std::string, Versions, std::less<>> datasets_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, int64_t, std::less<>> newest_ ABSL_GUARDED_BY(mu_);
   // Versions and open datasets that use a column. A column without any is swept.
   absl::flat_hash_map<uint64_t, int> references_ ABSL_GUARDED_BY(mu_);
   std::vector<uint64_t> garbage_ ABSL_GUARDED_BY(mu_);  // could not be deleted yet
 
-  absl::Mutex columns_mu_;
+  Mutex columns_mu_;
   uint64_t next_column_ ABSL_GUARDED_BY(columns_mu_) = 1;
   uint64_t reserved_columns_ ABSL_GUARDED_BY(columns_mu_) = 1;  // the first not reserved
 };
@@ -131,14 +131,14 @@ absl::Status Engine::LoadRecord(const std::string& key, const std::string& value
       return absl::DataLossError(absl::StrCat("the manifest of \"", name, "\" is that of \"",
                                               info.name, "@", info.version, "\""));
     }
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     Reference(*published);
     datasets_[info.name][info.version].manifest = published;
     return absl::OkStatus();
   }
   if (key == kFormatKey) return absl::OkStatus();
   if (key == kNextColumnKey) {
-    absl::MutexLock lock(&columns_mu_);
+    MutexLock lock(&columns_mu_);
     if (!absl::SimpleAtoi(value, &next_column_)) {
       return absl::DataLossError(absl::StrCat("record \"", key, "\" holds no number"));
     }
@@ -146,7 +146,7 @@ absl::Status Engine::LoadRecord(const std::string& key, const std::string& value
     return absl::OkStatus();
   }
   if (absl::ConsumePrefix(&name, kNewestPrefix)) {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     if (!absl::SimpleAtoi(value, &newest_[std::string(name)])) {
       return absl::DataLossError(absl::StrCat("record \"", key, "\" holds no number"));
     }
@@ -157,18 +157,19 @@ absl::Status Engine::LoadRecord(const std::string& key, const std::string& value
 
 // Deletes the columns of unfinished ingests and deleted versions.
 absl::Status Engine::Sweep() {
-  GF_ASSIGN_OR_RETURN(std::vector<uint64_t> columns, store_->ListColumns());
+  GF_ASSIGN_OR_RETURN(const std::vector<uint64_t> columns, store_->ListColumns());
+  std::vector<uint64_t> unused;
   {
-    absl::MutexLock lock(&mu_);
-    const auto end = std::remove_if(columns.begin(), columns.end(),
-                                    [&](uint64_t column) { return references_.contains(column); });
-    columns.erase(end, columns.end());
+    MutexLock lock(&mu_);
+    for (const uint64_t column : columns) {
+      if (!references_.contains(column)) unused.push_back(column);
+    }
   }
-  return columns.empty() ? absl::OkStatus() : store_->DeleteColumns(columns);
+  return unused.empty() ? absl::OkStatus() : store_->DeleteColumns(unused);
 }
 
 absl::StatusOr<uint64_t> Engine::NewColumn() {
-  absl::MutexLock lock(&columns_mu_);
+  MutexLock lock(&columns_mu_);
   if (next_column_ == reserved_columns_) {
     const uint64_t reserved = next_column_ + kColumnsReserved;
     GF_RETURN_IF_ERROR(store_->PutRecord(kNextColumnKey, absl::StrCat(reserved)));
@@ -197,21 +198,21 @@ void Engine::Discard(absl::Span<const uint64_t> columns) {
   std::vector<uint64_t> doomed(columns.begin(), columns.end());
   for (const uint64_t column : columns) cache_.Forget(column);
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     doomed.insert(doomed.end(), garbage_.begin(), garbage_.end());
     garbage_.clear();
   }
   if (store_->DeleteColumns(doomed).ok()) return;
   // Tried again with the next ones and at the next start.
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   garbage_.insert(garbage_.end(), doomed.begin(), doomed.end());
 }
 
 absl::StatusOr<DatasetInfo> Engine::Publish(Manifest manifest) {
-  absl::MutexLock publish_lock(&publish_mu_);
+  MutexLock publish_lock(&publish_mu_);
   DatasetInfo& info = manifest.info;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     int64_t newest = 0;
     if (const auto it = newest_.find(info.name); it != newest_.end()) newest = it->second;
     if (const auto it = datasets_.find(info.name); it != datasets_.end()) {
@@ -225,7 +226,7 @@ absl::StatusOr<DatasetInfo> Engine::Publish(Manifest manifest) {
     // next start finds both or neither. Columns that it shares with other versions stay anyway.
     if (store_->DeleteRecord(key).ok()) {
       {
-        absl::MutexLock lock(&mu_);
+        MutexLock lock(&mu_);
         Reference(manifest);
       }
       Release(manifest);
@@ -233,7 +234,7 @@ absl::StatusOr<DatasetInfo> Engine::Publish(Manifest manifest) {
     return status;
   }
   const auto published = std::make_shared<const Manifest>(std::move(manifest));
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   Reference(*published);
   datasets_[published->info.name][published->info.version].manifest = published;
   return published->info;
@@ -256,7 +257,7 @@ absl::StatusOr<Engine::Version*> Engine::Find(absl::string_view name,
 }
 
 std::vector<DatasetInfo> Engine::List() const {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   std::vector<DatasetInfo> infos;
   for (const auto& [name, versions] : datasets_) {
     for (const auto& [number, version] : versions) infos.push_back(version.manifest->info);
@@ -266,7 +267,7 @@ std::vector<DatasetInfo> Engine::List() const {
 
 absl::StatusOr<DatasetInfo> Engine::Get(absl::string_view reference) const {
   GF_ASSIGN_OR_RETURN(const DatasetReference parsed, ParseDatasetReference(reference));
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   GF_ASSIGN_OR_RETURN(const Version* version, Find(parsed.name, parsed.version));
   return version->manifest->info;
 }
@@ -275,7 +276,7 @@ absl::StatusOr<std::shared_ptr<Dataset>> Engine::OpenDataset(absl::string_view r
   GF_ASSIGN_OR_RETURN(const DatasetReference parsed, ParseDatasetReference(reference));
   std::shared_ptr<const Manifest> manifest;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     GF_ASSIGN_OR_RETURN(const Version* version, Find(parsed.name, parsed.version));
     if (std::shared_ptr<Dataset> open = version->open.lock()) return open;
     manifest = version->manifest;
@@ -289,7 +290,7 @@ absl::StatusOr<std::shared_ptr<Dataset>> Engine::OpenDataset(absl::string_view r
                                     engine->Release(*manifest);
                                   }));
   std::shared_ptr<Dataset> open;  // outlives the lock, which closing a dataset takes
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   const auto found = Find(manifest->info.name, manifest->info.version);
   if (!found.ok()) return dataset;  // deleted meanwhile
   open = (*found)->open.lock();
@@ -301,7 +302,7 @@ absl::StatusOr<std::shared_ptr<Dataset>> Engine::OpenDataset(absl::string_view r
 void Engine::Release(const Manifest& manifest) {
   std::vector<uint64_t> unused;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     unused = Unreference(manifest);
   }
   Discard(unused);
@@ -312,7 +313,7 @@ absl::StatusOr<DatasetInfo> Engine::AddColumn(absl::string_view reference,
   GF_ASSIGN_OR_RETURN(const DatasetReference parsed, ParseDatasetReference(reference));
   std::shared_ptr<const Manifest> base;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     GF_ASSIGN_OR_RETURN(const Version* version, Find(parsed.name, parsed.version));
     base = version->manifest;
     Reference(*base);  // until the new version does it, even if this one is deleted meanwhile
@@ -331,10 +332,10 @@ absl::StatusOr<DatasetInfo> Engine::AddColumn(absl::string_view reference,
 
 absl::Status Engine::Delete(absl::string_view name, int64_t version) {
   GF_RETURN_IF_ERROR(CheckDatasetName(name));
-  absl::MutexLock publish_lock(&publish_mu_);
+  MutexLock publish_lock(&publish_mu_);
   bool newest = false;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     GF_RETURN_IF_ERROR(Find(name, version).status());
     newest = datasets_.find(name)->second.rbegin()->first == version;
   }
@@ -345,7 +346,7 @@ absl::Status Engine::Delete(absl::string_view name, int64_t version) {
   GF_RETURN_IF_ERROR(store_->DeleteRecord(ManifestKey(name, version)));
   std::vector<uint64_t> unused;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     const auto dataset = datasets_.find(name);
     const auto it = dataset->second.find(version);
     if (newest) newest_[std::string(name)] = version;

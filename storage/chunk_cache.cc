@@ -57,12 +57,12 @@ ChunkCache::ChunkCache(ChunkStore& store, int64_t budget_bytes)
     : store_(store), budget_bytes_(budget_bytes) {}
 
 ChunkCache::~ChunkCache() {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   for (Chunk* chunk : clock_) delete chunk;
 }
 
 std::shared_ptr<ChunkCache::Column> ChunkCache::Open(const ColumnStorage& storage) {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   std::shared_ptr<Column>& column = columns_[storage.uid];
   if (column == nullptr) column = std::make_shared<Column>(storage);
   return column;
@@ -70,16 +70,19 @@ std::shared_ptr<ChunkCache::Column> ChunkCache::Open(const ColumnStorage& storag
 
 void ChunkCache::Forget(uint64_t uid) {
   std::vector<std::unique_ptr<Chunk>> freed;
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   const auto it = columns_.find(uid);
   if (it == columns_.end()) return;
   const Column* column = it->second.get();
-  const auto end = std::remove_if(clock_.begin(), clock_.end(), [&](Chunk* chunk) {
-    if (chunk->column != column) return false;
-    Retire(chunk);
-    return true;
-  });
-  clock_.erase(end, clock_.end());
+  size_t kept = 0;
+  for (Chunk* chunk : clock_) {
+    if (chunk->column == column) {
+      Retire(chunk);
+    } else {
+      clock_[kept++] = chunk;
+    }
+  }
+  clock_.resize(kept);
   columns_.erase(it);
   freed = Reclaim();
 }
@@ -194,7 +197,7 @@ absl::Status ChunkCache::ReadChunks(Column& column, absl::Span<const uint32_t> n
 void ChunkCache::Insert(std::unique_ptr<Chunk> chunk) {
   if (chunk->bytes > budget_bytes_) return;
   std::vector<std::unique_ptr<Chunk>> freed;  // after the lock is released
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   std::atomic<const std::byte*>& link = chunk->column->chunks[chunk->number];
   if (link.load(std::memory_order_relaxed) != nullptr) return;  // another thread was faster
   while (linked_bytes_ + chunk->bytes > budget_bytes_) EvictOne();
@@ -252,7 +255,7 @@ ChunkCache::Stats ChunkCache::stats() const {
               .misses = misses_.load(std::memory_order_relaxed),
               .evictions = evictions_.load(std::memory_order_relaxed),
               .read_bytes = read_bytes_.load(std::memory_order_relaxed)};
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   stats.cached_bytes = linked_bytes_ + retired_bytes_;
   return stats;
 }

@@ -12,13 +12,13 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "storage/chunk_format.h"
 #include "storage/chunk_store.h"
 #include "storage/epoch.h"
 #include "storage/graph/feature_store.h"
 #include "storage/graph/graph_store.h"
+#include "storage/graph/mutex.h"
 
 namespace graphfeed {
 
@@ -114,7 +114,7 @@ class ChunkCache {
   const int64_t budget_bytes_;
   EpochDomain epochs_;
 
-  mutable absl::Mutex mu_;
+  mutable Mutex mu_;
   std::map<uint64_t, std::shared_ptr<Column>> columns_ ABSL_GUARDED_BY(mu_);
   std::vector<Chunk*> clock_ ABSL_GUARDED_BY(mu_);  // owned; also linked in their columns
   size_t hand_ ABSL_GUARDED_BY(mu_) = 0;

@@ -12,8 +12,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "storage/chunk_store.h"
+#include "storage/graph/mutex.h"
 
 namespace graphfeed {
 
@@ -34,26 +34,26 @@ class MemoryDisk {
   };
 
   std::vector<ChunkKey> chunk_keys() const {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     std::vector<ChunkKey> keys;
     for (const auto& [key, value] : chunks_) keys.push_back(key);
     return keys;
   }
   int64_t num_read_calls() const {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     return num_read_calls_;
   }
   // Changes a stored chunk. The chunk must exist.
   void Edit(ChunkKey key, const std::function<void(std::string&)>& edit) {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     edit(chunks_.at(key));
   }
   void EditRecord(const std::string& key, const std::function<void(std::string&)>& edit) {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     edit(records_.at(key));
   }
   void Erase(ChunkKey key) {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     chunks_.erase(key);
   }
 
@@ -61,7 +61,7 @@ class MemoryDisk {
   friend class MemoryChunkStore;
   friend class MemoryChunkWriter;
 
-  mutable absl::Mutex mu_;
+  mutable Mutex mu_;
   std::map<ChunkKey, std::string> chunks_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::string> records_ ABSL_GUARDED_BY(mu_);
   int64_t num_read_calls_ ABSL_GUARDED_BY(mu_) = 0;
@@ -82,7 +82,7 @@ class MemoryChunkWriter : public ChunkWriter {
     return absl::OkStatus();
   }
   absl::Status Finish() override {
-    absl::MutexLock lock(&disk_->mu_);
+    MutexLock lock(&disk_->mu_);
     disk_->chunks_.merge(chunks_);
     return absl::OkStatus();
   }
@@ -102,7 +102,7 @@ class MemoryChunkStore : public ChunkStore {
 
   void ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor visitor) override {
     {
-      absl::MutexLock lock(&disk_->mu_);
+      MutexLock lock(&disk_->mu_);
       ++disk_->num_read_calls_;
     }
     for (size_t i = keys.size(); i-- > 0;) {
@@ -112,7 +112,7 @@ class MemoryChunkStore : public ChunkStore {
       }
       std::string value = "?";
       {
-        absl::MutexLock lock(&disk_->mu_);
+        MutexLock lock(&disk_->mu_);
         const auto it = disk_->chunks_.find(keys[i]);
         if (it != disk_->chunks_.end()) value += it->second;
       }
@@ -130,7 +130,7 @@ class MemoryChunkStore : public ChunkStore {
   }
 
   absl::StatusOr<std::vector<uint64_t>> ListColumns() override {
-    absl::MutexLock lock(&disk_->mu_);
+    MutexLock lock(&disk_->mu_);
     std::vector<uint64_t> columns;
     for (const auto& [key, value] : disk_->chunks_) {
       if (columns.empty() || columns.back() != key.column) columns.push_back(key.column);
@@ -140,7 +140,7 @@ class MemoryChunkStore : public ChunkStore {
 
   absl::Status DeleteColumns(absl::Span<const uint64_t> columns) override {
     if (absl::Status status = disk_->on_delete_columns(); !status.ok()) return status;
-    absl::MutexLock lock(&disk_->mu_);
+    MutexLock lock(&disk_->mu_);
     for (const uint64_t column : columns) {
       disk_->chunks_.erase(disk_->chunks_.lower_bound({column, 0}),
                            disk_->chunks_.lower_bound({column + 1, 0}));
@@ -150,26 +150,26 @@ class MemoryChunkStore : public ChunkStore {
 
   absl::Status PutRecord(absl::string_view key, absl::string_view value) override {
     if (absl::Status status = disk_->on_put_record(key); !status.ok()) return status;
-    absl::MutexLock lock(&disk_->mu_);
+    MutexLock lock(&disk_->mu_);
     disk_->records_[std::string(key)] = std::string(value);
     return absl::OkStatus();
   }
 
   absl::Status DeleteRecord(absl::string_view key) override {
     if (absl::Status status = disk_->on_delete_record(key); !status.ok()) return status;
-    absl::MutexLock lock(&disk_->mu_);
+    MutexLock lock(&disk_->mu_);
     disk_->records_.erase(std::string(key));
     return absl::OkStatus();
   }
 
   absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListRecords() override {
-    absl::MutexLock lock(&disk_->mu_);
+    MutexLock lock(&disk_->mu_);
     return std::vector<std::pair<std::string, std::string>>(disk_->records_.begin(),
                                                             disk_->records_.end());
   }
 
   int64_t StoredBytes() override {
-    absl::MutexLock lock(&disk_->mu_);
+    MutexLock lock(&disk_->mu_);
     int64_t bytes = 0;
     for (const auto& [key, value] : disk_->chunks_) bytes += static_cast<int64_t>(value.size());
     for (const auto& [key, value] : disk_->records_) bytes += static_cast<int64_t>(value.size());
