@@ -20,7 +20,7 @@ namespace graphfeed {
 struct NeighborSamplerOptions {
   // [edge type][hop]: in-neighbours taken of each node of the hop's frontier; -1 all, 0 none. As
   // many hops for every edge type; none at all: the subgraph of the seeds alone.
-  std::vector<std::vector<int64_t>> num_neighbors;
+  std::vector<std::vector<int64_t>> num_neighbors = {};
   bool replace = false;
   // kDirectional: the sampled edges, in the order of hops, edge types, targets and draws.
   // kBidirectional: those and their reverses, by (source, target), each pair once
@@ -31,13 +31,13 @@ struct NeighborSamplerOptions {
   // Temporal: integer node columns (Schema::columns) by node type; -1 where a type has none (its
   // nodes are always allowed). Empty: not temporal. Implies disjoint. A fan-out counts neighbours
   // that are not too late; -1 takes all of those.
-  std::vector<int> time_columns;
+  std::vector<int> time_columns = {};
   // kUniform: any of the allowed ones. kLast: the latest (of equal times those of later
   // positions), in position order; not with `replace` or weights, since nothing is drawn.
   TemporalStrategy temporal_strategy = TemporalStrategy::kUniform;
   // Weighted: float edge columns by edge type; -1 where a type has none (uniform). Empty: uniform.
   // Edges of weight zero are never taken, not even by -1.
-  std::vector<int> weight_columns;
+  std::vector<int> weight_columns = {};
   // Nodes of all types together above which relabelling hashes instead of using dense tables of
   // 8 bytes a node. Decides about time and memory, never about bytes of a subgraph.
   int64_t max_dense_nodes = int64_t{1} << 27;
@@ -46,9 +46,9 @@ struct NeighborSamplerOptions {
 // Seeds of one batch.
 struct Seeds {
   int node_type = 0;
-  absl::Span<const int64_t> nodes;
+  absl::Span<const int64_t> nodes = {};
   // Temporal: no neighbour later than its seed's time. Empty: the seeds' own times.
-  absl::Span<const int64_t> times;
+  absl::Span<const int64_t> times = {};
 };
 
 // Samples the neighbourhoods of seed nodes, hop by hop, against the direction of the edges, as

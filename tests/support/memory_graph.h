@@ -32,6 +32,13 @@ class MemoryGraph : public GraphStore {
     }
   }
 
+  // Before anything refers to it.
+  MemoryGraph(MemoryGraph&& other) noexcept
+      : num_nodes_(std::move(other.num_nodes_)),
+        types_(std::move(other.types_)),
+        edges_read_(other.edges_read()),
+        failure_(std::move(other.failure_)) {}
+
   // From now on every question fails with `status`.
   void FailWith(absl::Status status) { failure_ = std::move(status); }
   // Sources and edge ids told so far: what the questions cost.
