@@ -21,7 +21,9 @@ function(graphfeed_pytest name folder)
       endif()
     endforeach()
     list(JOIN preload " " preload)
-    list(APPEND environment "LD_PRELOAD=${preload}" "ASAN_OPTIONS=detect_leaks=0")
+    list(APPEND environment "LD_PRELOAD=${preload}" "ASAN_OPTIONS=detect_leaks=0"
+         "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/lsan.supp"
+         "UBSAN_OPTIONS=print_stacktrace=1")
   endif()
   add_test(NAME ${name}
            COMMAND ${Python3_EXECUTABLE} -m pytest -q -p no:cacheprovider ${folder}

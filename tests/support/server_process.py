@@ -26,7 +26,12 @@ class Server:
             "--metrics-listen", "127.0.0.1:0",
             *arguments,
         ]  # fmt: skip
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        # What lets Python load a sanitized module is not for the server, which looks for leaks.
+        ours = ("LD_PRELOAD", "ASAN_OPTIONS")
+        environment = {key: value for key, value in os.environ.items() if key not in ours}
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env=environment
+        )
         for line in self.process.stdout:
             if match := re.search(r"\blistening on (\S+:\d+)", line):
                 self.address = match.group(1)
