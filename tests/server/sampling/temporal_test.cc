@@ -74,7 +74,7 @@ TEST(TemporalTest, SeedsWithoutTimesNeedThemGiven) {
   const Schema schema = HeteroSchema({"m", "d"}, {{0, "to", 1}});
   TestGraph graph(schema, {3, 1}, {{{0, 0}, {1, 0}, {2, 0}}});
   graph.AddColumn(NodeColumn("time", DType::kInt64));
-  graph.features->Append<int64_t>("time", {1, 2, 3});
+  graph.features->Append<int64_t>("time", {1, 2, 3}, "m");
   graph.Finish();
   const auto sampler = MakeSampler(graph, {.num_neighbors = {{-1}}, .time_columns = {0, -1}});
   const std::vector<int64_t> seeds = {0};
@@ -89,7 +89,7 @@ TEST(TemporalTest, LastOfSourcesWithoutTimesTakesTheLastPositions) {
   const Schema schema = HeteroSchema({"m", "d"}, {{1, "a", 0}, {0, "b", 0}});
   TestGraph graph(schema, {4, 4}, {{{0, 0}, {1, 0}, {2, 0}}, {{3, 0}, {1, 0}, {2, 0}}});
   graph.AddColumn(NodeColumn("time", DType::kInt64));
-  graph.features->Append<int64_t>("time", {5, 1, 2, 3});
+  graph.features->Append<int64_t>("time", {5, 1, 2, 3}, "m");
   graph.Finish();
   const auto sampler = MakeSampler(graph, {.num_neighbors = {{2}, {2}},
                                            .time_columns = {0, -1},
