@@ -82,6 +82,9 @@ std::shared_ptr<grpc::Channel> Connect(const ChannelOptions& options) {
   arguments.SetMaxSendMessageSize(-1);
   // A connection of its own: streams of several clients do not wait for each other.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // What is read at once is still in the processor's cache when it is copied into a slab; with
+  // gRPC's 4 MiB it is not.
+  arguments.SetInt("grpc.experimental.tcp_max_read_chunk_size", 1 << 20);
   // Finds a server that vanished without a word within a minute.
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
