@@ -11,14 +11,14 @@ Admission::Admission(const char* what, int64_t capacity_bytes, int64_t max_place
     : what_(what), capacity_bytes_(capacity_bytes), max_places_(max_places) {}
 
 Admission::Place::~Place() {
-  absl::MutexLock lock(&admission_.mu_);
+  MutexLock lock(&admission_.mu_);
   admission_.reserved_bytes_ -= bytes_;
   --admission_.num_places_;
 }
 
 absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(int64_t frame_bytes,
                                                                      uint32_t frames) {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   if (num_places_ >= max_places_) {
     return absl::ResourceExhaustedError(
         absl::StrCat(what_, ": ", num_places_, " are open; at most ", max_places_));
@@ -40,7 +40,7 @@ absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(int64_t fra
 }
 
 int64_t Admission::reserved_bytes() const {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   return reserved_bytes_;
 }
 

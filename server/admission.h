@@ -6,7 +6,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "storage/graph/mutex.h"
 
 namespace graphfeed {
 
@@ -47,7 +47,7 @@ class Admission {
   const char* const what_;
   const int64_t capacity_bytes_;
   const int64_t max_places_;
-  mutable absl::Mutex mu_;
+  mutable Mutex mu_;
   int64_t reserved_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t num_places_ ABSL_GUARDED_BY(mu_) = 0;
 };

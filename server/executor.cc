@@ -10,7 +10,7 @@ ThreadPool::ThreadPool(int num_threads) {
 
 ThreadPool::~ThreadPool() {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     closing_ = true;
     changed_.SignalAll();
   }
@@ -18,13 +18,13 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::Post(Task task) {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   tasks_.push_back(std::move(task));
   changed_.Signal();
 }
 
 size_t ThreadPool::queue_length() const {
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   return tasks_.size();
 }
 
@@ -32,7 +32,7 @@ void ThreadPool::Run() {
   while (true) {
     Task task;
     {
-      absl::MutexLock lock(&mu_);
+      MutexLock lock(&mu_);
       while (tasks_.empty() && !closing_) changed_.Wait(&mu_);
       if (tasks_.empty()) return;
       task = std::move(tasks_.front());

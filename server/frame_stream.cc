@@ -37,12 +37,12 @@ void FrameStream::Start(Opener open) {
 
 void FrameStream::Open(Opener open) {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     if (stop_.has_value()) return;
   }
   absl::StatusOr<Opened> opened = open();
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     if (stop_.has_value()) {
       // Stopped meanwhile: `opened` goes when the mutex is free again.
     } else if (!opened.ok()) {
@@ -65,7 +65,7 @@ void FrameStream::OnWritten(bool ok) {
   std::optional<std::pair<FrameInfo, int64_t>> sent;
   std::shared_ptr<StreamObserver> observer;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     writing_ = false;
     sent = std::move(in_flight_);
     in_flight_.reset();
@@ -78,7 +78,7 @@ void FrameStream::OnWritten(bool ok) {
 
 void FrameStream::Stop(absl::Status status) {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     if (!stop_.has_value()) stop_ = std::move(status);
   }
   Advance();
@@ -86,7 +86,7 @@ void FrameStream::Stop(absl::Status status) {
 
 void FrameStream::ReleaseSlot() {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     --slots_;
   }
   Advance();
@@ -94,12 +94,12 @@ void FrameStream::ReleaseSlot() {
 
 void FrameStream::OpenEpoch(FrameSource& source, int64_t epoch) {
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     if (stop_.has_value()) return;
   }
   auto opened = source.OpenEpoch(epoch);
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     if (!stop_.has_value()) {
       running_->opening = false;
       running_->next_epoch = std::move(opened);
@@ -114,7 +114,7 @@ void FrameStream::BuildNext() {
   uint64_t number = 0;
   Slot slot;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     --queued_;
     if (stop_.has_value()) return;
     next_build_ = std::max(next_build_, first_);
@@ -127,7 +127,7 @@ void FrameStream::BuildNext() {
   }
   absl::StatusOr<BuiltFrame> built = epoch->Build(j);
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     if (!stop_.has_value()) {
       Entry& entry = entries_[number - first_];
       if (built.ok()) {
@@ -253,7 +253,7 @@ void FrameStream::Advance() {
   const std::shared_ptr<FrameStream> self = shared_from_this();  // outlives the sink's Finish
   Action action;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     action = Decide();
   }
   // First what is free again, so that whoever sees the end of the stream sees that, too.

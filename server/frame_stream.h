@@ -15,10 +15,10 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "proto/frame/slab.h"
 #include "proto/frame/stream_info.h"
 #include "server/executor.h"
+#include "storage/graph/mutex.h"
 
 namespace graphfeed {
 
@@ -181,7 +181,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   Executor& executor_;
   Sink& sink_;
 
-  absl::Mutex mu_;
+  Mutex mu_;
   std::unique_ptr<Running> running_ ABSL_GUARDED_BY(mu_);
   // Scheduled and not yet handed to the sink, in order. The front has the number first_.
   std::deque<Entry> entries_ ABSL_GUARDED_BY(mu_);

@@ -32,7 +32,7 @@ absl::StatusOr<std::shared_ptr<const EpochPlan>> PlanCache::Get(
   };
   std::shared_ptr<Entry> entry;
   {
-    absl::MutexLock lock(&mu_);
+    MutexLock lock(&mu_);
     auto [it, inserted] = entries_.try_emplace(key);
     if (inserted) it->second = std::make_shared<Entry>();
     entry = it->second;
@@ -47,7 +47,7 @@ absl::StatusOr<std::shared_ptr<const EpochPlan>> PlanCache::Get(
   absl::StatusOr<std::shared_ptr<const EpochPlan>> made = make();
 
   Trash trash;
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   entry->made = true;
   made_.SignalAll();
   if (made.ok()) {
@@ -92,7 +92,7 @@ int64_t PlanCache::Evict(int64_t bytes, Trash& trash) {
 
 void PlanCache::Forget(const Fingerprint& fingerprint) {
   Trash trash;
-  absl::MutexLock lock(&mu_);
+  MutexLock lock(&mu_);
   auto it = entries_.lower_bound(PlanKey{.fingerprint = fingerprint});
   while (it != entries_.end() && it->first.fingerprint == fingerprint) {
     trash.push_back(std::move(it->second));

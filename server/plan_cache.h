@@ -13,9 +13,9 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "server/batching/plan.h"
 #include "storage/graph/dataset_info.h"
+#include "storage/graph/mutex.h"
 
 namespace graphfeed {
 
@@ -68,8 +68,8 @@ class PlanCache {
   const int64_t capacity_bytes_;
   // Of all plans that exist; shared with them, since they may outlive the cache.
   const std::shared_ptr<std::atomic<int64_t>> total_bytes_;
-  mutable absl::Mutex mu_;
-  absl::CondVar made_;
+  mutable Mutex mu_;
+  CondVar made_;
   std::map<PlanKey, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mu_);  // shared with waiters
   uint64_t clock_ ABSL_GUARDED_BY(mu_) = 0;
 };

@@ -1,10 +1,9 @@
 #include "server/executor.h"
 
 #include <atomic>
+#include <latch>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
 
 namespace graphfeed {
@@ -22,48 +21,48 @@ TEST(ThreadPoolTest, OneThreadKeepsTheOrder) {
 
 TEST(ThreadPoolTest, TasksRunInParallel) {
   ThreadPool pool(2);
-  absl::Notification first;
-  absl::Notification second;
+  std::latch first(1);
+  std::latch second(1);
   pool.Post([&] {
-    first.Notify();
-    second.WaitForNotification();
+    first.count_down();
+    second.wait();
   });
   pool.Post([&] {
-    first.WaitForNotification();
-    second.Notify();
+    first.wait();
+    second.count_down();
   });
-  second.WaitForNotification();
+  second.wait();
 }
 
 TEST(ThreadPoolTest, TasksMayPostTasks) {
   std::atomic<int> runs = 0;
   {
     ThreadPool pool(2);
-    absl::Notification done;
+    std::latch done(1);
     pool.Post([&] {
       pool.Post([&] {
         ++runs;
-        done.Notify();
+        done.count_down();
       });
     });
-    done.WaitForNotification();
+    done.wait();
   }
   EXPECT_EQ(runs, 1);
 }
 
 TEST(ThreadPoolTest, QueueLengthCountsWaitingTasks) {
   ThreadPool pool(1);
-  absl::Notification started;
-  absl::Notification go;
+  std::latch started(1);
+  std::latch go(1);
   pool.Post([&] {
-    started.Notify();
-    go.WaitForNotification();
+    started.count_down();
+    go.wait();
   });
-  started.WaitForNotification();
+  started.wait();
   pool.Post([] {});
   pool.Post([] {});
   EXPECT_EQ(pool.queue_length(), 2u);
-  go.Notify();
+  go.count_down();
 }
 
 }  // namespace

@@ -1,13 +1,12 @@
 // FrameStreams on real threads: what the single-threaded tests promise holds in any interleaving.
 
 #include <atomic>
+#include <latch>
 #include <memory>
 #include <random>
 #include <utility>
 #include <vector>
 
-#include "absl/synchronization/blocking_counter.h"
-#include "absl/synchronization/mutex.h"
 #include "gtest/gtest.h"
 #include "server/executor.h"
 #include "server/frame_stream.h"
@@ -19,7 +18,7 @@ namespace {
 // Answers each write on another thread, as gRPC does, and stops its stream after some frames.
 class ThreadedSink final : public FrameStream::Sink {
  public:
-  ThreadedSink(Executor& writes, absl::BlockingCounter& done, int64_t stop_after, bool ok)
+  ThreadedSink(Executor& writes, std::latch& done, int64_t stop_after, bool ok)
       : writes_(writes), done_(done), stop_after_(stop_after), ok_(ok) {}
 
   void set_stream(std::shared_ptr<FrameStream> stream) { stream_ = std::move(stream); }
@@ -41,7 +40,7 @@ class ThreadedSink final : public FrameStream::Sink {
   void Finish(absl::Status status) override {
     EXPECT_FALSE(writing_);
     status_ = std::move(status);
-    done_.DecrementCount();
+    done_.count_down();
   }
 
   int64_t frames() const { return frames_; }
@@ -49,7 +48,7 @@ class ThreadedSink final : public FrameStream::Sink {
 
  private:
   Executor& writes_;
-  absl::BlockingCounter& done_;
+  std::latch& done_;
   const int64_t stop_after_;
   const bool ok_;
   std::shared_ptr<FrameStream> stream_;
@@ -66,7 +65,7 @@ TEST(FrameStreamStressTest, AnyInterleavingKeepsOrderBoundsAndFreesAll) {
   std::mt19937 random(7);
   FakeWorld world;
   world.frames_otherwise = kFrames;
-  absl::BlockingCounter done(kStreams);
+  std::latch done(kStreams);
   std::vector<std::unique_ptr<ThreadedSink>> sinks;
   std::vector<int64_t> stops;
   {
@@ -82,7 +81,7 @@ TEST(FrameStreamStressTest, AnyInterleavingKeepsOrderBoundsAndFreesAll) {
       stream->Start(
           [&world]() -> absl::StatusOr<FrameStream::Opened> { return OpenFake(world, kPrefetch); });
     }
-    done.Wait();
+    done.wait();
   }
   for (int i = 0; i < kStreams; ++i) {
     SCOPED_TRACE(i);

@@ -1,13 +1,13 @@
 #include "server/plan_cache.h"
 
 #include <atomic>
+#include <latch>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/batching/spec.h"
@@ -68,22 +68,22 @@ TEST_F(PlanCacheTest, TheSamePlanIsMadeOnce) {
 TEST_F(PlanCacheTest, ManyWhoAskAtOnceShareOneMaking) {
   PlanCache cache(10 * plan_bytes_);
   made_ = 0;
-  absl::Notification making;
-  absl::Notification go;
+  std::latch making(1);
+  std::latch go(1);
   std::vector<std::thread> threads;
   std::vector<PlanOr> plans(6, absl::UnknownError(""));
   threads.emplace_back([&] {
     plans[0] = cache.Get(PlanKey{}, [&] {
-      making.Notify();
-      go.WaitForNotification();
+      making.count_down();
+      go.wait();
       return Make(0);
     });
   });
-  making.WaitForNotification();
+  making.wait();
   for (size_t i = 1; i < plans.size(); ++i) {
     threads.emplace_back([&, i] { plans[i] = Get(cache, 0); });
   }
-  go.Notify();
+  go.count_down();
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(made_, 1);
   for (const PlanOr& plan : plans) {
