@@ -2,6 +2,7 @@
 #define GRAPHFEED_TESTS_STORAGE_TEST_STORES_H_
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <memory>
@@ -22,6 +23,8 @@ class TestFolder {
     for (char& c : name) {
       if (c == '/') c = '_';
     }
+    // The same test may run from two builds at once.
+    name += "." + std::to_string(getpid());
     path_ = std::filesystem::path(testing::TempDir()) / name;
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
