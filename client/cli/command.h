@@ -34,7 +34,8 @@ void AddRemoveCommand(CLI::App& app, Action& action);
 
 inline constexpr char kDefaultServer[] = "127.0.0.1:50051";
 
-// --server and --timeout. The default is GRAPHFEED_ENDPOINT of the environment, else kDefaultServer.
+// --server and --timeout. The default is GRAPHFEED_ENDPOINT of the environment, else
+// kDefaultServer.
 struct ServerFlags {
   std::string server;
   double timeout_seconds = 60;

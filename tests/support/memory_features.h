@@ -123,9 +123,8 @@ class MemoryDataset : public FeatureStore {
     const int64_t row_bytes = info_.schema.columns[column].row_bytes();
     for (const int64_t row : rows) {
       if (row < 0 || row >= info_.columns[column].num_rows) {
-        return absl::OutOfRangeError(absl::StrCat("row ", row, " of ",
-                                                  info_.columns[column].num_rows, " of column ",
-                                                  column));
+        return absl::OutOfRangeError(absl::StrCat(
+            "row ", row, " of ", info_.columns[column].num_rows, " of column ", column));
       }
       if (row_bytes > 0) std::memcpy(dst, bytes_[column].data() + row * row_bytes, row_bytes);
       dst += row_bytes;
