@@ -18,8 +18,9 @@ struct Subgraph {
   };
 
   // By node type: ids in the dataset. The seeds come first, in their order, then nodes in the
-  // order of their discovery; without repeats but for repeated seeds (all of them stay, edges go
-  // to the first) and, in disjoint subgraphs, for nodes of different trees.
+  // order of their discovery; without repeats but for repeated seeds and, in disjoint subgraphs,
+  // for nodes of different trees. A repeated seed stays at all its places and has in-edges of its
+  // own at each; edges from it start at its first place.
   std::vector<std::vector<int64_t>> nodes;
   std::vector<Edges> edges;  // by edge type
   // Disjoint subgraphs only, by node type: the seed whose tree the node belongs to.

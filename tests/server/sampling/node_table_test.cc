@@ -80,5 +80,33 @@ TEST(HashedNodeTableTest, TreesShareNoNodes) {
   EXPECT_EQ(places, (std::vector<int32_t>{1, 2, 3, 0}));
 }
 
+// Full tables, where probing meets the same node of other trees.
+TEST(HashedNodeTableTest, ManyTreesOfTheSameNodesAgreeWithAMap) {
+  const std::unique_ptr<NodeTable> table = NewHashedNodeTable();
+  std::mt19937 random(6);
+  std::vector<int64_t> nodes;
+  std::vector<int32_t> trees;
+  std::map<std::pair<int64_t, int32_t>, int32_t> expected;
+  table->StartBatch();
+  for (int round = 0; round < 50; ++round) {
+    std::vector<int64_t> asked(1000);
+    std::vector<int32_t> asked_trees(1000);
+    for (size_t i = 0; i < asked.size(); ++i) {
+      asked[i] = static_cast<int64_t>(random() % 20);
+      asked_trees[i] = static_cast<int32_t>(random() % 3000);
+    }
+    std::vector<int32_t> places(asked.size());
+    table->FindOrAppend(asked, asked_trees, {nodes, trees}, places.data());
+    for (size_t i = 0; i < asked.size(); ++i) {
+      const auto next = static_cast<int32_t>(expected.size());
+      const std::pair<int64_t, int32_t> key(asked[i], asked_trees[i]);
+      ASSERT_EQ(places[i], expected.try_emplace(key, next).first->second);
+      ASSERT_EQ(nodes[places[i]], key.first);
+      ASSERT_EQ(trees[places[i]], key.second);
+    }
+  }
+  EXPECT_GT(expected.size(), 30000u);
+}
+
 }  // namespace
 }  // namespace graphfeed
