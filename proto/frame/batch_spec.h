@@ -11,7 +11,13 @@
 
 namespace graphfeed {
 
-enum class Strategy : uint8_t { kPlain = 1, kPadToMax = 2, kStreamPack = 3 };
+enum class Strategy : uint8_t {
+  kPlain = 1,
+  kPadToMax = 2,
+  kStreamPack = 3,
+  kNeighbor = 4,
+  kCluster = 5,
+};
 enum class OverSize : uint8_t {
   kError = 0,
   kSkip = 1,
@@ -55,6 +61,36 @@ struct Selection {
   }
 };
 
+enum class NegativeMode : uint8_t { kNone = 0, kBinary = 1, kTriplet = 2 };
+
+// Seed edges: of an edge type, the selection holding edge ids, or explicit pairs.
+struct LinkSeedsRequest {
+  std::string edge_type;         // "source|relation|target"; empty: the only one
+  std::vector<int64_t> sources;  // explicit pairs; else empty
+  std::vector<int64_t> targets;
+  std::vector<int64_t> labels;  // one per pair or edge; empty: 1 for every positive
+  NegativeMode negative_mode = NegativeMode::kNone;
+  double negative_amount = 1;       // negatives per positive
+  bool exclude_seed_edges = false;  // a batch's positives are kept out of its subgraph
+};
+
+// How kNeighbor and kCluster take a batch out of a single graph.
+struct SamplingRequest {
+  // By edge type ("" for every one): in-neighbours taken in each hop; -1 all, 0 none.
+  std::map<std::string, std::vector<int64_t>> num_neighbors;
+  bool replace = false;
+  SubgraphType subgraph_type = SubgraphType::kDirectional;
+  bool disjoint = false;
+  std::string time_attr;  // node column; not empty: temporal
+  TemporalStrategy temporal_strategy = TemporalStrategy::kUniform;
+  std::string weight_attr;          // edge column; not empty: weighted
+  std::string input_type;           // the seeds' node type; empty: the only one
+  std::string input_mask;           // node column: the seeds are where it is true, ascending
+  std::vector<int64_t> input_time;  // one per seed; empty: the seeds' own times
+  std::optional<LinkSeedsRequest> links;
+  std::string partition;  // kCluster: the node column that numbers the clusters
+};
+
 // Everything that determines batches but seed, epoch and ordinal; as asked for.
 struct BatchSpecRequest {
   Strategy strategy = Strategy::kPadToMax;
@@ -73,7 +109,9 @@ struct BatchSpecRequest {
   std::vector<std::string> narrow_columns;
   std::vector<std::string> float16_columns;
   int64_t sample_limit = 0;
-  uint32_t algorithm_version = 0;  // 0: kAlgorithmVersion
+  uint32_t algorithm_version = 0;           // 0: kAlgorithmVersion
+  std::optional<SamplingRequest> sampling;  // kNeighbor and kCluster
+  bool ragged = false;                      // kNeighbor and kCluster without padding
 };
 
 // Which ordinals a shard receives: start_ordinal + shard_index + j * num_shards.

@@ -38,7 +38,8 @@ absl::Status CheckCounts(const Layout& layout, const Counts& counts) {
                      layout.edge_types.size()));
   }
   const auto negative = [](int64_t count) { return count < 0; };
-  if (counts.graphs < 0 || std::any_of(counts.nodes.begin(), counts.nodes.end(), negative) ||
+  if (counts.graphs < 0 || counts.seeds < 0 || counts.labels < 0 ||
+      std::any_of(counts.nodes.begin(), counts.nodes.end(), negative) ||
       std::any_of(counts.edges.begin(), counts.edges.end(), negative)) {
     return absl::InvalidArgumentError("counts are negative");
   }
@@ -58,6 +59,10 @@ absl::StatusOr<int64_t> CountOf(const TensorSpec& tensor, const Counts& counts) 
       return counts.graphs;
     case Axis::kPtr:
       return counts.graphs == kMax ? kMax : counts.graphs + 1;
+    case Axis::kSeeds:
+      return counts.seeds;
+    case Axis::kLabels:
+      return counts.labels;
   }
   return absl::InvalidArgumentError(absl::StrCat("tensor ", DisplayName(tensor), " has axis ",
                                                  static_cast<int>(tensor.axis), " of type ",
@@ -128,7 +133,7 @@ absl::StatusOr<Placement> Place(const Layout& layout, const Counts& counts, int6
 
 uint64_t LayoutDigest(const Layout& layout) {
   CanonicalWriter writer;
-  writer.U8(1);  // version of this encoding
+  writer.U8(2);  // version of this encoding
   writer.Bool(layout.ragged);
   writer.Bool(layout.heterogeneous);
   writer.I64(layout.micro_batches);
@@ -137,6 +142,8 @@ uint64_t LayoutDigest(const Layout& layout) {
   writer.I64(layout.padded.graphs);
   writer.I64s(layout.padded.nodes);
   writer.I64s(layout.padded.edges);
+  writer.I64(layout.padded.seeds);
+  writer.I64(layout.padded.labels);
   writer.ListOf(layout.tensors, [](CanonicalWriter& w, const TensorSpec& tensor) {
     w.String(tensor.store);
     w.String(tensor.name);

@@ -18,12 +18,21 @@ struct Counts {
   int64_t graphs = 0;
   std::vector<int64_t> nodes;  // by node type
   std::vector<int64_t> edges;  // by edge type
+  int64_t seeds = 0;           // sampled batches: seed nodes or seed edges
+  int64_t labels = 0;          // seed edges and their negatives
 
   friend bool operator==(const Counts&, const Counts&) = default;
 };
 
 // What a tensor's variable dimension counts.
-enum class Axis : uint8_t { kNodes = 1, kEdges = 2, kGraphs = 3, kPtr = 4 /* graphs + 1 */ };
+enum class Axis : uint8_t {
+  kNodes = 1,
+  kEdges = 2,
+  kGraphs = 3,
+  kPtr = 4,     // graphs + 1
+  kSeeds = 5,   // sampled batches: seed nodes or seed edges
+  kLabels = 6,  // seed edges and their negatives
+};
 
 // One tensor of a batch, without its place.
 struct TensorSpec {

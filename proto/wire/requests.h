@@ -67,6 +67,11 @@ struct EstimateRequest {
   Selection selection;
   int64_t batch_size = 0;
   int64_t sample_limit = 0;
+  // Sampled batches, instead of selection and batch_size.
+  std::optional<BatchSpecRequest> spec;
+  uint64_t seed = 0;
+  int64_t epoch = 0;
+  double quantile = 1;
 };
 absl::StatusOr<EstimateRequest> ParseRequest(const v1::EstimateOptionsRequest& message);
 

@@ -166,8 +166,9 @@ INSTANTIATE_TEST_SUITE_P(All, StrategyTest,
                                return "PadToMax";
                              case Strategy::kStreamPack:
                                return "StreamPack";
+                             default:
+                               return "Sampled";
                            }
-                           return "";
                          });
 
 TEST_F(StreamingTest, ManyEpochsFollowEachOtherInOneStream) {
