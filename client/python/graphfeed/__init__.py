@@ -34,9 +34,9 @@ from graphfeed.errors import (
     Unavailable,
     Unimplemented,
 )
+from graphfeed.graph_loaders import DataLoader, FixedSizeDataLoader
 from graphfeed.info import Column, Counts, DatasetInfo, PlanSummary, Stats, Summary
 from graphfeed.ingest import Collection
-from graphfeed.loader import DataLoader, FixedSizeDataLoader
 from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy
 from graphfeed.planetoid import read_planetoid
 

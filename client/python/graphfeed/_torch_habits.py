@@ -3,6 +3,7 @@ replacement."""
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -36,9 +37,17 @@ def check(loader: str, arguments: Mapping[str, Any]) -> None:
                 raise TypeError(f"{loader} takes no {name}: {_REPLACED[name]}")
         elif name in _NEEDLESS:
             if value:
-                warnings.warn(f"{name} has no effect: {_NEEDLESS[name]}", stacklevel=3)
+                warnings.warn(f"{name} has no effect: {_NEEDLESS[name]}", stacklevel=_users_level())
         else:
             raise TypeError(f"{loader} got an unexpected keyword argument {name!r}")
+
+
+def _users_level() -> int:
+    """The stack level of the code that made a loader, seen from `check`."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def micro_batches(options: Any, micro_batches_given: int) -> int:

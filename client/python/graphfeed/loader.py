@@ -1,4 +1,4 @@
-"""Loaders: epochs of batches from a server."""
+"""What all loaders share: epochs of batches from a server."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
-
-from graphfeed import _random, _spec, _torch_habits, errors
+from graphfeed import _arguments, _random, _spec, _torch_habits, errors
 from graphfeed.batch import Batch, BatchLayout
 from graphfeed.dataset import Dataset
 from graphfeed.info import PlanSummary, plan_from_native
-from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy
 
 _UNEVEN_SHARDS = ("null", "repeat", "drop")
-_INCOMPLETE_STEPS = ("fill", "drop")
 _INDEX_DTYPES = ("int64", "int32")
 
 
@@ -43,32 +39,56 @@ class _Epoch(Iterator):
         self._batches.close()
 
 
-class _Loader(abc.ABC):
-    """What all loaders share: epochs, shards, and the stream behind an iteration.
+class Loader(abc.ABC):
+    """Epochs, shards, and the stream behind an iteration; what batches hold is the subclass's.
 
     Each `iter(loader)` is the next epoch, the first one 0. The batches of an epoch depend on the
     dataset's content, the loader's arguments, the seed and the epoch's number, on nothing else.
+
+    Subclasses say in `_batch_spec` what is asked for. Arguments that all loaders take:
+
+    Args:
+        dataset: a dataset or a part of one.
+        draws: whether anything but the order is random, so that shards need a common seed.
+        shuffle: a new order each epoch.
+        seed: of everything random; drawn from the operating system, and shown, when not given.
+        drop_last: leave out a last batch that is not full.
+        follow_batch: columns k for which k_batch and k_ptr are added.
+        exclude_keys: columns to leave out.
+        num_shards, shard_index: this loader gets every num_shards-th frame, from shard_index on.
+        uneven_shards: what becomes of the last frames when the shards would not get equally many:
+            "null" (frames without anything real fill up), "repeat" (frames from the start fill
+            up), or "drop" (the surplus is left out).
+        index_dtype: "int64" or "int32", for the indices that the server makes.
+        narrow_columns: int64 columns to send as int32.
+        float16_columns: float columns to send as float16.
+        prefetch: frames in work at the server; 0: the server decides.
+
+    Raises:
+        ValueError: an argument is out of its range.
+        TypeError: collate_fn, sampler and the like, which have replacements, or unknown arguments.
     """
 
     def __init__(
         self,
         dataset: Dataset,
         *,
-        shuffle: bool,
-        seed: int | None,
-        draws: bool,
-        drop_last: bool,
-        follow_batch: Iterable[str] | None,
-        exclude_keys: Iterable[str] | None,
-        num_shards: int,
-        shard_index: int,
-        uneven_shards: str,
-        index_dtype: Any,
-        narrow_columns: Iterable[str],
-        float16_columns: Iterable[str],
-        batch_sampler: Iterable[Iterable[int]] | None,
-        prefetch: int,
+        draws: bool = False,
+        shuffle: bool = False,
+        seed: int | None = None,
+        drop_last: bool = False,
+        follow_batch: Iterable[str] | None = None,
+        exclude_keys: Iterable[str] | None = None,
+        num_shards: int = 1,
+        shard_index: int = 0,
+        uneven_shards: str = "null",
+        index_dtype: Any = "int64",
+        narrow_columns: Iterable[str] = (),
+        float16_columns: Iterable[str] = (),
+        prefetch: int = 0,
+        **torch_arguments: Any,
     ) -> None:
+        _torch_habits.check(type(self).__name__, torch_arguments)
         if not isinstance(dataset, Dataset):
             raise TypeError(
                 f"dataset is a {type(dataset).__name__}; loaders read a graphfeed Dataset "
@@ -77,34 +97,30 @@ class _Loader(abc.ABC):
         self.dataset = dataset
         self.shuffle = bool(shuffle)
         self.drop_last = bool(drop_last)
-        self.follow_batch = _names("follow_batch", follow_batch)
-        self.exclude_keys = _names("exclude_keys", exclude_keys)
-        self.narrow_columns = _names("narrow_columns", narrow_columns)
-        self.float16_columns = _names("float16_columns", float16_columns)
-        self.num_shards = _integer("num_shards", num_shards, 1)
-        self.shard_index = _integer("shard_index", shard_index, 0)
+        self.follow_batch = _arguments.names("follow_batch", follow_batch)
+        self.exclude_keys = _arguments.names("exclude_keys", exclude_keys)
+        self.narrow_columns = _arguments.names("narrow_columns", narrow_columns)
+        self.float16_columns = _arguments.names("float16_columns", float16_columns)
+        self.num_shards = _arguments.integer("num_shards", num_shards, 1)
+        self.shard_index = _arguments.integer("shard_index", shard_index, 0)
         if self.shard_index >= self.num_shards:
             raise errors.InvalidArgument(
                 f"shard_index is {shard_index}; with num_shards {num_shards} it must be less"
             )
-        self.uneven_shards = _one_of("uneven_shards", uneven_shards, _UNEVEN_SHARDS)
-        self.index_dtype = _one_of("index_dtype", _dtype_name(index_dtype), _INDEX_DTYPES)
-        self.prefetch = _integer("prefetch", prefetch, 0)
-        if seed is None and draws and self.num_shards > 1:
+        self.uneven_shards = _arguments.one_of("uneven_shards", uneven_shards, _UNEVEN_SHARDS)
+        self.index_dtype = _arguments.one_of(
+            "index_dtype", _arguments.dtype_name(index_dtype), _INDEX_DTYPES
+        )
+        self.prefetch = _arguments.integer("prefetch", prefetch, 0)
+        self._draws = bool(draws)
+        if seed is None and (draws or shuffle) and self.num_shards > 1:
             raise errors.InvalidArgument(
                 "seed is missing: the shards of a run see the same batches only with the same seed"
             )
-        self.seed = _random.draw_seed() if seed is None else _integer("seed", seed, 0)
+        self.seed = _random.draw_seed() if seed is None else _arguments.integer("seed", seed, 0)
         """The seed of everything random; drawn when none was given."""
         if self.seed >= 2**64:
             raise errors.InvalidArgument(f"seed is {seed}; it must be less than 2**64")
-        self._batches = None
-        if batch_sampler is not None:
-            if self.shuffle:
-                raise errors.InvalidArgument("batch_sampler gives the order; it excludes shuffle")
-            self._batches = [dataset._positions(list(batch)) for batch in batch_sampler]
-            if not all(len(batch) for batch in self._batches):
-                raise errors.InvalidArgument("batch_sampler has a batch without graphs")
         self._next_epoch = 0
         self._running: weakref.ref[_Epoch] | None = None  # the youngest iteration
         self._warned = False
@@ -137,7 +153,7 @@ class _Loader(abc.ABC):
 
     def set_epoch(self, epoch: int) -> None:
         """Fixes the number of the next epoch."""
-        self._next_epoch = _integer("epoch", epoch, 0)
+        self._next_epoch = _arguments.integer("epoch", epoch, 0)
 
     @property
     def epoch(self) -> int:
@@ -161,8 +177,8 @@ class _Loader(abc.ABC):
     def batch(self, ordinal: int, epoch: int | None = None) -> Batch:
         """One batch alone, by its ordinal (global over all shards); the same bytes as in an
         iteration. `epoch` defaults to the running or next one."""
-        epoch = self.epoch if epoch is None else _integer("epoch", epoch, 0)
-        ordinal = _integer("ordinal", ordinal, 0)
+        epoch = self.epoch if epoch is None else _arguments.integer("epoch", epoch, 0)
+        ordinal = _arguments.integer("ordinal", ordinal, 0)
         options = self._stream_options(epoch)
         info, batch, _ = self.dataset.client._call(
             lambda client: client.get_batch(options, epoch, ordinal)
@@ -182,7 +198,7 @@ class _Loader(abc.ABC):
     def plan(self, epoch: int | None = None) -> PlanSummary:
         """An epoch in numbers: batches, efficiency, graphs per batch. One request; the answer is
         kept."""
-        epoch = self.epoch if epoch is None else _integer("epoch", epoch, 0)
+        epoch = self.epoch if epoch is None else _arguments.integer("epoch", epoch, 0)
         key = self._plan_key(epoch)
         plan = self._plans.get(key)
         if plan is None:
@@ -198,19 +214,15 @@ class _Loader(abc.ABC):
     # --- the request -----------------------------------------------------------------------------
 
     def _selection(self) -> Any:
-        ids = self.dataset._ids
-        num_graphs = self.dataset.info.num_graphs
-        if self._batches is None:
-            return _spec.selection(ids, num_graphs)
-        positions = np.concatenate([*self._batches, np.zeros(0, np.int64)])
-        sizes = [len(batch) for batch in self._batches]
-        return _spec.selection(self.dataset.graph_ids[positions], num_graphs, sizes)
+        """The native Selection: which graphs, or seeds."""
+        return self.dataset._selection()
 
     @abc.abstractmethod
     def _batch_spec(self) -> Any:
         """The native BatchSpec of this loader."""
 
-    def _spec_of(self, batch_size: int) -> Any:
+    def _common_spec(self, batch_size: int) -> Any:
+        """What all loaders ask for, as a plain BatchSpec."""
         spec = _spec.plain_spec(
             self._selection(), batch_size, shuffle=self.shuffle, exclude_keys=self.exclude_keys
         )
@@ -257,269 +269,3 @@ class _Loader(abc.ABC):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.dataset!r}, seed={self.seed}, epoch={self.epoch})"
-
-
-class DataLoader(_Loader):
-    """Batches without padding: each has its own sizes. A single large graph is one batch.
-
-    Args:
-        dataset: a dataset or a part of one.
-        batch_size: graphs of a batch.
-        shuffle: a new order each epoch.
-        seed: of the order; drawn from the operating system, and shown, when not given.
-        drop_last: leave out a last batch with fewer graphs.
-        follow_batch: columns k for which k_batch and k_ptr are added.
-        exclude_keys: columns to leave out.
-        num_shards, shard_index: this loader gets every num_shards-th batch, from shard_index on.
-        uneven_shards: what becomes of the last batches when the shards would not get equally many:
-            "null" (batches without graphs fill up), "repeat" (batches from the start fill up), or
-            "drop" (the surplus is left out).
-        index_dtype: "int64" or "int32", for edge_index, batch and ptr.
-        narrow_columns: int64 columns to send as int32.
-        float16_columns: float columns to send as float16.
-        batch_sampler: explicit batches: lists of indices into the dataset; excludes batch_size and
-            shuffle. Read once.
-        prefetch: batches in work at the server; 0: the server decides.
-
-    Raises:
-        ValueError: an argument is out of its range.
-        TypeError: collate_fn, sampler and the like, which have replacements, or unknown arguments.
-    """
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        batch_size: int = 1,
-        shuffle: bool = False,
-        seed: int | None = None,
-        *,
-        drop_last: bool = False,
-        follow_batch: Iterable[str] | None = None,
-        exclude_keys: Iterable[str] | None = None,
-        num_shards: int = 1,
-        shard_index: int = 0,
-        uneven_shards: str = "null",
-        index_dtype: Any = "int64",
-        narrow_columns: Iterable[str] = (),
-        float16_columns: Iterable[str] = (),
-        batch_sampler: Iterable[Iterable[int]] | None = None,
-        prefetch: int = 0,
-        **torch_arguments: Any,
-    ) -> None:
-        _torch_habits.check("DataLoader", torch_arguments)
-        super().__init__(
-            dataset,
-            shuffle=shuffle,
-            seed=seed,
-            draws=shuffle,
-            drop_last=drop_last,
-            follow_batch=follow_batch,
-            exclude_keys=exclude_keys,
-            num_shards=num_shards,
-            shard_index=shard_index,
-            uneven_shards=uneven_shards,
-            index_dtype=index_dtype,
-            narrow_columns=narrow_columns,
-            float16_columns=float16_columns,
-            batch_sampler=batch_sampler,
-            prefetch=prefetch,
-        )
-        self.batch_size = _integer("batch_size", batch_size, 1)
-        if self._batches is not None:
-            if self.batch_size != 1:
-                raise errors.InvalidArgument(
-                    "batch_sampler gives the batches; it excludes batch_size"
-                )
-            self.batch_size = max((len(batch) for batch in self._batches), default=1)
-
-    def _batch_spec(self) -> Any:
-        return self._spec_of(self.batch_size)
-
-
-class FixedSizeDataLoader(_Loader):
-    """Batches of one fixed shape, padded or packed.
-
-    Real graphs come first in a batch; the rest, at least one graph, is padding, told by
-    graphs_mask, nodes_mask and edges_mask.
-
-    Args:
-        dataset: a dataset or a part of one.
-        batch_size: graphs of a batch, at least one for padding among them: 10 means at most 9 real
-            ones. Equal to the options' num_graphs; may be left out when options are given.
-        shuffle: a new order each epoch.
-        seed: of everything random; drawn from the operating system, and shown, when not given.
-        fixed_size_options: sizes and pad values; derived from the dataset when not given
-            (FixedSizeOptions.from_dataset).
-        fixed_size_strategy: PadToMax or StreamPack.
-        over_size_strategy: what becomes of graphs that do not fit. Options that no batch can meet
-            are an error of the iteration, which says which graph and why.
-        add_pad_masks: add the masks.
-        follow_batch: columns k for which k_batch and k_ptr are added.
-        exclude_keys: columns to leave out.
-        options: an object or dict with PopTorch's device_iterations, replication_factor,
-            gradient_accumulation and input_group_size; sets micro_batches.
-        num_shards, shard_index: this loader gets every num_shards-th frame, from shard_index on.
-        uneven_shards: what becomes of the last frames when the shards would not get equally many:
-            "null" (frames of padding fill up), "repeat" (frames from the start fill up), or "drop"
-            (the surplus is left out).
-        drop_last: leave out a last batch with fewer graphs instead of padding it.
-        incomplete_step: what becomes of a last frame with fewer than micro_batches batches: "fill"
-            (with null batches) or "drop".
-        index_dtype: "int64" or "int32", for edge_index, batch and ptr.
-        micro_batches: batches combined in one step.
-        batch_sampler: explicit batches for PadToMax: lists of indices into the dataset; excludes
-            shuffle. Read once.
-        narrow_columns: int64 columns to send as int32.
-        float16_columns: float columns to send as float16.
-        prefetch: frames in work at the server; 0: the server decides.
-
-    Raises:
-        ValueError: an argument is out of its range or contradicts another.
-        TypeError: collate_fn, sampler and the like, which have replacements, or unknown arguments.
-    """
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        batch_size: int | None = None,
-        shuffle: bool = False,
-        seed: int | None = None,
-        fixed_size_options: FixedSizeOptions | None = None,
-        fixed_size_strategy: FixedSizeStrategy = FixedSizeStrategy.PadToMax,
-        over_size_strategy: OverSizeStrategy = OverSizeStrategy.Error,
-        add_pad_masks: bool = True,
-        follow_batch: Iterable[str] | None = None,
-        exclude_keys: Iterable[str] | None = None,
-        options: Any = None,
-        *,
-        num_shards: int = 1,
-        shard_index: int = 0,
-        uneven_shards: str = "null",
-        drop_last: bool = False,
-        incomplete_step: str = "fill",
-        index_dtype: Any = "int64",
-        micro_batches: int = 1,
-        batch_sampler: Iterable[Iterable[int]] | None = None,
-        narrow_columns: Iterable[str] = (),
-        float16_columns: Iterable[str] = (),
-        prefetch: int = 0,
-        **torch_arguments: Any,
-    ) -> None:
-        _torch_habits.check("FixedSizeDataLoader", torch_arguments)
-        self.fixed_size_strategy = FixedSizeStrategy(fixed_size_strategy)
-        self.over_size_strategy = OverSizeStrategy(over_size_strategy)
-        super().__init__(
-            dataset,
-            shuffle=shuffle,
-            seed=seed,
-            draws=shuffle or self.over_size_strategy.value.startswith("trim"),
-            drop_last=drop_last,
-            follow_batch=follow_batch,
-            exclude_keys=exclude_keys,
-            num_shards=num_shards,
-            shard_index=shard_index,
-            uneven_shards=uneven_shards,
-            index_dtype=index_dtype,
-            narrow_columns=narrow_columns,
-            float16_columns=float16_columns,
-            batch_sampler=batch_sampler,
-            prefetch=prefetch,
-        )
-        self.add_pad_masks = bool(add_pad_masks)
-        self.incomplete_step = _one_of("incomplete_step", incomplete_step, _INCOMPLETE_STEPS)
-        self.micro_batches = _torch_habits.micro_batches(
-            options, _integer("micro_batches", micro_batches, 1)
-        )
-        self._batch_size = None if batch_size is None else _integer("batch_size", batch_size, 2)
-        self._options = fixed_size_options
-        if fixed_size_options is None and batch_size is None:
-            raise errors.InvalidArgument("give batch_size, or fixed_size_options")
-        if self.fixed_size_strategy is FixedSizeStrategy.StreamPack:
-            if batch_sampler is not None:
-                raise errors.InvalidArgument(
-                    "StreamPack chooses the graphs of a batch itself; batch_sampler is for PadToMax"
-                )
-            if not len(dataset):
-                raise errors.InvalidArgument("StreamPack needs at least one graph; there are none")
-        if fixed_size_options is not None:
-            self._check_options(fixed_size_options)
-
-    @property
-    def batch_size(self) -> int:
-        """Graphs of a batch, padding included."""
-        return self._batch_size if self._options is None else self._options.num_graphs
-
-    @property
-    def fixed_size_options(self) -> FixedSizeOptions:
-        """The sizes of a batch; derived from the dataset at first use when none were given."""
-        if self._options is None:
-            self._options = FixedSizeOptions.from_dataset(self.dataset, self._batch_size)
-        return self._options
-
-    def _check_options(self, options: FixedSizeOptions) -> None:
-        if not isinstance(options, FixedSizeOptions):
-            raise TypeError(
-                f"fixed_size_options is a {type(options).__name__}, not a FixedSizeOptions"
-            )
-        if self._batch_size not in (None, options.num_graphs):
-            raise errors.InvalidArgument(
-                f"batch_size is {self._batch_size}, but fixed_size_options.num_graphs is "
-                f"{options.num_graphs}; both count the padding graph and must be equal"
-            )
-        if self.fixed_size_strategy is FixedSizeStrategy.StreamPack:
-            for name in ("num_nodes", "num_edges"):
-                total = getattr(options, f"total_{name}")
-                if total < options.num_graphs:
-                    raise errors.InvalidArgument(
-                        f"{name} is {total}; StreamPack keeps room for one in each of num_graphs "
-                        f"{options.num_graphs} graphs"
-                    )
-
-    def _batch_spec(self) -> Any:
-        options = self.fixed_size_options
-        self._check_options(options)
-        spec = self._spec_of(options.num_graphs)
-        spec.strategy = self.fixed_size_strategy.value
-        spec.over_size = self.over_size_strategy.value
-        spec.options = _spec.native_options(options)
-        spec.masks = self.add_pad_masks
-        spec.incomplete_step = self.incomplete_step
-        spec.micro_batches = self.micro_batches
-        return spec
-
-    def _plan_key(self, epoch: int) -> Any:
-        # Options are mutable; PadToMax makes equally many batches whatever the order.
-        fresh = self.shuffle and self.fixed_size_strategy is FixedSizeStrategy.StreamPack
-        return (epoch if fresh else 0), self.fixed_size_options._key()
-
-    def _micro_batches(self) -> int:
-        return self.micro_batches
-
-
-def _names(field: str, names: Iterable[str] | None) -> list[str]:
-    names = [names] if isinstance(names, str) else list(names or ())
-    for name in names:
-        if not isinstance(name, str):
-            raise errors.InvalidArgument(f"{field} has {name!r}; it takes names of columns")
-    return names
-
-
-def _integer(field: str, value: Any, least: int) -> int:
-    if not hasattr(value, "__index__") or isinstance(value, bool) or value < least:
-        raise errors.InvalidArgument(f"{field} is {value!r}; it must be an integer >= {least}")
-    return int(value)
-
-
-def _one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise errors.InvalidArgument(f"{field} is {value!r}; it must be one of {list(allowed)}")
-    return value
-
-
-def _dtype_name(dtype: Any) -> Any:
-    """"int32" from that string, numpy's or torch's dtype."""
-    text = str(dtype).removeprefix("torch.")
-    try:
-        return np.dtype(text if dtype.__class__.__module__ == "torch" else dtype).name
-    except TypeError:
-        return text

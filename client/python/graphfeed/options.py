@@ -38,6 +38,11 @@ class OverSizeStrategy(enum.Enum):
     TrimNodesAndEdges = "trim_nodes_and_edges"
     """Both."""
 
+    @property
+    def trims(self) -> bool:
+        """Whether it draws what it removes."""
+        return self.value.startswith("trim")
+
 
 def edge_type_name(edge_type: EdgeType) -> str:
     """("movie", "to", "actor") as the wire writes it: "movie|to|actor"."""
@@ -218,7 +223,7 @@ def _repeats_itself(loader: Iterable) -> bool:
     if isinstance(loader, Sequence) or iter_is_self(loader):
         return True
     if hasattr(loader, "_stream_epoch"):
-        return not loader.shuffle
+        return not (loader.shuffle or loader._draws)
     # A plain torch or PyG DataLoader; sampling loaders draw anew even in order.
     sampler = type(getattr(loader, "sampler", None)).__name__
     return type(loader).__name__ == "DataLoader" and sampler == "SequentialSampler"
