@@ -45,7 +45,8 @@ absl::Status CheckCounts(absl::string_view what, const Counts& counts, const Lay
   for (size_t i = 0; i < counts.edges.size(); ++i) {
     GF_RETURN_IF_ERROR(check("edges", counts.edges[i], limit ? limit->edges[i] : 0));
   }
-  return absl::OkStatus();
+  GF_RETURN_IF_ERROR(check("seeds", counts.seeds, limit ? limit->seeds : 0));
+  return check("labels", counts.labels, limit ? limit->labels : 0);
 }
 
 // Place's refusal of sizes is the caller's limit; of anything else, the server's mistake.

@@ -40,6 +40,17 @@ struct PlanSummary {
   int64_t lower_bound_batches = 0;
 };
 
+// A budget, and for sampled batches what it costs.
+struct BudgetReport {
+  FixedSizeOptionsRequest options;
+  // By type, which share of what the observed batches held exceeds the budget and would be trimmed;
+  // empty unless the batches are sampled ones.
+  std::vector<double> trimmed_nodes;
+  std::vector<double> trimmed_edges;
+  double trimmed_batches = 0;  // the share of batches with any excess
+  int64_t num_samples = 0;     // batches that were made
+};
+
 // What a stream says before its first frame.
 struct StreamInfo {
   std::string dataset;  // "name@version"

@@ -24,6 +24,12 @@ inline absl::Status FieldError(absl::string_view field, absl::string_view proble
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", problem));
 }
 
+template <typename Enum, typename ProtoEnum>
+absl::StatusOr<Enum> EnumFromProto(ProtoEnum value, bool valid, absl::string_view field) {
+  if (!valid) return FieldError(field, absl::StrCat("unknown value ", static_cast<int>(value)));
+  return static_cast<Enum>(value);
+}
+
 inline v1::DType ToProto(DType dtype) { return static_cast<v1::DType>(dtype); }
 inline v1::Level ToProto(Level level) { return static_cast<v1::Level>(level); }
 absl::StatusOr<DType> DTypeFromProto(v1::DType dtype, absl::string_view field);

@@ -1,6 +1,7 @@
 #include "proto/wire/requests.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -38,21 +39,69 @@ absl::StatusOr<uint64_t> Seed(const Request& message) {
   return message.seed();
 }
 
-absl::Status CheckSelectionBytes(const v1::Selection& selection) {
-  for (const auto& [field, bytes] :
-       {std::pair("selection.ids", selection.ids().size()),
-        std::pair("selection.batch_sizes", selection.batch_sizes().size())}) {
-    if (bytes > kMaxSelectionBytes) {
-      return FieldError(field, absl::StrCat(bytes, " bytes; at most ", kMaxSelectionBytes));
+// Coded lists, before they are decoded.
+absl::Status CheckListBytes(
+    std::initializer_list<std::pair<const char*, const std::string&>> lists) {
+  for (const auto& [field, code] : lists) {
+    if (code.size() > kMaxSelectionBytes) {
+      return FieldError(field, absl::StrCat(code.size(), " bytes; at most ", kMaxSelectionBytes));
     }
   }
   return absl::OkStatus();
 }
 
+absl::Status CheckSelectionBytes(const v1::Selection& selection) {
+  return CheckListBytes(
+      {{"selection.ids", selection.ids()}, {"selection.batch_sizes", selection.batch_sizes()}});
+}
+
+absl::Status CheckSamplingBytes(const v1::Sampling& sampling) {
+  return CheckListBytes({{"sampling.input_time", sampling.input_time()},
+                         {"sampling.links.sources", sampling.links().sources()},
+                         {"sampling.links.targets", sampling.links().targets()},
+                         {"sampling.links.labels", sampling.links().labels()}});
+}
+
 absl::StatusOr<BatchSpecRequest> Spec(const v1::BatchSpec& message, bool is_set) {
   if (!is_set) return FieldError("spec", "not set");
   GF_RETURN_IF_ERROR(CheckSelectionBytes(message.selection()));
+  GF_RETURN_IF_ERROR(CheckSamplingBytes(message.sampling()));
   return FromProto(message);
+}
+
+// A share of batches; 0 is all of them.
+absl::StatusOr<double> Quantile(double value) {
+  if (value == 0) return 1.0;
+  if (value > 0 && value <= 1) return value;
+  return FieldError("quantile", absl::StrCat(value, "; above 0, at most 1"));
+}
+
+// The part of an EstimateOptionsRequest that is about sampled batches.
+absl::Status ParseSampledEstimate(const v1::EstimateOptionsRequest& message,
+                                  EstimateRequest& request) {
+  GF_ASSIGN_OR_RETURN(request.quantile, Quantile(message.quantile()));
+  request.seed = message.seed();
+  request.epoch = message.epoch();
+  GF_RETURN_IF_ERROR(CheckRange("epoch", request.epoch, kMaxEpoch));
+  if (!message.has_spec()) {
+    if (request.quantile == 1) return absl::OkStatus();
+    return FieldError(
+        "quantile", absl::StrCat(request.quantile, "; only of sampled batches, which need a spec"));
+  }
+  if (message.batch_size() != 0) {
+    return FieldError("batch_size",
+                      absl::StrCat(message.batch_size(), "; not together with spec, which has it"));
+  }
+  if (request.selection.kind != Selection::Kind::kAll || !request.selection.batch_sizes.empty()) {
+    return FieldError("selection", "not together with spec, which has it");
+  }
+  GF_ASSIGN_OR_RETURN(request.spec, Spec(message.spec(), /*is_set=*/true));
+  if (request.spec->strategy != Strategy::kNeighbor &&
+      request.spec->strategy != Strategy::kCluster) {
+    return FieldError("spec.strategy", absl::StrCat(v1::Strategy_Name(message.spec().strategy()),
+                                                    "; NEIGHBOR or CLUSTER"));
+  }
+  return absl::OkStatus();
 }
 
 // Fills num_shards, shard_index and uneven_shards.
@@ -139,6 +188,20 @@ absl::StatusOr<EstimateRequest> ParseRequest(const v1::EstimateOptionsRequest& m
   if (request.sample_limit < 0) {
     return FieldError("sample_limit", absl::StrCat(request.sample_limit, "; at least 0"));
   }
+  GF_RETURN_IF_ERROR(ParseSampledEstimate(message, request));
+  return request;
+}
+
+absl::StatusOr<PartitionRequest> ParseRequest(const v1::PartitionDatasetRequest& message) {
+  PartitionRequest request;
+  request.dataset = message.dataset();
+  GF_RETURN_IF_ERROR(CheckDataset(request.dataset));
+  request.num_parts = message.num_parts();
+  if (request.num_parts < 1) {
+    return FieldError("num_parts", absl::StrCat(request.num_parts, "; at least 1"));
+  }
+  request.seed = message.seed();
+  if (!message.column().empty()) request.column = message.column();
   return request;
 }
 

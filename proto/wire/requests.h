@@ -21,7 +21,8 @@ inline constexpr int64_t kMaxEpoch = int64_t{1} << 53;
 // Frames and their headers stay below 2 GiB, the limit of a protobuf message.
 inline constexpr int64_t kMaxFrameBytes = (int64_t{2} << 30) - (int64_t{16} << 20);
 inline constexpr int64_t kDefaultMaxFrameBytes = int64_t{256} << 20;
-// Of Selection.ids and Selection.batch_sizes each: a byte of code can be eight bytes of memory.
+// Of Selection.ids and every other list that is coded like it: a byte of code can be eight bytes of
+// memory.
 inline constexpr size_t kMaxSelectionBytes = 16 << 20;
 
 struct StreamRequest {
@@ -67,13 +68,21 @@ struct EstimateRequest {
   Selection selection;
   int64_t batch_size = 0;
   int64_t sample_limit = 0;
-  // Sampled batches, instead of selection and batch_size.
+  // Sampled batches (kNeighbor, kCluster), instead of selection and batch_size.
   std::optional<BatchSpecRequest> spec;
   uint64_t seed = 0;
   int64_t epoch = 0;
-  double quantile = 1;
+  double quantile = 1;  // in (0, 1]
 };
 absl::StatusOr<EstimateRequest> ParseRequest(const v1::EstimateOptionsRequest& message);
+
+struct PartitionRequest {
+  std::string dataset;
+  int64_t num_parts = 0;  // at least 1
+  uint64_t seed = 0;
+  std::string column = "partition";
+};
+absl::StatusOr<PartitionRequest> ParseRequest(const v1::PartitionDatasetRequest& message);
 
 }  // namespace graphfeed::wire
 

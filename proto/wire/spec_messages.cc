@@ -31,12 +31,6 @@ absl::StatusOr<CountMap> CountsFromProto(const CountList& message, absl::string_
   return counts;
 }
 
-template <typename Enum, typename ProtoEnum>
-absl::StatusOr<Enum> EnumFromProto(ProtoEnum value, bool valid, absl::string_view field) {
-  if (!valid) return FieldError(field, absl::StrCat("unknown value ", static_cast<int>(value)));
-  return static_cast<Enum>(value);
-}
-
 std::vector<std::string> Strings(const google::protobuf::RepeatedPtrField<std::string>& list) {
   return {list.begin(), list.end()};
 }
@@ -190,6 +184,8 @@ v1::BatchSpec ToProto(const BatchSpecRequest& spec) {
   CopyTo(spec.float16_columns, message.mutable_float16_columns());
   message.set_sample_limit(spec.sample_limit);
   message.set_algorithm_version(spec.algorithm_version);
+  if (spec.sampling.has_value()) *message.mutable_sampling() = ToProto(*spec.sampling);
+  message.set_ragged(spec.ragged);
   return message;
 }
 
@@ -238,6 +234,12 @@ absl::StatusOr<BatchSpecRequest> FromProto(const v1::BatchSpec& message) {
   spec.float16_columns = Strings(message.float16_columns());
   spec.sample_limit = message.sample_limit();
   spec.algorithm_version = message.algorithm_version();
+  if (message.has_sampling()) {
+    absl::StatusOr<SamplingRequest> sampling = FromProto(message.sampling());
+    if (!sampling.ok()) return sampling.status();
+    spec.sampling = *std::move(sampling);
+  }
+  spec.ragged = message.ragged();
   return spec;
 }
 

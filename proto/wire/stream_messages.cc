@@ -15,13 +15,17 @@ v1::Counts CountsToProto(const Counts& counts) {
   message.set_graphs(counts.graphs);
   CopyTo(counts.nodes, message.mutable_nodes());
   CopyTo(counts.edges, message.mutable_edges());
+  message.set_seeds(counts.seeds);
+  message.set_labels(counts.labels);
   return message;
 }
 
 Counts CountsFromProto(const v1::Counts& message) {
   return {.graphs = message.graphs(),
           .nodes = {message.nodes().begin(), message.nodes().end()},
-          .edges = {message.edges().begin(), message.edges().end()}};
+          .edges = {message.edges().begin(), message.edges().end()},
+          .seeds = message.seeds(),
+          .labels = message.labels()};
 }
 
 // Layouts name edge types in one string.
@@ -51,7 +55,7 @@ absl::StatusOr<TensorSpec> TensorFromProto(const v1::Tensor& message, const Layo
   absl::StatusOr<int> type = IntFromProto(message.type(), absl::StrCat(field, ".type"));
   if (!type.ok()) return type.status();
   tensor.type = *type;
-  // Graphs and ptr count by no type; a ptr tensor may still say which nodes it cuts.
+  // Only nodes and edges count by type; a ptr tensor may still say which nodes it cuts.
   const size_t num_types =
       tensor.axis == Axis::kEdges ? layout.edge_types.size() : layout.node_types.size();
   if ((tensor.axis == Axis::kNodes || tensor.axis == Axis::kEdges) &&

@@ -108,7 +108,7 @@ void Batch(const BatchSpecRequest& request, uint64_t seed, int64_t epoch, int64_
   if (!frame.ok()) CheckRefusal(frame.status());
 }
 
-// The messages of an ingest, as far as they go without a store.
+// Messages, as far as they go without a store.
 template <typename Message>
 void RoundTrip(const Message& message) {
   auto value = wire::FromProto(message);
@@ -163,6 +163,8 @@ void Fuzz(const uint8_t* data, size_t size) {
       if (!message.ParseFromString(bytes)) return;
       const auto request = wire::ParseRequest(message);
       if (!request.ok()) return CheckRefusal(request.status());
+      if (!(request->quantile > 0 && request->quantile <= 1)) std::abort();
+      if (request->spec.has_value()) return RoundTrip(wire::ToProto(*request->spec));
       const auto options = EstimateOptions(dataset.schema(), dataset.offsets(), request->selection,
                                            request->batch_size, request->sample_limit);
       if (!options.ok()) CheckRefusal(options.status());
@@ -181,6 +183,24 @@ void Fuzz(const uint8_t* data, size_t size) {
     case 6: {
       v1::DatasetInfo message;
       if (message.ParseFromString(bytes)) RoundTrip(message);
+      return;
+    }
+    case 7: {
+      v1::Sampling message;
+      if (message.ParseFromString(bytes)) RoundTrip(message);
+      return;
+    }
+    case 8: {
+      v1::EstimateOptionsResponse message;
+      if (message.ParseFromString(bytes)) RoundTrip(message);
+      return;
+    }
+    case 9: {
+      v1::PartitionDatasetRequest message;
+      if (!message.ParseFromString(bytes)) return;
+      const auto request = wire::ParseRequest(message);
+      if (!request.ok()) return CheckRefusal(request.status());
+      if (request->num_parts < 1 || request->column.empty()) std::abort();
       return;
     }
     default:

@@ -160,6 +160,7 @@ BatchSpecRequest FullSpec() {
   spec.float16_columns = {"x"};
   spec.sample_limit = 50;
   spec.algorithm_version = 1;
+  spec.ragged = true;
   return spec;
 }
 
@@ -173,6 +174,8 @@ TEST(BatchSpecMessageTest, RoundTrips) {
   EXPECT_EQ(spec->over_size, OverSize::kTrimNodesAndEdges);
   EXPECT_FALSE(spec->masks);
   EXPECT_EQ(spec->index_dtype, DType::kInt32);
+  EXPECT_TRUE(spec->ragged);
+  EXPECT_FALSE(spec->sampling.has_value());
 }
 
 TEST(BatchSpecMessageTest, DefaultsAreThoseOfTheComments) {
@@ -264,7 +267,9 @@ Layout SomeLayout() {
       MakeTensor("ptr", DType::kInt32, Axis::kPtr, {}),
   };
   layout.tensors[1].concat_last = true;
-  layout.padded = {.graphs = 4, .nodes = {10}, .edges = {20}};
+  layout.tensors.push_back(MakeTensor("input_id", DType::kInt64, Axis::kSeeds, {}));
+  layout.tensors.push_back(MakeTensor("edge_label", DType::kInt64, Axis::kLabels, {}));
+  layout.padded = {.graphs = 4, .nodes = {10}, .edges = {20}, .seeds = 3, .labels = 6};
   absl::StatusOr<Placement> placement = Place(layout, layout.padded, 1 << 20);
   EXPECT_TRUE(placement.ok()) << placement.status();
   layout.places = placement->places;
@@ -277,6 +282,9 @@ TEST(LayoutMessageTest, RoundTripsFixedAndRagged) {
   ASSERT_TRUE(layout.ok());
   EXPECT_EQ(layout->tensors, SomeLayout().tensors);
   EXPECT_EQ(layout->edge_types, SomeLayout().edge_types);
+  EXPECT_EQ(layout->padded, SomeLayout().padded);
+  EXPECT_EQ(layout->places[4].shape, std::vector<int64_t>{2 * 3});
+  EXPECT_EQ(layout->places[5].shape, std::vector<int64_t>{2 * 6});
   EXPECT_EQ(LayoutDigest(*layout), LayoutDigest(SomeLayout()));
 
   Layout ragged = SomeLayout();

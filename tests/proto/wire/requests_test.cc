@@ -1,5 +1,6 @@
 #include "proto/wire/requests.h"
 
+#include <limits>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -84,6 +85,24 @@ TEST(StreamRequestTest, LongSelectionsAreRefusedBeforeTheyAreDecoded) {
   ExpectInvalid(ParseRequest(estimate).status(), "selection.ids: 16777217 bytes");
 }
 
+TEST(StreamRequestTest, LongSeedListsAreRefusedBeforeTheyAreDecoded) {
+  const std::string code(kMaxSelectionBytes + 1, '\0');
+  auto refused = [](auto change, const std::string& field) {
+    const std::string text = field + ": 16777217 bytes; at most 16777216";
+    ExpectInvalid(StreamError([&](auto& r) { change(r.mutable_spec()->mutable_sampling()); }),
+                  text);
+    v1::EstimateOptionsRequest estimate;
+    estimate.set_dataset("mutag");
+    estimate.mutable_spec()->set_strategy(v1::NEIGHBOR);
+    change(estimate.mutable_spec()->mutable_sampling());
+    ExpectInvalid(ParseRequest(estimate).status(), text);
+  };
+  refused([&](auto* s) { s->set_input_time(code); }, "sampling.input_time");
+  refused([&](auto* s) { s->mutable_links()->set_sources(code); }, "sampling.links.sources");
+  refused([&](auto* s) { s->mutable_links()->set_targets(code); }, "sampling.links.targets");
+  refused([&](auto* s) { s->mutable_links()->set_labels(code); }, "sampling.links.labels");
+}
+
 TEST(StreamRequestTest, FramesStayBelowTwoGibibytes) {
   v1::StreamBatchesRequest request = ValidRequest();
   request.set_max_frame_bytes(INT64_MAX);
@@ -124,6 +143,78 @@ TEST(EstimateRequestTest, RefusalsNameTheField) {
   request.set_dataset("mutag");
   request.set_sample_limit(-4);
   ExpectInvalid(ParseRequest(request).status(), "sample_limit: -4");
+}
+
+v1::EstimateOptionsRequest SampledEstimate() {
+  v1::EstimateOptionsRequest request;
+  request.set_dataset("imdb");
+  request.mutable_spec()->set_strategy(v1::NEIGHBOR);
+  request.mutable_spec()->set_batch_size(5);
+  return request;
+}
+
+template <typename Change>
+absl::Status EstimateError(Change change) {
+  v1::EstimateOptionsRequest request = SampledEstimate();
+  change(request);
+  return ParseRequest(request).status();
+}
+
+TEST(EstimateRequestTest, SampledBatchesAreDescribedByTheirSpec) {
+  v1::EstimateOptionsRequest message = SampledEstimate();
+  auto request = ParseRequest(message);
+  ASSERT_TRUE(request.ok()) << request.status();
+  ASSERT_TRUE(request->spec.has_value());
+  EXPECT_EQ(request->spec->strategy, Strategy::kNeighbor);
+  EXPECT_EQ(request->quantile, 1) << "not given: the maximum";
+  message.mutable_spec()->set_strategy(v1::CLUSTER);
+  message.set_seed(7);
+  message.set_epoch(3);
+  message.set_quantile(0.999);
+  request = ParseRequest(message);
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->seed, 7u);
+  EXPECT_EQ(request->epoch, 3);
+  EXPECT_EQ(request->quantile, 0.999);
+}
+
+TEST(EstimateRequestTest, SampledRefusalsNameTheField) {
+  for (const double quantile : {-0.5, 1.5, std::numeric_limits<double>::quiet_NaN(),
+                                std::numeric_limits<double>::infinity()}) {
+    ExpectInvalid(EstimateError([&](auto& r) { r.set_quantile(quantile); }), "quantile: ");
+  }
+  ExpectInvalid(EstimateError([](auto& r) { r.set_epoch(-1); }), "epoch: -1");
+  ExpectInvalid(EstimateError([](auto& r) { r.set_batch_size(8); }), "batch_size: 8; not together");
+  ExpectInvalid(EstimateError([](auto& r) { r.mutable_selection()->mutable_range()->set_stop(9); }),
+                "selection: not together with spec");
+  ExpectInvalid(EstimateError([](auto& r) { r.mutable_spec()->set_strategy(v1::PAD_TO_MAX); }),
+                "spec.strategy: PAD_TO_MAX; NEIGHBOR or CLUSTER");
+  ExpectInvalid(EstimateError([](auto& r) { r.mutable_spec()->clear_strategy(); }),
+                "strategy: not set");
+  ExpectInvalid(EstimateError([](auto& r) {
+                  r.clear_spec();
+                  r.set_quantile(0.5);
+                }),
+                "quantile: 0.5; only of sampled batches");
+}
+
+TEST(PartitionRequestTest, FillsInTheColumnAndRefusesByField) {
+  v1::PartitionDatasetRequest message;
+  ExpectInvalid(ParseRequest(message).status(), "dataset: not set");
+  message.set_dataset("arxiv@2");
+  ExpectInvalid(ParseRequest(message).status(), "num_parts: 0; at least 1");
+  message.set_num_parts(-3);
+  ExpectInvalid(ParseRequest(message).status(), "num_parts: -3");
+  message.set_num_parts(100);
+  message.set_seed(~uint64_t{0});
+  auto request = ParseRequest(message);
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->dataset, "arxiv@2");
+  EXPECT_EQ(request->num_parts, 100);
+  EXPECT_EQ(request->seed, ~uint64_t{0});
+  EXPECT_EQ(request->column, "partition");
+  message.set_column("cluster");
+  EXPECT_EQ(ParseRequest(message)->column, "cluster");
 }
 
 }  // namespace

@@ -1,0 +1,160 @@
+#include <limits>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/wire/messages.h"
+
+namespace graphfeed::wire {
+namespace {
+
+using ::testing::HasSubstr;
+
+template <typename T>
+void ExpectInvalid(const absl::StatusOr<T>& result, const std::string& text) {
+  EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument) << text;
+  EXPECT_THAT(std::string(result.status().message()), HasSubstr(text));
+}
+
+// No field has its default.
+SamplingRequest FullSampling() {
+  SamplingRequest sampling;
+  sampling.num_neighbors = {{"", {5, -1}}, {"movie|to|actor", {0, 3}}};
+  sampling.replace = true;
+  sampling.subgraph_type = SubgraphType::kInduced;
+  sampling.disjoint = true;
+  sampling.time_attr = "time";
+  sampling.temporal_strategy = TemporalStrategy::kLast;
+  sampling.weight_attr = "weight";
+  sampling.input_type = "movie";
+  sampling.input_mask = "train_mask";
+  sampling.input_time = {10, -20, 1'000'000'000'000};
+  sampling.links = LinkSeedsRequest{.edge_type = "movie|to|actor",
+                                    .sources = {4, 0},
+                                    .targets = {2, 2},
+                                    .labels = {1, 7},
+                                    .negative_mode = NegativeMode::kTriplet,
+                                    .negative_amount = 2.5,
+                                    .exclude_seed_edges = true};
+  sampling.partition = "cluster";
+  return sampling;
+}
+
+TEST(SamplingMessageTest, EveryFieldRoundTripsInsideASpec) {
+  BatchSpecRequest spec;
+  spec.strategy = Strategy::kNeighbor;
+  spec.sampling = FullSampling();
+  const v1::BatchSpec message = ToProto(spec);
+  const auto back = FromProto(message);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->strategy, Strategy::kNeighbor);
+  ASSERT_TRUE(back->sampling.has_value());
+  const SamplingRequest expected = FullSampling();
+  EXPECT_EQ(back->sampling->num_neighbors, expected.num_neighbors);
+  EXPECT_EQ(back->sampling->replace, expected.replace);
+  EXPECT_EQ(back->sampling->subgraph_type, expected.subgraph_type);
+  EXPECT_EQ(back->sampling->disjoint, expected.disjoint);
+  EXPECT_EQ(back->sampling->time_attr, expected.time_attr);
+  EXPECT_EQ(back->sampling->temporal_strategy, expected.temporal_strategy);
+  EXPECT_EQ(back->sampling->weight_attr, expected.weight_attr);
+  EXPECT_EQ(back->sampling->input_type, expected.input_type);
+  EXPECT_EQ(back->sampling->input_mask, expected.input_mask);
+  EXPECT_EQ(back->sampling->input_time, expected.input_time);
+  EXPECT_EQ(back->sampling->partition, expected.partition);
+  ASSERT_TRUE(back->sampling->links.has_value());
+  EXPECT_EQ(back->sampling->links->edge_type, expected.links->edge_type);
+  EXPECT_EQ(back->sampling->links->sources, expected.links->sources);
+  EXPECT_EQ(back->sampling->links->targets, expected.links->targets);
+  EXPECT_EQ(back->sampling->links->labels, expected.links->labels);
+  EXPECT_EQ(back->sampling->links->negative_mode, expected.links->negative_mode);
+  EXPECT_EQ(back->sampling->links->negative_amount, expected.links->negative_amount);
+  EXPECT_EQ(back->sampling->links->exclude_seed_edges, expected.links->exclude_seed_edges);
+  EXPECT_EQ(ToProto(*back).SerializeAsString(), message.SerializeAsString());
+}
+
+TEST(SamplingMessageTest, DefaultsAreThoseOfTheComments) {
+  v1::Sampling message;
+  auto sampling = FromProto(message);
+  ASSERT_TRUE(sampling.ok()) << sampling.status();
+  EXPECT_FALSE(sampling->links.has_value());
+  EXPECT_TRUE(sampling->num_neighbors.empty());
+  EXPECT_EQ(sampling->subgraph_type, SubgraphType::kDirectional);
+  message.mutable_links();
+  sampling = FromProto(message);
+  ASSERT_TRUE(sampling.ok()) << sampling.status();
+  ASSERT_TRUE(sampling->links.has_value());
+  EXPECT_EQ(sampling->links->negative_mode, NegativeMode::kNone);
+  EXPECT_EQ(sampling->links->negative_amount, 1);
+}
+
+TEST(SamplingMessageTest, RefusalsNameTheField) {
+  auto with = [](auto change) {
+    v1::Sampling message = ToProto(FullSampling());
+    change(message);
+    return FromProto(message);
+  };
+  ExpectInvalid(with([](auto& m) { *m.add_num_neighbors() = m.num_neighbors(1); }),
+                "sampling.num_neighbors: type \"movie|to|actor\" given twice");
+  ExpectInvalid(
+      with([](auto& m) { m.set_subgraph_type(static_cast<v1::Sampling::SubgraphType>(3)); }),
+      "sampling.subgraph_type: unknown value 3");
+  ExpectInvalid(with([](auto& m) {
+                  m.set_temporal_strategy(static_cast<v1::Sampling::TemporalStrategy>(-1));
+                }),
+                "sampling.temporal_strategy: unknown value -1");
+  ExpectInvalid(with([](auto& m) { m.set_input_time("\x80"); }),
+                "sampling.input_time: the code ends inside id 0");
+  ExpectInvalid(with([](auto& m) { m.mutable_links()->set_sources("\x80"); }),
+                "sampling.links.sources: the code ends");
+  ExpectInvalid(with([](auto& m) { m.mutable_links()->set_targets("\x80"); }),
+                "sampling.links.targets: the code ends");
+  ExpectInvalid(with([](auto& m) { m.mutable_links()->set_labels("\x80"); }),
+                "sampling.links.labels: the code ends");
+  ExpectInvalid(with([](auto& m) { m.mutable_links()->clear_targets(); }),
+                "sampling.links.targets: 0 ids; sampling.links.sources has 2");
+  ExpectInvalid(
+      with([](auto& m) {
+        m.mutable_links()->set_negative_mode(static_cast<v1::Sampling::Links::NegativeMode>(9));
+      }),
+      "sampling.links.negative_mode: unknown value 9");
+  for (const double amount :
+       {-1.0, std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    ExpectInvalid(with([&](auto& m) { m.mutable_links()->set_negative_amount(amount); }),
+                  "sampling.links.negative_amount: ");
+  }
+}
+
+TEST(BudgetReportMessageTest, RoundTripsAndRefusesWhatIsNoShare) {
+  const BudgetReport report{.options = {.num_nodes = {{"movie", 66}, {"actor", 16}},
+                                        .num_edges = {{"movie|to|actor", 56}},
+                                        .num_graphs = 2,
+                                        .pad_graph_defaults = {}},
+                            .trimmed_nodes = {0, 0.125},
+                            .trimmed_edges = {0.5},
+                            .trimmed_batches = 0.25,
+                            .num_samples = 86};
+  const v1::EstimateOptionsResponse message = ToProto(report);
+  const auto back = FromProto(message);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->options.num_nodes, report.options.num_nodes);
+  EXPECT_EQ(back->options.num_edges, report.options.num_edges);
+  EXPECT_EQ(back->trimmed_nodes, report.trimmed_nodes);
+  EXPECT_EQ(back->trimmed_edges, report.trimmed_edges);
+  EXPECT_EQ(back->trimmed_batches, 0.25);
+  EXPECT_EQ(back->num_samples, 86);
+
+  auto with = [&](auto change) {
+    v1::EstimateOptionsResponse changed = message;
+    change(changed);
+    return FromProto(changed);
+  };
+  ExpectInvalid(with([](auto& m) { m.set_trimmed_nodes(0, 1.5); }), "trimmed_nodes: 1.5");
+  ExpectInvalid(with([](auto& m) { m.set_trimmed_edges(0, -1); }), "trimmed_edges: -1");
+  ExpectInvalid(
+      with([](auto& m) { m.set_trimmed_batches(std::numeric_limits<double>::quiet_NaN()); }),
+      "trimmed_batches: nan");
+  ExpectInvalid(with([](auto& m) { m.set_num_samples(-1); }), "num_samples: -1");
+}
+
+}  // namespace
+}  // namespace graphfeed::wire
