@@ -68,6 +68,26 @@ class RpcClient final : public Client {
     return ReadAnswer(wire::FromProto(response.options()));
   }
 
+  absl::StatusOr<BudgetReport> EstimateOptions(const SampledEstimate& estimate) override {
+    v1::EstimateOptionsResponse response;
+    GF_RETURN_IF_ERROR(channel_->Call(methods::kEstimateOptions, MakeEstimateRequest(estimate),
+                                      absl::InfiniteDuration(), &response));
+    return ReadAnswer(wire::FromProto(response));
+  }
+
+  absl::StatusOr<DatasetInfo> Partition(const std::string& dataset, int64_t num_parts,
+                                        uint64_t seed, const std::string& column) override {
+    v1::PartitionDatasetRequest request;
+    request.set_dataset(dataset);
+    request.set_num_parts(num_parts);
+    request.set_seed(seed);
+    request.set_column(column);
+    v1::DatasetInfo response;
+    GF_RETURN_IF_ERROR(
+        channel_->Call(methods::kPartitionDataset, request, absl::InfiniteDuration(), &response));
+    return ReadAnswer(wire::FromProto(response));
+  }
+
   absl::StatusOr<PlanDescription> DescribePlan(const StreamOptions& options) override {
     GF_ASSIGN_OR_RETURN(const v1::DescribePlanRequest request, MakePlanRequest(options));
     v1::DescribePlanResponse response;

@@ -119,6 +119,16 @@ struct PlanDescription {
   Fingerprint fingerprint{};
 };
 
+// Which sampled batches a budget is taken from.
+struct SampledEstimate {
+  std::string dataset;    // "name" or "name@version"
+  BatchSpecRequest spec;  // kNeighbor or kCluster; its options do not matter
+  uint64_t seed = 0;
+  int64_t epoch = 0;
+  double quantile = 1;       // the share of batches that no budget may cut, by type; in (0, 1]
+  int64_t sample_limit = 0;  // batches that are made; 0: an epoch, but at most 1000
+};
+
 // A dataset on its way to the server. Not thread-safe; dropped without Commit it leaves nothing.
 // May outlive its client.
 class IngestStream {
@@ -145,6 +155,14 @@ class Client {
                                                                   int64_t batch_size,
                                                                   const Selection& selection,
                                                                   int64_t sample_limit) = 0;
+  // Makes the batches to measure them. As long as that takes: without a deadline.
+  virtual absl::StatusOr<BudgetReport> EstimateOptions(const SampledEstimate& estimate) = 0;
+  // Splits the nodes of a homogeneous single graph into clusters and publishes a version that has
+  // their numbers as one more node column, `column`. As long as that takes: without a deadline. An
+  // interruption ends the wait; the server goes on and publishes the version.
+  virtual absl::StatusOr<DatasetInfo> Partition(const std::string& dataset, int64_t num_parts,
+                                                uint64_t seed,
+                                                const std::string& column = "partition") = 0;
   // Of the epoch `options.start_epoch`.
   virtual absl::StatusOr<PlanDescription> DescribePlan(const StreamOptions& options) = 0;
   virtual absl::StatusOr<GetBatchResult> GetBatch(const StreamOptions& options, int64_t epoch,

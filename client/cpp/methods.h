@@ -10,6 +10,7 @@ inline constexpr char kGetDataset[] = "/graphfeed.v1.GraphFeed/GetDataset";
 inline constexpr char kIngest[] = "/graphfeed.v1.GraphFeed/Ingest";
 inline constexpr char kDeleteVersion[] = "/graphfeed.v1.GraphFeed/DeleteVersion";
 inline constexpr char kEstimateOptions[] = "/graphfeed.v1.GraphFeed/EstimateOptions";
+inline constexpr char kPartitionDataset[] = "/graphfeed.v1.GraphFeed/PartitionDataset";
 inline constexpr char kDescribePlan[] = "/graphfeed.v1.GraphFeed/DescribePlan";
 inline constexpr char kStreamBatches[] = "/graphfeed.v1.GraphFeed/StreamBatches";
 inline constexpr char kGetBatch[] = "/graphfeed.v1.GraphFeed/GetBatch";

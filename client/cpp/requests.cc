@@ -64,6 +64,18 @@ v1::GetBatchRequest MakeGetBatchRequest(const StreamOptions& options, int64_t ep
   return request;
 }
 
+v1::EstimateOptionsRequest MakeEstimateRequest(const SampledEstimate& estimate) {
+  v1::EstimateOptionsRequest request;
+  request.set_dataset(estimate.dataset);
+  *request.mutable_spec() = wire::ToProto(estimate.spec);
+  request.mutable_spec()->clear_options();
+  request.set_seed(estimate.seed);
+  request.set_epoch(estimate.epoch);
+  request.set_quantile(estimate.quantile);
+  request.set_sample_limit(estimate.sample_limit);
+  return request;
+}
+
 absl::StatusOr<v1::DescribePlanRequest> MakePlanRequest(const StreamOptions& options) {
   GF_RETURN_IF_ERROR(CheckShards(options));
   v1::DescribePlanRequest request;

@@ -10,7 +10,7 @@ connections, which come back with its next call. If a stream or an ingest was op
 committed, cancelled or dropped) when the parent forked, every call in the child raises
 FAILED_PRECONDITION."""
 
-from typing import Optional
+from typing import Optional, Sequence, TypedDict
 
 import numpy as np
 
@@ -81,10 +81,37 @@ class Selection:
     def ids(ids: np.ndarray) -> Selection: ...
     batch_sizes: list[int]
 
+class Links(TypedDict, total=False):
+    """graphfeed::LinkSeedsRequest. What is left out has its default."""
+
+    edge_type: str  # "source|relation|target"; "": the only one
+    sources: np.ndarray  # int64, explicit pairs with targets; without them the selection's edge ids
+    targets: np.ndarray
+    labels: np.ndarray  # int64; empty: 1 for every positive
+    negative_mode: str  # "none", "binary", "triplet"
+    negative_amount: float
+    exclude_seed_edges: bool
+
+class Sampling(TypedDict, total=False):
+    """graphfeed::SamplingRequest. What is left out has its default; other keys are refused."""
+
+    num_neighbors: dict[str, Sequence[int]]  # by edge type, "" for every one
+    replace: bool
+    subgraph_type: str  # "directional", "bidirectional", "induced"
+    disjoint: bool
+    time_attr: str
+    temporal_strategy: str  # "uniform", "last"
+    weight_attr: str
+    input_type: str
+    input_mask: str
+    input_time: np.ndarray  # int64
+    links: Optional[Links]
+    partition: str
+
 class BatchSpec:
     """graphfeed::BatchSpecRequest."""
 
-    strategy: str  # "plain", "pad_to_max", "stream_pack"
+    strategy: str  # "plain", "pad_to_max", "stream_pack", "neighbor", "cluster"
     over_size: str  # "error", "skip", "trim_nodes", "trim_edges", "trim_nodes_and_edges"
     options: Optional[FixedSizeOptions]
     batch_size: int
@@ -100,6 +127,8 @@ class BatchSpec:
     narrow_columns: list[str]
     float16_columns: list[str]
     sample_limit: int
+    sampling: Optional[Sampling]  # read: all keys, lists as int64 arrays
+    ragged: bool
 
 class StreamOptions:
     dataset: str
@@ -120,6 +149,8 @@ class Counts:
     graphs: int
     nodes: list[int]
     edges: list[int]
+    seeds: int
+    labels: int
 
 class FrameInfo:
     epoch: int
@@ -145,7 +176,7 @@ class TensorSpec:
     store: str
     name: str
     dtype: str
-    axis: str  # "nodes", "edges", "graphs", "ptr"
+    axis: str  # "nodes", "edges", "graphs", "ptr", "seeds", "labels"
     type: int
     concat_last: bool
 
@@ -230,6 +261,13 @@ class IngestStream:
     def commit(self) -> DatasetInfo: ...
     def cancel(self) -> None: ...
 
+class BudgetReport:
+    options: FixedSizeOptions
+    trimmed_nodes: list[float]  # by type, share of what the batches held that would be trimmed
+    trimmed_edges: list[float]
+    trimmed_batches: float  # share of batches with any excess
+    num_samples: int
+
 class PlanDescription:
     plan: PlanSummary
     resolved_spec: BatchSpec
@@ -245,6 +283,23 @@ class Client:
     def estimate_options(
         self, dataset: str, batch_size: int, selection: Selection, sample_limit: int
     ) -> FixedSizeOptions: ...
+    def estimate(
+        self,
+        dataset: str,
+        spec: BatchSpec,
+        seed: int,
+        epoch: int = 0,
+        quantile: float = 1.0,
+        sample_limit: int = 0,
+    ) -> BudgetReport:
+        """A budget for the sampled batches of `spec`, whose options do not matter. No deadline."""
+
+    def partition(
+        self, dataset: str, num_parts: int, seed: int = 0, column: str = "partition"
+    ) -> DatasetInfo:
+        """Publishes a version with cluster numbers. No deadline; an interruption ends the wait, but
+        the server goes on."""
+
     def describe_plan(self, options: StreamOptions, epoch: int = 0) -> PlanDescription: ...
     def get_batch(
         self, options: StreamOptions, epoch: int, ordinal: int

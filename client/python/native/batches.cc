@@ -15,10 +15,9 @@ namespace py = pybind11;
 
 namespace {
 
-constexpr EnumName<Axis> kAxes[] = {{Axis::kNodes, "nodes"},
-                                    {Axis::kEdges, "edges"},
-                                    {Axis::kGraphs, "graphs"},
-                                    {Axis::kPtr, "ptr"}};
+constexpr EnumName<Axis> kAxes[] = {{Axis::kNodes, "nodes"},   {Axis::kEdges, "edges"},
+                                    {Axis::kGraphs, "graphs"}, {Axis::kPtr, "ptr"},
+                                    {Axis::kSeeds, "seeds"},   {Axis::kLabels, "labels"}};
 
 py::dtype NumpyType(DType dtype) {
   using Npy = py::detail::npy_api;
@@ -65,7 +64,9 @@ void BindValues(py::module_& m) {
   py::class_<Counts>(m, "Counts")
       .def_readonly("graphs", &Counts::graphs)
       .def_readonly("nodes", &Counts::nodes)
-      .def_readonly("edges", &Counts::edges);
+      .def_readonly("edges", &Counts::edges)
+      .def_readonly("seeds", &Counts::seeds)
+      .def_readonly("labels", &Counts::labels);
 
   py::class_<FrameInfo>(m, "FrameInfo")
       .def_readonly("epoch", &FrameInfo::epoch)
@@ -118,6 +119,13 @@ void BindValues(py::module_& m) {
                              [](const StreamInfo& self) { return ToBytes(self.spec_digest); })
       .def_readonly("seed", &StreamInfo::seed)
       .def_readonly("prefetch", &StreamInfo::prefetch);
+
+  py::class_<BudgetReport>(m, "BudgetReport")
+      .def_readonly("options", &BudgetReport::options)
+      .def_readonly("trimmed_nodes", &BudgetReport::trimmed_nodes)
+      .def_readonly("trimmed_edges", &BudgetReport::trimmed_edges)
+      .def_readonly("trimmed_batches", &BudgetReport::trimmed_batches)
+      .def_readonly("num_samples", &BudgetReport::num_samples);
 
   py::class_<PlanDescription>(m, "PlanDescription")
       .def_readonly("plan", &PlanDescription::plan)

@@ -4,12 +4,16 @@
 // The parts of the module graphfeed._graphfeed; graphfeed/_graphfeed.pyi is its manual. Lists and
 // dicts of bound values are copies: assign whole ones.
 
+#include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
+#include "proto/frame/batch_spec.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/schema.h"
 
@@ -28,6 +32,13 @@ Fingerprint FingerprintFrom(const std::string& bytes);
 // INVALID_ARGUMENT for names that are none.
 DType DTypeFrom(const std::string& name);
 Level LevelFrom(const std::string& name);
+
+// INVALID_ARGUMENT, naming the field, unless it is an array of integers of one dimension.
+std::vector<int64_t> IdsFrom(const std::string& field, const pybind11::array& ids);
+
+// Sampling as the dict that _graphfeed.pyi describes, both ways. INVALID_ARGUMENT names the field.
+pybind11::dict ToDict(const SamplingRequest& sampling);
+SamplingRequest SamplingFrom(const pybind11::dict& fields);
 
 // Names of the values of an enum: one table for both directions.
 template <typename E>

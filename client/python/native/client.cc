@@ -77,6 +77,30 @@ void BindClient(py::module_& m) {
           },
           py::arg("dataset"), py::arg("batch_size"), py::arg("selection"), py::arg("sample_limit"))
       .def(
+          "estimate",
+          [](const ClientHandle& self, const std::string& dataset, const BatchSpecRequest& spec,
+             uint64_t seed, int64_t epoch, double quantile, int64_t sample_limit) {
+            const SampledEstimate estimate{.dataset = dataset,
+                                           .spec = spec,
+                                           .seed = seed,
+                                           .epoch = epoch,
+                                           .quantile = quantile,
+                                           .sample_limit = sample_limit};
+            return Blocking([&, &client = self.Get()] { return client.EstimateOptions(estimate); });
+          },
+          py::arg("dataset"), py::arg("spec"), py::arg("seed"), py::arg("epoch") = 0,
+          py::arg("quantile") = 1.0, py::arg("sample_limit") = 0)
+      .def(
+          "partition",
+          [](const ClientHandle& self, const std::string& dataset, int64_t num_parts, uint64_t seed,
+             const std::string& column) {
+            return Blocking([&, &client = self.Get()] {
+              return client.Partition(dataset, num_parts, seed, column);
+            });
+          },
+          py::arg("dataset"), py::arg("num_parts"), py::arg("seed") = 0,
+          py::arg("column") = "partition")
+      .def(
           "describe_plan",
           [](const ClientHandle& self, StreamOptions options, int64_t epoch) {
             options.start_epoch = epoch;

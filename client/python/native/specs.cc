@@ -15,7 +15,9 @@ namespace {
 
 constexpr EnumName<Strategy> kStrategies[] = {{Strategy::kPlain, "plain"},
                                               {Strategy::kPadToMax, "pad_to_max"},
-                                              {Strategy::kStreamPack, "stream_pack"}};
+                                              {Strategy::kStreamPack, "stream_pack"},
+                                              {Strategy::kNeighbor, "neighbor"},
+                                              {Strategy::kCluster, "cluster"}};
 constexpr EnumName<OverSize> kOverSizes[] = {
     {OverSize::kError, "error"},
     {OverSize::kSkip, "skip"},
@@ -39,14 +41,9 @@ void DefEnum(py::class_<C>& type, const char* field, E C::*member, const EnumNam
 }
 
 Selection SelectionOfIds(const py::array& ids) {
-  if (ids.ndim() != 1 || (ids.dtype().kind() != 'i' && ids.dtype().kind() != 'u')) {
-    RaiseInvalidArgument("selection: ids are integers of one dimension");
-  }
-  const auto values =
-      py::cast<py::array_t<int64_t, py::array::c_style | py::array::forcecast>>(ids);
   Selection selection;
   selection.kind = Selection::Kind::kIds;
-  selection.ids.assign(values.data(), values.data() + values.size());
+  selection.ids = IdsFrom("selection", ids);
   return selection;
 }
 
@@ -97,7 +94,18 @@ void BindSpecs(py::module_& m) {
           })
       .def_readwrite("narrow_columns", &BatchSpecRequest::narrow_columns)
       .def_readwrite("float16_columns", &BatchSpecRequest::float16_columns)
-      .def_readwrite("sample_limit", &BatchSpecRequest::sample_limit);
+      .def_readwrite("sample_limit", &BatchSpecRequest::sample_limit)
+      .def_readwrite("ragged", &BatchSpecRequest::ragged)
+      .def_property(
+          "sampling",
+          [](const BatchSpecRequest& self) -> py::object {
+            if (!self.sampling.has_value()) return py::none();
+            return ToDict(*self.sampling);
+          },
+          [](BatchSpecRequest& self, const std::optional<py::dict>& fields) {
+            self.sampling = std::nullopt;
+            if (fields.has_value()) self.sampling = SamplingFrom(*fields);
+          });
   DefEnum(spec, "strategy", &BatchSpecRequest::strategy, kStrategies);
   DefEnum(spec, "over_size", &BatchSpecRequest::over_size, kOverSizes);
   DefEnum(spec, "incomplete_step", &BatchSpecRequest::incomplete_step, kIncompleteSteps);

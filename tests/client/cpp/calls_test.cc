@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
@@ -105,6 +106,92 @@ TEST(ClientTest, DeletesTheVersionNamed) {
   EXPECT_TRUE(Connect(*server)->DeleteVersion("mutag", 4).ok());
   EXPECT_EQ(request.name(), "mutag");
   EXPECT_EQ(request.version(), 4);
+}
+
+TEST(ClientTest, BudgetsOfSampledBatchesAreAskedForByTheirSpec) {
+  v1::EstimateOptionsRequest request;
+  const BudgetReport answer{.options = {.num_nodes = {{"movie", 66}},
+                                        .num_edges = {},
+                                        .num_graphs = 2,
+                                        .pad_graph_defaults = {}},
+                            .trimmed_nodes = {0.25},
+                            .trimmed_edges = {0.5, 0},
+                            .trimmed_batches = 0.125,
+                            .num_samples = 86};
+  const auto server = FakeServer::Start({{"EstimateOptions", [&](FakeCall& call) {
+                                            request.ParseFromString(*call.Read());
+                                            call.Write(wire::ToProto(answer).SerializeAsString());
+                                            return absl::OkStatus();
+                                          }}});
+  SampledEstimate estimate{.dataset = "imdb",
+                           .spec = {},
+                           .seed = ~uint64_t{0},
+                           .epoch = 3,
+                           .quantile = 0.999,
+                           .sample_limit = 86};
+  estimate.spec.strategy = Strategy::kNeighbor;
+  estimate.spec.batch_size = 5;
+  estimate.spec.options = FixedSizeOptionsRequest();
+  estimate.spec.sampling = SamplingRequest();
+  estimate.spec.sampling->num_neighbors[""] = {5, 5};
+  const auto report = Connect(*server)->EstimateOptions(estimate);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(request.dataset(), "imdb");
+  EXPECT_EQ(request.spec().strategy(), v1::NEIGHBOR);
+  EXPECT_EQ(request.spec().batch_size(), 5);
+  EXPECT_FALSE(request.spec().has_options()) << "they are what is asked for";
+  ASSERT_EQ(request.spec().sampling().num_neighbors_size(), 1);
+  EXPECT_EQ(request.spec().sampling().num_neighbors(0).num_neighbors_size(), 2);
+  EXPECT_EQ(request.seed(), ~uint64_t{0});
+  EXPECT_EQ(request.epoch(), 3);
+  EXPECT_EQ(request.quantile(), 0.999);
+  EXPECT_EQ(request.sample_limit(), 86);
+  EXPECT_EQ(report->options.num_nodes, answer.options.num_nodes);
+  EXPECT_EQ(report->trimmed_nodes, answer.trimmed_nodes);
+  EXPECT_EQ(report->trimmed_edges, answer.trimmed_edges);
+  EXPECT_EQ(report->trimmed_batches, 0.125);
+  EXPECT_EQ(report->num_samples, 86);
+}
+
+TEST(ClientTest, AReportWhoseSharesAreNoSharesIsDataLoss) {
+  v1::EstimateOptionsResponse response;
+  response.add_trimmed_edges(2);
+  const auto server =
+      FakeServer::Start({{"EstimateOptions", Answer(response.SerializeAsString())}});
+  const absl::Status status = Connect(*server)->EstimateOptions(SampledEstimate()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
+}
+
+TEST(ClientTest, PartitionsTheDatasetNamedHoweverLongItTakes) {
+  v1::PartitionDatasetRequest request;
+  absl::Notification started;
+  absl::Notification later;
+  const auto server = FakeServer::Start({{"PartitionDataset",
+                                          [&](FakeCall& call) {
+                                            request.ParseFromString(*call.Read());
+                                            started.Notify();
+                                            later.WaitForNotification();
+                                            call.Write(Dataset("arxiv").SerializeAsString());
+                                            return absl::OkStatus();
+                                          }},
+                                         {"ListDatasets", [](FakeCall& call) {
+                                            call.WaitUntilCancelled();
+                                            return absl::OkStatus();
+                                          }}});
+  const auto client = Connect(*server, absl::Milliseconds(50));
+  absl::StatusOr<DatasetInfo> info = absl::UnknownError("not asked");
+  std::thread partition([&] { info = client->Partition("arxiv@2", 100, 7, "cluster"); });
+  started.WaitForNotification();
+  // A call with a deadline that begins later is over before.
+  EXPECT_EQ(client->ListDatasets().status().code(), absl::StatusCode::kDeadlineExceeded);
+  later.Notify();
+  partition.join();
+  ASSERT_TRUE(info.ok()) << info.status();
+  EXPECT_EQ(info->version, 3);
+  EXPECT_EQ(request.dataset(), "arxiv@2");
+  EXPECT_EQ(request.num_parts(), 100);
+  EXPECT_EQ(request.seed(), 7u);
+  EXPECT_EQ(request.column(), "cluster");
 }
 
 TEST(ClientTest, CallsEndAtTheirTimeout) {
