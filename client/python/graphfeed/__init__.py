@@ -14,6 +14,7 @@ The names are those of PopTorch Geometric; see the user's guide beside this pack
 from graphfeed import transforms
 from graphfeed.batch import Batch, Position
 from graphfeed.client import Client, connect
+from graphfeed.cluster_loaders import ClusterLoader, FixedSizeClusterLoader
 from graphfeed.data import Data, HeteroData
 from graphfeed.dataset import Dataset
 from graphfeed.errors import (
@@ -37,7 +38,10 @@ from graphfeed.errors import (
 from graphfeed.graph_loaders import DataLoader, FixedSizeDataLoader
 from graphfeed.info import Column, Counts, DatasetInfo, PlanSummary, Stats, Summary
 from graphfeed.ingest import Collection
-from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy
+from graphfeed.links import FixedSizeLinkNeighborLoader, LinkNeighborLoader, NegativeSampling
+from graphfeed.loader import Loader
+from graphfeed.neighbor_loaders import FixedSizeNeighborLoader, NeighborLoader
+from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy, TrimReport
 from graphfeed.planetoid import read_planetoid
 
 __all__ = [
@@ -46,6 +50,7 @@ __all__ = [
     "Batch",
     "Cancelled",
     "Client",
+    "ClusterLoader",
     "Collection",
     "Column",
     "Counts",
@@ -57,12 +62,19 @@ __all__ = [
     "DeadlineExceeded",
     "Error",
     "FailedPrecondition",
+    "FixedSizeClusterLoader",
     "FixedSizeDataLoader",
+    "FixedSizeLinkNeighborLoader",
+    "FixedSizeNeighborLoader",
     "FixedSizeOptions",
     "FixedSizeStrategy",
     "HeteroData",
     "Internal",
     "InvalidArgument",
+    "LinkNeighborLoader",
+    "Loader",
+    "NegativeSampling",
+    "NeighborLoader",
     "NotFound",
     "OutOfRange",
     "OverSizeStrategy",
@@ -72,6 +84,7 @@ __all__ = [
     "ResourceExhausted",
     "Stats",
     "Summary",
+    "TrimReport",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -37,3 +37,65 @@ def dtype_name(dtype: Any) -> Any:
         return np.dtype(text if dtype.__class__.__module__ == "torch" else dtype).name
     except TypeError:
         return text
+
+
+def array(field: str, value: Any) -> np.ndarray:
+    """A numpy array of arrays, torch tensors and lists."""
+    try:
+        return np.asarray(value.cpu() if hasattr(value, "cpu") else value)
+    except ValueError as error:
+        raise errors.InvalidArgument(f"{field} is no array: {error}") from None
+
+
+def integers(field: str, value: Any, dims: int = 1) -> np.ndarray:
+    """An int64 array of that many dimensions."""
+    result = array(field, value)
+    if result.size == 0 and result.ndim == dims:
+        return np.zeros(result.shape, np.int64)
+    if result.ndim != dims or result.dtype.kind not in "iu":
+        raise errors.InvalidArgument(
+            f"{field} has shape {list(result.shape)} and dtype {result.dtype}; it takes integers "
+            f"of {dims} dimension{'s' if dims > 1 else ''}"
+        )
+    return result.astype(np.int64)
+
+
+def ids(field: str, value: Any, total: int) -> np.ndarray:
+    """int64 [n]: numbers in [0, total)."""
+    result = integers(field, value)
+    bad = (result < 0) | (result >= total)
+    if bad.any():
+        raise errors.InvalidArgument(
+            f"{field}[{int(bad.argmax())}] is {result[bad][0]}; it must be 0 to {total - 1}"
+        )
+    return result
+
+
+class LoaderArguments(TypedDict, total=False):
+    """What every loader takes by name besides its own arguments; Loader has what they mean."""
+
+    drop_last: bool
+    follow_batch: Iterable[str] | None
+    exclude_keys: Iterable[str] | None
+    num_shards: int
+    shard_index: int
+    uneven_shards: str
+    index_dtype: Any
+    narrow_columns: Iterable[str]
+    float16_columns: Iterable[str]
+    prefetch: int
+    num_workers: int
+    prefetch_factor: int | None
+    persistent_workers: bool
+    pin_memory: bool
+    is_sorted: bool
+    filter_per_worker: bool | None
+
+
+class FixedSizeArguments(LoaderArguments, total=False):
+    """What every fixed-size loader takes by name; FixedSizeLoader has what they mean."""
+
+    add_pad_masks: bool
+    options: Any
+    incomplete_step: str
+    micro_batches: int

@@ -22,7 +22,7 @@ def size_repr(key: Any, value: Any, indent: int = 0) -> str:
         lines = [size_repr(k, v, indent + 2) for k, v in value.items()]
         out = "{\n" + ",\n".join(lines) + ",\n" + pad + "}"
     elif isinstance(value, Sequence):
-        out = str([len(value)])
+        out = str(list(value) if key == "batch_size" else [len(value)])
     else:
         out = str(value)
     name = str(key).replace("'", "")  # edge types: (movie, to, actor)

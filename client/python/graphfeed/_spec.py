@@ -28,6 +28,11 @@ def selection(ids: GraphIds, num_graphs: int, batch_sizes: Iterable[int] | None 
     return result
 
 
+def selection_of_seeds(ids: np.ndarray | None) -> Any:
+    """A native Selection of nodes or edges; None: all."""
+    return _graphfeed.Selection.all() if ids is None else _graphfeed.Selection.ids(ids)
+
+
 def native_options(options: FixedSizeOptions) -> Any:
     """Native FixedSizeOptions. Defaults of string attributes stay behind: batches carry no
     strings."""

@@ -18,6 +18,8 @@ _NEEDLESS = {
     "worker_init_fn": "there are no worker processes",
     "multiprocessing_context": "there are no worker processes",
     "pin_memory": "batches arrive in reused, aligned host buffers",
+    "is_sorted": "neighbours are put in order at ingest",
+    "filter_per_worker": "features are gathered at the server",
 }
 
 # Refused: what to do instead.
@@ -26,6 +28,11 @@ _REPLACED = {
     "graphs with transforms at ingest",
     "sampler": "give the order as dataset[index_array]",
     "generator": "give seed=",
+    "transform": "change a batch where it is consumed, or the graph with transforms at ingest",
+    "transform_sampler_output": "batches are sampled and gathered at the server in one go",
+    "neighbor_sampler": "the server samples; num_neighbors, replace, subgraph_type and the like say "
+    "how",
+    "custom_cls": "batches are graphfeed Batches",
 }
 
 

@@ -38,6 +38,12 @@ class BatchLayout:
         for index, tensor in enumerate(native.tensors):
             self.stores[self._key(tensor.store)][tensor.name] = index
         self.num_tensors = len(native.tensors)
+        # Taken out of a single graph without padding: not several graphs with a ptr.
+        self.one_graph = self.ragged and all("ptr" not in names for names in self.stores.values())
+        # The store of a sampled batch's seeds; a batch that is not sampled has none.
+        seeds = [tensor.store for tensor in native.tensors if tensor.axis == "seeds"]
+        self.is_sampled = bool(seeds)
+        self.seed_store = self._key(seeds[0]) if seeds else None
 
     def counts(self, native: Any) -> Counts:
         return counts_from_native(native, self.heterogeneous, self.node_types, self.edge_types)
@@ -94,8 +100,13 @@ class Store(Mapping):
         """Edges of this type in one micro-batch, padding included."""
         return self._batch._sizes.edges[self._key]
 
+    @property
+    def batch_size(self) -> Any:
+        """Of the store that holds the seeds: see Batch.batch_size."""
+        return self._batch._batch_size(self._key)
+
     def __repr__(self) -> str:
-        return _repr.homogeneous_repr("Store", dict(self))
+        return _repr.homogeneous_repr("Store", self._batch._shown(self._key))
 
 
 class Batch:
@@ -226,6 +237,34 @@ class Batch:
         return sum(counts.graphs for counts in self._frame.counts)
 
     @property
+    def batch_size(self) -> Any:
+        """Real seeds of a sampled homogeneous batch (seed edges, clusters): a number, with several
+        micro-batches a list. Heterogeneous batches have it where their input_id is:
+        `batch["movie"].batch_size`."""
+        return self._batch_size(None)
+
+    def _batch_size(self, store: Any) -> Any:
+        stored = self._layout.stores[store].get("batch_size")
+        if stored is not None:  # a column of that name
+            return self._tensor(stored)
+        if not self._layout.is_sampled or self._layout.seed_store != store:
+            raise AttributeError(f"{store or 'the batch'!r} has no 'batch_size'")
+        seeds = [counts.seeds for counts in self._frame.counts]
+        return seeds if self.num_micro_batches > 1 else seeds[0]
+
+    def _shown(self, store: Any) -> dict:
+        """The tensors of a store, and with its seeds their number."""
+        names = self._layout.stores[store]
+        shown: dict = {name: self._tensor(index) for name, index in names.items()}
+        if self._layout.is_sampled and self._layout.seed_store == store:
+            if not self._layout.one_graph and "input_id" in names:
+                del shown["input_id"]  # comes last, as in PopTorch Geometric
+            shown.setdefault("batch_size", self._batch_size(store))
+            if "input_id" in names:
+                shown.setdefault("input_id", self._tensor(names["input_id"]))
+        return shown
+
+    @property
     def num_micro_batches(self) -> int:
         """k: batches that are combined in this one."""
         return self._layout.micro_batches
@@ -309,15 +348,16 @@ class Batch:
         return pyg.batch(self.torch())
 
     def __repr__(self) -> str:
-        shown: dict = dict(self.items())
+        shown = self._shown(None)
         if not self._layout.ragged:
             shown.update(num_nodes=self.num_nodes, num_edges=self.num_edges)
+        kind = "Data" if self._layout.one_graph else "DataBatch"
         if not self._layout.heterogeneous:
-            return _repr.homogeneous_repr("DataBatch", shown)
+            return _repr.homogeneous_repr(kind, shown)
         for key in self._layout.stores:
             if key is not None:
-                shown[key] = dict(Store(self, key))
-        return _repr.heterogeneous_repr("HeteroDataBatch", shown)
+                shown[key] = self._shown(key)
+        return _repr.heterogeneous_repr(f"Hetero{kind}", shown)
 
     def __reduce__(self):
         # Travels by value, with the frame resolved.

@@ -145,6 +145,31 @@ class Client:
         for number in versions:
             self._call(lambda native, number=number: native.delete_version(name, number))
 
+    def partition(
+        self, dataset: str, num_parts: int, *, seed: int = 0, column: str = "partition"
+    ) -> DatasetInfo:
+        """Splits a single homogeneous graph into clusters with few edges between them (METIS), and
+        publishes a version with their numbers as one more node column. ClusterLoader calls this
+        where it has to.
+
+        Args:
+            dataset: "name" or "name@version".
+            num_parts: how many clusters, 1 to the number of nodes; some may stay empty.
+            seed: of METIS.
+            column: name of the column.
+
+        Returns:
+            The published version.
+
+        Raises:
+            ValueError: num_parts is out of its range; the graph is heterogeneous or too large for
+                32-bit indices; there is such a column already.
+        """
+        info = self._call(
+            lambda native: native.partition(dataset, int(num_parts), int(seed), column)
+        )
+        return DatasetInfo._from_native(info)
+
     # --- connections -----------------------------------------------------------------------------
 
     def _connection(self, endpoint: str) -> Any:

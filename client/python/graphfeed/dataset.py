@@ -224,6 +224,23 @@ class Dataset:
         )
         return _spec.python_options(native, self.info)
 
+    def subgraph(self, nodes: Any, exclude_keys: Sequence[str] = ()) -> Batch:
+        """Some nodes of a single graph and all edges between them, as PyG's Data.subgraph: a batch
+        without padding, with n_id and e_id.
+
+        Args:
+            nodes: as NeighborLoader's input_nodes: ids in any order, a boolean array, the name of a
+                boolean column; with the node type in a heterogeneous graph.
+            exclude_keys: columns to leave out.
+        """
+        from graphfeed.neighbor_loaders import NeighborLoader
+
+        loader = NeighborLoader(
+            self, [], nodes, subgraph_type="induced", exclude_keys=exclude_keys, seed=0,
+            batch_size=max(self.info.num_nodes),
+        )
+        return loader.batch(0, epoch=0)
+
     # --- contents --------------------------------------------------------------------------------
 
     def column(self, name: str) -> np.ndarray:

@@ -39,8 +39,8 @@ class FixedSizeLoader(Loader):
         micro_batches: int = 1,
         **arguments: Any,
     ) -> None:
-        super().__init__(dataset, **arguments)
         self.over_size_strategy = OverSizeStrategy(over_size_strategy)
+        super().__init__(dataset, **arguments)
         self.add_pad_masks = bool(add_pad_masks)
         self.incomplete_step = _arguments.one_of(
             "incomplete_step", incomplete_step, _INCOMPLETE_STEPS
@@ -51,6 +51,10 @@ class FixedSizeLoader(Loader):
         self._options = fixed_size_options
         if fixed_size_options is not None:
             self._check_options(fixed_size_options)
+
+    @property
+    def draws(self) -> bool:
+        return super().draws or self.over_size_strategy.trims
 
     @property
     def fixed_size_options(self) -> FixedSizeOptions:

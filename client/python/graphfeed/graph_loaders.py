@@ -197,7 +197,6 @@ class FixedSizeDataLoader(FixedSizeLoader, _GraphLoader):
             micro_batches=micro_batches,
             shuffle=shuffle,
             seed=seed,
-            draws=OverSizeStrategy(over_size_strategy).trims,
             drop_last=drop_last,
             follow_batch=follow_batch,
             exclude_keys=exclude_keys,

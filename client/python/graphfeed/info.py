@@ -138,6 +138,10 @@ class Counts:
     graphs: int
     nodes: int | dict[str, int]
     edges: int | dict[EdgeType, int]
+    seeds: int = 0
+    """Seed nodes, seed edges or clusters of a sampled batch."""
+    labels: int = 0
+    """Seed edges and negatives of a sampled batch."""
 
     @property
     def total_nodes(self) -> int:
@@ -175,8 +179,10 @@ def counts_from_native(counts: Any, heterogeneous: bool, node_types, edge_types)
     """Counts by type as users see them."""
     nodes, edges = list(counts.nodes), list(counts.edges)
     if heterogeneous:
-        return Counts(counts.graphs, dict(zip(node_types, nodes)), dict(zip(edge_types, edges)))
-    return Counts(counts.graphs, sum(nodes), sum(edges))
+        nodes, edges = dict(zip(node_types, nodes)), dict(zip(edge_types, edges))
+    else:
+        nodes, edges = sum(nodes), sum(edges)
+    return Counts(counts.graphs, nodes, edges, counts.seeds, counts.labels)
 
 
 def plan_from_native(plan: Any, info: DatasetInfo, graphs_per_batch=()) -> PlanSummary:

@@ -49,7 +49,6 @@ class Loader(abc.ABC):
 
     Args:
         dataset: a dataset or a part of one.
-        draws: whether anything but the order is random, so that shards need a common seed.
         shuffle: a new order each epoch.
         seed: of everything random; drawn from the operating system, and shown, when not given.
         drop_last: leave out a last batch that is not full.
@@ -73,7 +72,6 @@ class Loader(abc.ABC):
         self,
         dataset: Dataset,
         *,
-        draws: bool = False,
         shuffle: bool = False,
         seed: int | None = None,
         drop_last: bool = False,
@@ -112,8 +110,7 @@ class Loader(abc.ABC):
             "index_dtype", _arguments.dtype_name(index_dtype), _INDEX_DTYPES
         )
         self.prefetch = _arguments.integer("prefetch", prefetch, 0)
-        self._draws = bool(draws)
-        if seed is None and (draws or shuffle) and self.num_shards > 1:
+        if seed is None and self.draws and self.num_shards > 1:
             raise errors.InvalidArgument(
                 "seed is missing: the shards of a run see the same batches only with the same seed"
             )
@@ -125,6 +122,11 @@ class Loader(abc.ABC):
         self._running: weakref.ref[_Epoch] | None = None  # the youngest iteration
         self._warned = False
         self._plans: dict[Any, PlanSummary] = {}
+
+    @property
+    def draws(self) -> bool:
+        """Whether anything depends on the seed."""
+        return self.shuffle
 
     # --- epochs ----------------------------------------------------------------------------------
 

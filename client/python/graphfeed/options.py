@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from graphfeed import errors
@@ -49,6 +49,21 @@ def edge_type_name(edge_type: EdgeType) -> str:
     return "|".join(edge_type)
 
 
+@dataclass(frozen=True)
+class TrimReport:
+    """What sizes would cost the sampled batches that they were taken from. Shares are numbers for a
+    homogeneous graph and dicts by type for a heterogeneous one."""
+
+    trimmed_nodes: float | dict[str, float]
+    """Which share of the sampled nodes is beyond the sizes and would be trimmed."""
+    trimmed_edges: float | dict[EdgeType, float]
+    """Likewise of edges, without those that go because one of their ends is trimmed."""
+    trimmed_batches: float
+    """The share of batches with anything beyond the sizes."""
+    num_samples: int
+    """Batches that were sampled."""
+
+
 @dataclass(eq=True)
 class FixedSizeOptions:
     """Padded totals of one batch. The padding counts in them: at least one graph of every batch is
@@ -77,6 +92,8 @@ class FixedSizeOptions:
     edge_pad_value: float = 0.0
     graph_pad_value: float = 0.0
     pad_graph_defaults: dict[str, Any] = field(default_factory=dict)
+    report: TrimReport | None = field(default=None, compare=False)
+    """What `estimate` found out about these sizes."""
 
     def __post_init__(self) -> None:
         _check_num_graphs(self.num_graphs)
@@ -136,13 +153,15 @@ class FixedSizeOptions:
         seen, plus one for padding; num_graphs likewise (2 for batches that do not count graphs).
 
         Takes `sample_limit` batches, in as many epochs as that needs; a loader that repeats the
-        same batches is read once. The epochs of a graphfeed loader are not consumed.
+        same batches is read once. The epochs of a graphfeed loader are not consumed; for one of
+        sampled batches the server samples and nothing but the sizes travels.
 
         Raises:
             ValueError: the loader has no batches.
         """
-        if sample_limit < 1:
-            raise errors.InvalidArgument(f"sample_limit is {sample_limit}; it must be at least 1")
+        _check_sample_limit(sample_limit)
+        if hasattr(loader, "_sampled_spec"):
+            return _largest_sampled(loader, sample_limit)
         sizes = _LargestSizes()
         while sizes.num_batches < sample_limit:
             before = sizes.num_batches
@@ -163,6 +182,35 @@ class FixedSizeOptions:
             num_graphs=sizes.graphs + 1,
         )
 
+    @classmethod
+    def estimate(
+        cls, loader: Any, quantile: float = 0.999, sample_limit: int | None = None
+    ) -> FixedSizeOptions:
+        """Sizes that fit nearly all batches of a loader of sampled ones: for each type the least
+        that the share `quantile` of the batches does not exceed, plus one for padding. One hub
+        in thousands of batches does not make all of them larger, as `from_loader` does; the
+        batches that it is in are trimmed, seeds excepted. `report` says what that costs.
+
+        Args:
+            loader: of sampled batches. They are those of its seed from its first epoch on.
+            quantile: in (0, 1]; 1 is the maximum.
+            sample_limit: batches to sample; by default an epoch, at most 1000 batches of it.
+
+        Raises:
+            ValueError: quantile is out of its range; the loader has no batches.
+            TypeError: the loader is not one of sampled batches.
+        """
+        if not hasattr(loader, "_sampled_spec"):
+            raise TypeError(
+                f"loader is a {type(loader).__name__}; quantiles are those of sampled batches. "
+                "from_dataset and from_loader find sizes for others"
+            )
+        if not 0 < quantile <= 1:
+            raise errors.InvalidArgument(f"quantile is {quantile}; it must be above 0, at most 1")
+        if sample_limit is not None:
+            _check_sample_limit(sample_limit)
+        return _sampled_options(loader, 0, float(quantile), sample_limit or 0)
+
     def __repr__(self) -> str:
         return (
             f"FixedSizeOptions("
@@ -177,6 +225,44 @@ class FixedSizeOptions:
     def _key(self) -> str:
         """Equal for equal options; they are mutable, so they have no hash."""
         return repr(self)
+
+
+def _sampled_options(loader: Any, epoch: int, quantile: float, limit: int) -> FixedSizeOptions:
+    """What the server says of the sizes of a loader's batches of an epoch."""
+    from graphfeed import _spec
+
+    info, spec = loader.dataset.info, loader._sampled_spec()
+    found = loader.dataset.client._call(
+        lambda client: client.estimate(
+            info.full_name, spec, loader.seed, epoch=epoch, quantile=quantile, sample_limit=limit
+        )
+    )
+    options = _spec.python_options(found.options, info)
+    nodes, edges = list(found.trimmed_nodes), list(found.trimmed_edges)
+    options.report = TrimReport(
+        trimmed_nodes=dict(zip(info.node_types, nodes)) if info.heterogeneous else nodes[0],
+        trimmed_edges=dict(zip(info.edge_types, edges)) if info.heterogeneous else edges[0],
+        trimmed_batches=found.trimmed_batches,
+        num_samples=found.num_samples,
+    )
+    return options
+
+
+def _largest_sampled(loader: Any, sample_limit: int) -> FixedSizeOptions:
+    """The maximum over `sample_limit` batches, from as many epochs as that needs."""
+    options = _sampled_options(loader, 0, 1.0, sample_limit)
+    epoch, num_samples = 1, options.report.num_samples
+    while num_samples < sample_limit and loader.draws:
+        further = _sampled_options(loader, epoch, 1.0, sample_limit - num_samples)
+        options.num_nodes = _larger(options.num_nodes, further.num_nodes)
+        options.num_edges = _larger(options.num_edges, further.num_edges)
+        epoch, num_samples = epoch + 1, num_samples + further.report.num_samples
+    options.report = replace(options.report, num_samples=num_samples)
+    return options
+
+
+def _larger(a: Any, b: Any) -> Any:
+    return _merge_max(a, b) if isinstance(a, Mapping) else max(a, b)
 
 
 class _LargestSizes:
@@ -223,7 +309,7 @@ def _repeats_itself(loader: Iterable) -> bool:
     if isinstance(loader, Sequence) or iter_is_self(loader):
         return True
     if hasattr(loader, "_stream_epoch"):
-        return not (loader.shuffle or loader._draws)
+        return not loader.draws
     # A plain torch or PyG DataLoader; sampling loaders draw anew even in order.
     sampler = type(getattr(loader, "sampler", None)).__name__
     return type(loader).__name__ == "DataLoader" and sampler == "SequentialSampler"
@@ -244,6 +330,11 @@ def _checked_counts(name: str, counts: Any) -> Any:
     if not _is_int(counts) or counts < 0:
         raise errors.InvalidArgument(f"{name} is {counts!r}; it must be an integer >= 0")
     return int(counts)
+
+
+def _check_sample_limit(sample_limit: Any) -> None:
+    if not _is_int(sample_limit) or sample_limit < 1:
+        raise errors.InvalidArgument(f"sample_limit is {sample_limit!r}; it must be at least 1")
 
 
 def _is_int(value: Any) -> bool:

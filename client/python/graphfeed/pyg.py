@@ -18,15 +18,23 @@ def _torch_geometric_data() -> Any:
 
 
 def batch(source: Any) -> Any:
-    """A torch_geometric Batch with the tensors of a graphfeed batch of torch tensors."""
+    """A torch_geometric Batch with the tensors of a graphfeed batch of torch tensors; a Data or
+    HeteroData for a sampled batch without padding, as PyG's own loaders have it."""
     data = _torch_geometric_data()
     hetero = bool(source.node_types)
-    result = data.Batch(_base_cls=data.HeteroData if hetero else data.Data)
+    base = data.HeteroData if hetero else data.Data
+    layout = source._layout
+    result = base() if layout.one_graph else data.Batch(_base_cls=base)
     _fill(result, source.to_dict())
+    if layout.is_sampled:
+        store = result if layout.seed_store is None else result[layout.seed_store]
+        if "batch_size" not in layout.stores[layout.seed_store]:
+            store["batch_size"] = source._batch_size(layout.seed_store)
     if not hetero:
         result.num_nodes = source.num_nodes
-    # What PyG's own collate leaves behind, and its num_graphs reads.
-    result._num_graphs = source.num_graphs
+    if not layout.one_graph:
+        # What PyG's own collate leaves behind, and its num_graphs reads.
+        result._num_graphs = source.num_graphs
     return result
 
 
