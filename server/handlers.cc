@@ -9,6 +9,7 @@
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
 #include "storage/graph/status_macros.h"
+#include "storage/partition.h"
 
 namespace graphfeed {
 namespace {
@@ -141,6 +142,17 @@ absl::Status Handlers::Handle(const v1::GetBatchRequest& message, v1::GetBatchRe
     plan->GraphsOf(request.ordinal, graphs);
     GF_RETURN_IF_ERROR(ReadStrings(*recipe, graphs, response));
   }
+  return absl::OkStatus();
+}
+
+absl::Status Handlers::Handle(const v1::PartitionDatasetRequest& message,
+                              v1::DatasetInfo& response) {
+  GF_ASSIGN_OR_RETURN(wire::PartitionRequest request, wire::ParseRequest(message));
+  GF_ASSIGN_OR_RETURN(const DatasetInfo info, AddPartition(catalog_, request.dataset,
+                                                           {.num_parts = request.num_parts,
+                                                            .seed = request.seed,
+                                                            .column = std::move(request.column)}));
+  response = wire::ToProto(info);
   return absl::OkStatus();
 }
 

@@ -23,6 +23,9 @@ class Handlers {
                       v1::EstimateOptionsResponse& response);
   absl::Status Handle(const v1::DescribePlanRequest& request, v1::DescribePlanResponse& response);
   absl::Status Handle(const v1::GetBatchRequest& request, v1::GetBatchResponse& response);
+  // Takes as long as METIS does, which nothing can stop: a client that goes away does not keep the
+  // version from being published.
+  absl::Status Handle(const v1::PartitionDatasetRequest& request, v1::DatasetInfo& response);
 
  private:
   Catalog& catalog_;

@@ -70,6 +70,7 @@ struct Server::Impl {
         handlers(*catalog, maker, admission),
         build_pool(std::make_unique<ThreadPool>(BuildThreads(config))),
         ingest_pool(std::make_unique<ThreadPool>(static_cast<int>(config.ingest_threads))),
+        partition_pool(std::make_unique<ThreadPool>(1)),
         streams{.calls = calls,
                 .build_pool = *build_pool,
                 .maker = maker,
@@ -96,6 +97,7 @@ struct Server::Impl {
   Handlers handlers;
   std::unique_ptr<ThreadPool> build_pool;
   std::unique_ptr<ThreadPool> ingest_pool;
+  std::unique_ptr<ThreadPool> partition_pool;
   StreamContext streams;
   IngestContext ingests;
   std::unique_ptr<grpc::Service> service;
@@ -161,7 +163,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
 
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  impl->service = MakeGraphFeedService(impl->calls, *impl->build_pool, *impl->ingest_pool,
+  impl->service = MakeGraphFeedService(impl->calls,
+                                       {.build = *impl->build_pool,
+                                        .ingest = *impl->ingest_pool,
+                                        .partition = *impl->partition_pool},
                                        impl->handlers, impl->streams, impl->ingests);
   grpc::ServerBuilder builder;
   ConfigureChannels(builder);
@@ -200,6 +205,7 @@ void Server::Shutdown(absl::Time deadline) {
     impl_->server->Wait();
     impl_->build_pool.reset();
     impl_->ingest_pool.reset();
+    impl_->partition_pool.reset();
   });
 }
 

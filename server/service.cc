@@ -15,46 +15,47 @@ using Base =
             v1::GraphFeed::WithCallbackMethod_EstimateOptions<
                 v1::GraphFeed::WithCallbackMethod_DescribePlan<
                     v1::GraphFeed::WithCallbackMethod_GetBatch<
-                        v1::GraphFeed::WithRawCallbackMethod_StreamBatches<
-                            v1::GraphFeed::Service>>>>>>>>;
+                        v1::GraphFeed::WithCallbackMethod_PartitionDataset<
+                            v1::GraphFeed::WithRawCallbackMethod_StreamBatches<
+                                v1::GraphFeed::Service>>>>>>>>>;
 
 class Service final : public Base {
  public:
-  Service(Calls& calls, Executor& build_pool, Executor& ingest_pool, Handlers& handlers,
-          StreamContext& streams, IngestContext& ingests)
-      : calls_(calls),
-        build_pool_(build_pool),
-        ingest_pool_(ingest_pool),
-        handlers_(handlers),
-        streams_(streams),
-        ingests_(ingests) {}
+  Service(Calls& calls, const ServicePools& pools, Handlers& handlers, StreamContext& streams,
+          IngestContext& ingests)
+      : calls_(calls), pools_(pools), handlers_(handlers), streams_(streams), ingests_(ingests) {}
 
   // The synchronous forms are hidden on purpose.
   grpc::ServerUnaryReactor* ListDatasets(Callback* context, const v1::ListDatasetsRequest* request,
                                          v1::ListDatasetsResponse* response) override {
-    return Answer("ListDatasets", build_pool_, context, request, response);
+    return Answer("ListDatasets", pools_.build, context, request, response);
   }
   grpc::ServerUnaryReactor* GetDataset(Callback* context, const v1::GetDatasetRequest* request,
                                        v1::DatasetInfo* response) override {
-    return Answer("GetDataset", build_pool_, context, request, response);
+    return Answer("GetDataset", pools_.build, context, request, response);
   }
   grpc::ServerUnaryReactor* DeleteVersion(Callback* context,
                                           const v1::DeleteVersionRequest* request,
                                           v1::DeleteVersionResponse* response) override {
-    return Answer("DeleteVersion", ingest_pool_, context, request, response);
+    return Answer("DeleteVersion", pools_.ingest, context, request, response);
   }
   grpc::ServerUnaryReactor* EstimateOptions(Callback* context,
                                             const v1::EstimateOptionsRequest* request,
                                             v1::EstimateOptionsResponse* response) override {
-    return Answer("EstimateOptions", build_pool_, context, request, response);
+    return Answer("EstimateOptions", pools_.build, context, request, response);
   }
   grpc::ServerUnaryReactor* DescribePlan(Callback* context, const v1::DescribePlanRequest* request,
                                          v1::DescribePlanResponse* response) override {
-    return Answer("DescribePlan", build_pool_, context, request, response);
+    return Answer("DescribePlan", pools_.build, context, request, response);
   }
   grpc::ServerUnaryReactor* GetBatch(Callback* context, const v1::GetBatchRequest* request,
                                      v1::GetBatchResponse* response) override {
-    return Answer("GetBatch", build_pool_, context, request, response);
+    return Answer("GetBatch", pools_.build, context, request, response);
+  }
+  grpc::ServerUnaryReactor* PartitionDataset(Callback* context,
+                                             const v1::PartitionDatasetRequest* request,
+                                             v1::DatasetInfo* response) override {
+    return Answer("PartitionDataset", pools_.partition, context, request, response);
   }
   grpc::ServerReadReactor<v1::IngestRequest>* Ingest(Callback* /*context*/,
                                                      v1::DatasetInfo* response) override {
@@ -95,8 +96,7 @@ class Service final : public Base {
   }
 
   Calls& calls_;
-  Executor& build_pool_;
-  Executor& ingest_pool_;
+  const ServicePools pools_;
   Handlers& handlers_;
   StreamContext& streams_;
   IngestContext& ingests_;
@@ -104,11 +104,10 @@ class Service final : public Base {
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> MakeGraphFeedService(Calls& calls, Executor& build_pool,
-                                                    Executor& ingest_pool, Handlers& handlers,
-                                                    StreamContext& streams,
+std::unique_ptr<grpc::Service> MakeGraphFeedService(Calls& calls, const ServicePools& pools,
+                                                    Handlers& handlers, StreamContext& streams,
                                                     IngestContext& ingests) {
-  return std::make_unique<Service>(calls, build_pool, ingest_pool, handlers, streams, ingests);
+  return std::make_unique<Service>(calls, pools, handlers, streams, ingests);
 }
 
 const char* GraphFeedServiceName() { return v1::GraphFeed::service_full_name(); }

@@ -11,12 +11,19 @@
 
 namespace graphfeed {
 
+// Where calls that answer once run.
+struct ServicePools {
+  Executor& build;      // what reads
+  Executor& ingest;     // what writes
+  Executor& partition;  // one thread: a partition takes minutes and a lot of memory
+};
+
 // graphfeed.v1.GraphFeed over gRPC's callback API. No method blocks: calls that answer once run on
-// the build pool, streams and ingests have reactors of their own. The arguments must outlive the
+// the pools, streams and ingests have reactors of their own. The arguments must outlive the
 // service.
-std::unique_ptr<grpc::Service> MakeGraphFeedService(Calls& calls, Executor& build_pool,
-                                                    Executor& ingest_pool, Handlers& handlers,
-                                                    StreamContext& streams, IngestContext& ingests);
+std::unique_ptr<grpc::Service> MakeGraphFeedService(Calls& calls, const ServicePools& pools,
+                                                    Handlers& handlers, StreamContext& streams,
+                                                    IngestContext& ingests);
 
 // "graphfeed.v1.GraphFeed", as health checks name it.
 const char* GraphFeedServiceName();

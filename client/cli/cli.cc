@@ -43,6 +43,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   AddDescribeCommand(app, action);
   AddPlanCommand(app, action);
   AddStreamCommand(app, action);
+  AddPartitionCommand(app, action);
   AddRemoveCommand(app, action);
 
   try {

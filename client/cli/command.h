@@ -30,6 +30,7 @@ void AddListCommand(CLI::App& app, Action& action);
 void AddDescribeCommand(CLI::App& app, Action& action);
 void AddPlanCommand(CLI::App& app, Action& action);
 void AddStreamCommand(CLI::App& app, Action& action);
+void AddPartitionCommand(CLI::App& app, Action& action);
 void AddRemoveCommand(CLI::App& app, Action& action);
 
 inline constexpr char kDefaultServer[] = "127.0.0.1:50051";

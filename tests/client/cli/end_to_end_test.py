@@ -214,6 +214,28 @@ class EndToEndTest(unittest.TestCase):
         self.assertEqual(tensors["edge_index"], [2, 200])
         self.assertEqual(tensors["x"], [100, 3])
 
+    def test_partitions_are_the_same_both_ways(self) -> None:
+        folder = self.folder / "ring"
+        folder.mkdir()
+        nodes = np.arange(1000)
+        np.save(folder / "edge_index.npy", np.stack([nodes, (nodes + 1) % 1000]))
+        np.save(folder / "x.npy", np.ones((1000, 1), np.float32))
+        store = self.folder / "data"
+        self.run_command("import", "npy", folder, "--kinds", "x=node", "--data-dir", store,
+                         online=False)  # fmt: skip
+        parts = ["--parts", 8, "--seed", 3]
+        text = self.run_command("partition", "ring", *parts, "--data-dir", store, online=False)
+        self.assertIn("ring@2: 1,000 nodes in 8 parts, column partition", text)
+        self.start_server()
+        online = json.loads(self.run_command("partition", "ring@1", *parts, "--json"))
+        self.assertEqual(online["version"], 3)
+        (column,) = [c for c in online["columns"] if c["name"] == "partition"]
+        self.assertEqual((column["level"], column["dtype"]), ("node", "int64"))
+        offline = json.loads(self.run_command("describe", "ring@2", "--json"))
+        self.assertEqual(online["fingerprint"], offline["fingerprint"])
+        error = self.run_command("partition", "ring@3", *parts, code=1)
+        self.assertIn('INVALID_ARGUMENT: column "partition" exists already', error)
+
     def test_a_broken_file_leaves_nothing(self) -> None:
         with open(self.folder / "CYCLES" / "CYCLES_A.txt", "a") as file:
             file.write("1, 57\n")

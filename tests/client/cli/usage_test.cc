@@ -25,7 +25,7 @@ Result RunWith(std::vector<const char*> arguments) {
 
 TEST(UsageTest, EveryCommandHasHelp) {
   EXPECT_THAT(RunWith({"--help"}).out, HasSubstr("import"));
-  for (const char* command : {"import", "ls", "describe", "plan", "stream", "rm"}) {
+  for (const char* command : {"import", "ls", "describe", "plan", "stream", "partition", "rm"}) {
     const Result result = RunWith({command, "--help"});
     EXPECT_EQ(result.code, kExitOk) << command;
     EXPECT_THAT(result.out, HasSubstr("Usage: graphfeed"));
@@ -44,6 +44,8 @@ TEST(UsageTest, MistakesExitWithTwoAndSayWhat) {
   EXPECT_EQ(RunWith({"ls", "--jsn"}).code, kExitUsage);
   EXPECT_EQ(RunWith({"describe"}).code, kExitUsage);
   EXPECT_EQ(RunWith({"import", "tu", "x", "--server", "a:1", "--data-dir", "d"}).code, kExitUsage);
+  EXPECT_THAT(RunWith({"partition", "g"}).err, HasSubstr("--parts"));
+  EXPECT_EQ(RunWith({"partition", "g", "--parts", "0"}).code, kExitUsage);
 }
 
 TEST(UsageTest, FailuresExitWithOneAndNameTheCode) {
