@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/sampling_flags.h"
 #include "client/cli/spec_flags.h"
 #include "client/cli/text_output.h"
 
@@ -104,7 +105,9 @@ Json ToJson(const BatchSpecRequest& spec) {
                {"follow_batch", spec.follow_batch},
                {"narrow_columns", spec.narrow_columns},
                {"float16_columns", spec.float16_columns},
+               {"ragged", spec.ragged},
                {"algorithm_version", spec.algorithm_version}};
+  if (spec.sampling.has_value()) json["sampling"] = ToJson(*spec.sampling);
   if (spec.options.has_value()) {
     json["options"] = {{"num_nodes", TypedToJson(spec.options->num_nodes)},
                        {"num_edges", TypedToJson(spec.options->num_edges)},
@@ -117,7 +120,18 @@ Json ToJson(const BatchSpecRequest& spec) {
 }
 
 Json ToJson(const Counts& counts) {
-  return {{"graphs", counts.graphs}, {"nodes", counts.nodes}, {"edges", counts.edges}};
+  return {{"graphs", counts.graphs},
+          {"nodes", counts.nodes},
+          {"edges", counts.edges},
+          {"seeds", counts.seeds},
+          {"labels", counts.labels}};
+}
+
+Json ToJson(const BudgetReport& report) {
+  return {{"num_samples", report.num_samples},
+          {"trimmed_nodes", report.trimmed_nodes},
+          {"trimmed_edges", report.trimmed_edges},
+          {"trimmed_batches", report.trimmed_batches}};
 }
 
 Json ToJson(const PlanSummary& plan) {

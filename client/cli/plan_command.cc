@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 
@@ -48,21 +49,24 @@ std::string Histogram(const std::vector<int64_t>& graphs_per_batch) {
 }
 
 absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
-  GF_ASSIGN_OR_RETURN(const StreamOptions options, flags.spec.Build());
+  GF_ASSIGN_OR_RETURN(StreamOptions options, flags.spec.Build());
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, flags.server.Connect());
+  GF_ASSIGN_OR_RETURN(const std::optional<BudgetReport> budget,
+                      flags.spec.TakeSizes(*client, options));
   GF_ASSIGN_OR_RETURN(const PlanDescription description, client->DescribePlan(options));
   const PlanSummary& plan = description.plan;
   const BatchSpecRequest& spec = description.resolved_spec;
   if (flags.json) {
-    const Json json = {{"dataset", options.dataset},
-                       {"fingerprint", FormatFingerprint(description.fingerprint)},
-                       {"seed", options.seed},
-                       {"epoch", options.start_epoch},
-                       {"spec", ToJson(spec)},
-                       {"plan", ToJson(plan)},
-                       {"graphs_per_batch", description.graphs_per_batch},
-                       {"slab_bytes", description.layout.slab_bytes},
-                       {"tensors", LayoutToJson(description.layout, description.layout.places)}};
+    Json json = {{"dataset", options.dataset},
+                 {"fingerprint", FormatFingerprint(description.fingerprint)},
+                 {"seed", options.seed},
+                 {"epoch", options.start_epoch},
+                 {"spec", ToJson(spec)},
+                 {"plan", ToJson(plan)},
+                 {"graphs_per_batch", description.graphs_per_batch},
+                 {"slab_bytes", description.layout.slab_bytes},
+                 {"tensors", LayoutToJson(description.layout, description.layout.places)}};
+    if (budget.has_value()) json["budget"] = ToJson(*budget);
     console.out << Dump(json, 2) << "\n";
     return absl::OkStatus();
   }
@@ -77,6 +81,7 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
         << TypedText(spec.options->num_nodes) << " nodes, " << TypedText(spec.options->num_edges)
         << " edges\n";
   }
+  if (budget.has_value()) out << "sizes            " << FormatBudget(*budget) << "\n";
   out << "batches          " << FormatCount(plan.num_batches);
   if (spec.micro_batches > 1) {
     out << " in " << FormatCount(plan.num_frames) << " frames of " << spec.micro_batches;
@@ -87,6 +92,14 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
   out << "\n";
   if (options.num_shards > 1) {
     out << "frames of shard  " << FormatCount(plan.shard_frames) << "\n";
+  }
+  if (spec.sampling.has_value()) {
+    out << "seeds            " << FormatCount(plan.real.seeds) << "\n";
+    if (!description.layout.ragged) {
+      out << "bytes per batch  " << FormatCount(description.layout.slab_bytes) << "\n\n"
+          << LayoutTable(description.layout, description.layout.places);
+    }
+    return absl::OkStatus();
   }
   out << "graphs           " << FormatCount(plan.num_graphs);
   if (plan.skipped_graphs > 0) out << " (" << FormatCount(plan.skipped_graphs) << " skipped)";

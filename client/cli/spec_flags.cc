@@ -8,19 +8,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/command.h"
+#include "client/cli/named_values.h"
 #include "storage/graph/status_macros.h"
 
 namespace graphfeed {
 namespace {
 
-template <typename T>
-struct Named {
-  const char* name;
-  T value;
-};
-
-constexpr Named<Strategy> kStrategies[] = {
-    {"pad", Strategy::kPadToMax}, {"pack", Strategy::kStreamPack}, {"plain", Strategy::kPlain}};
+constexpr Named<Strategy> kStrategies[] = {{"pad", Strategy::kPadToMax},
+                                           {"pack", Strategy::kStreamPack},
+                                           {"plain", Strategy::kPlain},
+                                           {"neighbor", Strategy::kNeighbor},
+                                           {"cluster", Strategy::kCluster}};
 constexpr Named<OverSize> kOverSizes[] = {{"error", OverSize::kError},
                                           {"skip", OverSize::kSkip},
                                           {"trim-nodes", OverSize::kTrimNodes},
@@ -33,32 +31,8 @@ constexpr Named<UnevenShards> kUnevenShards[] = {{"null", UnevenShards::kNull},
                                                  {"drop", UnevenShards::kDrop}};
 constexpr Named<DType> kIndexDTypes[] = {{"int64", DType::kInt64}, {"int32", DType::kInt32}};
 
-template <typename T, size_t N>
-std::vector<std::string> Names(const Named<T> (&table)[N]) {
-  std::vector<std::string> names;
-  for (const Named<T>& entry : table) names.emplace_back(entry.name);
-  return names;
-}
-
-// The flag's check has made sure that the name is in the table.
-template <typename T, size_t N>
-T ValueOf(const Named<T> (&table)[N], absl::string_view name) {
-  for (const Named<T>& entry : table) {
-    if (name == entry.name) return entry.value;
-  }
-  return table[0].value;
-}
-
-template <typename T, size_t N>
-absl::string_view NameOf(const Named<T> (&table)[N], T value) {
-  for (const Named<T>& entry : table) {
-    if (value == entry.value) return entry.name;
-  }
-  return "unknown";
-}
-
-absl::Status FlagError(absl::string_view flag, absl::string_view value, absl::string_view what) {
-  return absl::InvalidArgumentError(absl::StrCat(flag, " is '", value, "': ", what));
+bool IsSampled(Strategy strategy) {
+  return strategy == Strategy::kNeighbor || strategy == Strategy::kCluster;
 }
 
 uint64_t DrawSeed() {
@@ -116,20 +90,23 @@ absl::StatusOr<Selection> ParseSelection(absl::string_view text) {
 }
 
 void SpecFlags::Register(CLI::App& command) {
+  sampling_.Register(command);
   command.add_option("dataset", dataset_, "NAME or NAME@VERSION")->required();
   const auto add = [&](const char* name, auto& value, const char* help) {
     return command.add_option(name, value, help);
   };
   add("--strategy", strategy_,
-      "pad: the next graphs, padded; pack: as many as fit, in order; plain: no padding")
+      "pad: the next graphs, padded; pack: as many as fit, in order; plain: no padding; neighbor: "
+      "sampled neighbourhoods of seeds; cluster: clusters of a partition")
       ->capture_default_str()
       ->check(CLI::IsMember(Names(kStrategies)));
   add("--batch-size", batch_size_,
-      "graphs of a batch; one of them is padding unless the strategy is plain (default there: 1)")
+      "graphs of a batch; one of them is padding unless the strategy is plain (default there: 1); "
+      "neighbor: seeds, cluster: clusters (default: 1)")
       ->check(CLI::PositiveNumber);
   add("--num-nodes", num_nodes_,
       "padded nodes of a batch: NUMBER, or TYPE=NUMBER,TYPE=NUMBER (default: from the dataset and "
-      "--batch-size)");
+      "--batch-size, or from sampled batches)");
   add("--num-edges", num_edges_,
       "padded edges of a batch: likewise (default: num_nodes * (num_nodes - 1))");
   add("--num-graphs", num_graphs_, "padded graphs of a batch (default: --batch-size, or 2)")
@@ -143,7 +120,9 @@ void SpecFlags::Register(CLI::App& command) {
   add("--over-size", over_size_, "what becomes of graphs and batches that do not fit")
       ->capture_default_str()
       ->check(CLI::IsMember(Names(kOverSizes)));
-  add("--graphs", graphs_, "which graphs: START:STOP, or a,b,c in this order (default: all)");
+  add("--graphs", graphs_,
+      "which graphs (neighbor: seed nodes or edges, cluster: clusters): START:STOP, or a,b,c in "
+      "this order (default: all)");
   command.add_flag("--shuffle", shuffle_, "another order in every epoch");
   add("--seed", seed_, "of the shuffle and of trimming (default: drawn, and shown)");
   add("--epoch", epoch_, "number of the (first) epoch")
@@ -166,8 +145,16 @@ void SpecFlags::Register(CLI::App& command) {
   add("--narrow", narrow_, "int64 columns to send as int32, a,b,c")->delimiter(',');
   add("--float16", float16_, "float columns to send as float16, a,b,c")->delimiter(',');
   add("--sample-limit", sample_limit_,
-      "graphs to look at when sizes are taken from the dataset (default: all)")
+      "graphs to look at when sizes are taken from the dataset (default: all); sampled batches to "
+      "make for that (default: an epoch, at most 1000)")
       ->check(CLI::NonNegativeNumber);
+  add("--quantile", quantile_,
+      "sampled batches: the share of them that sizes taken from the dataset need to hold, by type; "
+      "what exceeds them is for --over-size")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_flag("--ragged", ragged_, "sampled batches: no padding");
   add("--num-shards", num_shards_, "parts that an epoch is divided into")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
@@ -179,43 +166,75 @@ void SpecFlags::Register(CLI::App& command) {
       ->check(CLI::IsMember(Names(kUnevenShards)));
 }
 
-absl::StatusOr<StreamOptions> SpecFlags::Build() const {
-  StreamOptions options;
-  options.dataset = dataset_;
-  BatchSpecRequest& spec = options.spec;
+absl::Status SpecFlags::BuildSizes(BatchSpecRequest& spec) const {
+  const bool sampled = IsSampled(spec.strategy);
+  if (spec.strategy == Strategy::kPlain || ragged_) {
+    if (!num_nodes_.empty() || !num_edges_.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--num-nodes and --num-edges are sizes of padded batches; ",
+                       ragged_ ? "--ragged" : "--strategy plain", " pads nothing"));
+    }
+    if (spec.batch_size == 0) spec.batch_size = 1;
+    return absl::OkStatus();
+  }
+  if (sampled && spec.batch_size == 0) spec.batch_size = 1;
+  if (!num_nodes_.empty()) {
+    FixedSizeOptionsRequest sizes;
+    GF_ASSIGN_OR_RETURN(sizes.num_nodes, ParseTypedSizes("--num-nodes", num_nodes_));
+    if (!num_edges_.empty()) {
+      GF_ASSIGN_OR_RETURN(sizes.num_edges, ParseTypedSizes("--num-edges", num_edges_));
+    }
+    if (sampled && num_graphs_ > 0) sizes.num_graphs = num_graphs_;
+    if (!sampled && spec.batch_size > 0) sizes.num_graphs = spec.batch_size;
+    sizes.node_pad_value = node_pad_value_;
+    sizes.edge_pad_value = edge_pad_value_;
+    sizes.graph_pad_value = graph_pad_value_;
+    spec.options = std::move(sizes);
+    return absl::OkStatus();
+  }
+  if (!num_edges_.empty()) return absl::InvalidArgumentError("--num-edges needs --num-nodes");
+  if (spec.batch_size == 0) {
+    return absl::InvalidArgumentError(
+        "give --batch-size (graphs of a batch, one of them padding) or --num-nodes");
+  }
+  if (node_pad_value_ != 0 || edge_pad_value_ != 0 || graph_pad_value_ != 0) {
+    return absl::InvalidArgumentError("pad values need --num-nodes");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SpecFlags::BuildBatches(BatchSpecRequest& spec) const {
   spec.strategy = ValueOf(kStrategies, strategy_);
   spec.over_size = ValueOf(kOverSizes, over_size_);
+  spec.ragged = ragged_;
+  if (IsSampled(spec.strategy)) {
+    GF_ASSIGN_OR_RETURN(spec.sampling, sampling_.Build(spec.strategy));
+    spec.batch_size = batch_size_;
+    return BuildSizes(spec);
+  }
+  GF_RETURN_IF_ERROR(sampling_.CheckNotGiven());
+  if (ragged_) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--ragged is for --strategy neighbor and cluster; ",
+                     "batches of graphs without padding are --strategy plain"));
+  }
+  if (quantile_ != 1) {
+    return absl::InvalidArgumentError("--quantile needs --strategy neighbor or cluster");
+  }
   if (batch_size_ > 0 && num_graphs_ > 0 && batch_size_ != num_graphs_) {
     return absl::InvalidArgumentError(absl::StrCat("--batch-size is ", batch_size_,
                                                    " and --num-graphs ", num_graphs_,
                                                    "; they mean the same and must be equal"));
   }
   spec.batch_size = batch_size_ > 0 ? batch_size_ : num_graphs_;
-  if (spec.strategy == Strategy::kPlain) {
-    if (!num_nodes_.empty() || !num_edges_.empty()) {
-      return absl::InvalidArgumentError(
-          "--num-nodes and --num-edges are sizes of padded batches; --strategy plain pads nothing");
-    }
-    if (spec.batch_size == 0) spec.batch_size = 1;
-  } else if (!num_nodes_.empty()) {
-    FixedSizeOptionsRequest sizes;
-    GF_ASSIGN_OR_RETURN(sizes.num_nodes, ParseTypedSizes("--num-nodes", num_nodes_));
-    if (!num_edges_.empty()) {
-      GF_ASSIGN_OR_RETURN(sizes.num_edges, ParseTypedSizes("--num-edges", num_edges_));
-    }
-    if (spec.batch_size > 0) sizes.num_graphs = spec.batch_size;
-    sizes.node_pad_value = node_pad_value_;
-    sizes.edge_pad_value = edge_pad_value_;
-    sizes.graph_pad_value = graph_pad_value_;
-    spec.options = std::move(sizes);
-  } else if (!num_edges_.empty()) {
-    return absl::InvalidArgumentError("--num-edges needs --num-nodes");
-  } else if (spec.batch_size == 0) {
-    return absl::InvalidArgumentError(
-        "give --batch-size (graphs of a batch, one of them padding) or --num-nodes");
-  } else if (node_pad_value_ != 0 || edge_pad_value_ != 0 || graph_pad_value_ != 0) {
-    return absl::InvalidArgumentError("pad values need --num-nodes");
-  }
+  return BuildSizes(spec);
+}
+
+absl::StatusOr<StreamOptions> SpecFlags::Build() const {
+  StreamOptions options;
+  options.dataset = dataset_;
+  BatchSpecRequest& spec = options.spec;
+  GF_RETURN_IF_ERROR(BuildBatches(spec));
   if (!graphs_.empty()) {
     GF_ASSIGN_OR_RETURN(spec.selection, ParseSelection(graphs_));
   }
@@ -223,19 +242,35 @@ absl::StatusOr<StreamOptions> SpecFlags::Build() const {
   spec.drop_last = drop_last_;
   spec.incomplete_step = ValueOf(kIncompleteSteps, incomplete_step_);
   spec.micro_batches = micro_batches_;
-  spec.masks = !no_masks_ && spec.strategy != Strategy::kPlain;
+  spec.masks = !no_masks_ && spec.strategy != Strategy::kPlain && !ragged_;
   spec.exclude_keys = exclude_;
   spec.follow_batch = follow_batch_;
   spec.index_dtype = ValueOf(kIndexDTypes, index_dtype_);
   spec.narrow_columns = narrow_;
   spec.float16_columns = float16_;
-  spec.sample_limit = sample_limit_;
+  if (!IsSampled(spec.strategy)) spec.sample_limit = sample_limit_;
   options.seed = seed_.has_value() ? *seed_ : DrawSeed();
   options.start_epoch = epoch_;
   options.num_shards = num_shards_;
   options.shard_index = shard_index_;
   options.uneven_shards = ValueOf(kUnevenShards, uneven_shards_);
   return options;
+}
+
+absl::StatusOr<std::optional<BudgetReport>> SpecFlags::TakeSizes(Client& client,
+                                                                 StreamOptions& options) const {
+  BatchSpecRequest& spec = options.spec;
+  if (!IsSampled(spec.strategy) || spec.ragged || spec.options.has_value()) {
+    return std::optional<BudgetReport>();
+  }
+  GF_ASSIGN_OR_RETURN(BudgetReport report, client.EstimateOptions({.dataset = options.dataset,
+                                                                   .spec = spec,
+                                                                   .seed = options.seed,
+                                                                   .epoch = options.start_epoch,
+                                                                   .quantile = quantile_,
+                                                                   .sample_limit = sample_limit_}));
+  spec.options = report.options;
+  return std::optional<BudgetReport>(std::move(report));
 }
 
 }  // namespace graphfeed

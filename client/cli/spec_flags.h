@@ -10,13 +10,14 @@
 #include "CLI/App.hpp"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "client/cli/sampling_flags.h"
 #include "client/cpp/client.h"
 #include "proto/frame/batch_spec.h"
 
 namespace graphfeed {
 
 // As the flags spell them.
-absl::string_view StrategyName(Strategy strategy);  // "pad", "pack", "plain"
+absl::string_view StrategyName(Strategy strategy);  // "pad", "pack", "neighbor"
 absl::string_view OverSizeName(OverSize over_size);
 
 // "100" for all types, or "movie=100,director=50".
@@ -32,8 +33,16 @@ class SpecFlags {
   // A stream's options but for what only one command has. A seed that was not given is drawn.
   // INVALID_ARGUMENT names the flag.
   absl::StatusOr<StreamOptions> Build() const;
+  // The sizes of sampled, padded batches that the flags do not tell, into `options`: from batches
+  // that the server makes. Nothing for other batches.
+  absl::StatusOr<std::optional<BudgetReport>> TakeSizes(Client& client,
+                                                        StreamOptions& options) const;
 
  private:
+  absl::Status BuildBatches(BatchSpecRequest& spec) const;
+  absl::Status BuildSizes(BatchSpecRequest& spec) const;
+
+  SamplingFlags sampling_;
   std::string dataset_;
   std::string strategy_ = "pad";
   std::string over_size_ = "error";
@@ -50,6 +59,8 @@ class SpecFlags {
   bool no_masks_ = false;
   int64_t micro_batches_ = 1;
   int64_t sample_limit_ = 0;
+  double quantile_ = 1;
+  bool ragged_ = false;
   std::string incomplete_step_ = "fill";
   std::string index_dtype_ = "int64";
   std::vector<std::string> exclude_;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -35,8 +36,9 @@ struct StreamFlags {
 // Reads a stream to its end and reports on each epoch.
 class Reader {
  public:
-  Reader(const StreamFlags& flags, const Console& console)
+  Reader(const StreamFlags& flags, std::optional<BudgetReport> budget, const Console& console)
       : flags_(flags),
+        budget_(std::move(budget)),
         console_(console),
         bar_(console.err, flags.progress),
         epoch_start_(SteadyClock::now()) {}
@@ -68,14 +70,15 @@ class Reader {
  private:
   void ReportStream() {
     if (flags_.json) {
-      const Json json = {{"event", "stream"},
-                         {"dataset", info_->dataset},
-                         {"fingerprint", FormatFingerprint(info_->fingerprint)},
-                         {"spec_digest", FormatFingerprint(info_->spec_digest)},
-                         {"seed", info_->seed},
-                         {"prefetch", info_->prefetch},
-                         {"spec", ToJson(info_->resolved_spec)},
-                         {"slab_bytes", info_->layout.slab_bytes}};
+      Json json = {{"event", "stream"},
+                   {"dataset", info_->dataset},
+                   {"fingerprint", FormatFingerprint(info_->fingerprint)},
+                   {"spec_digest", FormatFingerprint(info_->spec_digest)},
+                   {"seed", info_->seed},
+                   {"prefetch", info_->prefetch},
+                   {"spec", ToJson(info_->resolved_spec)},
+                   {"slab_bytes", info_->layout.slab_bytes}};
+      if (budget_.has_value()) json["budget"] = ToJson(*budget_);
       console_.out << Dump(json, -1) << std::endl;
       return;
     }
@@ -83,6 +86,9 @@ class Reader {
                  << "strategy     " << StrategyName(info_->resolved_spec.strategy) << ", "
                  << (info_->resolved_spec.shuffle ? "shuffled" : "in order") << ", seed "
                  << info_->seed << "\n";
+    if (budget_.has_value()) {
+      console_.out << "sizes        " << FormatBudget(*budget_) << "\n";
+    }
   }
 
   void ReportFirstBatch(const Batch& batch) {
@@ -112,7 +118,7 @@ class Reader {
     ++num_epochs_;
     all_seconds_ += seconds;
     all_batches_ += totals.batches;
-    all_graphs_ += totals.graphs;
+    all_units_ += Units(totals);
     all_bytes_ += totals.bytes;
     bar_.Clear();
     if (flags_.json) {
@@ -124,13 +130,14 @@ class Reader {
                          {"repeated_frames", totals.repeated_frames},
                          {"batches", totals.batches},
                          {"graphs", totals.graphs},
+                         {"seeds", totals.seeds},
                          {"nodes", totals.nodes},
                          {"edges", totals.edges},
                          {"trimmed_nodes", totals.trimmed_nodes},
                          {"trimmed_edges", totals.trimmed_edges},
                          {"bytes", totals.bytes},
                          {"batches_per_second", static_cast<double>(totals.batches) * rate},
-                         {"graphs_per_second", static_cast<double>(totals.graphs) * rate},
+                         {UnitsPerSecond(), static_cast<double>(Units(totals)) * rate},
                          {"bytes_per_second", static_cast<double>(totals.bytes) * rate},
                          {"node_efficiency", totals.node_efficiency},
                          {"edge_efficiency", totals.edge_efficiency},
@@ -141,16 +148,16 @@ class Reader {
     }
     std::ostream& out = console_.out;
     out << "\nepoch " << totals.epoch << "\n"
-        << "  batches     " << FormatCount(totals.batches) << " with " << FormatCount(totals.graphs)
-        << " graphs, " << FormatCount(totals.nodes) << " nodes, " << FormatCount(totals.edges)
-        << " edges";
+        << "  batches     " << FormatCount(totals.batches) << " with " << FormatCount(Units(totals))
+        << " " << unit() << ", " << FormatCount(totals.nodes) << " nodes, "
+        << FormatCount(totals.edges) << " edges";
     if (totals.null_frames > 0)
       out << ", and " << FormatCount(totals.null_frames) << " null frames";
     if (totals.repeated_frames > 0) {
       out << "; " << FormatCount(totals.repeated_frames) << " frames repeated";
     }
     out << "\n"
-        << "  throughput  " << Throughput(totals.batches, totals.graphs, totals.bytes, seconds)
+        << "  throughput  " << Throughput(totals.batches, Units(totals), totals.bytes, seconds)
         << "\n"
         << "  efficiency  " << FormatPercent(totals.node_efficiency) << " of the nodes and "
         << FormatPercent(totals.edge_efficiency) << " of the edges are real\n";
@@ -158,7 +165,10 @@ class Reader {
       out << "  trimmed     " << FormatCount(totals.trimmed_nodes) << " nodes, "
           << FormatCount(totals.trimmed_edges) << " edges\n";
     }
-    out << "  graphs per batch  " << FormatGraphsPerBatch(totals.graphs_per_batch) << std::endl;
+    if (!sampled()) {
+      out << "  graphs per batch  " << FormatGraphsPerBatch(totals.graphs_per_batch) << "\n";
+    }
+    out << std::flush;
   }
 
   // Frames of an epoch are made while the one before it is read; only the sum is free of that.
@@ -170,27 +180,38 @@ class Reader {
                          {"epochs", num_epochs_},
                          {"seconds", all_seconds_},
                          {"batches", all_batches_},
-                         {"graphs", all_graphs_},
+                         {unit(), all_units_},
                          {"bytes", all_bytes_},
                          {"batches_per_second", static_cast<double>(all_batches_) * rate},
-                         {"graphs_per_second", static_cast<double>(all_graphs_) * rate},
+                         {UnitsPerSecond(), static_cast<double>(all_units_) * rate},
                          {"bytes_per_second", static_cast<double>(all_bytes_) * rate}};
       console_.out << Dump(json, -1) << std::endl;
       return;
     }
     console_.out << "\nall " << num_epochs_ << " epochs\n  throughput  "
-                 << Throughput(all_batches_, all_graphs_, all_bytes_, all_seconds_) << "\n";
+                 << Throughput(all_batches_, all_units_, all_bytes_, all_seconds_) << "\n";
   }
 
-  static std::string Throughput(int64_t batches, int64_t graphs, int64_t bytes, double seconds) {
+  // What batches are made of: graphs, or the seeds of sampled ones.
+  bool sampled() const { return info_->resolved_spec.sampling.has_value(); }
+  const char* unit() const { return sampled() ? "seeds" : "graphs"; }
+  const char* UnitsPerSecond() const {
+    return sampled() ? "seeds_per_second" : "graphs_per_second";
+  }
+  int64_t Units(const EpochTotals& totals) const {
+    return sampled() ? totals.seeds : totals.graphs;
+  }
+
+  std::string Throughput(int64_t batches, int64_t units, int64_t bytes, double seconds) const {
     const double rate = seconds > 0 ? 1 / seconds : 0;
     return absl::StrCat(
         FormatCount(static_cast<int64_t>(static_cast<double>(batches) * rate)), " batches/s, ",
-        FormatCount(static_cast<int64_t>(static_cast<double>(graphs) * rate)), " graphs/s, ",
+        FormatCount(static_cast<int64_t>(static_cast<double>(units) * rate)), " ", unit(), "/s, ",
         FormatBytes(static_cast<double>(bytes) * rate), "/s (", FormatFixed(seconds, 2), " s)");
   }
 
   const StreamFlags& flags_;
+  const std::optional<BudgetReport> budget_;
   const Console& console_;
   ProgressBar bar_;
   SteadyClock::time_point epoch_start_;
@@ -200,7 +221,7 @@ class Reader {
   int64_t num_epochs_ = 0;  // finished
   double all_seconds_ = 0;
   int64_t all_batches_ = 0;
-  int64_t all_graphs_ = 0;
+  int64_t all_units_ = 0;
   int64_t all_bytes_ = 0;
 };
 
@@ -211,8 +232,9 @@ absl::Status Stream(const StreamFlags& flags, const Console& console) {
   options.prefetch = flags.prefetch;
   options.verify_digests = !flags.no_verify;
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, flags.server.Connect());
+  GF_ASSIGN_OR_RETURN(std::optional<BudgetReport> budget, flags.spec.TakeSizes(*client, options));
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<BatchStream> stream, client->StreamBatches(options));
-  return Reader(flags, console).Run(*stream);
+  return Reader(flags, std::move(budget), console).Run(*stream);
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ void StreamMeter::Add(const Layout& layout, const FrameInfo& frame, int64_t slab
     const int64_t edges = Sum(real.edges);
     ++totals_.batches;
     totals_.graphs += real.graphs;
+    totals_.seeds += real.seeds;
     totals_.nodes += nodes;
     totals_.edges += edges;
     totals_.graphs_per_batch.push_back(real.graphs);

@@ -17,6 +17,7 @@ struct EpochTotals {
   int64_t repeated_frames = 0;
   int64_t batches = 0;  // with at least one real graph
   int64_t graphs = 0;
+  int64_t seeds = 0;  // of sampled batches
   int64_t nodes = 0;
   int64_t edges = 0;
   int64_t trimmed_nodes = 0;

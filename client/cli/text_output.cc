@@ -168,6 +168,18 @@ std::string LayoutTable(const Layout& layout, absl::Span<const TensorPlace> plac
   return table.ToString();
 }
 
+std::string FormatBudget(const BudgetReport& report) {
+  double most = 0;
+  for (const std::vector<double>* shares : {&report.trimmed_nodes, &report.trimmed_edges}) {
+    for (const double share : *shares) most = std::max(most, share);
+  }
+  std::string text = absl::StrCat("from ", FormatCount(report.num_samples), " batches; ");
+  if (report.trimmed_batches == 0) return text + "none of them exceeds it";
+  absl::StrAppend(&text, FormatPercent(report.trimmed_batches), " of them exceed it, by at most ",
+                  FormatPercent(most), " of the nodes or edges of a type");
+  return text;
+}
+
 std::string FormatGraphsPerBatch(absl::Span<const int64_t> graphs) {
   if (graphs.size() <= kMaxListedBatches) return absl::StrJoin(graphs, ",");
   std::map<int64_t, int64_t> times;

@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "proto/frame/layout.h"
+#include "proto/frame/stream_info.h"
 #include "storage/graph/dataset_info.h"
 
 namespace graphfeed {
@@ -40,6 +41,9 @@ std::string SummaryTable(const DatasetInfo& info);
 
 // Tensors of a batch with their places.
 std::string LayoutTable(const Layout& layout, absl::Span<const TensorPlace> places);
+
+// "from 86 batches; 3.49 % of them exceed it, by at most 1.20 % of the nodes or edges of a type".
+std::string FormatBudget(const BudgetReport& report);
 
 // "9,8,9": real graphs of each batch; how often each number occurs where there are many batches.
 std::string FormatGraphsPerBatch(absl::Span<const int64_t> graphs);

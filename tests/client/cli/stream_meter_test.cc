@@ -22,6 +22,8 @@ TEST(StreamMeterTest, EfficiencyIsTheMeanOverRealBatches) {
   StreamMeter meter(4);
   FrameInfo frame;
   frame.real = {MakeCounts(9, 50, 200), MakeCounts(3, 100, 50)};
+  frame.real[0].seeds = 5;
+  frame.real[1].seeds = 2;
   frame.trimmed = MakeCounts(0, 7, 8);
   meter.Add(layout, frame, 1000);
   frame.real = {MakeCounts(1, 30, 20), MakeCounts(0, 0, 0)};  // the second one fills up
@@ -38,6 +40,7 @@ TEST(StreamMeterTest, EfficiencyIsTheMeanOverRealBatches) {
   EXPECT_EQ(totals.null_frames, 1);
   EXPECT_EQ(totals.repeated_frames, 1);
   EXPECT_EQ(totals.batches, 3);
+  EXPECT_EQ(totals.seeds, 7);
   EXPECT_EQ(totals.graphs, 13);
   EXPECT_EQ(totals.nodes, 180);
   EXPECT_EQ(totals.edges, 270);
