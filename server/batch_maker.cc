@@ -7,7 +7,11 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "server/batching/options.h"
 #include "server/frame_digest.h"
+#include "server/sampling/budget.h"
+#include "server/sampling/seed_sampler.h"
+#include "server/sampling/subgraph_bound.h"
 #include "storage/graph/status_macros.h"
 
 namespace graphfeed {
@@ -56,6 +60,11 @@ StreamInfo Recipe::Header(uint64_t seed, uint32_t prefetch) const {
 int64_t Recipe::FrameBound(int64_t max_frame_bytes) const {
   if (!layout().ragged) return layout().slab_bytes;
   const DatasetInfo& dataset_info = info();
+  if (seeds.has_value()) {
+    const absl::StatusOr<Placement> placement =
+        Place(layout(), LargestSubgraph(dataset_info, spec, *seeds), max_frame_bytes);
+    return placement.ok() ? placement->slab_bytes : max_frame_bytes;
+  }
   const bool repeats = spec.selection.kind == Selection::Kind::kIds;
   Counts most{.graphs = MaxGraphs(spec, dataset_info.num_graphs), .nodes = {}, .edges = {}};
   for (size_t type = 0; type < dataset_info.num_nodes.size(); ++type) {
@@ -80,20 +89,106 @@ BatchMaker::BatchMaker(Catalog& catalog, Metrics& metrics, int64_t max_frame_byt
 absl::StatusOr<std::shared_ptr<const Recipe>> BatchMaker::Open(
     absl::string_view dataset, const std::optional<Fingerprint>& fingerprint,
     const BatchSpecRequest& spec, int64_t max_frame_bytes) {
-  auto recipe = std::make_shared<Recipe>();
-  GF_ASSIGN_OR_RETURN(recipe->dataset, catalog_.OpenDataset(dataset));
-  const DatasetInfo& info = recipe->info();
+  GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> opened, catalog_.OpenDataset(dataset));
+  const DatasetInfo& info = opened->info();
   if (fingerprint.has_value() && *fingerprint != info.fingerprint) {
-    return absl::FailedPreconditionError(absl::StrCat("fingerprint: ", Hex(*fingerprint),
-                                                      " was asked for; ", recipe->dataset_name(),
-                                                      " has ", Hex(info.fingerprint)));
+    return absl::FailedPreconditionError(
+        absl::StrCat("fingerprint: ", Hex(*fingerprint), " was asked for; ", info.name, "@",
+                     info.version, " has ", Hex(info.fingerprint)));
   }
-  GF_ASSIGN_OR_RETURN(recipe->spec, ResolveSpec(spec, info, recipe->dataset->offsets()));
+  return MakeRecipe(std::move(opened), spec, std::min(max_frame_bytes, max_frame_bytes_));
+}
+
+absl::StatusOr<std::shared_ptr<Recipe>> BatchMaker::MakeRecipe(std::shared_ptr<Dataset> dataset,
+                                                               BatchSpecRequest spec,
+                                                               int64_t max_frame_bytes) const {
+  auto recipe = std::make_shared<Recipe>();
+  recipe->dataset = std::move(dataset);
+  const DatasetInfo& info = recipe->info();
+  const bool sampled = spec.strategy == Strategy::kNeighbor || spec.strategy == Strategy::kCluster;
+  if (sampled) GF_RETURN_IF_ERROR(AddSeeds(spec, *recipe));
+  GF_ASSIGN_OR_RETURN(recipe->spec, ResolveSpec(spec, info, recipe->items()));
   recipe->spec_digest = SpecDigest(recipe->spec, info.schema);
+  std::unique_ptr<SeedSampler> sampler;
+  if (sampled) {
+    GF_ASSIGN_OR_RETURN(sampler, SeedSampler::Create(info, recipe->spec, *recipe->seeds,
+                                                     *recipe->dataset->graph(), *recipe->dataset));
+    recipe->scratch_bytes = sampler->scratch_bytes();
+  }
   GF_ASSIGN_OR_RETURN(recipe->collater,
                       Collater::Create(info, recipe->dataset->offsets(), recipe->spec,
-                                       std::min(max_frame_bytes, max_frame_bytes_)));
+                                       max_frame_bytes, std::move(sampler)));
   return recipe;
+}
+
+// Reads the seeds, and derives the options if there are none: from an epoch of seed 0, so that
+// they are a function of dataset and spec.
+absl::Status BatchMaker::AddSeeds(BatchSpecRequest& spec, Recipe& recipe) const {
+  GF_ASSIGN_OR_RETURN(const SamplingSpec sampling, ResolveSampling(spec, recipe.info()));
+  if (!spec.ragged && !spec.options.has_value()) {
+    GF_ASSIGN_OR_RETURN(BudgetReport budget,
+                        EstimateSampled(recipe.dataset, spec, /*seed=*/0, /*epoch=*/0,
+                                        spec.sample_limit, /*quantile=*/1));
+    spec.options = std::move(budget.options);
+  }
+  GF_ASSIGN_OR_RETURN(recipe.seeds, SeedSet::Read(recipe.info(), sampling, *recipe.dataset));
+  recipe.seed_offsets.num_graphs = recipe.seeds->size();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(absl::string_view dataset,
+                                                         const BatchSpecRequest& spec,
+                                                         uint64_t seed, int64_t epoch,
+                                                         int64_t sample_limit, double quantile) {
+  GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> opened, catalog_.OpenDataset(dataset));
+  return EstimateSampled(std::move(opened), spec, seed, epoch, sample_limit, quantile);
+}
+
+absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(std::shared_ptr<Dataset> dataset,
+                                                         BatchSpecRequest spec, uint64_t seed,
+                                                         int64_t epoch, int64_t sample_limit,
+                                                         double quantile) const {
+  if (sample_limit < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("sample_limit is ", sample_limit,
+                                                   "; it is at least 0 (an epoch, at most ",
+                                                   kMaxSamples, " batches)"));
+  }
+  // Batches as they are before any padding or trimming.
+  spec.ragged = true;
+  spec.options.reset();
+  spec.over_size = OverSize::kError;
+  spec.micro_batches = 1;
+  spec.follow_batch.clear();
+  GF_ASSIGN_OR_RETURN(const std::shared_ptr<const Recipe> recipe,
+                      MakeRecipe(std::move(dataset), std::move(spec), max_frame_bytes_));
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<const EpochPlan> plan,
+                      EpochPlan::Create(recipe->spec, recipe->items(), seed, epoch));
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<SeedSampler> sampler,
+                      SeedSampler::Create(recipe->info(), recipe->spec, *recipe->seeds,
+                                          *recipe->dataset->graph(), *recipe->dataset));
+  const int64_t num_samples =
+      std::min(plan->num_batches(), sample_limit == 0 ? kMaxSamples : sample_limit);
+  SampledBatch sampled;
+  std::vector<Counts> sizes;
+  Counts seeds;  // which are never trimmed
+  for (int64_t batch = 0; batch < num_samples; ++batch) {
+    GF_RETURN_IF_ERROR(sampler->Sample(*plan, seed, batch, sampled));
+    sizes.push_back(SizesOf(sampled.subgraph));
+    seeds.nodes.resize(sizes.back().nodes.size());
+    seeds.edges.resize(sizes.back().edges.size());
+    for (size_t t = 0; t < seeds.nodes.size(); ++t) {
+      seeds.nodes[t] = std::max(seeds.nodes[t], sampled.subgraph.num_seeds[t]);
+    }
+  }
+  GF_ASSIGN_OR_RETURN(BudgetEstimate estimate, QuantileBudget(sizes, quantile, seeds));
+  FixedSizeOptions options;
+  options.num_nodes = std::move(estimate.budget.nodes);
+  options.num_edges = std::move(estimate.budget.edges);
+  return BudgetReport{.options = RequestFromOptions(options, recipe->info().schema),
+                      .trimmed_nodes = std::move(estimate.trimmed_nodes),
+                      .trimmed_edges = std::move(estimate.trimmed_edges),
+                      .trimmed_batches = estimate.trimmed_batches,
+                      .num_samples = num_samples};
 }
 
 absl::StatusOr<std::shared_ptr<const EpochPlan>> BatchMaker::Plan(
@@ -106,8 +201,7 @@ absl::StatusOr<std::shared_ptr<const EpochPlan>> BatchMaker::Plan(
     const auto start = std::chrono::steady_clock::now();
     auto made = std::make_shared<PlanAndRecipe>();
     made->recipe = recipe;
-    GF_ASSIGN_OR_RETURN(made->plan,
-                        EpochPlan::Create(recipe->spec, recipe->dataset->offsets(), seed, epoch));
+    GF_ASSIGN_OR_RETURN(made->plan, EpochPlan::Create(recipe->spec, recipe->items(), seed, epoch));
     metrics_.PlanMade(std::chrono::steady_clock::now() - start);
     return std::shared_ptr<const EpochPlan>(made, made->plan.get());
   });

@@ -16,6 +16,7 @@
 #include "server/frame_stream.h"
 #include "server/metrics.h"
 #include "server/plan_cache.h"
+#include "server/sampling/seed_set.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
@@ -26,16 +27,24 @@ struct Recipe {
   std::shared_ptr<Dataset> dataset;  // shared with the catalog's other readers
   BatchSpec spec;
   Fingerprint spec_digest{};
-  std::unique_ptr<Collater> collater;
+  // Sampled specs only: what the selection chooses from, and how much that is.
+  std::optional<SeedSet> seeds;
+  GraphOffsets seed_offsets;
+  int64_t scratch_bytes = 0;           // working memory of building a frame, beside its slab
+  std::unique_ptr<Collater> collater;  // refers to all of the above
 
   const DatasetInfo& info() const { return dataset->info(); }
   const Layout& layout() const { return collater->layout(); }
+  // What plans are made of: graphs, or the items that sampled batches select.
+  const GraphOffsets& items() const {
+    return seeds.has_value() ? seed_offsets : dataset->offsets();
+  }
   // "name@version".
   std::string dataset_name() const;
   // What a stream of this recipe says before its first frame.
   StreamInfo Header(uint64_t seed, uint32_t prefetch) const;
   // No frame is larger, whatever the seed, the epoch and the ordinal. For ragged layouts a bound
-  // computed from the dataset's largest graphs, at most `max_frame_bytes`.
+  // computed from the dataset's largest graphs or from the fan-outs, at most `max_frame_bytes`.
   int64_t FrameBound(int64_t max_frame_bytes) const;
 };
 
@@ -56,6 +65,15 @@ class BatchMaker {
                                                      const BatchSpecRequest& spec,
                                                      int64_t max_frame_bytes);
 
+  // Makes the first `sample_limit` batches (0: an epoch, at most kMaxSamples) of an epoch of a
+  // sampled spec, whose options are left out, and chooses sizes that the share `quantile` of them
+  // does not exceed, by type. Errors as Open and QuantileBudget.
+  absl::StatusOr<BudgetReport> EstimateSampled(absl::string_view dataset,
+                                               const BatchSpecRequest& spec, uint64_t seed,
+                                               int64_t epoch, int64_t sample_limit,
+                                               double quantile);
+  static constexpr int64_t kMaxSamples = 1000;
+
   // The epoch's plan, which all who ask for the same share.
   absl::StatusOr<std::shared_ptr<const EpochPlan>> Plan(const std::shared_ptr<const Recipe>& recipe,
                                                         uint64_t seed, int64_t epoch);
@@ -71,6 +89,14 @@ class BatchMaker {
   int64_t plan_bytes() const { return plans_.bytes(); }
 
  private:
+  absl::StatusOr<std::shared_ptr<Recipe>> MakeRecipe(std::shared_ptr<Dataset> dataset,
+                                                     BatchSpecRequest spec,
+                                                     int64_t max_frame_bytes) const;
+  absl::Status AddSeeds(BatchSpecRequest& spec, Recipe& recipe) const;
+  absl::StatusOr<BudgetReport> EstimateSampled(std::shared_ptr<Dataset> dataset,
+                                               BatchSpecRequest spec, uint64_t seed, int64_t epoch,
+                                               int64_t sample_limit, double quantile) const;
+
   Catalog& catalog_;
   Metrics& metrics_;
   const int64_t max_frame_bytes_;

@@ -77,6 +77,7 @@ class MetricsObserver final : public StreamObserver {
   MetricsObserver(Metrics& metrics, const Recipe& recipe)
       : metrics_(metrics),
         strategy_(recipe.spec.strategy),
+        padded_(recipe.spec.fixed_size()),
         padded_nodes_(Sum(recipe.layout().padded.nodes)),
         padded_edges_(Sum(recipe.layout().padded.edges)) {}
 
@@ -94,7 +95,7 @@ class MetricsObserver final : public StreamObserver {
       counts.real_nodes += Sum(real.nodes);
       counts.real_edges += Sum(real.edges);
     }
-    if (strategy_ != Strategy::kPlain) {
+    if (padded_) {
       counts.padding_nodes = counts.batches * padded_nodes_ - counts.real_nodes;
       counts.padding_edges = counts.batches * padded_edges_ - counts.real_edges;
     }
@@ -108,6 +109,7 @@ class MetricsObserver final : public StreamObserver {
  private:
   Metrics& metrics_;
   const Strategy strategy_;
+  const bool padded_;
   const int64_t padded_nodes_;
   const int64_t padded_edges_;
 };
@@ -122,8 +124,10 @@ absl::StatusOr<FrameStream::Opened> OpenStream(const wire::StreamRequest& reques
       maker.Open(request.dataset, request.fingerprint, request.spec, request.max_frame_bytes));
   const uint32_t wanted =
       std::min(request.prefetch == 0 ? limits.default_frames : request.prefetch, limits.max_frames);
-  GF_ASSIGN_OR_RETURN(std::shared_ptr<Admission::Place> place,
-                      admission.Reserve(recipe->FrameBound(request.max_frame_bytes), wanted));
+  GF_ASSIGN_OR_RETURN(
+      std::shared_ptr<Admission::Place> place,
+      admission.Reserve(recipe->FrameBound(request.max_frame_bytes) + recipe->scratch_bytes,
+                        wanted));
 
   // Ragged frames differ in size: a buffer kept for reuse would only stand beside the next one.
   const size_t idle_slabs = recipe->layout().ragged ? 0 : place->frames();

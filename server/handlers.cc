@@ -8,31 +8,12 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
+#include "server/batching/options.h"
 #include "storage/graph/status_macros.h"
 #include "storage/partition.h"
 
 namespace graphfeed {
 namespace {
-
-// Options as clients write them: homogeneous ones without naming the single type.
-FixedSizeOptionsRequest RequestFromOptions(const FixedSizeOptions& options, const Schema& schema) {
-  FixedSizeOptionsRequest request{.num_nodes = {},
-                                  .num_edges = {},
-                                  .num_graphs = options.num_graphs,
-                                  .node_pad_value = options.node_pad_value,
-                                  .edge_pad_value = options.edge_pad_value,
-                                  .graph_pad_value = options.graph_pad_value,
-                                  .pad_graph_defaults = options.pad_graph_defaults};
-  for (size_t type = 0; type < options.num_nodes.size(); ++type) {
-    request.num_nodes[schema.heterogeneous ? schema.node_types[type] : ""] =
-        options.num_nodes[type];
-  }
-  for (size_t type = 0; type < options.num_edges.size(); ++type) {
-    request.num_edges[schema.heterogeneous ? schema.EdgeTypeName(static_cast<int>(type)) : ""] =
-        options.num_edges[type];
-  }
-  return request;
-}
 
 // The graph-level string columns of a plain batch.
 absl::Status ReadStrings(const Recipe& recipe, const std::vector<int64_t>& graphs,
@@ -85,6 +66,14 @@ absl::Status Handlers::Handle(const v1::DeleteVersionRequest& request,
 absl::Status Handlers::Handle(const v1::EstimateOptionsRequest& message,
                               v1::EstimateOptionsResponse& response) {
   GF_ASSIGN_OR_RETURN(const wire::EstimateRequest request, wire::ParseRequest(message));
+  if (request.spec.has_value()) {
+    GF_ASSIGN_OR_RETURN(
+        const BudgetReport report,
+        maker_.EstimateSampled(request.dataset, *request.spec, request.seed, request.epoch,
+                               request.sample_limit, request.quantile));
+    response = wire::ToProto(report);
+    return absl::OkStatus();
+  }
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> dataset,
                       catalog_.OpenDataset(request.dataset));
   const Schema& schema = dataset->info().schema;
@@ -127,7 +116,7 @@ absl::Status Handlers::Handle(const v1::GetBatchRequest& message, v1::GetBatchRe
   // The slab, its copy in the answer, and the answer's bytes.
   const int64_t frame_bytes = recipe->FrameBound(request.max_frame_bytes);
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<Admission::Place> place,
-                      admission_.Reserve(3 * frame_bytes, 1));
+                      admission_.Reserve(3 * frame_bytes + recipe->scratch_bytes, 1));
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<const EpochPlan> plan,
                       maker_.Plan(recipe, request.seed, request.epoch));
   SlabPool slabs(0);
@@ -137,7 +126,7 @@ absl::Status Handlers::Handle(const v1::GetBatchRequest& message, v1::GetBatchRe
   *response.mutable_header() = wire::ToProto(recipe->Header(request.seed, 1));
   *response.mutable_frame() = wire::ToProto(frame.info);
   response.mutable_frame()->set_payload(frame.slab.data(), frame.slab.size());
-  if (recipe->layout().ragged) {
+  if (recipe->spec.strategy == Strategy::kPlain) {
     std::vector<int64_t> graphs;
     plan->GraphsOf(request.ordinal, graphs);
     GF_RETURN_IF_ERROR(ReadStrings(*recipe, graphs, response));

@@ -59,7 +59,8 @@ class ReadingsCollectable : public prometheus::Collectable {
   const std::function<std::vector<Metrics::Reading>()> read_;
 };
 
-constexpr std::array<const char*, 4> kStrategyNames = {"", "plain", "pad_to_max", "stream_pack"};
+constexpr std::array<const char*, 6> kStrategyNames = {
+    "", "plain", "pad_to_max", "stream_pack", "neighbor", "cluster"};
 
 // The counters of one strategy, looked up once.
 struct StrategyCounters {

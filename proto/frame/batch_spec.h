@@ -72,6 +72,8 @@ struct LinkSeedsRequest {
   NegativeMode negative_mode = NegativeMode::kNone;
   double negative_amount = 1;       // negatives per positive
   bool exclude_seed_edges = false;  // a batch's positives are kept out of its subgraph
+
+  friend bool operator==(const LinkSeedsRequest&, const LinkSeedsRequest&) = default;
 };
 
 // How kNeighbor and kCluster take a batch out of a single graph.
@@ -89,6 +91,8 @@ struct SamplingRequest {
   std::vector<int64_t> input_time;  // one per seed; empty: the seeds' own times
   std::optional<LinkSeedsRequest> links;
   std::string partition;  // kCluster: the node column that numbers the clusters
+
+  friend bool operator==(const SamplingRequest&, const SamplingRequest&) = default;
 };
 
 // Everything that determines batches but seed, epoch and ordinal; as asked for.

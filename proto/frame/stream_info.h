@@ -27,11 +27,11 @@ struct PlanSummary {
   int64_t num_batches = 0;
   int64_t num_frames = 0;      // of k batches each, over all shards
   int64_t shard_frames = 0;    // of the asking shard; set by the server
-  int64_t num_graphs = 0;      // delivered in an epoch
+  int64_t num_graphs = 0;      // delivered in an epoch; of sampled ones: seeds, edges, clusters
   int64_t skipped_graphs = 0;  // by OverSize::kSkip
   Counts real;                 // totals of an epoch, before trimming
   // Mean over batches of real / padded nodes, all types together; what will be trimmed is left
-  // out. 1 when plain.
+  // out. 1 when plain, 0 when sampled: not known before the batches are made.
   double node_efficiency = 1;
   double edge_efficiency = 1;
   // No packing needs fewer batches: the largest of graphs / num_graphs - 1, nodes / num_nodes,

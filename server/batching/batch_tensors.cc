@@ -62,6 +62,25 @@ class Builder {
     AddPtr(Level::kNode, node_type, "ptr", 1);
   }
 
+  // What sampled batches say of their nodes.
+  void AddSampledNodes(int node_type) {
+    AddIndices(Level::kNode, node_type, "n_id", Source::kNodeIds);
+    if (spec_.sampling->disjoint) {
+      // PyG's name, where no padding makes it the number of the graph.
+      AddIndices(Level::kNode, node_type, spec_.fixed_size() ? "tree" : "batch", Source::kTrees);
+    }
+    const SamplingSpec& sampling = *spec_.sampling;
+    if (!sampling.links.has_value() && sampling.partition < 0 && sampling.input_type == node_type) {
+      AddIndices(Level::kNode, node_type, "input_id", Source::kInputIds).spec.axis = Axis::kSeeds;
+    }
+  }
+
+  void AddSampledEdges(int edge_type) {
+    AddIndices(Level::kEdge, edge_type, "e_id", Source::kEdgeIds);
+    const auto& links = spec_.sampling->links;
+    if (links.has_value() && links->edge_type == edge_type) AddLabels(*links);
+  }
+
   void AddMask(Level level, int type, const std::string& name) {
     if (spec_.masks) Add(level, type, name, Source::kMask).spec.dtype = DType::kBool;
   }
@@ -69,6 +88,39 @@ class Builder {
   std::vector<BatchTensor> Take() { return std::move(tensors_); }
 
  private:
+  BatchTensor& AddIndices(Level level, int type, const std::string& name, Source source) {
+    BatchTensor& tensor = Add(level, type, name, source);
+    tensor.spec.dtype = spec_.index_dtype;
+    return tensor;
+  }
+
+  void AddLabels(const LinkSeeds& links) {
+    const auto add = [&](const std::string& name, Source source, Axis axis) -> BatchTensor& {
+      BatchTensor& tensor = AddIndices(Level::kEdge, links.edge_type, name, source);
+      tensor.spec.axis = axis;
+      return tensor;
+    };
+    add("input_id", Source::kInputIds, Axis::kSeeds);
+    if (links.negative_mode == NegativeMode::kTriplet) {
+      add("src_index", Source::kLabelSources, Axis::kSeeds);
+      add("dst_pos_index", Source::kLabelTargets, Axis::kSeeds);
+      BatchTensor& negatives = add("dst_neg_index", Source::kNegativeTargets, Axis::kSeeds);
+      const int64_t each = links.negatives_per_seed();
+      if (each > 1) negatives.spec.row_shape = {each};
+      return;
+    }
+    BatchTensor& index = add("edge_label_index", Source::kLabelIndex, Axis::kLabels);
+    index.spec.row_shape = {2};
+    index.spec.concat_last = true;
+    if (links.labelled()) {
+      add("edge_label", Source::kLabels, Axis::kLabels).spec.dtype =
+          links.labels.empty() ? DType::kFloat32 : DType::kInt64;
+    }
+    if (spec_.masks) {
+      add("edge_label_mask", Source::kLabelMask, Axis::kLabels).spec.dtype = DType::kBool;
+    }
+  }
+
   BatchTensor& Add(Level level, int type, const std::string& name, Source source) {
     BatchTensor& tensor = tensors_.emplace_back();
     tensor.spec.store = schema_.StoreName(level, type);
@@ -109,6 +161,8 @@ size_t PlaceInOrder(const std::string& name) {
 
 std::vector<BatchTensor> BatchTensors(const Schema& schema, const BatchSpec& spec) {
   Builder builder(schema, spec);
+  const bool sampled = spec.sampling.has_value();
+  const bool plain_sampled = sampled && !spec.fixed_size();  // as PyG's loaders: one graph
   const int num_node_types = static_cast<int>(schema.node_types.size());
   const int num_edge_types = static_cast<int>(schema.edge_types.size());
   if (schema.heterogeneous) {
@@ -116,17 +170,23 @@ std::vector<BatchTensor> BatchTensors(const Schema& schema, const BatchSpec& spe
     builder.AddMask(Level::kGraph, 0, "graphs_mask");
     for (int t = 0; t < num_node_types; ++t) {
       builder.AddColumns(Level::kNode, t);
-      builder.AddBatchAndPtr(t);
+      if (sampled) builder.AddSampledNodes(t);
+      if (!plain_sampled) builder.AddBatchAndPtr(t);
       builder.AddMask(Level::kNode, t, "nodes_mask");
     }
     for (int r = 0; r < num_edge_types; ++r) {
       builder.AddColumns(Level::kEdge, r);
+      if (sampled) builder.AddSampledEdges(r);
       builder.AddMask(Level::kEdge, r, "edges_mask");
     }
     return builder.Take();
   }
   for (size_t c = 0; c < schema.columns.size(); ++c) builder.AddColumn(static_cast<int>(c));
-  builder.AddBatchAndPtr(0);
+  if (sampled) {
+    builder.AddSampledNodes(0);
+    builder.AddSampledEdges(0);
+  }
+  if (!plain_sampled) builder.AddBatchAndPtr(0);
   builder.AddMask(Level::kGraph, 0, "graphs_mask");
   builder.AddMask(Level::kNode, 0, "nodes_mask");
   builder.AddMask(Level::kEdge, 0, "edges_mask");
@@ -153,7 +213,15 @@ absl::StatusOr<Layout> MakeLayout(const Schema& schema, const BatchSpec& spec, i
     return layout;
   }
   layout.micro_batches = spec.micro_batches;
-  layout.padded = {spec.options.num_graphs, spec.options.num_nodes, spec.options.num_edges};
+  layout.padded.graphs = spec.options.num_graphs;
+  layout.padded.nodes = spec.options.num_nodes;
+  layout.padded.edges = spec.options.num_edges;
+  if (spec.sampling.has_value()) {
+    layout.padded.seeds = spec.batch_size;
+    if (spec.sampling->links.has_value()) {
+      layout.padded.labels = spec.sampling->links->NumLabels(spec.batch_size);
+    }
+  }
   GF_ASSIGN_OR_RETURN(Placement placement, Place(layout, layout.padded, max_bytes));
   layout.places = std::move(placement.places);
   layout.slab_bytes = placement.slab_bytes;

@@ -17,6 +17,17 @@ struct BatchTensor {
     kOrdinals,  // which graph each element belongs to: batch, k_batch
     kPtr,       // where each graph's elements begin: ptr, k_ptr
     kMask,      // true for real elements
+    // Sampled batches (SampledBatch):
+    kNodeIds,          // n_id: the nodes' ids in the dataset
+    kEdgeIds,          // e_id
+    kInputIds,         // input_id: the seeds' positions in the selection; -1 beyond the real ones
+    kTrees,            // disjoint ones: the tree of each node; -1 in padding
+    kLabelIndex,       // edge_label_index
+    kLabels,           // edge_label
+    kLabelMask,        // edge_label_mask
+    kLabelSources,     // src_index of triplets
+    kLabelTargets,     // dst_pos_index
+    kNegativeTargets,  // dst_neg_index
   };
 
   TensorSpec spec;

@@ -53,8 +53,10 @@ struct Gather {
 // Memory of a thread, kept from batch to batch.
 struct Scratch {
   std::vector<MicroBatch> micro_batches;
+  std::vector<SampledBatch> sampled;  // by micro-batch
   Gather gather;
   std::vector<int64_t> numbers;
+  std::vector<std::byte> rows;
 };
 
 Scratch& ThreadScratch() {
@@ -66,10 +68,12 @@ Scratch& ThreadScratch() {
 
 class Collater::Impl {
  public:
-  Impl(const DatasetInfo& dataset, const GraphOffsets& offsets, const BatchSpec& spec)
+  Impl(const DatasetInfo& dataset, const GraphOffsets& offsets, const BatchSpec& spec,
+       std::unique_ptr<const BatchSampler> sampler)
       : schema_(dataset.schema),
         offsets_(offsets),
         spec_(spec),
+        sampler_(std::move(sampler)),
         tensors_(BatchTensors(schema_, spec)),
         fitter_(schema_, offsets, spec) {}
 
@@ -79,6 +83,7 @@ class Collater::Impl {
   const Schema& schema_;
   const GraphOffsets& offsets_;
   const BatchSpec& spec_;
+  const std::unique_ptr<const BatchSampler> sampler_;  // null unless the spec is sampled
   const std::vector<BatchTensor> tensors_;
   const Fitter fitter_;
 };
@@ -89,18 +94,30 @@ class Collater::Impl::Frame {
       : impl_(impl),
         features_(features),
         micro_batches_(scratch.micro_batches),
+        sampled_(scratch.sampled),
         gather_(scratch.gather),
-        numbers_(scratch.numbers) {}
+        numbers_(scratch.numbers),
+        rows_(scratch.rows) {}
 
   // Decides what the frame will hold.
   absl::Status Start(const EpochPlan& plan, uint64_t seed, int64_t ordinal, bool null_frame) {
     const BatchSpec& spec = impl_.spec_;
     const CounterRandom random(seed, plan.epoch(), RandomPurpose::kTrim);
     micro_batches_.resize(spec.micro_batches);
+    if (impl_.sampler_ != nullptr) sampled_.resize(spec.micro_batches);
     for (int64_t m = 0; m < spec.micro_batches; ++m) {
       MicroBatch& batch = micro_batches_[m];
       batch.batch = ordinal * spec.micro_batches + m;
       batch.graphs.clear();
+      if (impl_.sampler_ != nullptr) {
+        SampledBatch& sampled = sampled_[m];
+        // Null frames are those of no batch.
+        GF_RETURN_IF_ERROR(
+            impl_.sampler_->Sample(plan, seed, null_frame ? -1 : batch.batch, sampled));
+        StartSampled(sampled, batch);
+        if (spec.fixed_size()) batch.AddPadding(spec.options);
+        continue;
+      }
       if (!null_frame) plan.GraphsOf(batch.batch, batch.graphs);
       batch.Start(impl_.offsets_);
       if (!spec.fixed_size()) continue;
@@ -116,8 +133,14 @@ class Collater::Impl::Frame {
     FrameInfo info;
     info.trimmed.nodes.resize(impl_.schema_.node_types.size());
     info.trimmed.edges.resize(impl_.schema_.edge_types.size());
-    for (const MicroBatch& batch : micro_batches_) {
+    for (size_t m = 0; m < micro_batches_.size(); ++m) {
+      const MicroBatch& batch = micro_batches_[m];
       info.real.push_back(batch.real);
+      if (impl_.sampler_ != nullptr) {
+        AddTo(sampled_[m].trimmed.nodes, info.trimmed.nodes);
+        AddTo(sampled_[m].trimmed.edges, info.trimmed.edges);
+        continue;
+      }
       for (size_t t = 0; t < batch.node_survivors.size(); ++t) {
         const Survivors& survivors = batch.node_survivors[t];
         if (!survivors.trimmed()) continue;
@@ -147,6 +170,38 @@ class Collater::Impl::Frame {
   }
 
  private:
+  static void AddTo(const std::vector<int64_t>& counts, std::vector<int64_t>& sums) {
+    for (size_t i = 0; i < counts.size(); ++i) sums[i] += counts[i];
+  }
+
+  // A sampled batch is one graph, a null one none.
+  void StartSampled(const SampledBatch& sampled, MicroBatch& batch) const {
+    const auto start = [&](size_t size, std::vector<int64_t>& ptr, int64_t& real) {
+      real = static_cast<int64_t>(size);
+      ptr.assign(1, 0);
+      if (!sampled.null()) ptr.push_back(real);
+    };
+    const Subgraph& subgraph = sampled.subgraph;
+    if (!sampled.null()) batch.graphs.push_back(0);
+    batch.real = {};
+    batch.real.graphs = batch.num_real_graphs();
+    batch.real.seeds = static_cast<int64_t>(sampled.input_ids.size());
+    const std::optional<LinkSeeds>& links = impl_.spec_.sampling->links;
+    if (links.has_value() && links->negative_mode != NegativeMode::kTriplet) {
+      batch.real.labels = static_cast<int64_t>(sampled.label_source.size());
+    }
+    batch.node_ptr.resize(subgraph.nodes.size());
+    batch.real.nodes.resize(subgraph.nodes.size());
+    for (size_t t = 0; t < subgraph.nodes.size(); ++t) {
+      start(subgraph.nodes[t].size(), batch.node_ptr[t], batch.real.nodes[t]);
+    }
+    batch.edge_ptr.resize(subgraph.edges.size());
+    batch.real.edges.resize(subgraph.edges.size());
+    for (size_t r = 0; r < subgraph.edges.size(); ++r) {
+      start(subgraph.edges[r].source.size(), batch.edge_ptr[r], batch.real.edges[r]);
+    }
+  }
+
   int64_t num_micro_batches() const { return static_cast<int64_t>(micro_batches_.size()); }
   // Where a micro-batch's part of the tensor at hand begins.
   std::byte* Block(int64_t micro_batch) const { return place_ + micro_batch * block_bytes_; }
@@ -168,6 +223,10 @@ class Collater::Impl::Frame {
 
   absl::Status WriteTensor(const BatchTensor& tensor) {
     if (tensor.source == BatchTensor::Source::kColumn) return WriteColumn(tensor);
+    if (tensor.source >= BatchTensor::Source::kNodeIds) {
+      for (int64_t m = 0; m < num_micro_batches(); ++m) WriteSampled(tensor, m);
+      return absl::OkStatus();
+    }
     const int type = tensor.spec.type;
     for (int64_t m = 0; m < num_micro_batches(); ++m) {
       const MicroBatch& batch = micro_batches_[m];
@@ -195,12 +254,120 @@ class Collater::Impl::Frame {
     return numbers_;
   }
 
+  // What only sampled batches have: SampledBatch beside its columns.
+  void WriteSampled(const BatchTensor& tensor, int64_t m) {
+    using Source = BatchTensor::Source;
+    const SampledBatch& sampled = sampled_[m];
+    const MicroBatch& batch = micro_batches_[m];
+    const DType dtype = tensor.spec.dtype;
+    const int type = tensor.spec.type;
+    const FixedSizeOptions& options = impl_.spec_.options;
+    const auto write = [&](const std::vector<int64_t>& values, int64_t size, double pad) {
+      const RowWriter writer(DType::kInt64, dtype, 1, false, size);
+      const auto count = static_cast<int64_t>(values.size());
+      writer.Write(reinterpret_cast<const std::byte*>(values.data()), count, 0, Block(m));
+      writer.Pad(pad, count, Block(m));
+    };
+    const auto places = [&](const std::vector<int32_t>& values, int64_t begin, int64_t size,
+                            int64_t pad) {
+      WritePlaces(dtype, values.data(), begin, static_cast<int64_t>(values.size()), pad,
+                  begin + size, Block(m));
+    };
+    // Labels of padding point to the first padding node.
+    const auto first_padding = [&](int node_type) { return batch.real.nodes[node_type]; };
+    const int64_t num_seeds = impl_.spec_.fixed_size() ? impl_.spec_.batch_size : batch.real.seeds;
+    switch (tensor.source) {
+      case Source::kNodeIds:
+        return write(sampled.subgraph.nodes[type], batch.node_ptr[type].back(),
+                     IdPadValue(dtype, options.node_pad_value));
+      case Source::kEdgeIds:
+        return write(sampled.subgraph.edges[type].edge_id, batch.edge_ptr[type].back(),
+                     IdPadValue(dtype, options.edge_pad_value));
+      case Source::kInputIds:
+        return write(sampled.input_ids, num_seeds, -1);
+      case Source::kTrees:
+        return places(sampled.subgraph.tree[type], 0, batch.node_ptr[type].back(), -1);
+      default:
+        break;
+    }
+    const LinkSeeds& links = *impl_.spec_.sampling->links;
+    const EdgeType& ends = impl_.schema_.edge_types[links.edge_type];
+    const int64_t num_labels =
+        impl_.spec_.fixed_size() ? links.NumLabels(num_seeds) : batch.real.labels;
+    switch (tensor.source) {
+      case Source::kLabelIndex:
+        places(sampled.label_source, 0, num_labels, first_padding(ends.source));
+        return places(sampled.label_target, num_labels, num_labels, first_padding(ends.target));
+      case Source::kLabelSources:
+        return places(sampled.label_source, 0, num_seeds, first_padding(ends.source));
+      case Source::kLabelTargets:
+        return places(sampled.label_target, 0, num_seeds, first_padding(ends.target));
+      case Source::kNegativeTargets:
+        return places(sampled.negative_target, 0, num_seeds * links.negatives_per_seed(),
+                      first_padding(ends.target));
+      case Source::kLabels:
+        if (dtype == DType::kInt64) return write(sampled.labels, num_labels, 0);
+        for (int64_t i = 0; i < num_labels; ++i) {
+          reinterpret_cast<float*>(Block(m))[i] =
+              i < batch.real.labels ? static_cast<float>(sampled.labels[i]) : 0;
+        }
+        return;
+      default:  // kLabelMask
+        std::memset(Block(m), 1, batch.real.labels);
+        std::memset(Block(m) + batch.real.labels, 0, num_labels - batch.real.labels);
+        return;
+    }
+  }
+
+  // Node and edge columns of a sampled batch: rows by id.
+  absl::Status WriteSampledColumn(const BatchTensor& tensor, const ColumnSchema& column,
+                                  const RowWriter& writer) {
+    for (int64_t m = 0; m < num_micro_batches(); ++m) {
+      const Subgraph& subgraph = sampled_[m].subgraph;
+      if (IsEdgeIndex(column)) {
+        const Subgraph::Edges& edges = subgraph.edges[column.type];
+        const auto count = static_cast<int64_t>(edges.source.size());
+        const int64_t end = micro_batches_[m].edge_ptr[column.type].back();
+        WritePlaces(tensor.spec.dtype, edges.source.data(), 0, count, 0, end, Block(m));
+        WritePlaces(tensor.spec.dtype, edges.target.data(), end, count, 0, 2 * end, Block(m));
+        continue;
+      }
+      const absl::Span<const int64_t> ids = column.level == Level::kNode
+                                                ? subgraph.nodes[column.type]
+                                                : subgraph.edges[column.type].edge_id;
+      GF_RETURN_IF_ERROR(GatherIds(tensor, column, ids, writer, Block(m)));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status GatherIds(const BatchTensor& tensor, const ColumnSchema& column,
+                         absl::Span<const int64_t> ids, const RowWriter& writer, std::byte* block) {
+    if (tensor.spec.dtype == column.dtype && !column.concat_last) {
+      return features_.GatherRows(tensor.column, ids, block);
+    }
+    // Rows that change on their way, some at a time.
+    constexpr size_t kRowsAtOnce = 4096;
+    for (size_t first = 0; first < ids.size(); first += kRowsAtOnce) {
+      const absl::Span<const int64_t> some = ids.subspan(first, kRowsAtOnce);
+      rows_.resize(some.size() * static_cast<size_t>(column.row_bytes()));
+      GF_RETURN_IF_ERROR(features_.GatherRows(tensor.column, some, rows_.data()));
+      writer.Write(rows_.data(), static_cast<int64_t>(some.size()), static_cast<int64_t>(first),
+                   block);
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status WriteColumn(const BatchTensor& tensor) {
     const ColumnSchema& column = impl_.schema_.columns[tensor.column];
     const int64_t rows_each = column.level == Level::kGraph ? column.rows_per_graph : 1;
     const int64_t num_rows = NumElements(column.level, column.type) * rows_each;
     const RowWriter writer(column.dtype, tensor.spec.dtype, column.row_elements(),
                            column.concat_last, num_rows);
+    if (impl_.sampler_ != nullptr && column.level != Level::kGraph) {
+      GF_RETURN_IF_ERROR(WriteSampledColumn(tensor, column, writer));
+      if (impl_.spec_.fixed_size()) PadColumn(tensor, column, writer, rows_each);
+      return absl::OkStatus();
+    }
     const bool shifts = !column.index_types.empty();
     PlanGather(column, /*merge=*/!shifts);
     GF_RETURN_IF_ERROR(shifts ? GatherShifted(tensor.column, column, writer)
@@ -358,8 +525,10 @@ class Collater::Impl::Frame {
   const Impl& impl_;
   FeatureStore& features_;
   std::vector<MicroBatch>& micro_batches_;
+  std::vector<SampledBatch>& sampled_;
   Gather& gather_;
   std::vector<int64_t>& numbers_;
+  std::vector<std::byte>& rows_;
   std::byte* place_ = nullptr;  // of the tensor at hand
   int64_t block_bytes_ = 0;     // of one micro-batch of it
 };
@@ -369,13 +538,13 @@ Collater::Collater(Layout layout, std::unique_ptr<Impl> impl)
 
 Collater::~Collater() = default;
 
-absl::StatusOr<std::unique_ptr<Collater>> Collater::Create(const DatasetInfo& dataset,
-                                                           const GraphOffsets& offsets,
-                                                           const BatchSpec& spec,
-                                                           int64_t max_bytes) {
+absl::StatusOr<std::unique_ptr<Collater>> Collater::Create(
+    const DatasetInfo& dataset, const GraphOffsets& offsets, const BatchSpec& spec,
+    int64_t max_bytes, std::unique_ptr<const BatchSampler> sampler) {
+  assert((sampler != nullptr) == spec.sampling.has_value());
   GF_ASSIGN_OR_RETURN(Layout layout, MakeLayout(dataset.schema, spec, max_bytes));
-  return std::unique_ptr<Collater>(
-      new Collater(std::move(layout), std::make_unique<Impl>(dataset, offsets, spec)));
+  return std::unique_ptr<Collater>(new Collater(
+      std::move(layout), std::make_unique<Impl>(dataset, offsets, spec, std::move(sampler))));
 }
 
 absl::StatusOr<FrameInfo> Collater::Collate(

@@ -11,6 +11,7 @@
 #include "proto/frame/layout.h"
 #include "proto/frame/stream_info.h"
 #include "server/batching/plan.h"
+#include "server/batching/sampled_batch.h"
 #include "server/batching/spec.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/feature_store.h"
@@ -30,11 +31,12 @@ namespace graphfeed {
 // type that needs padding edges has a spare node; otherwise it is trimmed or refused.
 class Collater {
  public:
-  // The dataset's parts and the spec must outlive the collater.
+  // The dataset's parts and the spec must outlive the collater. `sampler` makes the batches of a
+  // sampled spec, which are one real graph each; null for others.
   // `max_bytes` bounds a fixed-size slab (RESOURCE_EXHAUSTED, before anything is allocated).
-  static absl::StatusOr<std::unique_ptr<Collater>> Create(const DatasetInfo& dataset,
-                                                          const GraphOffsets& offsets,
-                                                          const BatchSpec& spec, int64_t max_bytes);
+  static absl::StatusOr<std::unique_ptr<Collater>> Create(
+      const DatasetInfo& dataset, const GraphOffsets& offsets, const BatchSpec& spec,
+      int64_t max_bytes, std::unique_ptr<const BatchSampler> sampler = nullptr);
 
   const Layout& layout() const { return layout_; }
 
@@ -62,7 +64,9 @@ class Collater {
 // homogeneous and fixed-size: x, edge_index, edge_attr, y, pos, then all others by name;
 // homogeneous and plain: the columns in schema order, batch, ptr; heterogeneous: graph-level
 // columns, graphs_mask, then each node type (columns, batch, ptr, nodes_mask) and each edge type
-// (columns, edges_mask). `max_bytes` bounds a fixed-size slab (RESOURCE_EXHAUSTED).
+// (columns, edges_mask). Sampled ones have n_id behind each node type's columns, e_id behind each
+// edge type's, and input_id and labels in the store of the seeds (batch_tensors.h); plain sampled
+// ones have neither batch nor ptr. `max_bytes` bounds a fixed-size slab (RESOURCE_EXHAUSTED).
 absl::StatusOr<Layout> MakeLayout(const Schema& schema, const BatchSpec& spec, int64_t max_bytes);
 
 }  // namespace graphfeed

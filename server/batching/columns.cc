@@ -41,6 +41,22 @@ double PadValue(const ColumnSchema& column, const FixedSizeOptions& options) {
   return 0;
 }
 
+bool IsSampledTensorName(const BatchSpec& spec, absl::string_view name) {
+  static constexpr absl::string_view kAlways[] = {"n_id", "e_id", "input_id", "batch_size"};
+  static constexpr absl::string_view kLinks[] = {"edge_label_index", "edge_label",
+                                                 "edge_label_mask",  "src_index",
+                                                 "dst_pos_index",    "dst_neg_index"};
+  const auto contains = [&](const auto& names) {
+    return std::find(std::begin(names), std::end(names), name) != std::end(names);
+  };
+  if (contains(kAlways) || (spec.sampling->disjoint && name == "tree")) return true;
+  return spec.sampling->links.has_value() && contains(kLinks);
+}
+
+double IdPadValue(DType dtype, double pad_value) {
+  return CanHold(dtype, pad_value) ? pad_value : 0;
+}
+
 bool IsEdgeIndex(const ColumnSchema& column) {
   return column.level == Level::kEdge && column.name == "edge_index";
 }

@@ -19,6 +19,13 @@ DType BatchDType(const ColumnSchema& column, const BatchSpec& spec);
 // options say, so that padding is never trained or evaluated on.
 double PadValue(const ColumnSchema& column, const FixedSizeOptions& options);
 
+// Whether batches of a sampled spec hold a tensor of this name besides the columns.
+bool IsSampledTensorName(const BatchSpec& spec, absl::string_view name);
+
+// What n_id (e_id) holds in padding: the pad value, or 0 if that is no integer of the dtype. Only
+// the masks tell real ones from padding.
+double IdPadValue(DType dtype, double pad_value);
+
 // Columns of this name, whose values are the ends of edges, have padding of their own.
 bool IsEdgeIndex(const ColumnSchema& column);
 

@@ -115,6 +115,25 @@ absl::StatusOr<FixedSizeOptions> ResolveOptions(const FixedSizeOptionsRequest& r
   return options;
 }
 
+FixedSizeOptionsRequest RequestFromOptions(const FixedSizeOptions& options, const Schema& schema) {
+  FixedSizeOptionsRequest request{.num_nodes = {},
+                                  .num_edges = {},
+                                  .num_graphs = options.num_graphs,
+                                  .node_pad_value = options.node_pad_value,
+                                  .edge_pad_value = options.edge_pad_value,
+                                  .graph_pad_value = options.graph_pad_value,
+                                  .pad_graph_defaults = options.pad_graph_defaults};
+  for (size_t type = 0; type < options.num_nodes.size(); ++type) {
+    request.num_nodes[schema.heterogeneous ? schema.node_types[type] : ""] =
+        options.num_nodes[type];
+  }
+  for (size_t type = 0; type < options.num_edges.size(); ++type) {
+    request.num_edges[schema.heterogeneous ? schema.EdgeTypeName(static_cast<int>(type)) : ""] =
+        options.num_edges[type];
+  }
+  return request;
+}
+
 absl::Status CheckSelection(const Selection& selection, int64_t num_graphs) {
   if (selection.kind == Selection::Kind::kRange &&
       (selection.start < 0 || selection.start > selection.stop || selection.stop > num_graphs)) {

@@ -14,6 +14,9 @@ namespace graphfeed {
 absl::StatusOr<FixedSizeOptions> ResolveOptions(const FixedSizeOptionsRequest& request,
                                                 const Schema& schema);
 
+// Options as clients write them: homogeneous ones without naming the single type.
+FixedSizeOptionsRequest RequestFromOptions(const FixedSizeOptions& options, const Schema& schema);
+
 // INVALID_ARGUMENT for graphs that do not exist and for an empty selection.
 absl::Status CheckSelection(const Selection& selection, int64_t num_graphs);
 

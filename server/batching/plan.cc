@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/batching/packer.h"
@@ -24,11 +25,6 @@ int64_t Sum(const std::vector<int64_t>& values) {
 bool Trims(const BatchSpec& spec) {
   return spec.fixed_size() && spec.over_size != OverSize::kError &&
          spec.over_size != OverSize::kSkip;
-}
-
-// Real graphs that a batch of one size takes from the order.
-int64_t GraphsPerUniformBatch(const BatchSpec& spec) {
-  return spec.fixed_size() ? spec.options.num_graphs - 1 : spec.batch_size;
 }
 
 void AddGraph(const GraphOffsets& offsets, int64_t graph, int64_t times, Counts& counts) {
@@ -93,9 +89,7 @@ absl::StatusOr<std::unique_ptr<EpochPlan>> EpochPlan::Create(const BatchSpec& sp
   return plan;
 }
 
-int64_t EpochPlan::GraphAt(int64_t position) const {
-  return spec_.selection(spec_.shuffle ? order_(position) : position);
-}
+int64_t EpochPlan::PositionAt(int64_t place) const { return spec_.shuffle ? order_(place) : place; }
 
 // Batches of one size, or of the sizes that the user gave.
 absl::Status EpochPlan::PlanCuts() {
@@ -104,7 +98,8 @@ absl::Status EpochPlan::PlanCuts() {
     starts_.reserve(sizes.size() + 1);
     starts_.push_back(0);
     for (size_t b = 0; b < sizes.size(); ++b) {
-      if (spec_.fixed_size() && sizes[b] > spec_.options.num_graphs) {
+      if (spec_.fixed_size() && !spec_.sampling.has_value() &&
+          sizes[b] > spec_.options.num_graphs) {
         return absl::FailedPreconditionError(
             absl::StrCat("batch ", b, " has ", sizes[b], " graphs; a batch holds ",
                          spec_.options.num_graphs, " (num_graphs)"));
@@ -114,7 +109,7 @@ absl::Status EpochPlan::PlanCuts() {
     summary_.num_batches = static_cast<int64_t>(sizes.size());
     return absl::OkStatus();
   }
-  const int64_t size = GraphsPerUniformBatch(spec_);
+  const int64_t size = spec_.items_per_batch();
   summary_.num_batches = spec_.drop_last ? num_selected_ / size : CeilDivide(num_selected_, size);
   return absl::OkStatus();
 }
@@ -158,7 +153,7 @@ void EpochPlan::Summarize() {
   const bool packed = spec_.strategy == Strategy::kStreamPack;
   const int64_t num_planned = packed ? static_cast<int64_t>(graphs_.size()) : num_selected_;
   const int64_t num_delivered =
-      starts_.empty() ? std::min(num_planned, summary_.num_batches * GraphsPerUniformBatch(spec_))
+      starts_.empty() ? std::min(num_planned, summary_.num_batches * spec_.items_per_batch())
                       : starts_[summary_.num_batches];
   if (packed) {
     summary_.real = ZeroCounts(offsets_);
@@ -170,6 +165,13 @@ void EpochPlan::Summarize() {
     AddGraph(offsets_, packed ? graphs_[i] : GraphAt(i), -1, summary_.real);
   }
   summary_.num_graphs = num_delivered;
+  if (spec_.sampling.has_value()) {
+    // Sizes are known only when batches are sampled.
+    summary_.real.seeds = std::exchange(summary_.real.graphs, 0);
+    summary_.node_efficiency = summary_.edge_efficiency = 0;
+    summary_.lower_bound_batches = summary_.num_batches;
+    return;
+  }
   SummarizeFill();
 }
 
@@ -249,25 +251,40 @@ int64_t EpochPlan::memory_bytes() const {
                               (graphs_.capacity() + starts_.capacity()) * sizeof(int64_t));
 }
 
-void EpochPlan::GraphsOf(int64_t batch, std::vector<int64_t>& graphs) const {
-  graphs.clear();
-  if (batch < 0 || batch >= summary_.num_batches) return;
-  int64_t begin;
-  int64_t end;
-  if (starts_.empty()) {
-    const int64_t size = GraphsPerUniformBatch(spec_);
+void EpochPlan::PlacesOf(int64_t batch, int64_t& begin, int64_t& end) const {
+  if (batch < 0 || batch >= summary_.num_batches) {
+    begin = end = 0;
+  } else if (starts_.empty()) {
+    const int64_t size = spec_.items_per_batch();
     begin = batch * size;
     end = std::min(begin + size, num_selected_);
   } else {
     begin = starts_[batch];
     end = starts_[batch + 1];
   }
+}
+
+void EpochPlan::GraphsOf(int64_t batch, std::vector<int64_t>& graphs) const {
+  int64_t begin;
+  int64_t end;
+  PlacesOf(batch, begin, end);
   if (!graphs_.empty()) {
     graphs.assign(graphs_.begin() + begin, graphs_.begin() + end);
     return;
   }
+  graphs.clear();
   graphs.reserve(end - begin);
-  for (int64_t position = begin; position < end; ++position) graphs.push_back(GraphAt(position));
+  for (int64_t place = begin; place < end; ++place) graphs.push_back(GraphAt(place));
+}
+
+void EpochPlan::PositionsOf(int64_t batch, std::vector<int64_t>& positions) const {
+  assert(graphs_.empty());
+  int64_t begin;
+  int64_t end;
+  PlacesOf(batch, begin, end);
+  positions.clear();
+  positions.reserve(end - begin);
+  for (int64_t place = begin; place < end; ++place) positions.push_back(PositionAt(place));
 }
 
 std::vector<int64_t> EpochPlan::GraphsPerBatch() const {
@@ -280,7 +297,7 @@ std::vector<int64_t> EpochPlan::GraphsPerBatch() const {
   if (!starts_.empty()) {
     for (int64_t b = 0; b < batches; ++b) count(starts_[b + 1] - starts_[b], 1);
   } else if (batches > 0) {
-    const int64_t size = GraphsPerUniformBatch(spec_);
+    const int64_t size = spec_.items_per_batch();
     const int64_t last = std::min(size, num_selected_ - (batches - 1) * size);
     if (batches > 1) count(size, batches - 1);
     count(last, 1);

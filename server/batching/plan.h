@@ -37,6 +37,9 @@ class EpochPlan {
   // end of the last frame are null: no graphs. Thread-safe.
   void GraphsOf(int64_t batch, std::vector<int64_t>& graphs) const;
 
+  // The same for what sampled batches select, as positions in the selection: PyG's input_id.
+  void PositionsOf(int64_t batch, std::vector<int64_t>& positions) const;
+
   // Entry i: number of batches with i real graphs.
   std::vector<int64_t> GraphsPerBatch() const;
 
@@ -45,7 +48,10 @@ class EpochPlan {
  private:
   EpochPlan(const BatchSpec& spec, const GraphOffsets& offsets, uint64_t seed, int64_t epoch);
 
-  int64_t GraphAt(int64_t position) const;  // of the epoch's order
+  int64_t PositionAt(int64_t place) const;  // in the selection, of a place in the epoch's order
+  int64_t GraphAt(int64_t place) const { return spec_.selection(PositionAt(place)); }
+  // The places of a batch in the epoch's order, or in graphs_ if that holds them.
+  void PlacesOf(int64_t batch, int64_t& begin, int64_t& end) const;
   absl::Status PlanCuts();
   absl::Status Pack();
   void Summarize();

@@ -146,6 +146,17 @@ void WriteNumbers(DType dtype, const int64_t* numbers, int64_t count, std::byte*
   });
 }
 
+void WritePlaces(DType dtype, const int32_t* places, int64_t begin, int64_t count, int64_t pad,
+                 int64_t end, std::byte* row) {
+  WithIndexType(dtype, row, [&](auto* to) {
+    using T = std::remove_pointer_t<decltype(to)>;
+    T* __restrict out = to + begin;
+    const int32_t* __restrict in = places;
+    for (int64_t i = 0; i < count; ++i) out[i] = in[i];
+    std::fill(to + begin + count, to + end, static_cast<T>(pad));
+  });
+}
+
 void WriteEdges(DType dtype, int64_t source, int64_t target, int64_t begin, int64_t end,
                 int64_t block_edges, std::byte* block) {
   WithIndexType(dtype, block, [&](auto* to) {

@@ -54,6 +54,10 @@ void WriteOrdinals(DType dtype, const int64_t* ptr, int64_t num_graphs, std::byt
 // `count` numbers: `ptr`.
 void WriteNumbers(DType dtype, const int64_t* numbers, int64_t count, std::byte* block);
 
+// Elements [begin, begin + count) of a row of places, widened to the dtype; then `pad` up to `end`.
+void WritePlaces(DType dtype, const int32_t* places, int64_t begin, int64_t count, int64_t pad,
+                 int64_t end, std::byte* row);
+
 // The elements [begin, end) of both rows of an edge_index block of `block_edges` edges.
 void WriteEdges(DType dtype, int64_t source, int64_t target, int64_t begin, int64_t end,
                 int64_t block_edges, std::byte* block);

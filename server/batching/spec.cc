@@ -19,13 +19,17 @@ constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
 constexpr int64_t kMinInt32 = std::numeric_limits<int32_t>::min();
 constexpr double kFloat16Overflow = 65520;  // the least magnitude that rounds to infinity
 
+bool IsSampled(Strategy strategy) {
+  return strategy == Strategy::kNeighbor || strategy == Strategy::kCluster;
+}
+
 absl::Status CheckScalars(const BatchSpecRequest& request) {
   if (request.algorithm_version != 0 && request.algorithm_version != kAlgorithmVersion) {
     return absl::InvalidArgumentError(absl::StrCat("algorithm_version is ",
                                                    request.algorithm_version, "; this server has ",
                                                    kAlgorithmVersion));
   }
-  if (request.strategy < Strategy::kPlain || request.strategy > Strategy::kStreamPack) {
+  if (request.strategy < Strategy::kPlain || request.strategy > Strategy::kCluster) {
     return absl::InvalidArgumentError(
         absl::StrCat("strategy ", static_cast<int>(request.strategy), " does not exist"));
   }
@@ -45,7 +49,15 @@ absl::Status CheckScalars(const BatchSpecRequest& request) {
     return absl::InvalidArgumentError(
         absl::StrCat("index_dtype is ", DTypeName(request.index_dtype), "; int64 or int32"));
   }
-  if (request.strategy == Strategy::kPlain) {
+  const bool sampled = IsSampled(request.strategy);
+  if (request.ragged && !sampled && request.strategy != Strategy::kPlain) {
+    return absl::InvalidArgumentError("ragged is set, but PAD_TO_MAX and STREAM_PACK pad");
+  }
+  if (request.sampling.has_value() && !sampled) {
+    return absl::InvalidArgumentError(
+        "sampling is set, but only NEIGHBOR and CLUSTER sample batches");
+  }
+  if (request.strategy == Strategy::kPlain || request.ragged) {
     if (request.micro_batches != 1) {
       return absl::InvalidArgumentError(absl::StrCat(
           "micro_batches is ", request.micro_batches,
@@ -120,9 +132,20 @@ absl::StatusOr<Selection> ResolveSelection(const BatchSpecRequest& request, int6
   return selection;
 }
 
+// A sampled batch is one graph.
+absl::Status ResolveSampledSizes(const BatchSpecRequest& request, const Schema& schema,
+                                 BatchSpec& spec) {
+  if (!request.options.has_value()) return absl::InvalidArgumentError("options are not set");
+  GF_ASSIGN_OR_RETURN(spec.options, ResolveOptions(*request.options, schema));
+  if (spec.options.num_graphs == 2) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("num_graphs is ", spec.options.num_graphs,
+                   "; a sampled batch is one graph, and one is kept for padding: 2"));
+}
+
 absl::Status ResolveSizes(const BatchSpecRequest& request, const Schema& schema,
                           const GraphOffsets& offsets, BatchSpec& spec) {
-  if (spec.strategy == Strategy::kPlain) {
+  if (spec.ragged || spec.sampling.has_value()) {
     if (!spec.selection.batch_sizes.empty()) {
       spec.batch_size =
           *std::max_element(spec.selection.batch_sizes.begin(), spec.selection.batch_sizes.end());
@@ -132,7 +155,7 @@ absl::Status ResolveSizes(const BatchSpecRequest& request, const Schema& schema,
     } else {
       spec.batch_size = request.batch_size;
     }
-    return absl::OkStatus();
+    return spec.ragged ? absl::OkStatus() : ResolveSampledSizes(request, schema, spec);
   }
   if (request.options.has_value()) {
     GF_ASSIGN_OR_RETURN(spec.options, ResolveOptions(*request.options, schema));
@@ -158,6 +181,27 @@ absl::Status ResolveSizes(const BatchSpecRequest& request, const Schema& schema,
   };
   GF_RETURN_IF_ERROR(check("num_nodes", spec.options.num_nodes));
   return check("num_edges", spec.options.num_edges);
+}
+
+// Lists with an entry for each selected seed.
+absl::Status CheckSeedLists(const BatchSpec& spec, int64_t num_items) {
+  if (!spec.sampling.has_value()) return absl::OkStatus();
+  const auto num_seeds = static_cast<size_t>(spec.selection.size(num_items));
+  const auto check = [&](absl::string_view field, size_t size) {
+    if (size == 0 || size == num_seeds) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("sampling.", field, " has ", size, " entries for ", num_seeds, " seeds"));
+  };
+  GF_RETURN_IF_ERROR(check("input_time", spec.sampling->input_time.size()));
+  if (!spec.sampling->links.has_value()) return absl::OkStatus();
+  return check("links.labels", spec.sampling->links->labels.size());
+}
+
+// What divides the graph into clusters is no part of their batches.
+std::vector<std::string> ExcludedKeys(const BatchSpecRequest& request) {
+  std::vector<std::string> keys = request.exclude_keys;
+  if (request.strategy == Strategy::kCluster) keys.push_back(request.sampling->partition);
+  return keys;
 }
 
 // Sorted and unique. Every name must be a column's.
@@ -228,10 +272,24 @@ int64_t LargestBatch(const BatchSpec& spec, const GraphOffsets& offsets, Level l
                                                      : static_cast<int64_t>(bound);
 }
 
+// n_id, e_id and input_id go as far as the graph.
+absl::Status CheckSampledIndexDType(const DatasetInfo& dataset, int64_t num_items) {
+  const auto check = [](absl::string_view what, int64_t count) {
+    if (count <= kMaxInt32) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("index_dtype is int32, but the graph has ",
+                                                   count, " ", what, "; the limit is ", kMaxInt32));
+  };
+  for (const int64_t count : dataset.num_nodes) GF_RETURN_IF_ERROR(check("nodes", count));
+  for (const int64_t count : dataset.num_edges) GF_RETURN_IF_ERROR(check("edges", count));
+  return check("seeds", num_items);
+}
+
 // batch, ptr and what follow_batch adds count up to the sizes of a batch.
-absl::Status CheckIndexDType(const BatchSpec& spec, const Schema& schema,
+absl::Status CheckIndexDType(const BatchSpec& spec, const DatasetInfo& dataset,
                              const GraphOffsets& offsets) {
+  const Schema& schema = dataset.schema;
   if (spec.index_dtype != DType::kInt32) return absl::OkStatus();
+  if (spec.sampling.has_value()) return CheckSampledIndexDType(dataset, offsets.num_graphs);
   const auto check = [](absl::string_view what, int64_t count) {
     if (count <= kMaxInt32) return absl::OkStatus();
     return absl::InvalidArgumentError(absl::StrCat("index_dtype is int32, but a batch may have ",
@@ -301,6 +359,19 @@ absl::Status CheckPadValue(const BatchSpec& spec, const ColumnSchema& column) {
                                                  " cannot hold"));
 }
 
+// Sampled batches have tensors of their own, and renumber no column but edge_index.
+absl::Status CheckSampledColumn(const BatchSpec& spec, const ColumnSchema& column) {
+  if (!column.index_types.empty() && !IsEdgeIndex(column)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("column \"", column.name,
+                     "\" points to nodes, of which a sampled batch holds some only; exclude it"));
+  }
+  if (!IsSampledTensorName(spec, column.name)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("column \"", column.name,
+                   "\" has the name of a tensor that sampled batches add; exclude it"));
+}
+
 absl::Status CheckColumns(const BatchSpec& spec, const DatasetInfo& dataset,
                           const GraphOffsets& offsets) {
   const bool trims_nodes =
@@ -325,7 +396,10 @@ absl::Status CheckColumns(const BatchSpec& spec, const DatasetInfo& dataset,
                                                      ", not a float type"));
     }
     if (!IsBatched(column, spec)) continue;
-    if (trims_nodes && !column.index_types.empty() && !IsEdgeIndex(column)) {
+    if (spec.sampling.has_value()) {
+      GF_RETURN_IF_ERROR(CheckSampledColumn(spec, column));
+      if (IsEdgeIndex(column)) continue;
+    } else if (trims_nodes && !column.index_types.empty() && !IsEdgeIndex(column)) {
       return absl::InvalidArgumentError(absl::StrCat(
           "over_size trims nodes, but column \"", column.name,
           "\" points to nodes and would be left without some of them; exclude it or trim edges "
@@ -351,14 +425,19 @@ absl::StatusOr<BatchSpec> ResolveSpec(const BatchSpecRequest& request, const Dat
   spec.drop_last = request.drop_last;
   spec.incomplete_step = request.incomplete_step;
   spec.micro_batches = request.micro_batches;
+  if (IsSampled(request.strategy)) {
+    GF_ASSIGN_OR_RETURN(spec.sampling, ResolveSampling(request, dataset));
+  }
+  spec.ragged = request.ragged || request.strategy == Strategy::kPlain;
   spec.masks = request.masks && spec.fixed_size();
   spec.index_dtype = request.index_dtype;
   spec.node_types = schema.node_types;
   spec.edge_types = EdgeTypeNames(schema);
   GF_ASSIGN_OR_RETURN(spec.selection, ResolveSelection(request, offsets.num_graphs));
   GF_RETURN_IF_ERROR(ResolveSizes(request, schema, offsets, spec));
+  GF_RETURN_IF_ERROR(CheckSeedLists(spec, offsets.num_graphs));
   GF_ASSIGN_OR_RETURN(spec.exclude_keys,
-                      ResolveNames("exclude_keys", request.exclude_keys, schema));
+                      ResolveNames("exclude_keys", ExcludedKeys(request), schema));
   GF_ASSIGN_OR_RETURN(spec.follow_batch,
                       ResolveNames("follow_batch", request.follow_batch, schema));
   GF_ASSIGN_OR_RETURN(spec.narrow_columns,
@@ -366,7 +445,7 @@ absl::StatusOr<BatchSpec> ResolveSpec(const BatchSpecRequest& request, const Dat
   GF_ASSIGN_OR_RETURN(spec.float16_columns,
                       ResolveNames("float16_columns", request.float16_columns, schema));
   GF_RETURN_IF_ERROR(CheckFollowBatch(spec, schema));
-  GF_RETURN_IF_ERROR(CheckIndexDType(spec, schema, offsets));
+  GF_RETURN_IF_ERROR(CheckIndexDType(spec, dataset, offsets));
   GF_RETURN_IF_ERROR(CheckColumns(spec, dataset, offsets));
   return spec;
 }

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "proto/frame/batch_spec.h"
+#include "server/batching/sampling_spec.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/dtype.h"
 #include "storage/graph/feature_store.h"
@@ -38,7 +39,8 @@ struct BatchSpec {
   Strategy strategy = Strategy::kPadToMax;
   OverSize over_size = OverSize::kError;
   FixedSizeOptions options;  // fixed-size strategies only
-  int64_t batch_size = 0;    // plain: graphs of a batch; else == options.num_graphs
+  // Plain: graphs of a batch; sampled: seeds (seed edges, clusters); else == options.num_graphs.
+  int64_t batch_size = 0;
   Selection selection;
   bool shuffle = false;
   bool drop_last = false;
@@ -50,17 +52,27 @@ struct BatchSpec {
   DType index_dtype = DType::kInt64;
   std::vector<std::string> narrow_columns;   // sorted, unique
   std::vector<std::string> float16_columns;  // sorted, unique
+  std::optional<SamplingSpec> sampling;      // kNeighbor and kCluster
+  bool ragged = false;                       // no padding; always so for kPlain
   // The dataset's types, for messages: Schema::node_types, Schema::EdgeTypeName.
   std::vector<std::string> node_types;
   std::vector<std::string> edge_types;
 
-  bool fixed_size() const { return strategy != Strategy::kPlain; }
+  bool fixed_size() const { return !ragged; }
+  // What a batch takes from the selection: seeds, seed edges or clusters; graphs (padded batches
+  // are not fewer than that because one graph is kept for padding).
+  int64_t items_per_batch() const {
+    return fixed_size() && !sampling.has_value() ? options.num_graphs - 1 : batch_size;
+  }
 };
 
 // Validates a request whole and resolves it. INVALID_ARGUMENT naming field, value and limit (a
 // column that does not exist, a pad value its dtype cannot hold, an index out of the dataset, a
 // dtype narrowing that the column's values or the batch's sizes exceed, ...). Does not look for
 // batches that cannot fit: that is the plan's business.
+//
+// For sampled strategies `offsets` has no types, and its num_graphs is the number of items that
+// the selection chooses from (SeedSet); options must be set or `ragged` be true.
 absl::StatusOr<BatchSpec> ResolveSpec(const BatchSpecRequest& request, const DatasetInfo& dataset,
                                       const GraphOffsets& offsets);
 

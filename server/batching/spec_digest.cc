@@ -2,6 +2,7 @@
 #include <xxhash.h>
 
 #include "server/batching/options.h"
+#include "server/batching/sampling_spec.h"
 #include "server/batching/spec.h"
 #include "storage/graph/canonical_writer.h"
 
@@ -51,6 +52,7 @@ Fingerprint SpecDigest(const BatchSpec& spec, const Schema& schema) {
   writer.U8(static_cast<uint8_t>(spec.index_dtype));
   writer.Strings(spec.narrow_columns);
   writer.Strings(spec.float16_columns);
+  if (spec.sampling.has_value()) WriteSampling(*spec.sampling, schema, writer);
 
   const XXH128_hash_t hash = XXH3_128bits(writer.bytes().data(), writer.bytes().size());
   XXH128_canonical_t canonical;  // big-endian
@@ -64,27 +66,7 @@ BatchSpecRequest RequestFromSpec(const BatchSpec& spec, const Schema& schema) {
   BatchSpecRequest request;
   request.strategy = spec.strategy;
   request.over_size = spec.over_size;
-  if (spec.fixed_size()) {
-    FixedSizeOptionsRequest options;
-    if (schema.heterogeneous) {
-      for (size_t t = 0; t < schema.node_types.size(); ++t) {
-        options.num_nodes[schema.node_types[t]] = spec.options.num_nodes[t];
-      }
-      const std::vector<std::string> edge_types = EdgeTypeNames(schema);
-      for (size_t r = 0; r < edge_types.size(); ++r) {
-        options.num_edges[edge_types[r]] = spec.options.num_edges[r];
-      }
-    } else {
-      options.num_nodes[""] = spec.options.num_nodes[0];
-      options.num_edges[""] = spec.options.num_edges[0];
-    }
-    options.num_graphs = spec.options.num_graphs;
-    options.node_pad_value = spec.options.node_pad_value;
-    options.edge_pad_value = spec.options.edge_pad_value;
-    options.graph_pad_value = spec.options.graph_pad_value;
-    options.pad_graph_defaults = spec.options.pad_graph_defaults;
-    request.options = std::move(options);
-  }
+  if (spec.fixed_size()) request.options = RequestFromOptions(spec.options, schema);
   request.batch_size = spec.batch_size;
   request.selection = spec.selection;
   request.shuffle = spec.shuffle;
@@ -98,6 +80,10 @@ BatchSpecRequest RequestFromSpec(const BatchSpec& spec, const Schema& schema) {
   request.narrow_columns = spec.narrow_columns;
   request.float16_columns = spec.float16_columns;
   request.algorithm_version = kAlgorithmVersion;
+  if (spec.sampling.has_value()) {
+    request.sampling = RequestFromSampling(*spec.sampling, schema);
+    request.ragged = spec.ragged;
+  }
   return request;
 }
 

@@ -6,7 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "proto/frame/layout.h"
-#include "server/sampling/subgraph.h"
+#include "server/batching/subgraph.h"
 
 namespace graphfeed {
 

@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "server/sampling/subgraph.h"
+#include "server/batching/subgraph.h"
 #include "storage/graph/feature_store.h"
 #include "storage/graph/graph_store.h"
 #include "storage/graph/schema.h"
@@ -32,7 +32,7 @@ struct Clusters {
 // The subgraph of the union of some clusters (Chiang et al. 2019): their nodes, cluster after
 // cluster in the given order, and every edge of the graph between them, by source and then by
 // target as the batch numbers them (so cluster after cluster too), parallel edges by edge id: as
-// PyG's ClusterLoader has them. `num_seeds` is 0. INVALID_ARGUMENT for a cluster that does not
+// PyG's ClusterLoader has them. None are seeds. INVALID_ARGUMENT for a cluster that does not
 // exist or is given twice.
 //
 // Time and memory are proportional to the nodes and their in-edges, not to the graph.

@@ -75,14 +75,15 @@ class NeighborSampler::Impl {
     return state;
   }
 
-  absl::Status Sample(const CounterRandom& random, uint64_t batch, const Seeds& seeds, State& state,
-                      Subgraph& subgraph) const {
-    GF_RETURN_IF_ERROR(CheckSeeds(seeds));
+  absl::Status Sample(const CounterRandom& random, uint64_t batch, absl::Span<const Seeds> groups,
+                      State& state, Subgraph& subgraph) const {
+    for (const Seeds& seeds : groups) GF_RETURN_IF_ERROR(CheckSeeds(seeds));
     subgraph.Clear(schema_.node_types.size(), schema_.edge_types.size());
     state.positions.resize(schema_.edge_types.size());
     for (std::vector<int64_t>& positions : state.positions) positions.clear();
     for (const std::unique_ptr<NodeTable>& table : state.tables) table->StartBatch();
-    GF_RETURN_IF_ERROR(AddSeeds(seeds, state, subgraph));
+    state.seed_times.clear();
+    for (const Seeds& seeds : groups) GF_RETURN_IF_ERROR(AddSeeds(seeds, state, subgraph));
     GF_RETURN_IF_ERROR(Expand(random, batch, state, subgraph));
 
     if (options_.subgraph_type == SubgraphType::kInduced) {
@@ -137,6 +138,15 @@ class NeighborSampler::Impl {
                                                      " of '", type, "', which has ", num_nodes,
                                                      " nodes"));
     }
+    if (!seeds.trees.empty() && (!disjoint_ || seeds.trees.size() != seeds.nodes.size())) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(seeds.trees.size(), " trees for ", seeds.nodes.size(), " seeds",
+                       disjoint_ ? "" : "; sampling is not disjoint"));
+    }
+    for (const int32_t tree : seeds.trees) {
+      if (tree >= 0) continue;
+      return absl::InvalidArgumentError(absl::StrCat("tree ", tree, "; trees count from 0"));
+    }
     if (!seeds.times.empty() && (!temporal_ || seeds.times.size() != seeds.nodes.size())) {
       return absl::InvalidArgumentError(
           absl::StrCat(seeds.times.size(), " times for ", seeds.nodes.size(), " seeds",
@@ -152,20 +162,33 @@ class NeighborSampler::Impl {
 
   absl::Status AddSeeds(const Seeds& seeds, State& state, Subgraph& subgraph) const {
     const int type = seeds.node_type;
-    subgraph.num_seeds = static_cast<int64_t>(seeds.nodes.size());
-    state.source_trees.clear();
-    if (disjoint_) {
+    if (subgraph.num_seeds[type] != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("seeds of '", schema_.node_types[type], "' are given twice"));
+    }
+    subgraph.num_seeds[type] = static_cast<int64_t>(seeds.nodes.size());
+    state.source_trees.assign(seeds.trees.begin(), seeds.trees.end());
+    if (disjoint_ && seeds.trees.empty()) {
       state.source_trees.resize(seeds.nodes.size());
       std::iota(state.source_trees.begin(), state.source_trees.end(), 0);
     }
     state.tables[type]->AppendSeeds(seeds.nodes, state.source_trees,
                                     {subgraph.nodes[type], subgraph.tree[type]});
     if (!temporal_) return absl::OkStatus();
-    state.seed_times.assign(seeds.times.begin(), seeds.times.end());
-    if (!seeds.times.empty()) return absl::OkStatus();
-    state.seed_times.resize(seeds.nodes.size());
-    return state.rows.ReadIntegers(schema_, options_.time_columns[type], features_, seeds.nodes,
-                                   absl::MakeSpan(state.seed_times));
+    std::vector<int64_t> own;
+    absl::Span<const int64_t> times = seeds.times;
+    if (times.empty() && !seeds.nodes.empty()) {
+      own.resize(seeds.nodes.size());
+      GF_RETURN_IF_ERROR(state.rows.ReadIntegers(schema_, options_.time_columns[type], features_,
+                                                 seeds.nodes, absl::MakeSpan(own)));
+      times = own;
+    }
+    for (size_t i = 0; i < times.size(); ++i) {
+      const auto tree = static_cast<size_t>(state.source_trees[i]);
+      if (tree >= state.seed_times.size()) state.seed_times.resize(tree + 1);
+      state.seed_times[tree] = times[i];
+    }
+    return absl::OkStatus();
   }
 
   absl::Status Expand(const CounterRandom& random, uint64_t batch, State& state,
@@ -311,7 +334,7 @@ std::unique_ptr<NeighborSampler::Scratch> NeighborSampler::NewScratch() const {
 int64_t NeighborSampler::scratch_bytes() const { return impl_->scratch_bytes(); }
 
 absl::Status NeighborSampler::Sample(uint64_t seed, int64_t epoch, uint64_t batch,
-                                     const Seeds& seeds, Scratch& scratch,
+                                     absl::Span<const Seeds> seeds, Scratch& scratch,
                                      Subgraph& subgraph) const {
   const CounterRandom random(seed, epoch, RandomPurpose::kNeighbors);
   return impl_->Sample(random, batch, seeds, *scratch.state_, subgraph);

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "proto/frame/batch_spec.h"
-#include "server/sampling/subgraph.h"
+#include "server/batching/subgraph.h"
 #include "storage/graph/feature_store.h"
 #include "storage/graph/graph_store.h"
 #include "storage/graph/schema.h"
@@ -43,12 +43,15 @@ struct NeighborSamplerOptions {
   int64_t max_dense_nodes = int64_t{1} << 27;
 };
 
-// Seeds of one batch.
+// Seeds of one batch and node type.
 struct Seeds {
   int node_type = 0;
   absl::Span<const int64_t> nodes = {};
   // Temporal: no neighbour later than its seed's time. Empty: the seeds' own times.
   absl::Span<const int64_t> times = {};
+  // Disjoint: the tree of each seed, from 0 on. Empty: one for each. Seeds of one tree have one
+  // time, that of the last of them.
+  absl::Span<const int32_t> trees = {};
 };
 
 // Samples the neighbourhoods of seed nodes, hop by hop, against the direction of the edges, as
@@ -87,6 +90,11 @@ class NeighborSampler {
   // they should be, RESOURCE_EXHAUSTED beyond 2^31 - 1 nodes or edges; after an error `subgraph`
   // is unspecified.
   absl::Status Sample(uint64_t seed, int64_t epoch, uint64_t batch, const Seeds& seeds,
+                      Scratch& scratch, Subgraph& subgraph) const {
+    return Sample(seed, epoch, batch, absl::MakeConstSpan(&seeds, 1), scratch, subgraph);
+  }
+  // The same for seeds of several node types, each given once (the ends of seed edges).
+  absl::Status Sample(uint64_t seed, int64_t epoch, uint64_t batch, absl::Span<const Seeds> seeds,
                       Scratch& scratch, Subgraph& subgraph) const;
 
  private:

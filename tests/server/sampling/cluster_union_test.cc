@@ -74,7 +74,7 @@ TEST(ClusterUnionTest, RestoresTheEdgesBetweenItsClusters) {
   EXPECT_EQ(subgraph.edges[0].source, (std::vector<int32_t>{0, 0, 1, 2, 2, 2, 3}));
   EXPECT_EQ(subgraph.edges[0].target, (std::vector<int32_t>{1, 3, 1, 0, 0, 3, 2}));
   EXPECT_EQ(subgraph.edges[0].edge_id, (std::vector<int64_t>{5, 2, 4, 1, 7, 6, 0}));
-  EXPECT_EQ(subgraph.num_seeds, 0);
+  EXPECT_EQ(subgraph.num_seeds, std::vector<int64_t>({0}));
 }
 
 TEST(ClusterUnionTest, EqualsBruteForceOverAllEdges) {

@@ -130,7 +130,7 @@ TEST(NeighborPropertyTest, HopRulesHold) {
       const auto sampler = MakeSampler(
           graph, {.num_neighbors = c.num_neighbors, .replace = c.replace, .disjoint = c.disjoint});
       const Subgraph subgraph = SampleOnce(*sampler, {c.seed_type, c.seeds, {}}, i);
-      EXPECT_EQ(subgraph.num_seeds, static_cast<int64_t>(c.seeds.size()));
+      EXPECT_EQ(subgraph.num_seeds[c.seed_type], static_cast<int64_t>(c.seeds.size()));
       ExpectEdgesOfGraph(graph, subgraph);
       ExpectHopRules(graph, c, subgraph);
       for (const Subgraph::Edges& list : subgraph.edges) edges += list.source.size();

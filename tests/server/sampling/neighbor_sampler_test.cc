@@ -23,7 +23,7 @@ TEST(NeighborSamplerTest, GoesAgainstTheEdgesHopByHop) {
   EXPECT_EQ(subgraph.edges[0].source, (std::vector<int32_t>{1, 2, 3, 4}));
   EXPECT_EQ(subgraph.edges[0].target, (std::vector<int32_t>{0, 0, 1, 2}));
   EXPECT_EQ(subgraph.edges[0].edge_id, (std::vector<int64_t>{0, 1, 2, 3}));
-  EXPECT_EQ(subgraph.num_seeds, 1);
+  EXPECT_EQ(subgraph.num_seeds[0], 1);
   EXPECT_TRUE(subgraph.tree[0].empty());
 }
 
@@ -60,7 +60,7 @@ TEST(NeighborSamplerTest, NoSeedsNoNodes) {
   const auto sampler = MakeSampler(graph, {.num_neighbors = {{3, 3}}});
   const Subgraph subgraph = SampleOnce(*sampler, {});
   EXPECT_TRUE(subgraph.nodes[0].empty());
-  EXPECT_EQ(subgraph.num_seeds, 0);
+  EXPECT_EQ(subgraph.num_seeds[0], 0);
 }
 
 // A repeated seed stays at both places and is expanded at both; as a source it is the first.

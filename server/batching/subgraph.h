@@ -1,5 +1,5 @@
-#ifndef GRAPHFEED_SERVER_SAMPLING_SUBGRAPH_H_
-#define GRAPHFEED_SERVER_SAMPLING_SUBGRAPH_H_
+#ifndef GRAPHFEED_SERVER_BATCHING_SUBGRAPH_H_
+#define GRAPHFEED_SERVER_BATCHING_SUBGRAPH_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -25,11 +25,11 @@ struct Subgraph {
   std::vector<Edges> edges;  // by edge type
   // Disjoint subgraphs only, by node type: the seed whose tree the node belongs to.
   std::vector<std::vector<int32_t>> tree;
-  int64_t num_seeds = 0;  // of the input type
+  std::vector<int64_t> num_seeds;  // by node type
 
   void Clear(size_t num_node_types, size_t num_edge_types);
 };
 
 }  // namespace graphfeed
 
-#endif  // GRAPHFEED_SERVER_SAMPLING_SUBGRAPH_H_
+#endif  // GRAPHFEED_SERVER_BATCHING_SUBGRAPH_H_

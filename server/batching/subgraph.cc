@@ -1,4 +1,4 @@
-#include "server/sampling/subgraph.h"
+#include "server/batching/subgraph.h"
 
 namespace graphfeed {
 
@@ -13,7 +13,7 @@ void Subgraph::Clear(size_t num_node_types, size_t num_edge_types) {
   }
   tree.resize(num_node_types);
   for (std::vector<int32_t>& list : tree) list.clear();
-  num_seeds = 0;
+  num_seeds.assign(num_node_types, 0);
 }
 
 }  // namespace graphfeed

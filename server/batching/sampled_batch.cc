@@ -1,0 +1,17 @@
+#include "server/batching/sampled_batch.h"
+
+namespace graphfeed {
+
+void SampledBatch::Clear(size_t num_node_types, size_t num_edge_types) {
+  subgraph.Clear(num_node_types, num_edge_types);
+  input_ids.clear();
+  label_source.clear();
+  label_target.clear();
+  labels.clear();
+  negative_target.clear();
+  trimmed = {};
+  trimmed.nodes.assign(num_node_types, 0);
+  trimmed.edges.assign(num_edge_types, 0);
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,48 @@
+#ifndef GRAPHFEED_SERVER_BATCHING_SAMPLED_BATCH_H_
+#define GRAPHFEED_SERVER_BATCHING_SAMPLED_BATCH_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "proto/frame/layout.h"
+#include "server/batching/plan.h"
+#include "server/batching/subgraph.h"
+
+namespace graphfeed {
+
+// One batch of a sampled spec before any padding. Vectors keep their memory from batch to batch.
+struct SampledBatch {
+  // Fits the limits of the spec, if it has any. Empty for a null batch.
+  Subgraph subgraph;
+  // Of each seed (seed edge, cluster): its position in the selection.
+  std::vector<int64_t> input_ids;
+  // Seed edges: ends of the labelled pairs, as places in the subgraph's nodes of the edge type's
+  // source and target type. The seed edges first, then negatives (binary).
+  std::vector<int32_t> label_source;
+  std::vector<int32_t> label_target;
+  std::vector<int64_t> labels;  // of these pairs; empty where nothing is labelled
+  // Triplets: `negatives per seed edge` places of targets for each seed edge, one after the other.
+  std::vector<int32_t> negative_target;
+  // What was cut off to make it fit, by type.
+  Counts trimmed;
+
+  bool null() const { return input_ids.empty(); }
+  void Clear(size_t num_node_types, size_t num_edge_types);
+};
+
+// The seam through which the collater gets sampled batches.
+class BatchSampler {
+ public:
+  virtual ~BatchSampler() = default;
+
+  // Replaces `sampled` by batch `batch` of the plan's epoch; a null one behind the plan's end.
+  // A function of the dataset, the spec, `seed`, the epoch and `batch` alone. Thread-safe.
+  // FAILED_PRECONDITION: the batch does not fit and may not be trimmed, naming size and limit.
+  virtual absl::Status Sample(const EpochPlan& plan, uint64_t seed, int64_t batch,
+                              SampledBatch& sampled) const = 0;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_BATCHING_SAMPLED_BATCH_H_

@@ -1,0 +1,77 @@
+#ifndef GRAPHFEED_SERVER_SAMPLING_SEED_SAMPLER_H_
+#define GRAPHFEED_SERVER_SAMPLING_SEED_SAMPLER_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/batching/sampled_batch.h"
+#include "server/batching/spec.h"
+#include "server/sampling/neighbor_sampler.h"
+#include "server/sampling/seed_set.h"
+#include "storage/graph/dataset_info.h"
+#include "storage/graph/feature_store.h"
+#include "storage/graph/graph_store.h"
+#include "storage/graph/mutex.h"
+
+namespace graphfeed {
+
+// Makes the batches of sampled specs: takes a plan's seeds, seed edges or clusters, samples around
+// them, and trims what is too large for a spec of fixed size. Thread-safe.
+//
+// Seed edges are PyG's LinkNeighborLoader: the seeds are the ends of the batch's edges and of its
+// negatives, each node once and in ascending order (of two node types: each type's own); in
+// disjoint subgraphs the ends of one pair share a tree and every pair has its own (triplets: every
+// seed edge with its negatives). A negative has the time of a seed edge of the batch, in turn.
+class SeedSampler final : public BatchSampler {
+ public:
+  // All must outlive the sampler. INVALID_ARGUMENT as NeighborSampler::Create.
+  static absl::StatusOr<std::unique_ptr<SeedSampler>> Create(const DatasetInfo& dataset,
+                                                             const BatchSpec& spec,
+                                                             const SeedSet& seeds,
+                                                             GraphStore& graph,
+                                                             FeatureStore& features);
+  ~SeedSampler() override;
+
+  absl::Status Sample(const EpochPlan& plan, uint64_t seed, int64_t batch,
+                      SampledBatch& sampled) const override;
+
+  // Working memory of one call. Calls share it, so there is as much of it as calls at a time.
+  int64_t scratch_bytes() const;
+
+ private:
+  struct Scratch;
+  SeedSampler(const DatasetInfo& dataset, const BatchSpec& spec, const SeedSet& seeds,
+              GraphStore& graph, FeatureStore& features);
+
+  absl::Status SampleInto(const EpochPlan& plan, uint64_t seed, int64_t batch, Scratch& scratch,
+                          SampledBatch& sampled) const;
+  absl::Status SampleNodes(int64_t epoch, uint64_t seed, int64_t batch, Scratch& scratch,
+                           SampledBatch& sampled) const;
+  absl::Status SampleLinks(int64_t epoch, uint64_t seed, int64_t batch, Scratch& scratch,
+                           SampledBatch& sampled) const;
+  absl::Status ReadPairs(const SampledBatch& sampled, Scratch& scratch) const;
+  absl::Status AddNegatives(int64_t epoch, uint64_t seed, int64_t batch, Scratch& scratch) const;
+  void AddLabels(const Scratch& scratch, SampledBatch& sampled) const;
+  void PlaceEnds(Scratch& scratch, SampledBatch& sampled) const;
+  void ExcludeSeedEdges(const Scratch& scratch, SampledBatch& sampled) const;
+  std::vector<uint8_t> SpareNodes(const SampledBatch& sampled) const;
+
+  const DatasetInfo& dataset_;
+  const BatchSpec& spec_;
+  const SamplingSpec& sampling_;
+  const SeedSet& seeds_;
+  GraphStore& graph_;
+  FeatureStore& features_;
+  std::unique_ptr<NeighborSampler> sampler_;  // null for clusters
+  int reverse_type_ = -1;                     // of the seed edges' type
+  mutable Mutex mu_;
+  mutable std::vector<std::unique_ptr<Scratch>> idle_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_SAMPLING_SEED_SAMPLER_H_

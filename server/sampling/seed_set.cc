@@ -1,0 +1,63 @@
+#include "server/sampling/seed_set.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "storage/graph/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+// Nodes whose mask is true. One byte a row, as bools are stored.
+absl::StatusOr<std::vector<int64_t>> ReadMask(int column, int64_t num_nodes,
+                                              FeatureStore& features) {
+  std::vector<uint8_t> mask(static_cast<size_t>(num_nodes));
+  const RowRange all{0, num_nodes};
+  GF_RETURN_IF_ERROR(features.VisitRows(
+      column, absl::MakeConstSpan(&all, 1),
+      [&](size_t /*range*/, int64_t offset, int64_t count, const std::byte* rows) {
+        const auto* values = reinterpret_cast<const uint8_t*>(rows);
+        std::copy(values, values + count, mask.begin() + offset);
+      }));
+  std::vector<int64_t> nodes;
+  for (int64_t node = 0; node < num_nodes; ++node) {
+    if (mask[static_cast<size_t>(node)] != 0) nodes.push_back(node);
+  }
+  return nodes;
+}
+
+}  // namespace
+
+absl::StatusOr<SeedSet> SeedSet::Read(const DatasetInfo& dataset, const SamplingSpec& sampling,
+                                      FeatureStore& features) {
+  SeedSet seeds;
+  if (sampling.partition >= 0) {
+    GF_ASSIGN_OR_RETURN(seeds.clusters_, Clusters::Read(dataset.schema, sampling.partition,
+                                                        dataset.num_nodes[0], features));
+    seeds.size_ = seeds.clusters_.num_clusters();
+  } else if (sampling.links.has_value()) {
+    const LinkSeeds& links = *sampling.links;
+    seeds.size_ = links.explicit_pairs ? static_cast<int64_t>(links.sources.size())
+                                       : dataset.num_edges[links.edge_type];
+  } else if (sampling.input_mask >= 0) {
+    GF_ASSIGN_OR_RETURN(seeds.masked_, ReadMask(sampling.input_mask,
+                                                dataset.num_nodes[sampling.input_type], features));
+    seeds.size_ = static_cast<int64_t>(seeds.masked_.size());
+    if (seeds.size_ == 0) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "sampling.input_mask names \"", dataset.schema.columns[sampling.input_mask].name,
+          "\", which is true of none of ", dataset.num_nodes[sampling.input_type], " nodes"));
+    }
+  } else {
+    seeds.size_ = dataset.num_nodes[sampling.input_type];
+  }
+  return seeds;
+}
+
+int64_t SeedSet::memory_bytes() const {
+  return static_cast<int64_t>(
+      (masked_.capacity() + clusters_.nodes.capacity() + clusters_.ptr.capacity()) *
+      sizeof(int64_t));
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,38 @@
+#ifndef GRAPHFEED_SERVER_SAMPLING_SEED_SET_H_
+#define GRAPHFEED_SERVER_SAMPLING_SEED_SET_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/batching/sampling_spec.h"
+#include "server/sampling/cluster_union.h"
+#include "storage/graph/dataset_info.h"
+#include "storage/graph/feature_store.h"
+
+namespace graphfeed {
+
+// What the selection of a sampled spec chooses from: the nodes of the input type or those of a
+// mask, edges of a type or explicit pairs, clusters. Immutable.
+class SeedSet {
+ public:
+  // Reads what is needed once: a mask, or the numbers of the clusters. INVALID_ARGUMENT for an
+  // empty mask and as Clusters::Read; what the store reports.
+  static absl::StatusOr<SeedSet> Read(const DatasetInfo& dataset, const SamplingSpec& sampling,
+                                      FeatureStore& features);
+
+  int64_t size() const { return size_; }
+  // Seed node `item` of the set.
+  int64_t Node(int64_t item) const { return masked_.empty() ? item : masked_[item]; }
+  const Clusters& clusters() const { return clusters_; }
+  int64_t memory_bytes() const;
+
+ private:
+  int64_t size_ = 0;
+  std::vector<int64_t> masked_;  // nodes where the mask is true, ascending
+  Clusters clusters_;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_SAMPLING_SEED_SET_H_
