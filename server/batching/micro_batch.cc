@@ -35,7 +35,10 @@ void MicroBatch::Start(const GraphOffsets& offsets) {
   edge_ptr.resize(num_edge_types);
   node_survivors.assign(num_node_types, Survivors());
   edge_survivors.assign(num_edge_types, Survivors());
+  // The scratch may have held a sampled batch before.
   real.graphs = num_real_graphs();
+  real.seeds = 0;
+  real.labels = 0;
   real.nodes.resize(num_node_types);
   real.edges.resize(num_edge_types);
   for (size_t t = 0; t < num_node_types; ++t) {
