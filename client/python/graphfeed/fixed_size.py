@@ -53,10 +53,6 @@ class FixedSizeLoader(Loader):
             self._check_options(fixed_size_options)
 
     @property
-    def draws(self) -> bool:
-        return super().draws or self.over_size_strategy.trims
-
-    @property
     def fixed_size_options(self) -> FixedSizeOptions:
         """The sizes of a batch; derived at first use when none were given."""
         if self._options is None:

@@ -225,6 +225,10 @@ class FixedSizeDataLoader(FixedSizeLoader, _GraphLoader):
         """Graphs of a batch, padding included."""
         return self._batch_size if self._options is None else self._options.num_graphs
 
+    @property
+    def draws(self) -> bool:
+        return super().draws or self.over_size_strategy.trims
+
     def _derived_options(self) -> FixedSizeOptions:
         return FixedSizeOptions.from_dataset(self.dataset, self._batch_size)
 

@@ -32,15 +32,17 @@ class OverSizeStrategy(enum.Enum):
     Skip = "skip"
     """StreamPack leaves out a graph that alone does not fit; PadToMax fails as with Error."""
     TrimNodes = "trim_nodes"
-    """Nodes are removed at random; every graph keeps one."""
+    """Nodes are removed at random; every graph keeps one. Sampled batches lose those that were found
+    last, and never seeds."""
     TrimEdges = "trim_edges"
-    """Edges are removed at random; every graph that has edges keeps one."""
+    """Edges are removed at random; every graph that has edges keeps one. Sampled batches lose the
+    last ones."""
     TrimNodesAndEdges = "trim_nodes_and_edges"
     """Both."""
 
     @property
     def trims(self) -> bool:
-        """Whether it draws what it removes."""
+        """Whether it removes anything."""
         return self.value.startswith("trim")
 
 

@@ -1,0 +1,89 @@
+#!/usr/bin/python3
+"""Heterogeneous graphs: neighbourhoods of movies, sampled in batches of one fixed size.
+
+Follows the loading parts of PopTorch Geometric's sixth tutorial, on a part of IMDB: the first 1000
+movies with their directors and actors.
+"""
+
+import numpy as np
+import setup_data
+from imdb import read_imdb
+
+import graphfeed as gf
+
+
+def first_movies(graph: dict, count: int) -> dict:
+    """The first movies, and the directors and actors that they have."""
+    keep = {node_type: np.zeros(len(graph[node_type]["x"]), bool) for node_type in graph
+            if isinstance(node_type, str)}
+    keep["movie"][:count] = True
+    edges = {}
+    for edge_type in [key for key in graph if isinstance(key, tuple)]:
+        source, _, target = edge_type
+        index = graph[edge_type]["edge_index"]
+        movies = index[0] if source == "movie" else index[1]
+        edges[edge_type] = index[:, movies < count]
+        for end, node_type in enumerate((source, target)):
+            keep[node_type][edges[edge_type][end]] = True
+    number = {node_type: np.cumsum(mask) - 1 for node_type, mask in keep.items()}
+    part: dict = {}
+    for node_type, mask in keep.items():
+        part[node_type] = {name: rows[mask] for name, rows in graph[node_type].items()}
+    for (source, relation, target), index in edges.items():
+        renumbered = np.stack([number[source][index[0]], number[target][index[1]]])
+        part[source, relation, target] = {"edge_index": renumbered}
+    return part
+
+
+def show(name: str, batch: gf.Batch) -> None:
+    print(f"{name} = {batch}")
+
+
+def main() -> None:
+    args = setup_data.arguments(__doc__).parse_args()
+    client = gf.connect(args.server)
+    dataset = setup_data.dataset(
+        client,
+        "imdb-1000",
+        lambda: client.ingest("imdb-1000", first_movies(read_imdb(args.data / "imdb"), 1000)),
+    )
+    # Without sampling the whole graph is one batch.
+    data = next(iter(gf.DataLoader(dataset)))
+    show("data", data)
+    print(f"classes {np.unique(data['movie'].y).tolist()}, {dataset.metadata() = }")
+
+    # Two hops of at most five neighbours, against the edges, from five movies at a time.
+    sampling = {"num_neighbors": [5] * 2, "batch_size": 5, "input_nodes": ("movie", "train_mask")}
+    loader = gf.NeighborLoader(dataset, seed=0, **sampling)
+    show("sampled", next(iter(loader)))
+    print(f"{len(loader)} batches an epoch")
+    for i, batch in enumerate(loader):
+        nodes = {t: batch[t].num_nodes for t in batch.node_types}
+        edges = {"|".join(t): batch[t].num_edges for t in batch.edge_types}
+        print(f"batch {i}: batch_size {batch['movie'].batch_size}, nodes {nodes}, edges {edges}")
+
+    # The same sizes for every type ...
+    options = gf.FixedSizeOptions(num_nodes=1000, num_edges=1000)
+    fixed = gf.FixedSizeNeighborLoader(dataset, fixed_size_options=options, seed=0, **sampling)
+    show("roomy", next(iter(fixed)))
+
+    # ... or those that the sampled batches need: the largest of 1000, ...
+    options = gf.FixedSizeOptions.from_loader(loader)
+    print(options)
+    fixed = gf.FixedSizeNeighborLoader(
+        dataset,
+        fixed_size_options=options,
+        over_size_strategy=gf.OverSizeStrategy.TrimNodesAndEdges,
+        seed=0,
+        **sampling,
+    )
+    show("snug", next(iter(fixed)))
+
+    # ... or what nine of ten batches need, the others being trimmed.
+    options = gf.FixedSizeOptions.estimate(loader, quantile=0.9, sample_limit=1000)
+    print(options)
+    print(options.report)
+
+
+if __name__ == "__main__":
+    main()
