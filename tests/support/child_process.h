@@ -24,6 +24,7 @@ class ChildProcess {
 
   // The next line of its output, without the newline; nullopt at the end.
   std::optional<std::string> ReadLine();
+  pid_t pid() const { return pid_; }
   // Processor time that it has used.
   absl::Duration CpuTime() const;
 

@@ -1,0 +1,140 @@
+#include "tests/benchmark/stream_rates.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
+#include "server/server.h"
+#include "storage/graph/status_macros.h"
+#include "tests/benchmark/constant_frames.h"
+
+namespace graphfeed {
+namespace {
+
+// Frames that are received before anything is measured.
+constexpr int kWarmUp = 8;
+
+struct Rates {
+  double batches_per_s = 0;
+  double graphs_per_s = 0;
+  double bytes_per_s = 0;
+  int64_t frame_bytes = 0;
+  double client_cpu_us = 0;  // for each batch
+  double server_cpu_us = 0;
+};
+
+double OwnCpuSeconds() {
+  rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+absl::StatusOr<Rates> Measure(Client& client, const StreamOptions& options,
+                              const ChildProcess& server, absl::Duration time) {
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<BatchStream> stream, client.StreamBatches(options));
+  for (int i = 0; i < kWarmUp; ++i) GF_RETURN_IF_ERROR(stream->Next().status());
+  Rates run;
+  int64_t batches = 0;
+  int64_t graphs = 0;
+  const double own_cpu = OwnCpuSeconds();
+  const absl::Duration server_cpu = server.CpuTime();
+  const absl::Time start = absl::Now();
+  absl::Duration elapsed;
+  do {
+    GF_ASSIGN_OR_RETURN(const std::optional<Batch> batch, stream->Next());
+    ++batches;
+    for (const Counts& counts : batch->info().real) graphs += counts.graphs;
+    run.frame_bytes = batch->placement().slab_bytes;
+    elapsed = absl::Now() - start;
+  } while (elapsed < time);
+  const double seconds = absl::ToDoubleSeconds(elapsed);
+  const auto count = static_cast<double>(batches);
+  run.batches_per_s = count / seconds;
+  run.graphs_per_s = static_cast<double>(graphs) / seconds;
+  run.bytes_per_s = count * static_cast<double>(run.frame_bytes) / seconds;
+  run.client_cpu_us = (OwnCpuSeconds() - own_cpu) * 1e6 / count;
+  run.server_cpu_us = absl::ToDoubleMicroseconds(server.CpuTime() - server_cpu) / count;
+  return run;
+}
+
+Rates Median(std::vector<Rates> runs) {
+  std::sort(runs.begin(), runs.end(),
+            [](const Rates& a, const Rates& b) { return a.batches_per_s < b.batches_per_s; });
+  return runs[runs.size() / 2];
+}
+
+void Report(const std::string& strategy, const char* frames, const Rates& run) {
+  std::printf(
+      R"({"benchmark": "stream", "client": "cpp", "strategy": "%s", "frames": "%s", )"
+      R"("batches_per_s": %.1f, "graphs_per_s": %.0f, "bytes_per_s": %.0f, "frame_bytes": %ld, )"
+      R"("client_cpu_us_per_batch": %.0f, "server_cpu_us_per_batch": %.0f})"
+      "\n",
+      strategy.c_str(), frames, run.batches_per_s, run.graphs_per_s, run.bytes_per_s,
+      run.frame_bytes, run.client_cpu_us, run.server_cpu_us);
+}
+
+}  // namespace
+
+absl::Status ServeUntilInputEnds(ServerConfig config) {
+  config.listen = "127.0.0.1:0";
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Server> server, Server::Start(config, MakeConstant));
+  std::printf("listening on 127.0.0.1:%d\n", server->port());
+  std::fflush(stdout);
+  while (std::getchar() != EOF) {
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<BenchmarkServer> StartServer(const std::vector<std::string>& arguments) {
+  std::vector<std::string> command = {"/proc/self/exe"};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  BenchmarkServer server;
+  GF_ASSIGN_OR_RETURN(server.process, ChildProcess::Start(std::move(command)));
+  const std::optional<std::string> line = server.process->ReadLine();
+  absl::string_view address = line.has_value() ? absl::string_view(*line) : "";
+  if (!absl::ConsumePrefix(&address, "listening on ")) {
+    return absl::InternalError("the server did not start");
+  }
+  server.address = std::string(address);
+  ClientOptions options;
+  options.endpoint = server.address;
+  options.timeout = absl::Minutes(10);
+  GF_ASSIGN_OR_RETURN(server.client, Client::Create(options));
+  return server;
+}
+
+absl::Status CompareToConstant(absl::string_view name, Client& client, StreamOptions options,
+                               const ChildProcess& server, int rounds, absl::Duration time) {
+  StreamOptions constant_options = options;
+  constant_options.seed = kConstantSeed;
+  std::vector<Rates> built;
+  std::vector<Rates> constant;
+  std::vector<double> ratios;
+  for (int round = 0; round < rounds; ++round) {
+    GF_ASSIGN_OR_RETURN(Rates a, Measure(client, options, server, time));
+    GF_ASSIGN_OR_RETURN(Rates b, Measure(client, constant_options, server, time));
+    ratios.push_back(a.bytes_per_s / b.bytes_per_s);
+    built.push_back(a);
+    constant.push_back(b);
+  }
+  const std::string strategy(name);
+  Report(strategy, "built", Median(built));
+  Report(strategy, "constant", Median(constant));
+  std::sort(ratios.begin(), ratios.end());
+  std::printf(R"({"benchmark": "stream_ratio", "client": "cpp", "strategy": "%s", )"
+              R"("built_to_constant": %.3f})"
+              "\n",
+              strategy.c_str(), ratios[ratios.size() / 2]);
+  std::fflush(stdout);
+  return absl::OkStatus();
+}
+
+}  // namespace graphfeed
