@@ -46,7 +46,7 @@ SizeSummary SizeCounts::Summary() const {
     return low + (at(below + 1) - low) * (position - static_cast<double>(below));
   };
   summary.quantile25 = quantile(0.25);
-  summary.median = quantile(0.5);
+  summary.median = at((n - 1) / 2);
   summary.quantile75 = quantile(0.75);
   return summary;
 }

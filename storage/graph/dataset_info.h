@@ -15,8 +15,9 @@ namespace graphfeed {
 // 128-bit hash, big-endian.
 using Fingerprint = std::array<uint8_t, 16>;
 
-// Distribution of a size over the graphs. std is the sample's (n - 1; 0 for one graph); quantiles
-// interpolate linearly, as torch.quantile does.
+// Distribution of a size over the graphs, as PyG's Summary has it: std is the sample's (n - 1; 0
+// for one graph), quantiles interpolate linearly (torch.quantile), the median is a size that
+// occurs: of two middle ones the smaller (torch.median).
 struct SizeSummary {
   double mean = 0;
   double std = 0;

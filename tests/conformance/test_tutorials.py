@@ -115,7 +115,11 @@ def test_tutorial_4(server):
         "mutag (#graphs=188):",
         "| mean       |     17.9 |     39.6 |\n"
         "| std        |      4.6 |     11.4 |\n"
-        "| min        |     10   |     20   |\n",
+        "| min        |     10   |     20   |\n"
+        "| quantile25 |     14   |     28   |\n"
+        "| median     |     17   |     38   |\n"
+        "| quantile75 |     22   |     50   |\n"
+        "| max        |     28   |     66   |\n",
         f"first = {batch}",
         f"second = {batch}",
         "real_nodes = 138 of 400: 0.345",

@@ -356,14 +356,15 @@ def _last_extent(column: Column) -> int:
 
 
 def _stats(sizes: np.ndarray) -> Stats:
-    quantiles = np.quantile(sizes, [0.25, 0.5, 0.75])
+    quantiles = np.quantile(sizes, [0.25, 0.75])
+    middle = (len(sizes) - 1) // 2
     return Stats(
         mean=float(sizes.mean()),
         std=float(sizes.std(ddof=1)) if len(sizes) > 1 else 0.0,
         min=int(sizes.min()),
         quantile25=float(quantiles[0]),
-        median=float(quantiles[1]),
-        quantile75=float(quantiles[2]),
+        median=float(np.partition(sizes, middle)[middle]),
+        quantile75=float(quantiles[1]),
         max=int(sizes.max()),
     )
 

@@ -43,7 +43,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Stats:
-    """Distribution of a size over graphs. std is the sample's (n - 1); quantiles interpolate."""
+    """Distribution of a size over graphs, as PyG's Summary has it.
+
+    std is the sample's (n - 1); quantiles interpolate; the median is a size that occurs: of two
+    middle ones the smaller.
+    """
 
     mean: float
     std: float
