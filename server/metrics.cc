@@ -12,6 +12,7 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
+#include "server/stop_listener.h"
 
 namespace graphfeed {
 namespace {
@@ -123,7 +124,9 @@ struct Metrics::Impl {
   std::array<StrategyCounters, kStrategyNames.size()> strategies{};
 
   std::vector<std::shared_ptr<ReadingsCollectable>> readings;
-  std::unique_ptr<prometheus::Exposer> exposer;  // last: stops before what it reads goes
+  std::unique_ptr<prometheus::Exposer> exposer;
+  std::string address;  // of the exposer, as it was asked for
+  int port = 0;
 
   Impl() {
     auto family = [&](const char* name, const char* help) {
@@ -163,7 +166,7 @@ struct Metrics::Impl {
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
-Metrics::~Metrics() = default;
+Metrics::~Metrics() { StopListening(); }
 
 void Metrics::RpcDone(absl::string_view method, absl::StatusCode code,
                       std::chrono::nanoseconds time) {
@@ -215,11 +218,18 @@ absl::StatusOr<int> Metrics::Listen(const std::string& address) {
     impl_->exposer = std::make_unique<prometheus::Exposer>(address);
     impl_->exposer->RegisterCollectable(impl_->registry);
     for (const auto& readings : impl_->readings) impl_->exposer->RegisterCollectable(readings);
-    return impl_->exposer->GetListeningPorts().at(0);
+    impl_->address = address;
+    impl_->port = impl_->exposer->GetListeningPorts().at(0);
+    return impl_->port;
   } catch (const std::exception& error) {
     return absl::UnavailableError(
         absl::StrCat("cannot serve metrics on \"", address, "\": ", error.what()));
   }
+}
+
+void Metrics::StopListening() {
+  if (impl_->exposer == nullptr) return;
+  StopListener(impl_->address, impl_->port, [this] { impl_->exposer.reset(); });
 }
 
 std::string Metrics::Text() const {

@@ -53,11 +53,13 @@ class Metrics {
   void PlanMade(std::chrono::nanoseconds time);
   void StreamWaited(bool for_client, std::chrono::nanoseconds time);
 
-  // `read` is called for each scrape until the metrics are destroyed. Before Listen.
+  // `read` is called for each Text, and for each scrape until StopListening. Before Listen.
   void AddReadings(std::function<std::vector<Reading>()> read);
 
   // Serves /metrics on "host:port"; port 0 picks one. Returns the port.
   absl::StatusOr<int> Listen(const std::string& address);
+  // Ends the endpoint, if there is one, after the scrapes that it is answering.
+  void StopListening();
 
   // What a scrape answers.
   std::string Text() const;

@@ -203,6 +203,7 @@ void Server::Shutdown(absl::Time deadline) {
     // for all reactors, which need the pools.
     impl_->server->Shutdown(std::chrono::system_clock::now());
     impl_->server->Wait();
+    impl_->metrics.StopListening();  // scrapes read the pools
     impl_->build_pool.reset();
     impl_->ingest_pool.reset();
     impl_->partition_pool.reset();
