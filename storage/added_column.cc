@@ -7,6 +7,7 @@
 #include "storage/column_levels.h"
 #include "storage/column_writer.h"
 #include "storage/graph/status_macros.h"
+#include "storage/value_check.h"
 #include "storage/value_range.h"
 
 namespace graphfeed {
@@ -58,6 +59,14 @@ absl::StatusOr<Manifest> WithColumn(IngestHost& host, const Manifest& base,
     return absl::InvalidArgumentError(absl::StrCat("column \"", column.name, "\" has ", num_bytes,
                                                    " bytes; ", num_rows, " nodes need ",
                                                    schema.row_bytes(), " each"));
+  }
+  for (const int type : schema.index_types) {
+    if (info.schema.collection) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("column \"", column.name, "\" holds node ids, by its name; to a collection ",
+                       "such a column can only be given at ingest"));
+    }
+    GF_RETURN_IF_ERROR(CheckNodeIds(info.schema, column, {}, type, {&num_rows, 1}));
   }
 
   GF_ASSIGN_OR_RETURN(const uint64_t uid, columns.Add());

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "storage/adjacency_builder.h"
+#include "storage/column_levels.h"
 #include "storage/column_writer.h"
 #include "storage/edge_scan.h"
 #include "storage/graph/status_macros.h"
@@ -19,6 +21,7 @@
 #include "storage/ingest_spec.h"
 #include "storage/new_columns.h"
 #include "storage/transforms.h"
+#include "storage/value_check.h"
 
 namespace graphfeed {
 namespace {
@@ -69,7 +72,8 @@ class Session : public IngestSession {
   absl::Status Check(const GraphBlock& block);
   absl::Status CheckColumn(const ColumnBlock& column, int64_t num_graphs);
   absl::Status CheckNoneMissing(const GraphBlock& block) const;
-  absl::Status CheckEnds(const GraphBlock& block) const;
+  absl::Status CheckValues(const GraphBlock& block) const;
+  absl::Status CheckEnds(const GraphBlock& block, const ColumnBlock& edge_index) const;
   absl::Status Write(const GraphBlock& block);
   absl::Status WriteRows(IngestColumn& column, const ColumnBlock& block, int64_t num_graphs);
   // Keeps the rows of a single graph for the transforms.
@@ -106,6 +110,11 @@ class Session : public IngestSession {
     if (!Buffers()) return columns_[i]->num_rows();
     if (i >= buffer_.columns.size() || buffer_.columns[i].sizes.empty()) return 0;
     return buffer_.columns[i].sizes[0];
+  }
+  // Of each graph of the block; one entry for a single graph.
+  absl::Span<const int64_t> NumNodes(const GraphBlock& block, int type) const {
+    if (spec_.collection) return block.num_nodes[type];
+    return absl::MakeConstSpan(&spec_.num_nodes[type], 1);
   }
   bool Buffers() const { return !spec_.collection && !spec_.transforms.empty(); }
   int64_t num_graphs() const { return sizes_ ? sizes_->num_graphs() : 0; }
@@ -152,7 +161,7 @@ absl::Status Session::Check(const GraphBlock& block) {
                                 CheckColumn(column, block.num_graphs)));
   }
   if (spec_.collection && block.num_graphs > 0) GF_RETURN_IF_ERROR(CheckNoneMissing(block));
-  return CheckEnds(block);
+  return CheckValues(block);
 }
 
 absl::Status Session::CheckColumn(const ColumnBlock& column, int64_t num_graphs_of_block) {
@@ -204,23 +213,31 @@ absl::Status Session::CheckNoneMissing(const GraphBlock& block) const {
   return absl::OkStatus();
 }
 
-absl::Status Session::CheckEnds(const GraphBlock& block) const {
+absl::Status Session::CheckValues(const GraphBlock& block) const {
   for (const ColumnBlock& column : block.columns) {
-    if (column.name != "edge_index") continue;
-    const EdgeType& type = types_.edge_types[column.type];
-    EdgeIndexPlace place;
-    place.first_graph = num_graphs();
-    if (spec_.collection) {
-      place.num_source_nodes = block.num_nodes[type.source];
-      place.num_target_nodes = block.num_nodes[type.target];
-    } else {
-      place.num_source_nodes = absl::MakeConstSpan(&spec_.num_nodes[type.source], 1);
-      place.num_target_nodes = absl::MakeConstSpan(&spec_.num_nodes[type.target], 1);
-      place.first_edge = NumRowsSoFar(column);
+    if (column.name == "edge_index") {
+      GF_RETURN_IF_ERROR(CheckEnds(block, column));
+      continue;
     }
-    GF_RETURN_IF_ERROR(CheckEdgeIndex(types_, column, place));
+    const BlockPlace place{.first_graph = num_graphs(),
+                           .first_row = spec_.collection ? 0 : NumRowsSoFar(column)};
+    GF_RETURN_IF_ERROR(CheckStrings(types_, column, place));
+    // The level tells in a heterogeneous dataset only, where it is declared.
+    for (const int type : IndexTypes(types_, column.level.value_or(Level::kNode), column.type,
+                                     column.name, column.dtype)) {
+      GF_RETURN_IF_ERROR(CheckNodeIds(types_, column, place, type, NumNodes(block, type)));
+    }
   }
   return absl::OkStatus();
+}
+
+absl::Status Session::CheckEnds(const GraphBlock& block, const ColumnBlock& edge_index) const {
+  const EdgeType& type = types_.edge_types[edge_index.type];
+  return CheckEdgeIndex(types_, edge_index,
+                        {.first_graph = num_graphs(),
+                         .first_edge = spec_.collection ? 0 : NumRowsSoFar(edge_index),
+                         .num_source_nodes = NumNodes(block, type.source),
+                         .num_target_nodes = NumNodes(block, type.target)});
 }
 
 absl::Status Session::Write(const GraphBlock& block) {

@@ -126,9 +126,13 @@ TEST_P(AddedColumnTest, WhatDoesNotFitIsRefusedAndLeavesNothing) {
   ColumnBlock edge = named("p", Parts({0, 0, 0}));
   edge.level = Level::kEdge;
   refuse(std::move(edge), "only node level");
+  refuse(named("root_index", Parts({0, 0, 0, 5, 0})), "row 3 has node 5; the graph has 5 nodes");
   EXPECT_TRUE(absl::IsNotFound(catalog->AddColumn("nobody", Parts({})).status()));
   EXPECT_TRUE(absl::IsNotFound(catalog->AddColumn("g@9", Parts({})).status()));
   EXPECT_EQ(catalog->List().size(), 2u);
+  ASSERT_TRUE(Ingest(*catalog, {.name = "c"}, {TwoGraphs()}).ok());
+  const auto ids = catalog->AddColumn("c", named("root_index", Parts({0, 0, 0, 0, 0})));
+  EXPECT_THAT(std::string(ids.status().message()), HasSubstr("only be given at ingest"));
 }
 
 TEST(AddedColumnFailureTest, AFailureKeepsTheOldVersionWhole) {

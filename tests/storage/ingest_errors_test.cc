@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -99,6 +100,73 @@ TEST_F(IngestErrorsTest, EdgesEndInTheirGraphsNodes) {
               b.columns[1].rows = Bytes<int64_t>({0, 1, -1, 2, 1, 0});
             }),
             "graph 2: edge_index has node -1 in edge 1 (row 0); the graph has 3 nodes");
+}
+
+TEST_F(IngestErrorsTest, NodeIdsAreOfTheirGraphsNodes) {
+  const auto error = [&](std::vector<int64_t> sizes, std::vector<int64_t> ids) {
+    const auto rows = static_cast<int64_t>(ids.size()) / 2;
+    EXPECT_EQ(rows, std::accumulate(sizes.begin(), sizes.end(), int64_t{0}));
+    return SecondBlockError([&](GraphBlock& b) {
+      b.columns.push_back(Column("ring_index", DType::kInt64, {2}, sizes, Bytes(ids)));
+    });
+  };
+  const auto with = [](std::vector<int64_t> ids) {
+    GraphBlock block = TwoGraphs();
+    block.columns.push_back(Column("ring_index", DType::kInt64, {2}, {1, 2}, Bytes(ids)));
+    return block;
+  };
+  EXPECT_THAT(error({1, 2}, {0, 0, 0, 0, 0, 0}), HasSubstr("it is new"));
+  EXPECT_EQ(Error({.name = "d"}, {with({2, 0, 1, 0, 0, 1}), with({2, 0, 1, 0, 0, 2})}),
+            "graph 3, column \"ring_index\": row 1 has node 2; the graph has 2 nodes (by its name "
+            "the column holds node ids)");
+  EXPECT_THAT(
+      Error({.name = "d"}, {with({-1, 0, 1, 0, 0, 1})}),
+      HasSubstr("graph 0, column \"ring_index\": row 0 has node -1; the graph has 3 nodes"));
+  // A single graph's rows count over its blocks.
+  GraphBlock block;
+  block.columns = {Column("face", DType::kInt32, {}, {}, Bytes<int32_t>({4, 0}))};
+  GraphBlock last = block;
+  last.columns[0].rows = Bytes<int32_t>({1, 5});
+  EXPECT_THAT(
+      Error({.name = "g", .collection = false, .num_nodes = {5}, .num_edges = {0}}, {block, last}),
+      HasSubstr("the graph, column \"face\": row 3 has node 5; the graph has 5 nodes"));
+}
+
+TEST_F(IngestErrorsTest, NodeIdsOfAHeterogeneousColumnAreOfItsOwnType) {
+  IngestSpec spec{.name = "d", .heterogeneous = true};
+  spec.node_types = {"a", "b"};
+  spec.edge_types = {{0, "to", 1}};
+  GraphBlock block;
+  block.num_graphs = 1;
+  block.num_nodes = {{5}, {3}};
+  block.num_edges = {{0}};
+  block.columns = {Column("next_index", DType::kInt64, {}, {3}, Bytes<int64_t>({0, 2, 3}))};
+  block.columns[0].level = Level::kNode;
+  block.columns[0].type = 1;
+  EXPECT_THAT(Error(spec, {block}),
+              HasSubstr("graph 0, column \"next_index\" of b: row 2 has node 3; the graph has 3 b "
+                        "nodes"));
+}
+
+TEST_F(IngestErrorsTest, StringsAreUtf8) {
+  const auto with = [](std::vector<std::string> strings) {
+    GraphBlock block = TwoGraphs();
+    block.columns.push_back(Column("smiles", DType::kString, {}, {1, 2}, ""));
+    block.columns.back().strings = std::move(strings);
+    return block;
+  };
+  EXPECT_EQ(Error({.name = "d"}, {with({"C", "", "\xc3\xa9"}), with({"C", "N", "O\xff"})}),
+            "graph 3, column \"smiles\": row 1 is not UTF-8: byte 1 of 2 is 0xff");
+  EXPECT_THAT(Error({.name = "d"}, {with({"\xc3", "", ""})}),
+              HasSubstr("graph 0, column \"smiles\": row 0 is not UTF-8: byte 0 of 1 is 0xc3"));
+  GraphBlock block;
+  block.columns = {Column("title", DType::kString, {}, {}, "")};
+  block.columns[0].strings = {"one", "two"};
+  GraphBlock last = block;
+  last.columns[0].strings = {"three", "\x80"};
+  EXPECT_THAT(
+      Error({.name = "g", .collection = false, .num_nodes = {4}, .num_edges = {0}}, {block, last}),
+      HasSubstr("the graph, column \"title\": row 3 is not UTF-8"));
 }
 
 TEST_F(IngestErrorsTest, EdgeIndexIsOfIntegersAndEdges) {
