@@ -9,8 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "server/batching/options.h"
 #include "server/frame_digest.h"
-#include "server/sampling/budget.h"
 #include "server/sampling/seed_sampler.h"
+#include "server/sampling/size_estimate.h"
 #include "server/sampling/subgraph_bound.h"
 #include "storage/graph/status_macros.h"
 
@@ -148,11 +148,6 @@ absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(std::shared_ptr<Dataset
                                                          BatchSpecRequest spec, uint64_t seed,
                                                          int64_t epoch, int64_t sample_limit,
                                                          double quantile) const {
-  if (sample_limit < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("sample_limit is ", sample_limit,
-                                                   "; it is at least 0 (an epoch, at most ",
-                                                   kMaxSamples, " batches)"));
-  }
   // Batches as they are before any padding or trimming.
   spec.ragged = true;
   spec.options.reset();
@@ -161,34 +156,17 @@ absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(std::shared_ptr<Dataset
   spec.follow_batch.clear();
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<const Recipe> recipe,
                       MakeRecipe(std::move(dataset), std::move(spec), max_frame_bytes_));
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<const EpochPlan> plan,
-                      EpochPlan::Create(recipe->spec, recipe->items(), seed, epoch));
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<SeedSampler> sampler,
-                      SeedSampler::Create(recipe->info(), recipe->spec, *recipe->seeds,
-                                          *recipe->dataset->graph(), *recipe->dataset));
-  const int64_t num_samples =
-      std::min(plan->num_batches(), sample_limit == 0 ? kMaxSamples : sample_limit);
-  SampledBatch sampled;
-  std::vector<Counts> sizes;
-  Counts seeds;  // which are never trimmed
-  for (int64_t batch = 0; batch < num_samples; ++batch) {
-    GF_RETURN_IF_ERROR(sampler->Sample(*plan, seed, batch, sampled));
-    sizes.push_back(SizesOf(sampled.subgraph));
-    seeds.nodes.resize(sizes.back().nodes.size());
-    seeds.edges.resize(sizes.back().edges.size());
-    for (size_t t = 0; t < seeds.nodes.size(); ++t) {
-      seeds.nodes[t] = std::max(seeds.nodes[t], sampled.subgraph.num_seeds[t]);
-    }
-  }
-  GF_ASSIGN_OR_RETURN(BudgetEstimate estimate, QuantileBudget(sizes, quantile, seeds));
-  FixedSizeOptions options;
-  options.num_nodes = std::move(estimate.budget.nodes);
-  options.num_edges = std::move(estimate.budget.edges);
-  return BudgetReport{.options = RequestFromOptions(options, recipe->info().schema),
+  GF_ASSIGN_OR_RETURN(
+      SizeEstimate estimate,
+      EstimateSizes(
+          recipe->info(), recipe->spec, *recipe->seeds, recipe->items(), *recipe->dataset->graph(),
+          *recipe->dataset,
+          {.seed = seed, .epoch = epoch, .num_samples = sample_limit, .quantile = quantile}));
+  return BudgetReport{.options = RequestFromOptions(estimate.options, recipe->info().schema),
                       .trimmed_nodes = std::move(estimate.trimmed_nodes),
                       .trimmed_edges = std::move(estimate.trimmed_edges),
                       .trimmed_batches = estimate.trimmed_batches,
-                      .num_samples = num_samples};
+                      .num_samples = estimate.num_samples};
 }
 
 absl::StatusOr<std::shared_ptr<const EpochPlan>> BatchMaker::Plan(

@@ -65,14 +65,13 @@ class BatchMaker {
                                                      const BatchSpecRequest& spec,
                                                      int64_t max_frame_bytes);
 
-  // Makes the first `sample_limit` batches (0: an epoch, at most kMaxSamples) of an epoch of a
-  // sampled spec, whose options are left out, and chooses sizes that the share `quantile` of them
-  // does not exceed, by type. Errors as Open and QuantileBudget.
+  // Makes `sample_limit` batches of a sampled spec, whose options are left out, from an epoch on,
+  // and chooses sizes that the share `quantile` of them does not exceed, by type. Errors as Open
+  // and EstimateSizes, which also says what 0 means.
   absl::StatusOr<BudgetReport> EstimateSampled(absl::string_view dataset,
                                                const BatchSpecRequest& spec, uint64_t seed,
                                                int64_t epoch, int64_t sample_limit,
                                                double quantile);
-  static constexpr int64_t kMaxSamples = 1000;
 
   // The epoch's plan, which all who ask for the same share.
   absl::StatusOr<std::shared_ptr<const EpochPlan>> Plan(const std::shared_ptr<const Recipe>& recipe,

@@ -43,11 +43,11 @@ struct PlanSummary {
 // A budget, and for sampled batches what it costs.
 struct BudgetReport {
   FixedSizeOptionsRequest options;
-  // By type, which share of what the observed batches held exceeds the budget and would be trimmed;
-  // empty unless the batches are sampled ones.
+  // By type, which share of what the observed batches held would be trimmed; empty unless the
+  // batches are sampled ones.
   std::vector<double> trimmed_nodes;
   std::vector<double> trimmed_edges;
-  double trimmed_batches = 0;  // the share of batches with any excess
+  double trimmed_batches = 0;  // the share of batches that would be trimmed
   int64_t num_samples = 0;     // batches that were made
 };
 

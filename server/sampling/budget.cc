@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -39,27 +40,17 @@ int64_t Quantile(std::vector<int64_t>& sizes, double quantile) {
   return sizes[static_cast<size_t>(index)];
 }
 
-// One kind of things (nodes or edges) of all types.
-void Estimate(absl::Span<const Counts> batches, std::vector<int64_t> Counts::*kind, double quantile,
-              const std::vector<int64_t>& at_least, std::vector<int64_t>& budget,
-              std::vector<double>& trimmed, std::vector<char>& in_excess) {
+// Of one kind of things (nodes or edges), by type.
+std::vector<int64_t> Sizes(absl::Span<const Counts> batches, std::vector<int64_t> Counts::*kind,
+                           double quantile, const std::vector<int64_t>& at_least) {
+  std::vector<int64_t> budget;
   std::vector<int64_t> sizes(batches.size());
   for (size_t t = 0; t < (batches[0].*kind).size(); ++t) {
     for (size_t i = 0; i < batches.size(); ++i) sizes[i] = (batches[i].*kind)[t];
-    int64_t size = Quantile(sizes, quantile);
-    if (!at_least.empty()) size = std::max(size, at_least[t]);
-    budget.push_back(size + 1);
-    double total = 0;
-    double excess = 0;
-    for (size_t i = 0; i < batches.size(); ++i) {
-      const int64_t observed = (batches[i].*kind)[t];
-      total += static_cast<double>(observed);
-      if (observed <= size) continue;
-      excess += static_cast<double>(observed - size);
-      in_excess[i] = 1;
-    }
-    trimmed.push_back(total > 0 ? excess / total : 0);
+    const int64_t size = Quantile(sizes, quantile);
+    budget.push_back(std::max(size, at_least.empty() ? 0 : at_least[t]) + 1);
   }
+  return budget;
 }
 
 }  // namespace
@@ -76,12 +67,11 @@ Counts SizesOf(const Subgraph& subgraph) {
 }
 
 absl::StatusOr<Counts> MaximumBudget(absl::Span<const Counts> batches) {
-  GF_ASSIGN_OR_RETURN(BudgetEstimate estimate, QuantileBudget(batches, 1));
-  return std::move(estimate.budget);
+  return QuantileBudget(batches, 1);
 }
 
-absl::StatusOr<BudgetEstimate> QuantileBudget(absl::Span<const Counts> batches, double quantile,
-                                              const Counts& at_least) {
+absl::StatusOr<Counts> QuantileBudget(absl::Span<const Counts> batches, double quantile,
+                                      const Counts& at_least) {
   if (!(quantile > 0 && quantile <= 1)) {
     return absl::InvalidArgumentError(
         absl::StrCat("quantile is ", quantile, "; it must be above 0 and at most 1"));
@@ -93,19 +83,11 @@ absl::StatusOr<BudgetEstimate> QuantileBudget(absl::Span<const Counts> batches, 
         "at_least has ", at_least.nodes.size(), " node types and ", at_least.edges.size(),
         " edge types, the batches ", batches[0].nodes.size(), " and ", batches[0].edges.size()));
   }
-  BudgetEstimate estimate;
-  for (const Counts& batch : batches) {
-    estimate.budget.graphs = std::max(estimate.budget.graphs, batch.graphs + 1);
-  }
-  std::vector<char> in_excess(batches.size(), 0);
-  Estimate(batches, &Counts::nodes, quantile, at_least.nodes, estimate.budget.nodes,
-           estimate.trimmed_nodes, in_excess);
-  Estimate(batches, &Counts::edges, quantile, at_least.edges, estimate.budget.edges,
-           estimate.trimmed_edges, in_excess);
-  estimate.trimmed_batches =
-      static_cast<double>(std::count(in_excess.begin(), in_excess.end(), 1)) /
-      static_cast<double>(batches.size());
-  return estimate;
+  Counts budget;
+  for (const Counts& batch : batches) budget.graphs = std::max(budget.graphs, batch.graphs + 1);
+  budget.nodes = Sizes(batches, &Counts::nodes, quantile, at_least.nodes);
+  budget.edges = Sizes(batches, &Counts::edges, quantile, at_least.edges);
+  return budget;
 }
 
 }  // namespace graphfeed

@@ -1,8 +1,6 @@
 #ifndef GRAPHFEED_SERVER_SAMPLING_BUDGET_H_
 #define GRAPHFEED_SERVER_SAMPLING_BUDGET_H_
 
-#include <vector>
-
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "proto/frame/layout.h"
@@ -18,18 +16,6 @@ Counts SizesOf(const Subgraph& subgraph);
 // if they differ in their types.
 absl::StatusOr<Counts> MaximumBudget(absl::Span<const Counts> batches);
 
-// A budget that rare batches exceed, and what that costs.
-struct BudgetEstimate {
-  Counts budget;
-  // By type: which share of the observed nodes (edges) is in excess of the budget and would be
-  // trimmed, summed over the batches; 0 where a type was never seen. Edges that go because a node
-  // at one of their ends goes are not among them, so what trims in fact count can be more.
-  std::vector<double> trimmed_nodes;
-  std::vector<double> trimmed_edges;
-  // The share of batches with any excess.
-  double trimmed_batches = 0;
-};
-
 // For each type the smallest size that at least the share `quantile` of the batches does not
 // exceed, and one more for padding. A hub that one batch in thousands meets then does not make all
 // of them larger, as the maximum does. quantile = 1 is MaximumBudget.
@@ -37,8 +23,8 @@ struct BudgetEstimate {
 // No size gets smaller than that of `at_least` (without the one for padding; the seeds of a full
 // batch, which are never trimmed); an empty Counts asks for nothing. INVALID_ARGUMENT for a
 // quantile outside (0, 1], without batches, or for types that differ.
-absl::StatusOr<BudgetEstimate> QuantileBudget(absl::Span<const Counts> batches, double quantile,
-                                              const Counts& at_least = {});
+absl::StatusOr<Counts> QuantileBudget(absl::Span<const Counts> batches, double quantile,
+                                      const Counts& at_least = {});
 
 }  // namespace graphfeed
 

@@ -1,7 +1,10 @@
 """The tutorials' loading parts print the tutorials' numbers."""
 
+import ast
+import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -131,3 +134,91 @@ def test_tutorial_4(server):
         "test set: 5 batches, efficiency 73.41%",
         "real graphs in each: 9,9,9,9,2",
     )
+
+
+def test_tutorial_6(server):
+    recorded = shared_dir("golden")
+    if recorded is None:
+        pytest.skip("recorded cases are absent")
+    imdb = json.loads((recorded / "imdb.json").read_text())
+    output = run("tutorial_6_heterogeneous_graphs.py", server)
+    whole, sampled, rest = re.split(r"^(?:sampled|\d+ batches an epoch)", output, 2, re.M)
+    assert_lines(
+        whole,
+        "  movie={\n    x=[1000, 3066],\n    y=[1000],\n    train_mask=[1000],\n    val_mask=[1000],\n"
+        "    test_mask=[1000],\n",
+        "  director={\n    x=[482, 3066],\n",
+        "  actor={\n    x=[1469, 3066],\n",
+        "  (movie, to, director)={ edge_index=[2, 1000] },\n"
+        "  (movie, to, actor)={ edge_index=[2, 2998] },\n"
+        "  (director, to, movie)={ edge_index=[2, 1000] },\n"
+        "  (actor, to, movie)={ edge_index=[2, 2998] }\n",
+        "classes [0, 1, 2]",
+    )
+    assert_lines(
+        sampled,
+        "HeteroData(\n",
+        "    n_id=[5],\n",
+        "    n_id=[15],\n",
+        "    edge_index=[2, 14],\n    e_id=[14],\n",
+        "    edge_index=[2, 44],\n    e_id=[44],\n",
+        "    edge_index=[2, 5],\n    e_id=[5],\n",
+        "    edge_index=[2, 15],\n    e_id=[15],\n",
+        "    batch_size=5,\n",
+        "    input_id=[5],\n",
+    )
+
+    # What no draw can change, in every batch of the epoch.
+    batches = re.findall(r"^batch \d+: batch_size (\d+), nodes ({.*}), edges ({.*})$", rest, re.M)
+    assert len(batches) == len(imdb["per_batch_rng_free"]) == 18
+    for (size, nodes, edges), wanted in zip(batches, imdb["per_batch_rng_free"]):
+        nodes = ast.literal_eval(nodes)
+        assert int(size) == wanted["batch_size"]
+        assert (nodes["director"], nodes["actor"]) == (wanted["director"], wanted["actor"])
+        assert ast.literal_eval(edges) == wanted["edges"]
+
+    # From the largest of a thousand batches: only the movies depend on draws.
+    found = re.search(r"num_nodes={'movie': (\d+), 'director': 6, 'actor': 16}", rest)
+    assert found and 63 <= int(found[1]) <= 66, rest
+    movies = int(found[1])
+    assert_lines(
+        rest,
+        "num_edges={('movie', 'to', 'director'): 22, ('movie', 'to', 'actor'): 56, "
+        "('director', 'to', 'movie'): 6, ('actor', 'to', 'movie'): 16}",
+    )
+    roomy, snug = (re.search(rf"^{n} = (.*?)^\)", rest, re.M | re.S)[1] for n in ("roomy", "snug"))
+    assert_lines(
+        roomy,
+        "HeteroDataBatch(\n  graphs_mask=[2],\n  num_nodes=3000,\n  num_edges=4000,\n",
+        "    ptr=[3],\n",
+        "    batch_size=5,\n    input_id=[5],\n",
+    )
+    assert roomy.count("x=[1000, 3066]") == 3 and roomy.count("edge_index=[2, 1000]") == 4
+    assert_lines(
+        snug,
+        f"  num_nodes={movies + 22},\n  num_edges=100,\n",
+        f"x=[{movies}, 3066]",
+        "x=[6, 3066]",
+        "x=[16, 3066]",
+        *(f"    edge_index=[2, {n}],\n    e_id=[{n}],\n    edges_mask=[{n}],\n"
+          for n in (22, 56, 6, 16)),
+    )
+
+
+def test_knowledge_graph_with_budgets_from_quantiles(server):
+    output = run("human_gene_kg.py", server)
+    assert_lines(
+        output,
+        "7 node types, 30 edge types, 874584 nodes, 4545522 edges",
+        "80 batches with 40729 genes",
+    )
+    sizes = re.search(r"largest batch: (\d+) nodes, (\d+) edges", output)
+    budget = re.search(r"quantile 0.9: (\d+) nodes, (\d+) edges", output)
+    assert int(budget[1]) < int(sizes[1]) and int(budget[2]) < int(sizes[2])
+    shares = re.findall(r"trimmed ([\w ]+): ([\d.]+) counted, ([\d.]+) estimated", output)
+    assert len(shares) == 7 + 30
+    for name, counted, estimated in shares:
+        assert counted == estimated, name
+    assert any(float(counted) > 0 for _, counted, _ in shares)
+    batches = re.search(r"(\d+) of them trimmed; estimated (\d+)", output)
+    assert batches[1] == batches[2] != "0"

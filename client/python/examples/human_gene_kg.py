@@ -66,22 +66,22 @@ def main() -> None:
           f"{options.total_num_edges} edges")
 
     # What the estimate says of this epoch, and what the epoch itself says.
-    sampled, trimmed, batches, genes = {}, {}, 0, 0
+    sampled = dict.fromkeys([*node_types, *edge_types], 0)
+    trimmed, batches, genes = dict(sampled), 0, 0
     loader = gf.FixedSizeNeighborLoader(dataset, fixed_size_options=options, **sampling)
     for batch in loader:
         (real,) = batch.counts
-        for node_type in node_types:
-            lost = batch.trimmed.nodes[node_type]
-            trimmed[node_type] = trimmed.get(node_type, 0) + lost
-            sampled[node_type] = sampled.get(node_type, 0) + lost + real.nodes[node_type]
+        for key, lost in (batch.trimmed.nodes | batch.trimmed.edges).items():
+            trimmed[key] += lost
+            sampled[key] += lost + (real.nodes | real.edges)[key]
         batches += batch.trimmed.total_nodes + batch.trimmed.total_edges > 0
         genes += batch["gene"].batch_size
     print(f"{len(loader)} batches with {genes} genes, {batches} of them trimmed; "
           f"estimated {options.report.trimmed_batches * len(loader):.0f}")
-    for node_type in node_types:
-        share = trimmed[node_type] / max(sampled[node_type], 1)
-        print(f"trimmed {node_type}: {share:.6f} counted, "
-              f"{options.report.trimmed_nodes[node_type]:.6f} estimated")
+    for key, estimated in (options.report.trimmed_nodes | options.report.trimmed_edges).items():
+        name = key if isinstance(key, str) else " ".join(key)
+        share = trimmed[key] / max(sampled[key], 1)
+        print(f"trimmed {name}: {share:.6f} counted, {estimated:.6f} estimated")
 
 
 if __name__ == "__main__":

@@ -265,7 +265,7 @@ class BudgetReport:
     options: FixedSizeOptions
     trimmed_nodes: list[float]  # by type, share of what the batches held that would be trimmed
     trimmed_edges: list[float]
-    trimmed_batches: float  # share of batches with any excess
+    trimmed_batches: float  # share of batches that would be
     num_samples: int
 
 class PlanDescription:
@@ -292,7 +292,8 @@ class Client:
         quantile: float = 1.0,
         sample_limit: int = 0,
     ) -> BudgetReport:
-        """A budget for the sampled batches of `spec`, whose options do not matter. No deadline."""
+        """A budget for the sampled batches of `spec`, whose options do not matter, from as many
+        epochs as sample_limit needs. No deadline."""
 
     def partition(
         self, dataset: str, num_parts: int, seed: int = 0, column: str = "partition"

@@ -114,8 +114,8 @@ class FixedSizeNeighborLoader(FixedSizeSampledLoader, NeighborLoader):
         dataset, num_neighbors, input_nodes, input_time, batch_size, shuffle, seed, and those of
             the sampling: see NeighborLoader.
         fixed_size_options: sizes, by type or for all types alike; when not given the largest of
-            1000 sampled batches (FixedSizeOptions.from_loader). FixedSizeOptions.estimate finds
-            smaller ones that few batches exceed.
+            1000 sampled batches, the same for every seed. FixedSizeOptions.estimate finds smaller
+            ones that few batches exceed.
         over_size_strategy: what becomes of a batch that does not fit; trimmed by default.
         arguments: those of every fixed-size loader, see FixedSizeLoader and Loader.
     """

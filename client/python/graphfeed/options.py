@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graphfeed import errors
@@ -57,11 +57,11 @@ class TrimReport:
     homogeneous graph and dicts by type for a heterogeneous one."""
 
     trimmed_nodes: float | dict[str, float]
-    """Which share of the sampled nodes is beyond the sizes and would be trimmed."""
+    """Which share of the sampled nodes would be trimmed."""
     trimmed_edges: float | dict[EdgeType, float]
-    """Likewise of edges, without those that go because one of their ends is trimmed."""
+    """Likewise of edges."""
     trimmed_batches: float
-    """The share of batches with anything beyond the sizes."""
+    """The share of batches that would be trimmed."""
     num_samples: int
     """Batches that were sampled."""
 
@@ -163,7 +163,7 @@ class FixedSizeOptions:
         """
         _check_sample_limit(sample_limit)
         if hasattr(loader, "_sampled_spec"):
-            return _largest_sampled(loader, sample_limit)
+            return sampled_options(loader, 1.0, sample_limit, loader.seed)
         sizes = _LargestSizes()
         while sizes.num_batches < sample_limit:
             before = sizes.num_batches
@@ -194,9 +194,10 @@ class FixedSizeOptions:
         batches that it is in are trimmed, seeds excepted. `report` says what that costs.
 
         Args:
-            loader: of sampled batches. They are those of its seed from its first epoch on.
+            loader: of sampled batches. Those of its seed are looked at, from epoch 0 on.
             quantile: in (0, 1]; 1 is the maximum.
-            sample_limit: batches to sample; by default an epoch, at most 1000 batches of it.
+            sample_limit: batches to sample, in as many epochs as that needs; by default an epoch,
+                at most 1000 batches of it.
 
         Raises:
             ValueError: quantile is out of its range; the loader has no batches.
@@ -211,7 +212,7 @@ class FixedSizeOptions:
             raise errors.InvalidArgument(f"quantile is {quantile}; it must be above 0, at most 1")
         if sample_limit is not None:
             _check_sample_limit(sample_limit)
-        return _sampled_options(loader, 0, float(quantile), sample_limit or 0)
+        return sampled_options(loader, float(quantile), sample_limit or 0, loader.seed)
 
     def __repr__(self) -> str:
         return (
@@ -229,14 +230,14 @@ class FixedSizeOptions:
         return repr(self)
 
 
-def _sampled_options(loader: Any, epoch: int, quantile: float, limit: int) -> FixedSizeOptions:
-    """What the server says of the sizes of a loader's batches of an epoch."""
+def sampled_options(loader: Any, quantile: float, limit: int, seed: int) -> FixedSizeOptions:
+    """What the server says of the sizes of a sampled loader's batches, epoch 0 first."""
     from graphfeed import _spec
 
     info, spec = loader.dataset.info, loader._sampled_spec()
     found = loader.dataset.client._call(
         lambda client: client.estimate(
-            info.full_name, spec, loader.seed, epoch=epoch, quantile=quantile, sample_limit=limit
+            info.full_name, spec, seed, quantile=quantile, sample_limit=limit
         )
     )
     options = _spec.python_options(found.options, info)
@@ -248,23 +249,6 @@ def _sampled_options(loader: Any, epoch: int, quantile: float, limit: int) -> Fi
         num_samples=found.num_samples,
     )
     return options
-
-
-def _largest_sampled(loader: Any, sample_limit: int) -> FixedSizeOptions:
-    """The maximum over `sample_limit` batches, from as many epochs as that needs."""
-    options = _sampled_options(loader, 0, 1.0, sample_limit)
-    epoch, num_samples = 1, options.report.num_samples
-    while num_samples < sample_limit and loader.draws:
-        further = _sampled_options(loader, epoch, 1.0, sample_limit - num_samples)
-        options.num_nodes = _larger(options.num_nodes, further.num_nodes)
-        options.num_edges = _larger(options.num_edges, further.num_edges)
-        epoch, num_samples = epoch + 1, num_samples + further.report.num_samples
-    options.report = replace(options.report, num_samples=num_samples)
-    return options
-
-
-def _larger(a: Any, b: Any) -> Any:
-    return _merge_max(a, b) if isinstance(a, Mapping) else max(a, b)
 
 
 class _LargestSizes:

@@ -11,10 +11,18 @@ from graphfeed.dataset import Dataset
 from graphfeed.fixed_size import FixedSizeLoader
 from graphfeed.info import EdgeType
 from graphfeed.loader import Loader
-from graphfeed.options import FixedSizeOptions, OverSizeStrategy, edge_type_name
+from graphfeed.options import (
+    FixedSizeOptions,
+    OverSizeStrategy,
+    edge_type_name,
+    sampled_options,
+)
 
 SUBGRAPH_TYPES = ("directional", "bidirectional", "induced")
 TEMPORAL_STRATEGIES = ("uniform", "last")
+
+# Batches that sizes are taken from where none are given.
+_DERIVED_FROM = 1000
 
 
 class SampledLoader(Loader):
@@ -71,7 +79,8 @@ class FixedSizeSampledLoader(FixedSizeLoader):
         super().__init__(dataset, over_size_strategy=over_size_strategy, **arguments)
 
     def _derived_options(self) -> FixedSizeOptions:
-        return FixedSizeOptions.from_loader(self)
+        # Not of the loader's seed: shapes that every run shares need compiling but once.
+        return sampled_options(self, 1.0, _DERIVED_FROM, seed=0)
 
     def _check_options(self, options: FixedSizeOptions) -> None:
         super()._check_options(options)

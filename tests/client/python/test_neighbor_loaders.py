@@ -422,7 +422,7 @@ def largest(batches, options):
 def test_from_loader_is_the_maximum_and_one(graph):
     dataset, _, seeds, _ = graph
     loader = plain(dataset, shuffle=True, **seeds)
-    options = gf.FixedSizeOptions.from_loader(loader, sample_limit=6)
+    options = gf.FixedSizeOptions.from_loader(loader, sample_limit=6)  # in two epochs
     assert options.num_graphs == 2 and options.report.num_samples == 6
     assert options.report.trimmed_batches == 0
     assert loader.epoch == 0, "no epoch is consumed"
@@ -445,6 +445,47 @@ def test_sizes_are_sampled_when_not_given(homogeneous):
     assert len(batches) == 12
     assert all(b.trimmed == gf.Counts(0, 0, 0) for b in batches)
     assert {b.num_nodes for b in batches} == {loader.fixed_size_options.num_nodes}
+    # Runs with other seeds have the same shapes.
+    other = fixed(homogeneous, fixed_size_options=None, seed=5)
+    assert other.fixed_size_options == loader.fixed_size_options
+
+
+def by_type(counts):
+    """Sums of numbers, or of dicts by type."""
+    result = {}
+    for entry in counts:
+        for key, count in (entry if isinstance(entry, dict) else {"": entry}).items():
+            result[key] = result.get(key, 0) + count
+    return result
+
+
+def test_quantiles_say_what_they_cost(graph):
+    dataset, _, seeds, store = graph
+    loader = plain(dataset, shuffle=True, batch_size=2, **seeds)
+    options = gf.FixedSizeOptions.estimate(loader, quantile=0.5)
+    maximum = gf.FixedSizeOptions.estimate(loader, quantile=1.0)
+    report = options.report
+    batches = list(loader)
+    assert report.num_samples == len(batches) and 0 < report.trimmed_batches <= 1
+    largest(batches, maximum)
+    assert maximum.report.trimmed_batches == 0
+    if not dataset.info.heterogeneous:
+        nodes = np.array([b.num_nodes for b in batches])
+        assert np.mean(nodes <= options.num_nodes - 1) >= 0.5
+    trimmed = list(
+        fixed(dataset, shuffle=True, batch_size=2, fixed_size_options=options, **seeds)
+    )
+    for kind in ("nodes", "edges"):
+        lost = by_type(getattr(b.trimmed, kind) for b in trimmed)
+        before = by_type(getattr(b.counts[0], kind) for b in batches)
+        reported = by_type([getattr(report, f"trimmed_{kind}")])
+        for key, count in before.items():
+            assert reported[key] == pytest.approx(lost[key] / max(count, 1)), key
+    hit = [b.trimmed.total_nodes + b.trimmed.total_edges > 0 for b in trimmed]
+    assert report.trimmed_batches == pytest.approx(np.mean(hit))
+    for batch in trimmed:
+        leading = store(batch).n_id[: store(batch).batch_size]
+        assert leading.tolist() == (store(batch).input_id[: len(leading)] + 3).tolist()
 
 
 def test_trimmed_batches_count_what_is_gone(graph):
