@@ -205,6 +205,28 @@ def test_to_pyg(small, typed, fake_pyg):
     assert typed[0].to_pyg()["actor"].num_nodes == 3
 
 
+def test_sampled_batches_to_pyg(client, fake_pyg):
+    edges = {"edge_index": np.array([[0, 1, 2], [1, 2, 0]])}
+    client.ingest("batch-one", {"x": np.ones((4, 1), np.float32), **edges})
+    one = client.dataset("batch-one")
+    plain = gf.NeighborLoader(one, [-1], batch_size=3).peek()
+    converted = plain.to_pyg()
+    assert type(converted) is fake_pyg.Data, "as PyG's own NeighborLoader"
+    assert converted["batch_size"] == 3 and list(converted)[:-1] == plain.keys()
+    assert converted["n_id"].data_ptr() == plain.n_id.ctypes.data
+    options = gf.FixedSizeOptions(8, 8)
+    padded = gf.FixedSizeNeighborLoader(one, [-1], batch_size=3, fixed_size_options=options)
+    assert isinstance(padded.peek().to_pyg(), fake_pyg.Batch)
+
+    typed = {"movie": {"num_nodes": 2}, "actor": {"num_nodes": 3}}
+    typed["movie", "to", "actor"] = {"edge_index": np.array([[0, 1], [2, 1]])}
+    client.ingest("batch-one-typed", typed)
+    loader = gf.NeighborLoader(client.dataset("batch-one-typed"), [-1], "actor", batch_size=2)
+    converted = loader.peek().to_pyg()
+    assert type(converted) is fake_pyg.HeteroData
+    assert converted["actor"]["batch_size"] == 2 and "batch_size" not in converted["movie"]
+
+
 def test_int32_indices_and_float16_columns(small):
     batch = first(small, index_dtype="int32", narrow_columns=["y"], float16_columns=["x"])
     wide = first(small)
