@@ -44,8 +44,8 @@ void ConfigureChannels(grpc::ServerBuilder& builder) {
   builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
   // Two servers on one port would share its connections without an error.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Clients may ask every 10 s whether the connection is alive, also between streams.
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5000);
+  // Clients may ask every second whether the connection is alive, also between streams.
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 500);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   // A host that vanished without a word is found out, and its streams' memory freed.
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30000);

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_split.h"
 #include "client/cli/command.h"
 
 namespace graphfeed {
@@ -16,7 +17,7 @@ ServerFlags::ServerFlags() {
 void ServerFlags::Register(CLI::App& command) {
   command
       .add_option("--server", server,
-                  "address of the server (default: GRAPHFEED_ENDPOINT of the environment)")
+                  "address of the server, or of replicas, separated by commas (default: GRAPHFEED_ENDPOINT of the environment)")
       ->capture_default_str();
   command.add_option("--timeout", timeout_seconds, "seconds to wait for an answer")
       ->capture_default_str()
@@ -25,7 +26,7 @@ void ServerFlags::Register(CLI::App& command) {
 
 absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect() const {
   ClientOptions options;
-  options.endpoint = server;
+  options.endpoints = absl::StrSplit(server, ',');
   options.timeout = absl::Seconds(timeout_seconds);
   return Client::Create(options);
 }

@@ -14,21 +14,20 @@
 namespace graphfeed {
 namespace {
 
-// The reader thread alone touches the call (but for Cancel) and the decoder; it hands events over
-// under the mutex and stops while the ring is full, so that flow control reaches the server.
+// The reader thread alone reads; it hands events over under the mutex and stops while the ring is
+// full, so that flow control reaches the server.
 class ThreadedBatchStream final : public BatchStream {
  public:
-  ThreadedBatchStream(std::unique_ptr<rpc::DownStream> call, StreamDecoder decoder, size_t prefetch,
+  ThreadedBatchStream(std::unique_ptr<ResumingReader> reader, size_t prefetch,
                       rpc::Interrupted interrupted)
-      : decoder_(std::move(decoder)),
-        prefetch_(std::max<size_t>(prefetch, 1)),
+      : prefetch_(std::max<size_t>(prefetch, 1)),
         interrupted_(std::move(interrupted)),
-        call_(std::move(call)),
-        reader_([this, reading = call_.get()] { ReadAll(*reading); }) {}
+        reader_(std::move(reader)),
+        thread_([this, reading = reader_.get()] { ReadAll(*reading); }) {}
 
   ~ThreadedBatchStream() override {
     Cancel();
-    reader_.join();
+    thread_.join();
   }
 
   absl::StatusOr<const StreamInfo*> info() override {
@@ -62,7 +61,7 @@ class ThreadedBatchStream final : public BatchStream {
     if (cancelled_) return;
     cancelled_ = true;
     dropped.swap(ready_);
-    if (call_ != nullptr) call_->Cancel();
+    if (reader_ != nullptr) reader_->Cancel();
   }
 
  private:
@@ -115,36 +114,25 @@ class ThreadedBatchStream final : public BatchStream {
     return std::optional<Batch>(std::move(next.batch));
   }
 
-  // `call` is call_, which nobody else frees.
-  void ReadAll(rpc::DownStream& call) {
+  // `reader` is reader_, which nobody else frees.
+  void ReadAll(ResumingReader& reader) {
     for (;;) {
       {
         absl::MutexLock lock(&mu_);
         mu_.Await(absl::Condition(this, &ThreadedBatchStream::HasRoom));
-        if (cancelled_) break;
       }
-      absl::StatusOr<StreamDecoder::Event> event = absl::UnknownError("not decoded");
-      const bool more = call.Read([&](auto& message) { event = decoder_.Decode(message); });
-      if (!more || !event.ok()) {
-        if (more) call.Cancel();
-        absl::Status end = call.Finish();
-        if (more) end = event.status();
-        if (end.ok()) end = decoder_.CheckComplete();
-        const std::unique_ptr<rpc::DownStream> ended = TakeCall();
-        absl::MutexLock lock(&mu_);
-        end_ = std::move(end);
-        return;
+      absl::StatusOr<std::optional<StreamDecoder::Event>> event = reader.Next();
+      if (event.ok() && event->has_value()) {
+        Deliver(**std::move(event));
+        continue;
       }
-      Deliver(*std::move(event));
+      // A stream that has ended does not hold its connection.
+      std::unique_ptr<ResumingReader> ended;
+      absl::MutexLock lock(&mu_);
+      ended = std::move(reader_);
+      end_ = event.status();
+      return;
     }
-    (void)call.Finish();  // the caller has cancelled and asks no more
-    TakeCall();
-  }
-
-  // A stream that has ended does not hold its connection.
-  std::unique_ptr<rpc::DownStream> TakeCall() {
-    absl::MutexLock lock(&mu_);
-    return std::move(call_);
   }
 
   void Deliver(StreamDecoder::Event event) {
@@ -159,31 +147,28 @@ class ThreadedBatchStream final : public BatchStream {
     }
   }
 
-  StreamDecoder decoder_;
   const size_t prefetch_;
   const rpc::Interrupted interrupted_;
 
   mutable absl::Mutex mu_;
-  std::unique_ptr<rpc::DownStream> call_ ABSL_GUARDED_BY(mu_);  // until it has ended
+  std::unique_ptr<ResumingReader> reader_ ABSL_GUARDED_BY(mu_);  // until it has ended
   std::shared_ptr<const StreamInfo> info_ ABSL_GUARDED_BY(mu_);
   // Shared with the decoder and with batches in the ring.
   std::shared_ptr<const EpochInfo> first_epoch_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<const EpochInfo> reading_epoch_ ABSL_GUARDED_BY(mu_);
   std::shared_ptr<const EpochInfo> current_epoch_ ABSL_GUARDED_BY(mu_);  // of the last batch taken
   std::deque<Ready> ready_ ABSL_GUARDED_BY(mu_);
-  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);  // how the call ended
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);  // how it ended
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
 
-  std::thread reader_;  // last: it uses all of the above
+  std::thread thread_;  // last: it uses all of the above
 };
 
 }  // namespace
 
-std::unique_ptr<BatchStream> NewBatchStream(std::unique_ptr<rpc::DownStream> call,
-                                            StreamDecoder decoder, size_t prefetch,
+std::unique_ptr<BatchStream> NewBatchStream(std::unique_ptr<ResumingReader> reader, size_t prefetch,
                                             rpc::Interrupted interrupted) {
-  return std::make_unique<ThreadedBatchStream>(std::move(call), std::move(decoder), prefetch,
-                                               std::move(interrupted));
+  return std::make_unique<ThreadedBatchStream>(std::move(reader), prefetch, std::move(interrupted));
 }
 
 }  // namespace graphfeed

@@ -5,14 +5,13 @@
 #include <memory>
 
 #include "client/cpp/client.h"
+#include "client/cpp/resuming_reader.h"
 #include "client/cpp/rpc.h"
-#include "client/cpp/stream_decoder.h"
 
 namespace graphfeed {
 
-// A stream over a call that has been started. `prefetch` batches are received ahead.
-std::unique_ptr<BatchStream> NewBatchStream(std::unique_ptr<rpc::DownStream> call,
-                                            StreamDecoder decoder, size_t prefetch,
+// A stream of what `reader` reads. `prefetch` batches are received ahead.
+std::unique_ptr<BatchStream> NewBatchStream(std::unique_ptr<ResumingReader> reader, size_t prefetch,
                                             rpc::Interrupted interrupted);
 
 }  // namespace graphfeed

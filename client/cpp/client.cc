@@ -7,7 +7,10 @@
 #include "client/cpp/batch_stream.h"
 #include "client/cpp/ingest_stream.h"
 #include "client/cpp/methods.h"
+#include "client/cpp/replicas.h"
+#include "client/cpp/replicated_calls.h"
 #include "client/cpp/requests.h"
+#include "client/cpp/resuming_reader.h"
 #include "client/cpp/rpc.h"
 #include "client/cpp/stream_decoder.h"
 #include "graphfeed/v1/graphfeed.pb.h"
@@ -23,12 +26,12 @@ constexpr int64_t kMessageOverheadBytes = 64 << 10;
 
 class RpcClient final : public Client {
  public:
-  RpcClient(const ClientOptions& options, std::unique_ptr<rpc::Channel> channel)
-      : options_(options), channel_(std::move(channel)) {}
+  RpcClient(const ClientOptions& options, std::shared_ptr<Replicas> replicas)
+      : options_(options), replicas_(std::move(replicas)), calls_(options_, replicas_) {}
 
   absl::StatusOr<std::vector<DatasetInfo>> ListDatasets() override {
     v1::ListDatasetsResponse response;
-    GF_RETURN_IF_ERROR(Call(methods::kListDatasets, v1::ListDatasetsRequest(), &response));
+    GF_RETURN_IF_ERROR(Ask(methods::kListDatasets, v1::ListDatasetsRequest(), &response));
     std::vector<DatasetInfo> datasets;
     datasets.reserve(static_cast<size_t>(response.datasets_size()));
     for (const v1::DatasetInfo& message : response.datasets()) {
@@ -42,7 +45,7 @@ class RpcClient final : public Client {
     v1::GetDatasetRequest request;
     request.set_dataset(dataset);
     v1::DatasetInfo response;
-    GF_RETURN_IF_ERROR(Call(methods::kGetDataset, request, &response));
+    GF_RETURN_IF_ERROR(Ask(methods::kGetDataset, request, &response));
     return ReadAnswer(wire::FromProto(response));
   }
 
@@ -51,7 +54,7 @@ class RpcClient final : public Client {
     request.set_name(name);
     request.set_version(version);
     v1::DeleteVersionResponse response;
-    return Call(methods::kDeleteVersion, request, &response);
+    return calls_.Tell(methods::kDeleteVersion, request, options_.timeout, &response);
   }
 
   absl::StatusOr<FixedSizeOptionsRequest> EstimateOptions(const std::string& dataset,
@@ -64,14 +67,14 @@ class RpcClient final : public Client {
     *request.mutable_selection() = wire::ToProto(selection);
     request.set_sample_limit(sample_limit);
     v1::EstimateOptionsResponse response;
-    GF_RETURN_IF_ERROR(Call(methods::kEstimateOptions, request, &response));
+    GF_RETURN_IF_ERROR(Ask(methods::kEstimateOptions, request, &response));
     return ReadAnswer(wire::FromProto(response.options()));
   }
 
   absl::StatusOr<BudgetReport> EstimateOptions(const SampledEstimate& estimate) override {
     v1::EstimateOptionsResponse response;
-    GF_RETURN_IF_ERROR(channel_->Call(methods::kEstimateOptions, MakeEstimateRequest(estimate),
-                                      absl::InfiniteDuration(), &response));
+    GF_RETURN_IF_ERROR(calls_.Ask(methods::kEstimateOptions, MakeEstimateRequest(estimate),
+                                  absl::InfiniteDuration(), &response));
     return ReadAnswer(wire::FromProto(response));
   }
 
@@ -84,23 +87,51 @@ class RpcClient final : public Client {
     request.set_column(column);
     v1::DatasetInfo response;
     GF_RETURN_IF_ERROR(
-        channel_->Call(methods::kPartitionDataset, request, absl::InfiniteDuration(), &response));
+        calls_.Tell(methods::kPartitionDataset, request, absl::InfiniteDuration(), &response));
     return ReadAnswer(wire::FromProto(response));
   }
 
   absl::StatusOr<PlanDescription> DescribePlan(const StreamOptions& options) override {
     GF_ASSIGN_OR_RETURN(const v1::DescribePlanRequest request, MakePlanRequest(options));
     v1::DescribePlanResponse response;
-    GF_RETURN_IF_ERROR(Call(methods::kDescribePlan, request, &response));
+    GF_RETURN_IF_ERROR(Ask(methods::kDescribePlan, request, &response));
     return ReadAnswer(FromResponse(response));
   }
 
   absl::StatusOr<GetBatchResult> GetBatch(const StreamOptions& options, int64_t epoch,
                                           int64_t ordinal) override {
     v1::GetBatchResponse response;
-    GF_RETURN_IF_ERROR(Call(methods::kGetBatch,
-                            MakeGetBatchRequest(options, epoch, ordinal, options_.max_frame_bytes),
-                            &response));
+    std::optional<GetBatchResult> result;
+    GF_RETURN_IF_ERROR(calls_.Ask(
+        methods::kGetBatch, MakeGetBatchRequest(options, epoch, ordinal, options_.max_frame_bytes),
+        options_.timeout, &response, [&]() -> absl::Status {
+          GF_ASSIGN_OR_RETURN(result, ReadBatch(options, epoch, ordinal, response));
+          return absl::OkStatus();
+        }));
+    return *std::move(result);
+  }
+
+  absl::StatusOr<std::unique_ptr<BatchStream>> StreamBatches(
+      const StreamOptions& options) override {
+    // Refused here what the wire cannot carry.
+    GF_RETURN_IF_ERROR(MakeStreamRequest(options, options_.max_frame_bytes).status());
+    return NewBatchStream(std::make_unique<ResumingReader>(options, options_, replicas_),
+                          options.client_prefetch, options_.interrupted);
+  }
+
+  absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(const IngestSpec& spec) override {
+    GF_ASSIGN_OR_RETURN(const std::shared_ptr<Replica> replica, calls_.FindReachable());
+    return NewIngestStream(*replica->channel, spec);
+  }
+
+ private:
+  absl::Status Ask(const char* method, const google::protobuf::MessageLite& request,
+                   google::protobuf::MessageLite* response) {
+    return calls_.Ask(method, request, options_.timeout, response);
+  }
+
+  absl::StatusOr<GetBatchResult> ReadBatch(const StreamOptions& options, int64_t epoch,
+                                           int64_t ordinal, v1::GetBatchResponse& response) const {
     GF_ASSIGN_OR_RETURN(StreamInfo info, ReadAnswer(wire::FromProto(response.header())));
     GF_RETURN_IF_ERROR(CheckStreamInfo(info, options));
     GF_ASSIGN_OR_RETURN(FrameInfo frame, ReadAnswer(wire::FromProto(response.frame())));
@@ -123,36 +154,14 @@ class RpcClient final : public Client {
     return result;
   }
 
-  absl::StatusOr<std::unique_ptr<BatchStream>> StreamBatches(
-      const StreamOptions& options) override {
-    GF_ASSIGN_OR_RETURN(const v1::StreamBatchesRequest request,
-                        MakeStreamRequest(options, options_.max_frame_bytes));
-    GF_ASSIGN_OR_RETURN(std::unique_ptr<rpc::DownStream> call,
-                        channel_->StartDown(methods::kStreamBatches, request));
-    return NewBatchStream(std::move(call), StreamDecoder(options, options_.max_frame_bytes),
-                          options.client_prefetch, options_.interrupted);
-  }
-
-  absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(const IngestSpec& spec) override {
-    return NewIngestStream(*channel_, spec);
-  }
-
- private:
-  absl::Status Call(const char* method, const google::protobuf::MessageLite& request,
-                    google::protobuf::MessageLite* response) {
-    return channel_->Call(method, request, options_.timeout, response);
-  }
-
   const ClientOptions options_;
-  const std::unique_ptr<rpc::Channel> channel_;
+  const std::shared_ptr<Replicas> replicas_;  // shared with streams
+  ReplicatedCalls calls_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& options) {
-  if (options.endpoint.empty()) {
-    return absl::InvalidArgumentError("endpoint is empty; it is host:port");
-  }
   if (options.max_frame_bytes < 1 || options.max_frame_bytes > wire::kMaxFrameBytes) {
     return absl::InvalidArgumentError(absl::StrCat("max_frame_bytes is ", options.max_frame_bytes,
                                                    "; it is between 1 and ", wire::kMaxFrameBytes));
@@ -161,11 +170,28 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& opti
     return absl::InvalidArgumentError(
         absl::StrCat("timeout is ", absl::FormatDuration(options.timeout), "; it is above 0"));
   }
-  std::unique_ptr<rpc::Channel> channel =
-      rpc::Channel::Create({.endpoint = options.endpoint,
-                            .max_receive_bytes = options.max_frame_bytes + kMessageOverheadBytes,
-                            .interrupted = options.interrupted});
-  return std::make_unique<RpcClient>(options, std::move(channel));
+  if (options.retry_timeout < absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "retry_timeout is ", absl::FormatDuration(options.retry_timeout), "; it is at least 0"));
+  }
+  for (const auto& [name, duration] : {std::pair("connect_timeout", options.connect_timeout),
+                                       std::pair("keepalive_time", options.keepalive_time),
+                                       std::pair("keepalive_timeout", options.keepalive_timeout)}) {
+    if (duration > absl::ZeroDuration()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, " is ", absl::FormatDuration(duration), "; it is above 0"));
+  }
+  GF_ASSIGN_OR_RETURN(
+      std::shared_ptr<Replicas> replicas,
+      Replicas::Create(options.endpoints,
+                       {.endpoint = "",
+                        .authority = "",
+                        .max_receive_bytes = options.max_frame_bytes + kMessageOverheadBytes,
+                        .connect_timeout = options.connect_timeout,
+                        .keepalive_time = options.keepalive_time,
+                        .keepalive_timeout = options.keepalive_timeout,
+                        .interrupted = options.interrupted}));
+  return std::make_unique<RpcClient>(options, std::move(replicas));
 }
 
 }  // namespace graphfeed

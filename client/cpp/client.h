@@ -25,14 +25,27 @@
 namespace graphfeed {
 
 struct ClientOptions {
-  std::string endpoint;  // "host:port"
+  // "host:port" each; a name that resolves to several addresses is as many servers. Any of them may
+  // be asked: they are replicas.
+  std::vector<std::string> endpoints = {};
   // Largest frame this client takes; the channel is made for it and requests carry it.
   int64_t max_frame_bytes = int64_t{256} << 20;
   // Deadline of calls that answer once. Streams have none.
   absl::Duration timeout = absl::Seconds(60);
   // Asked about ten times a second by every thread that waits in this client, on that thread; true
   // gives the wait up with CANCELLED. A stream goes on, other calls are cancelled.
-  std::function<bool()> interrupted;
+  std::function<bool()> interrupted = nullptr;
+  // How long streams and calls look for a server that answers, once one has, without any progress.
+  // 0: each server is tried once. Errors that another attempt cannot cure are told at once.
+  absl::Duration retry_timeout = absl::Seconds(60);
+  absl::Duration connect_timeout = absl::Seconds(5);  // of one attempt at one address
+  // A connection that has been silent for `keepalive_time` is pinged, and given up when the answer
+  // takes longer than `keepalive_timeout`. Servers accept pings once a second.
+  absl::Duration keepalive_time = absl::Seconds(10);
+  absl::Duration keepalive_timeout = absl::Seconds(10);
+  // Told once for each time that a stream goes on at another call, on a thread of the client.
+  // Empty: a line on standard error.
+  std::function<void(const std::string& what)> on_failover = nullptr;
 };
 
 // A typed view of one tensor of a batch; valid while the batch (or a copy of it) is.
@@ -88,8 +101,10 @@ struct StreamOptions {
 
 // Batches of a stream in order. A background thread receives ahead of Next() into recycled
 // buffers and checks what it receives: DATA_LOSS for frames that contradict the layout, the plan,
-// the order asked for or their digest. An error is final. Next, epoch and info are for one thread;
-// Cancel is for any. Streams may outlive their client.
+// the order asked for or their digest. When a server fails, the stream goes on at the next frame
+// with any that has the same content and makes the same of the spec (ClientOptions::retry_timeout).
+// An error is final. Next, epoch and info are for one thread; Cancel is for any. Streams may
+// outlive their client.
 class BatchStream {
  public:
   virtual ~BatchStream() = default;  // cancels
@@ -141,7 +156,7 @@ class IngestStream {
   virtual absl::StatusOr<DatasetInfo> Commit() = 0;
 };
 
-// A connection to one server. Thread-safe. Errors carry the server's code and message.
+// A client of one server or its replicas. Thread-safe. Errors carry the server's code and message.
 class Client {
  public:
   // Does not connect yet: the first call does.

@@ -14,6 +14,15 @@ namespace graphfeed {
 // were made under another number are the parent's.
 int ForkGeneration();
 
+// As long as one exists the process counts as running a call, also between two attempts.
+class CallInProgress {
+ public:
+  CallInProgress();
+  ~CallInProgress();
+  CallInProgress(const CallInProgress&) = delete;
+  CallInProgress& operator=(const CallInProgress&) = delete;
+};
+
 }  // namespace graphfeed
 
 #endif  // GRAPHFEED_CLIENT_CPP_FORK_H_

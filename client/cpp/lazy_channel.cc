@@ -75,6 +75,11 @@ struct ForkHandlers {
 
 namespace {
 
+int Milliseconds(absl::Duration duration) {
+  return static_cast<int>(
+      std::clamp<int64_t>(absl::ToInt64Milliseconds(duration), 1, std::numeric_limits<int>::max()));
+}
+
 std::shared_ptr<grpc::Channel> Connect(const ChannelOptions& options) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(static_cast<int>(
@@ -85,9 +90,15 @@ std::shared_ptr<grpc::Channel> Connect(const ChannelOptions& options) {
   // What is read at once is still in the processor's cache when it is copied into a slab; with
   // gRPC's 4 MiB it is not.
   arguments.SetInt("grpc.experimental.tcp_max_read_chunk_size", 1 << 20);
-  // Finds a server that vanished without a word within a minute.
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
-  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  // Finds a server that vanished without a word, or was stopped while its kernel still answers.
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_time));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(options.keepalive_timeout));
+  // How long an attempt to connect may take, in spite of its name.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, Milliseconds(options.connect_timeout));
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, Milliseconds(options.connect_timeout));
+  if (!options.authority.empty()) {
+    arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, options.authority);
+  }
   return grpc::CreateCustomChannel(options.endpoint, grpc::InsecureChannelCredentials(), arguments);
 }
 
@@ -128,7 +139,23 @@ absl::StatusOr<ChannelUse> LazyChannel::Use() {
   return ChannelUse(channel_);
 }
 
+void LazyChannel::Drop() {
+  std::shared_ptr<grpc::Channel> dropped;  // closed without the lock
+  absl::MutexLock lock(&State().mu);
+  if (!State().damaged) dropped.swap(channel_);
+}
+
 }  // namespace rpc
+
+CallInProgress::CallInProgress() {
+  absl::MutexLock lock(&rpc::State().mu);
+  ++rpc::State().uses;
+}
+
+CallInProgress::~CallInProgress() {
+  absl::MutexLock lock(&rpc::State().mu);
+  --rpc::State().uses;
+}
 
 int ForkGeneration() { return rpc::State().generation.load(std::memory_order_relaxed); }
 

@@ -38,6 +38,9 @@ class LazyChannel {
   // FAILED_PRECONDITION in a process that was forked while calls were running.
   absl::StatusOr<ChannelUse> Use();
 
+  // The next use makes a new connection; running calls keep theirs.
+  void Drop();
+
  private:
   friend struct ForkHandlers;
 

@@ -202,6 +202,8 @@ class GrpcChannel final : public Channel {
     return std::make_unique<GrpcUpStream>(std::move(channel), method, interrupted_, response);
   }
 
+  void Reconnect() override { channel_.Drop(); }
+
  private:
   LazyChannel channel_;
   const Interrupted interrupted_;

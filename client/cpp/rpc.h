@@ -53,8 +53,12 @@ class UpStream {
 };
 
 struct ChannelOptions {
-  std::string endpoint;  // "host:port"
+  std::string endpoint;   // "host:port"
+  std::string authority;  // the name by which the server was asked for; empty: the endpoint
   int64_t max_receive_bytes = 0;
+  absl::Duration connect_timeout = absl::Seconds(5);  // of one attempt
+  absl::Duration keepalive_time = absl::Seconds(10);  // of silence before a ping
+  absl::Duration keepalive_timeout = absl::Seconds(10);
   Interrupted interrupted;
 };
 
@@ -73,6 +77,9 @@ class Channel {
   // `response` must outlive the stream.
   virtual absl::StatusOr<std::unique_ptr<UpStream>> StartUp(
       const char* method, google::protobuf::MessageLite* response) = 0;
+
+  // The next call makes a new connection, at once. Running ones keep theirs.
+  virtual void Reconnect() = 0;
 };
 
 }  // namespace graphfeed::rpc

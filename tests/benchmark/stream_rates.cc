@@ -105,7 +105,7 @@ absl::StatusOr<BenchmarkServer> StartServer(const std::vector<std::string>& argu
   }
   server.address = std::string(address);
   ClientOptions options;
-  options.endpoint = server.address;
+  options.endpoints = {server.address};
   options.timeout = absl::Minutes(10);
   GF_ASSIGN_OR_RETURN(server.client, Client::Create(options));
   return server;

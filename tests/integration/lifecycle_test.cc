@@ -147,7 +147,7 @@ TEST(LifecycleTest, MetricsCountWhatAStreamSent) {
 
 TEST(LifecycleTest, ADrainLetsStreamsFinishTheirFrameAndRefusesNewCalls) {
   TestServer server;
-  auto client = server.NewClient();
+  auto client = server.NewClient({.retry_timeout = absl::ZeroDuration()});
   ASSERT_TRUE(IngestMolecules(*client, "molecules", 100).ok());
   StreamOptions options;
   options.dataset = "molecules";

@@ -83,7 +83,7 @@ TEST_F(LimitsTest, ASlabOverTheRequestsOrTheServersLimitIsRefused) {
   EXPECT_EQ(over_server.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(over_server.message()), HasSubstr("8388608"));
 
-  auto small = server_->NewClient({.endpoint = "", .max_frame_bytes = 1 << 20, .interrupted = {}});
+  auto small = server_->NewClient({.max_frame_bytes = 1 << 20});
   const absl::Status over_request = Refusal(*small, BigBatches(100'000));
   EXPECT_EQ(over_request.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(over_request.message()), HasSubstr("1048576"));

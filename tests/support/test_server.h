@@ -54,7 +54,7 @@ class TestServer {
   }
 
   std::unique_ptr<Client> NewClient(ClientOptions options = {}) const {
-    options.endpoint = endpoint();
+    if (options.endpoints.empty()) options.endpoints = {endpoint()};
     absl::StatusOr<std::unique_ptr<Client>> client = Client::Create(options);
     if (!client.ok()) Die("client", client.status().ToString());
     return *std::move(client);

@@ -276,7 +276,18 @@ class PlanDescription:
     fingerprint: bytes
 
 class Client:
-    def __init__(self, endpoint: str, max_frame_bytes: int = ..., timeout: float = 60.0) -> None: ...
+    def __init__(
+        self,
+        endpoints: list[str],
+        max_frame_bytes: int = ...,
+        timeout: float = 60.0,
+        retry_timeout: float = 60.0,
+        keepalive_time: float = 10.0,
+        keepalive_timeout: float = 10.0,
+    ) -> None: ...
+    def take_notices(self) -> list[str]:
+        """What streams had to do to go on, since the last call."""
+
     def list_datasets(self) -> list[DatasetInfo]: ...
     def get_dataset(self, dataset: str) -> DatasetInfo: ...
     def delete_version(self, name: str, version: int) -> None: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,34 +16,53 @@ if TYPE_CHECKING:
 
 DEFAULT_MAX_FRAME_BYTES = 256 << 20
 DEFAULT_TIMEOUT = 60.0
+DEFAULT_KEEPALIVE = 10.0
 
 _T = TypeVar("_T")
+_logger = logging.getLogger("graphfeed")
+
 
 def connect(
     endpoints: str | Sequence[str],
     *,
     max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
     timeout: float = DEFAULT_TIMEOUT,
+    retry_timeout: float = DEFAULT_TIMEOUT,
+    keepalive_time: float = DEFAULT_KEEPALIVE,
+    keepalive_timeout: float = DEFAULT_KEEPALIVE,
 ) -> Client:
-    """A client of the server at "host:port", or of the first one of a list that can be reached.
+    """A client of the server at "host:port", or of replicas.
 
-    Nothing is sent yet: the first call connects.
+    Nothing is sent yet: the first call connects. When a server fails, loaders go on at the next
+    batch with any replica that has the same content, which is logged once ("graphfeed" logger).
 
     Args:
-        endpoints: "host:port", or several, tried in order.
+        endpoints: "host:port", or several. A name that resolves to several addresses is as many
+            replicas.
         max_frame_bytes: the largest batch this client takes.
         timeout: seconds for calls that answer once; streams have no limit.
+        retry_timeout: seconds for which a loader looks for a server to go on with before it raises
+            Unavailable; 0: each server is tried once.
+        keepalive_time: seconds of silence after which a server is pinged, at least 1.
+        keepalive_timeout: seconds after which a ping without an answer ends the connection.
 
     Raises:
         ValueError: an endpoint is not of the form host:port.
     """
     if isinstance(endpoints, str):
         endpoints = [endpoints]
-    return Client(endpoints, max_frame_bytes=max_frame_bytes, timeout=timeout)
+    return Client(
+        endpoints,
+        max_frame_bytes=max_frame_bytes,
+        timeout=timeout,
+        retry_timeout=retry_timeout,
+        keepalive_time=keepalive_time,
+        keepalive_timeout=keepalive_timeout,
+    )
 
 
 class Client:
-    """A connection to one server of a list; made by `connect`.
+    """A client of a server and its replicas; made by `connect`.
 
     Connects lazily and once per process, so a client may be inherited by a forked process or sent
     to a spawned one by pickling. Thread-safe.
@@ -54,10 +74,16 @@ class Client:
         *,
         max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
         timeout: float = DEFAULT_TIMEOUT,
+        retry_timeout: float = DEFAULT_TIMEOUT,
+        keepalive_time: float = DEFAULT_KEEPALIVE,
+        keepalive_timeout: float = DEFAULT_KEEPALIVE,
     ) -> None:
         self.endpoints = tuple(endpoints)
         self.max_frame_bytes = int(max_frame_bytes)
         self.timeout = float(timeout)
+        self.retry_timeout = float(retry_timeout)
+        self.keepalive_time = float(keepalive_time)
+        self.keepalive_timeout = float(keepalive_timeout)
         if not self.endpoints:
             raise errors.InvalidArgument("endpoints is empty; give at least one host:port")
         for endpoint in self.endpoints:
@@ -70,9 +96,17 @@ class Client:
             )
         if not self.timeout > 0:
             raise errors.InvalidArgument(f"timeout is {timeout}; it must be positive")
-        self._connections: dict[str, Any] = {}
+        if not self.retry_timeout >= 0:
+            raise errors.InvalidArgument(
+                f"retry_timeout is {retry_timeout}; it must not be negative"
+            )
+        for field in ("keepalive_time", "keepalive_timeout"):
+            if not getattr(self, field) >= 1:
+                raise errors.InvalidArgument(
+                    f"{field} is {getattr(self, field)}; it must be at least 1 second"
+                )
+        self._connection: Any = None
         self._pid = os.getpid()
-        self._current = 0  # the endpoint that answered last
 
     # --- datasets --------------------------------------------------------------------------------
 
@@ -172,51 +206,47 @@ class Client:
 
     # --- connections -----------------------------------------------------------------------------
 
-    def _connection(self, endpoint: str) -> Any:
-        if self._pid != os.getpid():
+    def _native(self) -> Any:
+        if self._connection is None or self._pid != os.getpid():
             # A forked child found its parent's connections, which are of no use to it.
-            self._connections = {}
+            self._connection = _graphfeed.Client(
+                list(self.endpoints),
+                self.max_frame_bytes,
+                self.timeout,
+                self.retry_timeout,
+                self.keepalive_time,
+                self.keepalive_timeout,
+            )
             self._pid = os.getpid()
-        connection = self._connections.get(endpoint)
-        if connection is None:
-            connection = _graphfeed.Client(endpoint, self.max_frame_bytes, self.timeout)
-            self._connections[endpoint] = connection
-        return connection
+        return self._connection
 
     def _call(self, call: Callable[[Any], _T]) -> _T:
-        """What `call` returns for the first endpoint that can be reached, the last good one first.
-        Only for calls that may be repeated."""
-        start = self._current
-        for i in range(len(self.endpoints)):
-            index = (start + i) % len(self.endpoints)
-            try:
-                result = call(self._connection(self.endpoints[index]))
-            except errors.Unavailable:
-                if i + 1 == len(self.endpoints):
-                    raise
-            else:
-                self._current = index
-                return result
-        raise AssertionError("unreachable: the last endpoint returns or raises")
+        """What `call` returns for the connection."""
+        return call(self._native())
+
+    def _log_notices(self) -> None:
+        """Tells the user what streams had to do to go on."""
+        for notice in self._native().take_notices():
+            _logger.warning("%s", notice)
 
     def _open_stream(self, options: Any) -> tuple[Any, Any]:
-        """(stream, its StreamInfo), once the server has accepted it."""
-
-        def start(native: Any) -> tuple[Any, Any]:
-            stream = native.stream_batches(options)
-            return stream, stream.info()
-
-        return self._call(start)
+        """(stream, its StreamInfo), once a server has accepted it."""
+        stream = self._native().stream_batches(options)
+        return stream, stream.info()
 
     def _open_ingest(self, spec: Any) -> Any:
         """An ingest stream to a server that answers: its blocks cannot be sent a second time."""
-        if len(self.endpoints) > 1:
-            self._call(lambda native: native.list_datasets())
-        return self._connection(self.endpoints[self._current]).ingest(spec)
+        return self._native().ingest(spec)
 
     def __reduce__(self):
-        options = {"max_frame_bytes": self.max_frame_bytes, "timeout": self.timeout}
-        return _restore, (self.endpoints, options)
+        fields = (
+            "max_frame_bytes",
+            "timeout",
+            "retry_timeout",
+            "keepalive_time",
+            "keepalive_timeout",
+        )
+        return _restore, (self.endpoints, {field: getattr(self, field) for field in fields})
 
     def __repr__(self) -> str:
         return f"graphfeed.connect({', '.join(map(repr, self.endpoints))})"

@@ -148,6 +148,7 @@ class Loader(abc.ABC):
             if not self._warned:
                 self._warn_of_null_batches(stream.epoch()[1])
             while (batch := stream.next()) is not None:
+                self.dataset.client._log_notices()
                 yield Batch(batch, layout)
         finally:
             if os.getpid() == pid:  # a stream that a forked child inherited is its parent's

@@ -3,8 +3,12 @@
 #include <pybind11/stl.h>
 
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
@@ -18,9 +22,28 @@ namespace py = pybind11;
 
 namespace {
 
+// What the client's threads have to tell the user; Python asks when it comes by, since those
+// threads must not wait for its lock.
+class Notices {
+ public:
+  void Add(const std::string& what) {
+    absl::MutexLock lock(&mu_);
+    notices_.push_back(what);
+  }
+  std::vector<std::string> Take() {
+    absl::MutexLock lock(&mu_);
+    return std::exchange(notices_, {});
+  }
+
+ private:
+  absl::Mutex mu_;
+  std::vector<std::string> notices_ ABSL_GUARDED_BY(mu_);
+};
+
 class ClientHandle {
  public:
-  explicit ClientHandle(std::unique_ptr<Client> client) : client_(std::move(client)) {}
+  ClientHandle(std::unique_ptr<Client> client, std::shared_ptr<Notices> notices)
+      : client_(std::move(client)), notices_(std::move(notices)) {}
   ClientHandle(const ClientHandle&) = delete;
   ClientHandle& operator=(const ClientHandle&) = delete;
   ~ClientHandle() {
@@ -30,17 +53,31 @@ class ClientHandle {
   }
 
   Client& Get() const { return client_.Get("the client"); }
+  std::vector<std::string> TakeNotices() const {
+    (void)Get();  // the lock of a parent's may be held for ever
+    return notices_->Take();
+  }
 
  private:
   ProcessLocal<Client> client_;
+  std::shared_ptr<Notices> notices_;  // shared with the client's streams
 };
 
-std::unique_ptr<ClientHandle> Connect(const std::string& endpoint, int64_t max_frame_bytes,
-                                      double timeout) {
-  return std::make_unique<ClientHandle>(Check(Client::Create({.endpoint = endpoint,
-                                                              .max_frame_bytes = max_frame_bytes,
-                                                              .timeout = absl::Seconds(timeout),
-                                                              .interrupted = &SignalRaised})));
+std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
+                                      int64_t max_frame_bytes, double timeout,
+                                      double retry_timeout, double keepalive_time,
+                                      double keepalive_timeout) {
+  auto notices = std::make_shared<Notices>();
+  ClientOptions options;
+  options.endpoints = endpoints;
+  options.max_frame_bytes = max_frame_bytes;
+  options.timeout = absl::Seconds(timeout);
+  options.retry_timeout = absl::Seconds(retry_timeout);
+  options.keepalive_time = absl::Seconds(keepalive_time);
+  options.keepalive_timeout = absl::Seconds(keepalive_timeout);
+  options.interrupted = &SignalRaised;
+  options.on_failover = [notices](const std::string& what) { notices->Add(what); };
+  return std::make_unique<ClientHandle>(Check(Client::Create(options)), notices);
 }
 
 }  // namespace
@@ -48,9 +85,13 @@ std::unique_ptr<ClientHandle> Connect(const std::string& endpoint, int64_t max_f
 void BindClient(py::module_& m) {
   const ClientOptions defaults;
   py::class_<ClientHandle>(m, "Client")
-      .def(py::init(&Connect), py::arg("endpoint"),
+      .def(py::init(&Connect), py::arg("endpoints"),
            py::arg("max_frame_bytes") = defaults.max_frame_bytes,
-           py::arg("timeout") = absl::ToDoubleSeconds(defaults.timeout))
+           py::arg("timeout") = absl::ToDoubleSeconds(defaults.timeout),
+           py::arg("retry_timeout") = absl::ToDoubleSeconds(defaults.retry_timeout),
+           py::arg("keepalive_time") = absl::ToDoubleSeconds(defaults.keepalive_time),
+           py::arg("keepalive_timeout") = absl::ToDoubleSeconds(defaults.keepalive_timeout))
+      .def("take_notices", &ClientHandle::TakeNotices)
       .def("list_datasets",
            [](const ClientHandle& self) {
              return Blocking([&client = self.Get()] { return client.ListDatasets(); });

@@ -43,7 +43,7 @@ class BatchStreamTest : public ::testing::Test {
                                     call.Read();
                                     return script(call);
                                   }}});
-    client_options_.endpoint = server_->endpoint();
+    client_options_.endpoints = {server_->endpoint()};
   }
 
   std::unique_ptr<BatchStream> Open() {
@@ -90,7 +90,7 @@ TEST_F(BatchStreamTest, SendsWhatWasAskedFor) {
                                   received = *call.Read();
                                   return absl::NotFoundError("no dataset d");
                                 }}});
-  client_options_.endpoint = server_->endpoint();
+  client_options_.endpoints = {server_->endpoint()};
   client_options_.max_frame_bytes = 12345;
   options_.fingerprint = Fingerprint{9, 8};
   options_.start_epoch = 2;
@@ -245,7 +245,8 @@ TEST_F(BatchStreamTest, MessagesLargerThanTheChannelTakesAreRefused) {
   EXPECT_EQ(Open()->Next().status().code(), absl::StatusCode::kResourceExhausted);
 }
 
-TEST_F(BatchStreamTest, DeathOfTheServerEndsTheStream) {
+TEST_F(BatchStreamTest, DeathOfTheOnlyServerEndsTheStream) {
+  client_options_.retry_timeout = absl::ZeroDuration();
   absl::Notification waiting;
   Serve([&](FakeCall& call) {
     call.Write(Header());
@@ -361,7 +362,7 @@ TEST_F(BatchStreamTest, SeveralStreamsOfOneClientRunAtOnce) {
 }
 
 TEST_F(BatchStreamTest, ShardsThatCannotBeAreRefusedHere) {
-  client_options_.endpoint = "127.0.0.1:1";
+  client_options_.endpoints = {"127.0.0.1:1"};
   auto client = Client::Create(client_options_);
   ASSERT_TRUE(client.ok());
   options_.num_shards = 0;

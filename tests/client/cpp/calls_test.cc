@@ -34,7 +34,7 @@ std::unique_ptr<Client> Connect(const FakeServer& server,
                                 absl::Duration timeout = absl::Seconds(60),
                                 std::function<bool()> interrupted = nullptr) {
   ClientOptions options;
-  options.endpoint = server.endpoint();
+  options.endpoints = {server.endpoint()};
   options.timeout = timeout;
   options.interrupted = std::move(interrupted);
   absl::StatusOr<std::unique_ptr<Client>> client = Client::Create(options);
@@ -56,9 +56,9 @@ v1::DatasetInfo Dataset(const std::string& name) {
 }
 
 TEST(ClientTest, OptionsThatCannotBeAreRefused) {
-  EXPECT_THAT(std::string(Client::Create({}).status().message()), HasSubstr("endpoint is empty"));
+  EXPECT_THAT(std::string(Client::Create({}).status().message()), HasSubstr("endpoints is empty"));
   ClientOptions options;
-  options.endpoint = "127.0.0.1:1";
+  options.endpoints = {"127.0.0.1:1"};
   options.max_frame_bytes = int64_t{2} << 30;
   EXPECT_THAT(std::string(Client::Create(options).status().message()),
               HasSubstr("max_frame_bytes is 2147483648"));

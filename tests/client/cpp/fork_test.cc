@@ -23,7 +23,7 @@ class ForkTest : public ::testing::Test {
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     ClientOptions options;
-    options.endpoint = server_->ReadLine().value_or("");
+    options.endpoints = {server_->ReadLine().value_or("")};
     absl::StatusOr<std::unique_ptr<Client>> client = Client::Create(options);
     ASSERT_TRUE(client.ok()) << client.status();
     client_ = *std::move(client);
