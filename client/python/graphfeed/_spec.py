@@ -30,7 +30,11 @@ def selection(ids: GraphIds, num_graphs: int, batch_sizes: Iterable[int] | None 
 
 def selection_of_seeds(ids: np.ndarray | None) -> Any:
     """A native Selection of nodes or edges; None: all."""
-    return _graphfeed.Selection.all() if ids is None else _graphfeed.Selection.ids(ids)
+    if ids is None:
+        return _graphfeed.Selection.all()
+    if len(ids) and (np.diff(ids) == 1).all():
+        return _graphfeed.Selection.range(int(ids[0]), int(ids[-1]) + 1)
+    return _graphfeed.Selection.ids(ids)
 
 
 def native_options(options: FixedSizeOptions) -> Any:
