@@ -146,6 +146,8 @@ TEST(LayoutDigestTest, EveryPartCounts) {
       [](auto& l) { l.padded.graphs = 3; },
       [](auto& l) { l.padded.nodes = {3}; },
       [](auto& l) { l.padded.edges = {3}; },
+      [](auto& l) { l.padded.seeds = 3; },
+      [](auto& l) { l.padded.labels = 3; },
       [](auto& l) { l.tensors.pop_back(); },
       [](auto& l) { std::swap(l.tensors[3], l.tensors[4]); },
       [](auto& l) { l.tensors[0].store = "s"; },

@@ -59,6 +59,33 @@ struct TestFrame {
   }
 };
 
+// One frame. The slab is full of rubbish before, so that a byte left out shows.
+inline absl::StatusOr<TestFrame> CollateFrame(const Collater& collater, const EpochPlan& plan,
+                                              uint64_t seed, FeatureStore& data, int64_t ordinal,
+                                              bool null_frame = false, uint8_t rubbish = 0xcd) {
+  TestFrame frame;
+  SlabPool pool(0);
+  Slab slab;
+  auto info =
+      collater.Collate(plan, seed, ordinal, null_frame, data, kTestLimit, [&](int64_t size) {
+        slab = pool.Take(size);
+        std::memset(slab.data(), rubbish, size);
+        return slab.data();
+      });
+  if (!info.ok()) return info.status();
+  frame.info = *std::move(info);
+  frame.layout = collater.layout();
+  if (frame.layout.ragged) {
+    auto placement = Place(frame.layout, frame.info.real[0], kTestLimit);
+    if (!placement.ok()) return placement.status();
+    frame.layout.places = placement->places;
+    frame.layout.slab_bytes = placement->slab_bytes;
+  }
+  EXPECT_EQ(slab.size(), frame.layout.slab_bytes);
+  frame.bytes.assign(slab.data(), slab.data() + slab.size());
+  return frame;
+}
+
 // One epoch of a request over a dataset.
 class Epoch {
  public:
@@ -81,30 +108,9 @@ class Epoch {
   const EpochPlan& plan() const { return *plan_; }
   const Collater& collater() const { return *collater_; }
 
-  // The slab is full of rubbish before, so that a byte left out shows.
   absl::StatusOr<TestFrame> Collate(int64_t ordinal, bool null_frame = false,
                                     uint8_t rubbish = 0xcd) const {
-    TestFrame frame;
-    SlabPool pool(0);
-    Slab slab;
-    auto info = collater_->Collate(*plan_, seed_, ordinal, null_frame, *data_, kTestLimit,
-                                   [&](int64_t size) {
-                                     slab = pool.Take(size);
-                                     std::memset(slab.data(), rubbish, size);
-                                     return slab.data();
-                                   });
-    if (!info.ok()) return info.status();
-    frame.info = *std::move(info);
-    frame.layout = collater_->layout();
-    if (frame.layout.ragged) {
-      auto placement = Place(frame.layout, frame.info.real[0], kTestLimit);
-      if (!placement.ok()) return placement.status();
-      frame.layout.places = placement->places;
-      frame.layout.slab_bytes = placement->slab_bytes;
-    }
-    EXPECT_EQ(slab.size(), frame.layout.slab_bytes);
-    frame.bytes.assign(slab.data(), slab.data() + slab.size());
-    return frame;
+    return CollateFrame(*collater_, *plan_, seed_, *data_, ordinal, null_frame, rubbish);
   }
 
   std::vector<int64_t> Graphs(int64_t batch) const {
