@@ -37,7 +37,7 @@ EXTERNAL = {
 
 # The pure layers: values and arithmetic, no I/O and no protobuf.
 PURE = ("storage/graph", "proto/frame", "server/batching", "server/sampling")
-IMPURE_HEADERS = re.compile(r"^(google/protobuf|rocksdb|grpc|fstream|iostream|filesystem|unistd\.h|sys/)")
+IMPURE_HEADERS = re.compile(r"^(google/protobuf|rocksdb|grpc|fstream|iostream|filesystem|unistd\.h|sys/(?!mman\.h))")
 
 
 def folder_of(path: str) -> str:

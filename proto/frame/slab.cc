@@ -7,6 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "proto/frame/layout.h"
+#include "storage/graph/aligned_memory.h"
 #include "storage/graph/mutex.h"
 
 namespace graphfeed {
@@ -34,8 +35,8 @@ struct SlabPool::Shared {
     assert(size >= 0);
     if (size > INT64_MAX - kSlabAlignment) return nullptr;
     const int64_t units = std::max<int64_t>((size + kSlabAlignment - 1) / kSlabAlignment, 1);
-    auto* data =
-        static_cast<std::byte*>(std::aligned_alloc(kSlabAlignment, units * kSlabAlignment));
+    auto* data = static_cast<std::byte*>(
+        AllocateAligned(static_cast<size_t>(units) * static_cast<size_t>(kSlabAlignment)));
     if (data == nullptr) return nullptr;
     auto* block = new Slab::Block;
     block->data = data;

@@ -3,7 +3,12 @@
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <utility>
+
+#include "storage/graph/aligned_memory.h"
 
 namespace graphfeed {
 namespace {
@@ -13,11 +18,16 @@ constexpr size_t kLookAhead = 24;
 
 class DenseNodeTable final : public NodeTable {
  public:
-  explicit DenseNodeTable(int64_t num_nodes) : entries_(static_cast<size_t>(num_nodes)) {}
+  explicit DenseNodeTable(int64_t num_nodes)
+      : size_(static_cast<size_t>(num_nodes)),
+        entries_(static_cast<Entry*>(AllocateAligned(size_ * sizeof(Entry)))) {
+    if (entries_ == nullptr) throw std::bad_alloc();
+    std::uninitialized_fill_n(entries_.get(), size_, Entry{});
+  }
 
   void StartBatch() override {
     if (++stamp_ == 0) {  // after 2^32 batches the oldest stamps would come back to life
-      std::fill(entries_.begin(), entries_.end(), Entry{});
+      std::fill_n(entries_.get(), size_, Entry{});
       stamp_ = 1;
     }
   }
@@ -40,13 +50,13 @@ class DenseNodeTable final : public NodeTable {
     const size_t count = nodes.size();
     const size_t known = list.nodes.size();
     list.nodes.resize(known + count);
-    Entry* const entries = entries_.data();
+    Entry* const entries = entries_.get();
     int64_t* const out = list.nodes.data();
     const uint32_t stamp = stamp_;
     auto next = static_cast<int32_t>(known);
     for (size_t i = 0; i < count; ++i) {
       if (i + kLookAhead < count) __builtin_prefetch(entries + nodes[i + kLookAhead], 1);
-      assert(nodes[i] >= 0 && static_cast<size_t>(nodes[i]) < entries_.size());
+      assert(nodes[i] >= 0 && static_cast<size_t>(nodes[i]) < size_);
       Entry& entry = entries[nodes[i]];
       if (entry.stamp != stamp) {
         entry = {stamp, next};
@@ -61,7 +71,7 @@ class DenseNodeTable final : public NodeTable {
             int32_t* places) const override {
     assert(trees.empty());
     (void)trees;
-    const Entry* const entries = entries_.data();
+    const Entry* const entries = entries_.get();
     for (size_t i = 0; i < nodes.size(); ++i) {
       if (i + kLookAhead < nodes.size()) __builtin_prefetch(entries + nodes[i + kLookAhead]);
       const Entry& entry = entries[nodes[i]];
@@ -70,13 +80,17 @@ class DenseNodeTable final : public NodeTable {
   }
 
  private:
+  struct Free {
+    void operator()(void* block) const { std::free(block); }
+  };
   struct Entry {
     uint32_t stamp = 0;
     int32_t place = 0;
   };
   static_assert(sizeof(Entry) == kDenseBytesPerNode);
 
-  std::vector<Entry> entries_;
+  const size_t size_;
+  std::unique_ptr<Entry[], Free> entries_;
   uint32_t stamp_ = 0;
 };
 
