@@ -76,6 +76,7 @@ class ChunkCache {
   struct Chunk;
   struct Piece;
 
+  static void Prefetch(const Column& column, const RowRange& range);
   // Reads chunks that are not in memory in one call and lends rows to `use`, one chunk at a time
   // and in any order, before it offers them to the cache. `numbers` ascend.
   absl::Status ReadChunks(Column& column, absl::Span<const uint32_t> numbers,

@@ -74,6 +74,34 @@ class ChunkCacheTest : public testing::Test {
   MemoryChunkStore store_{disk_};
 };
 
+TEST_F(ChunkCacheTest, ManyRangesOfRowsWithoutBytes) {
+  ChunkCache cache(store_, 1 << 20);
+  const auto column = cache.Open({.uid = 1, .num_rows = 100, .row_bytes = 0});
+  const std::vector<RowRange> ranges(20, {90, 10});
+  int64_t visited = 0;
+  const absl::Status status = cache.VisitRows(
+      *column, ranges,
+      [&](size_t, int64_t, int64_t count, const std::byte*) { visited += count; });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(visited, 200);
+}
+
+TEST_F(ChunkCacheTest, ABadRangeIsAnErrorWhereverItStands) {
+  ChunkCache cache(store_, 1 << 20);
+  const auto column = cache.Open(WriteColumn(1));
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  for (const RowRange bad : {RowRange{-1, 1}, RowRange{kRows, 1}, RowRange{kRows - 1, 2},
+                             RowRange{0, -1}, RowRange{1, kMost}, RowRange{kMost, kMost}}) {
+    for (size_t at = 0; at < 8; ++at) {
+      std::vector<RowRange> ranges(8, {0, 0});
+      ranges[at] = bad;
+      const absl::Status status =
+          cache.VisitRows(*column, ranges, [](size_t, int64_t, int64_t, const std::byte*) {});
+      EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << bad.first << " at " << at;
+    }
+  }
+}
+
 TEST_F(ChunkCacheTest, RangesMayOverlapRepeatBeEmptyAndCoverAll) {
   ChunkCache cache(store_, 1 << 20);
   const auto column = cache.Open(WriteColumn(1));
