@@ -145,8 +145,8 @@ def test_tutorial_6(server):
     whole, sampled, rest = re.split(r"^(?:sampled|\d+ batches an epoch)", output, 2, re.M)
     assert_lines(
         whole,
-        "  movie={\n    x=[1000, 3066],\n    y=[1000],\n    train_mask=[1000],\n    val_mask=[1000],\n"
-        "    test_mask=[1000],\n",
+        "  movie={\n    x=[1000, 3066],\n    y=[1000],\n    train_mask=[1000],\n"
+        "    val_mask=[1000],\n    test_mask=[1000],\n",
         "  director={\n    x=[482, 3066],\n",
         "  actor={\n    x=[1469, 3066],\n",
         "  (movie, to, director)={ edge_index=[2, 1000] },\n"

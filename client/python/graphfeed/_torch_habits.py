@@ -30,8 +30,8 @@ _REPLACED = {
     "generator": "give seed=",
     "transform": "change a batch where it is consumed, or the graph with transforms at ingest",
     "transform_sampler_output": "batches are sampled and gathered at the server in one go",
-    "neighbor_sampler": "the server samples; num_neighbors, replace, subgraph_type and the like say "
-    "how",
+    "neighbor_sampler": "the server samples; num_neighbors, replace, subgraph_type and the like "
+    "say how",
     "custom_cls": "batches are graphfeed Batches",
 }
 

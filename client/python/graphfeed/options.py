@@ -32,8 +32,8 @@ class OverSizeStrategy(enum.Enum):
     Skip = "skip"
     """StreamPack leaves out a graph that alone does not fit; PadToMax fails as with Error."""
     TrimNodes = "trim_nodes"
-    """Nodes are removed at random; every graph keeps one. Sampled batches lose those that were found
-    last, and never seeds."""
+    """Nodes are removed at random; every graph keeps one. Sampled batches lose those that were
+    found last, and never seeds."""
     TrimEdges = "trim_edges"
     """Edges are removed at random; every graph that has edges keeps one. Sampled batches lose the
     last ones."""

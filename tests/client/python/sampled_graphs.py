@@ -1,6 +1,10 @@
 """Graphs for the tests of sampled loaders, and what holds for every sampled batch."""
 
+import warnings
+
 import numpy as np
+
+import graphfeed as gf
 
 TO_DIRECTOR = ("movie", "to", "director")
 FROM_DIRECTOR = ("director", "to", "movie")
@@ -45,6 +49,35 @@ def heterogeneous(seed=0):
             "edge_attr": np.arange(90, dtype=np.float32),
         },
     }
+
+
+HOMOGENEOUS = homogeneous()
+TYPED = heterogeneous()
+
+
+def plain(dataset, **arguments):
+    """Neighbourhoods of five seeds, with their own sizes."""
+    return gf.NeighborLoader(
+        dataset, **({"num_neighbors": [3, 2], "batch_size": 5, "seed": 0} | arguments)
+    )
+
+
+def fixed(dataset, **arguments):
+    """The same in batches of 150 nodes and 300 edges of each type."""
+    defaults = {
+        "num_neighbors": [3, 2],
+        "batch_size": 5,
+        "fixed_size_options": gf.FixedSizeOptions(150, 300),
+        "seed": 0,
+    }
+    return gf.FixedSizeNeighborLoader(dataset, **(defaults | arguments))
+
+
+def quietly(loader):
+    """The batches of an epoch, without the hint that some are null."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return list(loader)
 
 
 def stores(graph, batch):

@@ -121,7 +121,8 @@ def test_fixed_batches_are_padded_plain_ones(dataset):
 def test_sizes_are_sampled_when_not_given(dataset):
     loader = gf.FixedSizeClusterLoader(dataset, partition="ring", batch_size=2)
     options = loader.fixed_size_options
-    sizes = [(b.num_nodes, b.num_edges) for b in gf.ClusterLoader(dataset, partition="ring", batch_size=2)]
+    plain = gf.ClusterLoader(dataset, partition="ring", batch_size=2)
+    sizes = [(b.num_nodes, b.num_edges) for b in plain]
     assert (options.num_nodes, options.num_edges) == tuple(n + 1 for n in map(max, zip(*sizes)))
     assert [b.counts[0].nodes for b in loader] == [20, 20]
 
