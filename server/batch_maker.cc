@@ -156,17 +156,31 @@ absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(std::shared_ptr<Dataset
   spec.follow_batch.clear();
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<const Recipe> recipe,
                       MakeRecipe(std::move(dataset), std::move(spec), max_frame_bytes_));
+  const EstimateKey key{.fingerprint = recipe->info().fingerprint,
+                        .spec_digest = recipe->spec_digest,
+                        .seed = seed,
+                        .epoch = epoch,
+                        .sample_limit = sample_limit,
+                        .quantile = quantile};
+  {
+    MutexLock lock(&estimates_mu_);
+    if (const auto known = estimates_.find(key); known != estimates_.end()) return known->second;
+  }
   GF_ASSIGN_OR_RETURN(
       SizeEstimate estimate,
       EstimateSizes(
           recipe->info(), recipe->spec, *recipe->seeds, recipe->items(), *recipe->dataset->graph(),
           *recipe->dataset,
           {.seed = seed, .epoch = epoch, .num_samples = sample_limit, .quantile = quantile}));
-  return BudgetReport{.options = RequestFromOptions(estimate.options, recipe->info().schema),
+  BudgetReport report{.options = RequestFromOptions(estimate.options, recipe->info().schema),
                       .trimmed_nodes = std::move(estimate.trimmed_nodes),
                       .trimmed_edges = std::move(estimate.trimmed_edges),
                       .trimmed_batches = estimate.trimmed_batches,
                       .num_samples = estimate.num_samples};
+  MutexLock lock(&estimates_mu_);
+  if (estimates_.size() >= kMaxEstimates) estimates_.erase(estimates_.begin());
+  estimates_.emplace(key, report);
+  return report;
 }
 
 absl::StatusOr<std::shared_ptr<const EpochPlan>> BatchMaker::Plan(

@@ -1,11 +1,15 @@
 #ifndef GRAPHFEED_SERVER_BATCH_MAKER_H_
 #define GRAPHFEED_SERVER_BATCH_MAKER_H_
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/frame/slab.h"
@@ -18,6 +22,7 @@
 #include "server/plan_cache.h"
 #include "server/sampling/seed_set.h"
 #include "storage/catalog.h"
+#include "storage/graph/mutex.h"
 
 namespace graphfeed {
 
@@ -96,10 +101,27 @@ class BatchMaker {
                                                BatchSpecRequest spec, uint64_t seed, int64_t epoch,
                                                int64_t sample_limit, double quantile) const;
 
+  // What an estimate depends on.
+  struct EstimateKey {
+    Fingerprint fingerprint{};
+    Fingerprint spec_digest{};
+    uint64_t seed = 0;
+    int64_t epoch = 0;
+    int64_t sample_limit = 0;
+    double quantile = 1;
+
+    friend auto operator<=>(const EstimateKey&, const EstimateKey&) = default;
+  };
+  static constexpr size_t kMaxEstimates = 256;
+
   Catalog& catalog_;
   Metrics& metrics_;
   const int64_t max_frame_bytes_;
   PlanCache plans_;
+  // Estimates take as long as hundreds of batches, and every stream and every question about a spec
+  // without options asks for the same one.
+  mutable Mutex estimates_mu_;
+  mutable std::map<EstimateKey, BudgetReport> estimates_ ABSL_GUARDED_BY(estimates_mu_);
 };
 
 }  // namespace graphfeed
