@@ -132,6 +132,21 @@ absl::StatusOr<Selection> ResolveSelection(const BatchSpecRequest& request, int6
   return selection;
 }
 
+// Places in a sampled batch are 32 bits wide.
+absl::Status CheckSampledBatchSize(const BatchSpec& spec) {
+  if (spec.batch_size > kMaxInt32) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "batch_size is ", spec.batch_size, "; a sampled batch has at most ", kMaxInt32, " seeds"));
+  }
+  const std::optional<LinkSeeds>& links = spec.sampling->links;
+  if (!links.has_value() || links->negative_mode == NegativeMode::kNone) return absl::OkStatus();
+  const double negatives = std::ceil(links->negative_amount) * static_cast<double>(spec.batch_size);
+  if (negatives <= static_cast<double>(kMaxInt32)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("sampling.links.negative_amount is ", links->negative_amount, " for batches of ",
+                   spec.batch_size, " seed edges; a batch has at most ", kMaxInt32, " negatives"));
+}
+
 // A sampled batch is one graph.
 absl::Status ResolveSampledSizes(const BatchSpecRequest& request, const Schema& schema,
                                  BatchSpec& spec) {
@@ -155,6 +170,8 @@ absl::Status ResolveSizes(const BatchSpecRequest& request, const Schema& schema,
     } else {
       spec.batch_size = request.batch_size;
     }
+    if (!spec.sampling.has_value()) return absl::OkStatus();
+    GF_RETURN_IF_ERROR(CheckSampledBatchSize(spec));
     return spec.ragged ? absl::OkStatus() : ResolveSampledSizes(request, schema, spec);
   }
   if (request.options.has_value()) {

@@ -428,6 +428,8 @@ TEST(SeedSamplerTest, RequestsThatCannotBeMetSayWhy) {
   expect(Neighbors("", {2}, 4), "sampling.input_type is not set; the dataset has 4 node types");
   expect(Neighbors("x", {2}, 4), "sampling.input_type is \"x\"");
   expect(Neighbors("a", {2}, 0), "batch_size is 0; it is at least 1");
+  expect(Neighbors("a", {2}, int64_t{1} << 40), "at most 2147483647 seeds");
+  expect(Links("b|to|a", NegativeMode::kBinary, 1 << 20, 1 << 20), "at most 2147483647 negatives");
   expect(Neighbors("a", {-2}, 4), "must be -1 (all)");
   request = Neighbors("a", {2}, 4);
   request.sampling->num_neighbors = {{"a|to|a", {2}}};
