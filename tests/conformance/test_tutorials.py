@@ -147,13 +147,13 @@ def test_tutorial_6(server):
         whole,
         "  movie={\n    x=[1000, 3066],\n    y=[1000],\n    train_mask=[1000],\n"
         "    val_mask=[1000],\n    test_mask=[1000],\n",
-        "  director={\n    x=[482, 3066],\n",
-        "  actor={\n    x=[1469, 3066],\n",
+        "  },\n  director={ x=[482, 3066] },\n  actor={ x=[1469, 3066] },\n",
         "  (movie, to, director)={ edge_index=[2, 1000] },\n"
         "  (movie, to, actor)={ edge_index=[2, 2998] },\n"
         "  (director, to, movie)={ edge_index=[2, 1000] },\n"
         "  (actor, to, movie)={ edge_index=[2, 2998] }\n",
         "classes [0, 1, 2]",
+        "full.num_graphs = 1, full.num_nodes = 2951, full.num_edges = 7996",
     )
     assert_lines(
         sampled,

@@ -35,10 +35,6 @@ def first_movies(graph: dict, count: int) -> dict:
     return part
 
 
-def show(name: str, batch: gf.Batch) -> None:
-    print(f"{name} = {batch}")
-
-
 def main() -> None:
     args = setup_data.arguments(__doc__).parse_args()
     client = gf.connect(args.server)
@@ -47,15 +43,19 @@ def main() -> None:
         "imdb-1000",
         lambda: client.ingest("imdb-1000", first_movies(read_imdb(args.data / "imdb"), 1000)),
     )
-    # Without sampling the whole graph is one batch.
-    data = next(iter(gf.DataLoader(dataset)))
-    show("data", data)
+    data = dataset[0]
+    print(f"{data = }")
     print(f"classes {np.unique(data['movie'].y).tolist()}, {dataset.metadata() = }")
+
+    # Without sampling the whole graph is one batch.
+    (full,) = gf.DataLoader(dataset)
+    print(f"{full.num_graphs = }, {full.num_nodes = }, {full.num_edges = }")
 
     # Two hops of at most five neighbours, against the edges, from five movies at a time.
     sampling = {"num_neighbors": [5] * 2, "batch_size": 5, "input_nodes": ("movie", "train_mask")}
     loader = gf.NeighborLoader(dataset, seed=0, **sampling)
-    show("sampled", next(iter(loader)))
+    sampled = next(iter(loader))
+    print(f"{sampled = }")
     print(f"{len(loader)} batches an epoch")
     for i, batch in enumerate(loader):
         nodes = {t: batch[t].num_nodes for t in batch.node_types}
@@ -65,7 +65,8 @@ def main() -> None:
     # The same sizes for every type ...
     options = gf.FixedSizeOptions(num_nodes=1000, num_edges=1000)
     fixed = gf.FixedSizeNeighborLoader(dataset, fixed_size_options=options, seed=0, **sampling)
-    show("roomy", next(iter(fixed)))
+    roomy = next(iter(fixed))
+    print(f"{roomy = }")
 
     # ... or those that the sampled batches need: the largest of 1000, ...
     options = gf.FixedSizeOptions.from_loader(loader)
@@ -77,7 +78,8 @@ def main() -> None:
         seed=0,
         **sampling,
     )
-    show("snug", next(iter(fixed)))
+    snug = next(iter(fixed))
+    print(f"{snug = }")
 
     # ... or what nine of ten batches need, the others being trimmed.
     options = gf.FixedSizeOptions.estimate(loader, quantile=0.9, sample_limit=1000)

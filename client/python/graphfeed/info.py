@@ -166,17 +166,18 @@ class PlanSummary:
     shard_frames: int
     """Steps of this loader's shard."""
     num_graphs: int
-    """Graphs delivered in the epoch."""
+    """Graphs delivered in the epoch; of sampled batches the seeds, seed edges or clusters."""
     skipped_graphs: int
     real: Counts
-    """Totals of the epoch, before trimming."""
+    """Totals of the epoch, before trimming; of sampled batches only the seeds."""
     node_efficiency: float
-    """Mean over batches of real nodes / padded nodes; 1 when nothing is padded."""
+    """Mean over batches of real nodes / padded nodes; 1 when nothing is padded, 0 for sampled
+    batches, whose sizes are known when they are made."""
     edge_efficiency: float
     lower_bound_batches: int
     """No packing can need fewer batches than this."""
     graphs_per_batch: tuple[int, ...] = ()
-    """Entry i: batches that hold i real graphs."""
+    """Entry i: batches that hold i real graphs; of sampled batches i seeds."""
 
 
 def counts_from_native(counts: Any, heterogeneous: bool, node_types, edge_types) -> Counts:

@@ -88,6 +88,8 @@ def test_length_and_plan_are_known_before(graph):
     dataset, _, seeds, _ = graph
     loader = fixed(dataset, batch_size=4, **seeds)
     assert len(loader) == 5 == loader.plan().num_batches
+    assert loader.plan().real.seeds == loader.plan().num_graphs == 17
+    assert loader.plan().graphs_per_batch[:5] == (0, 1, 0, 0, 4)
     assert len(fixed(dataset, batch_size=4, drop_last=True, **seeds)) == 4
 
 

@@ -118,3 +118,24 @@ def test_what_does_not_fit_is_an_error_where_asked_for(homogeneous):
 def test_seeds_need_room(homogeneous):
     with pytest.raises(gf.Error, match="seeds"):
         list(fixed(homogeneous, fixed_size_options=gf.FixedSizeOptions(4, 8)))
+
+
+def test_without_batches_there_are_no_sizes(homogeneous):
+    arguments = {"input_nodes": [1, 2], "drop_last": True}
+    for find in (gf.FixedSizeOptions.from_loader, gf.FixedSizeOptions.estimate):
+        with pytest.raises(ValueError, match="at least one batch"):
+            find(plain(homogeneous, **arguments))
+    assert list(plain(homogeneous, **arguments)) == []
+    with pytest.raises(ValueError, match="at least one batch"):
+        list(fixed(homogeneous, fixed_size_options=None, **arguments))
+
+
+def test_absurd_sizes_are_refused(homogeneous, typed):
+    with pytest.raises(gf.ResourceExhausted, match="the limit for a batch"):
+        options = gf.FixedSizeOptions(10**12, 10)
+        list(fixed(homogeneous, fixed_size_options=options))
+    with pytest.raises(gf.InvalidArgument, match="director"):
+        options = gf.FixedSizeOptions({"movie": 50}, 10)
+        list(fixed(typed, input_nodes="movie", fixed_size_options=options))
+    with pytest.raises(gf.InvalidArgument, match="sample_limit"):
+        gf.FixedSizeOptions.from_loader(plain(homogeneous), sample_limit=10**9)
