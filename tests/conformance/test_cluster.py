@@ -1,7 +1,9 @@
-"""Unions of clusters against the recorded ones: nothing in them is drawn."""
+"""Unions of clusters against the recorded ones, in which nothing is drawn; and on a real graph."""
 
 import golden
 import numpy as np
+import pytest
+from server_process import shared_dir
 
 import graphfeed as gf
 
@@ -58,3 +60,36 @@ def test_sizes_from_the_plain_loader(case, ingest):
         dataset_of(case, ingest), partition="cluster", batch_size=case["batch_size"]
     )
     golden.assert_options_equal(gf.FixedSizeOptions.from_loader(loader), case["from_loader"])
+
+
+def test_cora_in_a_hundred_clusters(client):
+    """METIS at the server: every node in one batch, few edges lost, sizes alike."""
+    data = shared_dir("data")
+    if data is None:
+        pytest.skip("the datasets are absent")
+    client.ingest("cora-clusters", gf.read_planetoid(data / "cora" / "raw", "cora"))
+    dataset = client.dataset("cora-clusters")
+    whole = dataset[0]
+    plain = gf.ClusterLoader(dataset, num_parts=100, batch_size=10, shuffle=True, seed=0)
+    options = gf.FixedSizeOptions.from_loader(plain, sample_limit=30)
+    loader = gf.FixedSizeClusterLoader(
+        plain.dataset, num_parts=100, batch_size=10, shuffle=True, seed=0,
+        fixed_size_options=options,
+    )  # fmt: skip
+    assert loader.dataset.info == plain.dataset.info, "partitioned once"
+    nodes, edges = [], []
+    for batch in loader:
+        (real,) = batch.counts
+        n_id, e_id = batch.n_id[: real.nodes], batch.e_id[: real.edges]
+        index = batch.edge_index[:, : real.edges]
+        np.testing.assert_array_equal(n_id[index], whole.edge_index[:, e_id])
+        np.testing.assert_array_equal(batch.x[: real.nodes], whole.x[n_id])
+        inside = np.isin(whole.edge_index, n_id).all(axis=0)
+        assert sorted(e_id.tolist()) == np.flatnonzero(inside).tolist()
+        nodes += n_id.tolist()
+        edges += e_id.tolist()
+        assert real.seeds == 10 and not batch.trimmed.total_nodes
+        assert 200 < real.nodes < 350
+    assert sorted(nodes) == list(range(2708)) and len(set(edges)) == len(edges)
+    # A random split into ten batches would keep a tenth of the edges.
+    assert len(edges) > 0.5 * whole.num_edges
