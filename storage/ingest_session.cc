@@ -1,27 +1,23 @@
 #include "storage/ingest_session.h"
 
 #include <iterator>
-#include <map>
 #include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/types/span.h"
 #include "storage/adjacency_builder.h"
-#include "storage/column_levels.h"
 #include "storage/column_writer.h"
 #include "storage/edge_scan.h"
 #include "storage/graph/status_macros.h"
 #include "storage/graph_check.h"
 #include "storage/graph_sizes.h"
 #include "storage/ingest_column.h"
+#include "storage/ingest_columns.h"
 #include "storage/ingest_spec.h"
 #include "storage/new_columns.h"
 #include "storage/transforms.h"
-#include "storage/value_check.h"
 
 namespace graphfeed {
 namespace {
@@ -35,15 +31,17 @@ absl::Status Prefixed(absl::string_view prefix, const absl::Status& status) {
 // only a single graph that is transformed waits in memory. Levels are decided at the end.
 class Session : public IngestSession {
  public:
-  Session(std::shared_ptr<IngestHost> host, IngestSpec spec, Schema types,
+  // `types` as the blocks have them, and after the transforms.
+  Session(std::shared_ptr<IngestHost> host, IngestSpec spec, Schema given_types, Schema types,
           const CatalogOptions& options)
       : host_(std::move(host)),
         spec_(std::move(spec)),
+        given_types_(std::move(given_types)),
         types_(std::move(types)),
         options_(options) {}
 
   ~Session() override {
-    columns_.clear();  // writers first: they may hold files
+    columns_.reset();  // writers first: they may hold files
     sizes_.reset();
     Charge(0);
   }
@@ -62,23 +60,16 @@ class Session : public IngestSession {
   }
 
  private:
-  // Level where columns of one name may differ in it, type, name.
-  using ColumnKey = std::tuple<int, int, std::string>;
-
   absl::Status DoAppend(GraphBlock block);
   absl::StatusOr<DatasetInfo> DoCommit();
 
-  // Checks a block from outside and gets to know its columns.
-  absl::Status Check(const GraphBlock& block);
-  absl::Status CheckColumn(const ColumnBlock& column, int64_t num_graphs);
-  absl::Status CheckNoneMissing(const GraphBlock& block) const;
-  absl::Status CheckValues(const GraphBlock& block) const;
-  absl::Status CheckEnds(const GraphBlock& block, const ColumnBlock& edge_index) const;
   absl::Status Write(const GraphBlock& block);
   absl::Status WriteRows(IngestColumn& column, const ColumnBlock& block, int64_t num_graphs);
   // Keeps the rows of a single graph for the transforms.
   absl::Status Buffer(GraphBlock block);
   absl::Status WriteTransformed();
+  // Transforms ask for the levels that the spec declares.
+  void DeclareLevels(GraphBlock& block) const;
 
   absl::Status OpenWriters(IngestColumn& column);
   absl::Status OpenSizes();
@@ -96,38 +87,20 @@ class Session : public IngestSession {
                                                      options_.ingest_memory_bytes));
   }
 
-  ColumnKey KeyOf(const ColumnBlock& block) const {
-    const int level = types_.heterogeneous && block.level ? static_cast<int>(*block.level) : 0;
-    return {level, block.type, block.name};
-  }
-  IngestColumn* Find(const ColumnBlock& block) const {
-    const auto it = by_key_.find(KeyOf(block));
-    return it == by_key_.end() ? nullptr : columns_[it->second].get();
-  }
-  // Of a single graph's column that is known.
-  int64_t NumRowsSoFar(const ColumnBlock& block) const {
-    const size_t i = by_key_.at(KeyOf(block));
-    if (!Buffers()) return columns_[i]->num_rows();
-    if (i >= buffer_.columns.size() || buffer_.columns[i].sizes.empty()) return 0;
-    return buffer_.columns[i].sizes[0];
-  }
-  // Of each graph of the block; one entry for a single graph.
-  absl::Span<const int64_t> NumNodes(const GraphBlock& block, int type) const {
-    if (spec_.collection) return block.num_nodes[type];
-    return absl::MakeConstSpan(&spec_.num_nodes[type], 1);
-  }
   bool Buffers() const { return !spec_.collection && !spec_.transforms.empty(); }
   int64_t num_graphs() const { return sizes_ ? sizes_->num_graphs() : 0; }
 
   const std::shared_ptr<IngestHost> host_;  // shared with the catalog and other sessions
   const IngestSpec spec_;
-  const Schema types_;  // without columns
+  const Schema given_types_;  // without columns
+  const Schema types_;        // after the transforms, without columns
   const CatalogOptions options_;
 
   absl::Status status_;
   NewColumns new_columns_{*host_};
-  std::vector<std::unique_ptr<IngestColumn>> columns_;  // in the order they were first seen
-  std::map<ColumnKey, size_t> by_key_;
+  // As they come, if transforms change them, and as they are stored.
+  IngestColumns given_columns_{spec_, given_types_};
+  std::optional<IngestColumns> columns_{std::in_place, spec_, types_};
   std::optional<GraphSizes> sizes_;
   GraphBlock buffer_;
   int64_t buffered_bytes_ = 0;
@@ -138,106 +111,21 @@ absl::Status Session::DoAppend(GraphBlock block) {
   const int64_t bytes = BlockBytes(block);
   if (bytes > options_.ingest_memory_bytes) return OverLimit("a block has", bytes);
   Charge(charged_ + bytes);
-  GF_RETURN_IF_ERROR(Check(block));
+  IngestColumns& given = spec_.transforms.empty() ? *columns_ : given_columns_;
+  GF_RETURN_IF_ERROR(given.Check(block, num_graphs()));
   if (spec_.collection && block.num_graphs == 0) return ChargeWriters();
   if (Buffers()) {
     GF_RETURN_IF_ERROR(Buffer(std::move(block)));
     return ChargeWriters();
   }
   if (!spec_.transforms.empty()) {
+    DeclareLevels(block);
     GF_RETURN_IF_ERROR(Prefixed(GraphRange(types_, num_graphs(), block.num_graphs),
-                                ApplyTransforms(spec_.transforms, block)));
-    GF_RETURN_IF_ERROR(Check(block));
+                                ApplyTransforms(spec_.transforms, given_types_, block)));
+    GF_RETURN_IF_ERROR(columns_->Check(block, num_graphs()));
   }
   GF_RETURN_IF_ERROR(Write(block));
   return ChargeWriters();
-}
-
-absl::Status Session::Check(const GraphBlock& block) {
-  const std::string graphs = GraphRange(types_, num_graphs(), block.num_graphs);
-  GF_RETURN_IF_ERROR(Prefixed(graphs, CheckGraphCounts(types_, block)));
-  for (const ColumnBlock& column : block.columns) {
-    GF_RETURN_IF_ERROR(Prefixed(absl::StrCat(graphs, ", ", ColumnTitle(types_, column)),
-                                CheckColumn(column, block.num_graphs)));
-  }
-  if (spec_.collection && block.num_graphs > 0) GF_RETURN_IF_ERROR(CheckNoneMissing(block));
-  return CheckValues(block);
-}
-
-absl::Status Session::CheckColumn(const ColumnBlock& column, int64_t num_graphs_of_block) {
-  if (const IngestColumn* known = Find(column)) {
-    GF_RETURN_IF_ERROR(known->CheckSameKind(column));
-  } else {
-    if (spec_.collection && num_graphs() > 0) {
-      return absl::InvalidArgumentError("it is new; graph 0 has no such column");
-    }
-    GF_RETURN_IF_ERROR(CheckColumnKind(types_, column));
-    std::optional<Level> declared = column.level;
-    if (const auto kind = spec_.kinds.find(column.name); kind != spec_.kinds.end()) {
-      if (declared && *declared != kind->second) {
-        return absl::InvalidArgumentError(absl::StrCat("it comes as ", LevelName(*declared),
-                                                       " level, but kinds declares ",
-                                                       LevelName(kind->second), " level"));
-      }
-      declared = kind->second;
-    }
-    if (column.name == "edge_index") {
-      if (declared && *declared != Level::kEdge) {
-        return absl::InvalidArgumentError("edge_index is edge level");
-      }
-      declared = Level::kEdge;
-    }
-    by_key_.emplace(KeyOf(column), columns_.size());
-    columns_.push_back(std::make_unique<IngestColumn>(types_, column, declared, num_graphs()));
-  }
-  return CheckColumnRows(types_, column, num_graphs_of_block);
-}
-
-absl::Status Session::CheckNoneMissing(const GraphBlock& block) const {
-  std::vector<bool> present(columns_.size());
-  for (const ColumnBlock& column : block.columns) {
-    const size_t i = by_key_.at(KeyOf(column));
-    if (present[i]) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(GraphRange(types_, num_graphs(), block.num_graphs), ": ",
-                       ColumnTitle(types_, column), " comes twice"));
-    }
-    present[i] = true;
-  }
-  for (size_t i = 0; i < present.size(); ++i) {
-    if (present[i]) continue;
-    return absl::InvalidArgumentError(absl::StrCat("graph ", num_graphs(), ": ",
-                                                   ColumnTitle(types_, columns_[i]->kind()),
-                                                   " is missing; graph 0 has it"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Session::CheckValues(const GraphBlock& block) const {
-  for (const ColumnBlock& column : block.columns) {
-    if (column.name == "edge_index") {
-      GF_RETURN_IF_ERROR(CheckEnds(block, column));
-      continue;
-    }
-    const BlockPlace place{.first_graph = num_graphs(),
-                           .first_row = spec_.collection ? 0 : NumRowsSoFar(column)};
-    GF_RETURN_IF_ERROR(CheckStrings(types_, column, place));
-    // The level tells in a heterogeneous dataset only, where it is declared.
-    for (const int type : IndexTypes(types_, column.level.value_or(Level::kNode), column.type,
-                                     column.name, column.dtype)) {
-      GF_RETURN_IF_ERROR(CheckNodeIds(types_, column, place, type, NumNodes(block, type)));
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Session::CheckEnds(const GraphBlock& block, const ColumnBlock& edge_index) const {
-  const EdgeType& type = types_.edge_types[edge_index.type];
-  return CheckEdgeIndex(types_, edge_index,
-                        {.first_graph = num_graphs(),
-                         .first_edge = spec_.collection ? 0 : NumRowsSoFar(edge_index),
-                         .num_source_nodes = NumNodes(block, type.source),
-                         .num_target_nodes = NumNodes(block, type.target)});
 }
 
 absl::Status Session::Write(const GraphBlock& block) {
@@ -247,7 +135,7 @@ absl::Status Session::Write(const GraphBlock& block) {
     GF_RETURN_IF_ERROR(sizes_->Append(block));
   }
   for (const ColumnBlock& column : block.columns) {
-    IngestColumn& known = *Find(column);
+    IngestColumn& known = *columns_->all()[columns_->IndexOf(column)];
     const Level level = column.level.value_or(Level::kGraph);
     for (int64_t g = 0; g < block.num_graphs; ++g) {
       RowCount count{.graph = first_graph + g, .rows = NumRows(column, block.num_graphs, g)};
@@ -308,7 +196,7 @@ absl::Status Session::Buffer(GraphBlock block) {
                      buffered_bytes_);
   }
   for (ColumnBlock& column : block.columns) {
-    const size_t i = by_key_.at(KeyOf(column));
+    const size_t i = given_columns_.IndexOf(column);
     if (i >= buffer_.columns.size()) buffer_.columns.resize(i + 1);
     ColumnBlock& whole = buffer_.columns[i];
     const int64_t rows = NumRows(column, 1);
@@ -328,28 +216,30 @@ absl::Status Session::WriteTransformed() {
   buffer_.num_graphs = 1;
   for (const int64_t n : spec_.num_nodes) buffer_.num_nodes.push_back({n});
   for (const int64_t n : spec_.num_edges) buffer_.num_edges.push_back({n});
-  for (ColumnBlock& column : buffer_.columns) {
-    if (const auto kind = spec_.kinds.find(column.name); kind != spec_.kinds.end()) {
-      column.level = kind->second;
-    }
-  }
-  GF_RETURN_IF_ERROR(ApplyTransforms(spec_.transforms, buffer_));
-  for (const ColumnBlock& column : buffer_.columns) {
-    GF_RETURN_IF_ERROR(Prefixed(ColumnTitle(types_, column), CheckColumnRows(types_, column, 1)));
-  }
+  DeclareLevels(buffer_);
+  GF_RETURN_IF_ERROR(ApplyTransforms(spec_.transforms, given_types_, buffer_));
+  GF_RETURN_IF_ERROR(columns_->CheckColumns(buffer_, 0));
   GF_RETURN_IF_ERROR(Write(buffer_));
   buffer_ = GraphBlock();
   return absl::OkStatus();
 }
 
+void Session::DeclareLevels(GraphBlock& block) const {
+  for (ColumnBlock& column : block.columns) {
+    if (const auto kind = spec_.kinds.find(column.name); kind != spec_.kinds.end()) {
+      column.level = kind->second;
+    }
+  }
+}
+
 absl::StatusOr<Schema> Session::MakeSchema() const {
   Schema schema = types_;
-  for (const auto& column : columns_) {
+  for (const auto& column : columns_->all()) {
     GF_ASSIGN_OR_RETURN(schema.columns.emplace_back(), column->MakeSchema(types_));
   }
   GF_RETURN_IF_ERROR(ValidateSchema(schema));
   for (const auto& [name, level] : spec_.kinds) {
-    if (by_key_.find(ColumnKey{0, 0, name}) == by_key_.end()) {
+    if (!columns_->Has(name)) {
       return absl::InvalidArgumentError(
           absl::StrCat("kinds declares column \"", name, "\", which does not exist"));
     }
@@ -371,7 +261,7 @@ absl::StatusOr<DatasetInfo> Session::DoCommit() {
   } else if (!spec_.collection) {
     GF_RETURN_IF_ERROR(OpenSizes());
     GF_RETURN_IF_ERROR(sizes_->AppendGraph(spec_.num_nodes, spec_.num_edges));
-    for (const auto& column : columns_) {
+    for (const auto& column : columns_->all()) {
       const ColumnBlock& kind = column->kind();
       RowCount count{.graph = 0, .rows = column->num_rows()};
       const Level level = kind.level.value_or(Level::kGraph);
@@ -390,7 +280,7 @@ absl::StatusOr<DatasetInfo> Session::DoCommit() {
   DatasetInfo& info = manifest.info;
   info.name = spec_.name;
   GF_ASSIGN_OR_RETURN(info.schema, MakeSchema());
-  for (const auto& column : columns_) {
+  for (const auto& column : columns_->all()) {
     GF_RETURN_IF_ERROR(column->Finish());
     info.columns.push_back(column->info());
     manifest.columns.push_back(column->stored());
@@ -425,10 +315,10 @@ absl::Status Session::WriteAdjacency(Manifest& manifest) {
 
 absl::Status Session::ChargeWriters() {
   int64_t bytes = buffered_bytes_ + (sizes_ ? sizes_->memory_bytes() : 0);
-  for (const auto& column : columns_) bytes += column->memory_bytes();
+  for (const auto& column : columns_->all()) bytes += column->memory_bytes();
   Charge(bytes);
   if (bytes <= options_.ingest_memory_bytes) return absl::OkStatus();
-  return OverLimit(absl::StrCat("buffers of ", columns_.size(), " columns take"), bytes);
+  return OverLimit(absl::StrCat("buffers of ", columns_->all().size(), " columns take"), bytes);
 }
 
 }  // namespace
@@ -437,7 +327,10 @@ absl::StatusOr<std::unique_ptr<IngestSession>> StartIngestSession(std::shared_pt
                                                                   IngestSpec spec,
                                                                   const CatalogOptions& options) {
   GF_ASSIGN_OR_RETURN(Schema types, CheckIngestSpec(spec));
-  return std::make_unique<Session>(std::move(host), std::move(spec), std::move(types), options);
+  GF_ASSIGN_OR_RETURN(Schema transformed, TransformedTypes(spec.transforms, types));
+  GF_RETURN_IF_ERROR(ValidateSchema(transformed));
+  return std::make_unique<Session>(std::move(host), std::move(spec), std::move(types),
+                                   std::move(transformed), options);
 }
 
 }  // namespace graphfeed

@@ -76,9 +76,6 @@ absl::StatusOr<Schema> CheckIngestSpec(const IngestSpec& spec) {
       return absl::InvalidArgumentError(
           "kinds is for homogeneous datasets; heterogeneous columns come with their level");
     }
-    if (!spec.transforms.empty()) {
-      return absl::InvalidArgumentError("transforms is for homogeneous datasets");
-    }
   } else if (!spec.node_types.empty() || !spec.edge_types.empty()) {
     return absl::InvalidArgumentError(
         "node_types and edge_types are for heterogeneous datasets; heterogeneous is not set");

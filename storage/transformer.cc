@@ -10,47 +10,51 @@ namespace {
 
 constexpr absl::string_view kEdgeIndex = "edge_index";
 
-}  // namespace
-
-absl::Status Transformer::Init() {
-  if (block_.num_nodes.size() != 1 || block_.num_edges.size() != 1) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("transforms take homogeneous graphs; the block has ", block_.num_nodes.size(),
-                     " node types and ", block_.num_edges.size(), " edge types"));
+absl::Status CheckSizes(const std::vector<std::vector<int64_t>>& sizes, size_t num_types,
+                        absl::string_view what, int64_t num_graphs) {
+  if (sizes.size() != num_types) {
+    return absl::InvalidArgumentError(absl::StrCat("transforms know ", num_types, " ", what,
+                                                   " types; the block has ", sizes.size(), " ",
+                                                   what, " types"));
   }
-  for (const auto* counts : {&block_.num_nodes[0], &block_.num_edges[0]}) {
-    if (static_cast<int64_t>(counts->size()) != block_.num_graphs) {
+  for (const std::vector<int64_t>& counts : sizes) {
+    if (static_cast<int64_t>(counts.size()) != num_graphs) {
       return absl::InvalidArgumentError(absl::StrCat("transforms take whole graphs; the block has ",
-                                                     block_.num_graphs, " graphs, but sizes of ",
-                                                     counts->size()));
+                                                     num_graphs, " graphs, but sizes of ",
+                                                     counts.size()));
     }
-    for (const int64_t count : *counts) {
+    for (const int64_t count : counts) {
       if (count < 0) return absl::InvalidArgumentError(absl::StrCat("a size is negative: ", count));
     }
-  }
-  columns_.reserve(block_.columns.size());
-  for (ColumnBlock& column : block_.columns) GF_RETURN_IF_ERROR(InitColumn(column));
-  if (edge_index_ < 0) return absl::OkStatus();
-
-  const Column& column = columns_[edge_index_];
-  if (!IsInteger(column.block->dtype) || column.row_elements != 2) {
-    return absl::InvalidArgumentError(
-        "edge_index must have an integer dtype and two elements an edge");
   }
   return absl::OkStatus();
 }
 
-absl::Status Transformer::InitColumn(ColumnBlock& block) {
+}  // namespace
+
+absl::Status Transformer::Init() {
+  GF_RETURN_IF_ERROR(
+      CheckSizes(block_.num_nodes, types_.node_types.size(), "node", block_.num_graphs));
+  GF_RETURN_IF_ERROR(
+      CheckSizes(block_.num_edges, types_.edge_types.size(), "edge", block_.num_graphs));
+  edge_index_.assign(types_.edge_types.size(), -1);
+  columns_.resize(block_.columns.size());
+  for (size_t c = 0; c < columns_.size(); ++c) GF_RETURN_IF_ERROR(InitColumn(c));
+  return absl::OkStatus();
+}
+
+absl::Status Transformer::InitColumn(size_t c) {
+  const ColumnBlock& block = block_.columns[c];
+  Column& column = columns_[c];
   const auto broken = [&](auto... what) {
     return absl::InvalidArgumentError(absl::StrCat("column ", block.name, ": ", what...));
   };
-  Column column{.block = &block};
   if (!block.sizes.empty() && static_cast<int64_t>(block.sizes.size()) != block_.num_graphs) {
     return broken(block.sizes.size(), " sizes for ", block_.num_graphs, " graphs");
   }
   int64_t rows = 0;
   for (int64_t g = 0; g < block_.num_graphs; ++g) {
-    const int64_t size = Rows(column, g);
+    const int64_t size = Rows(c, g);
     if (size < 0 || __builtin_add_overflow(rows, size, &rows)) {
       return broken("graph ", g, " cannot have ", size, " rows");
     }
@@ -73,17 +77,36 @@ absl::Status Transformer::InitColumn(ColumnBlock& block) {
       return broken(block.rows.size(), " bytes for ", rows, " rows of ", column.row_bytes);
     }
   }
+  if (types_.heterogeneous && !block.level.has_value()) {
+    return broken("its level is not declared, which a heterogeneous dataset requires");
+  }
   column.level = InferLevel(block);
-  if (block.name == kEdgeIndex) edge_index_ = static_cast<int>(columns_.size());
-  columns_.push_back(column);
-  const auto* counts = column.level == Level::kNode   ? &block_.num_nodes[0]
-                       : column.level == Level::kEdge ? &block_.num_edges[0]
-                                                      : nullptr;
-  for (int64_t g = 0; counts != nullptr && g < block_.num_graphs; ++g) {
-    if (Rows(column, g) != (*counts)[g]) {
-      return broken(LevelName(column.level), " level, but graph ", g, " has ", (*counts)[g], " ",
-                    LevelName(column.level), "s and the column ", Rows(column, g), " rows");
+  column.type = column.level == Level::kGraph ? 0 : block.type;
+  const auto* sizes = column.level == Level::kNode   ? &block_.num_nodes
+                      : column.level == Level::kEdge ? &block_.num_edges
+                                                     : nullptr;
+  if (sizes != nullptr && (block.type < 0 || static_cast<size_t>(block.type) >= sizes->size())) {
+    return broken("type ", block.type, "; there are ", sizes->size());
+  }
+  for (int64_t g = 0; sizes != nullptr && g < block_.num_graphs; ++g) {
+    const int64_t count = (*sizes)[block.type][g];
+    if (Rows(c, g) != count) {
+      return broken(LevelName(column.level), " level, but graph ", g, " has ", count, " ",
+                    LevelName(column.level), "s and the column ", Rows(c, g), " rows");
     }
+  }
+  if (block.name == kEdgeIndex && column.level == Level::kEdge) {
+    if (!IsInteger(block.dtype) || column.row_elements != 2) {
+      return absl::InvalidArgumentError(
+          "edge_index must have an integer dtype and two elements an edge");
+    }
+    edge_index_[column.type] = static_cast<int>(c);
+    return absl::OkStatus();
+  }
+  // The name rule of the schema.
+  if (IsInteger(block.dtype) && (absl::StrContains(block.name, "index") || block.name == "face")) {
+    if (!types_.heterogeneous) column.index_type = 0;
+    if (types_.heterogeneous && column.level == Level::kNode) column.index_type = column.type;
   }
   return absl::OkStatus();
 }
@@ -103,57 +126,67 @@ Level Transformer::InferLevel(const ColumnBlock& column) const {
   return node ? Level::kNode : edge ? Level::kEdge : Level::kGraph;
 }
 
-bool Transformer::IsIndexColumn(const Column& column) {
-  const ColumnBlock& block = *column.block;
-  return IsInteger(block.dtype) && block.name != kEdgeIndex &&
-         (absl::StrContains(block.name, "index") || block.name == "face");
+std::string Transformer::NameOf(size_t c) const {
+  const std::string& name = block_.columns[c].name;
+  if (!types_.heterogeneous || columns_[c].level == Level::kGraph) return name;
+  return absl::StrCat(name, " of ", types_.StoreName(columns_[c].level, columns_[c].type));
 }
 
-absl::Status Transformer::RequireEdgeIndex(absl::string_view transform) const {
-  if (edge_index_ >= 0) return absl::OkStatus();
+std::string Transformer::NodesOf(int type) const {
+  return types_.heterogeneous ? absl::StrCat(types_.node_types[type], " nodes") : "nodes";
+}
+
+absl::StatusOr<bool> Transformer::HasEnds(absl::string_view transform, int type) const {
+  if (edge_index_[type] >= 0) return true;
+  bool has_edges = !types_.heterogeneous;  // the only edge type has its edge_index, edges or not
+  for (const int64_t count : block_.num_edges[type]) has_edges = has_edges || count > 0;
+  if (!has_edges) return false;
   return absl::InvalidArgumentError(
-      absl::StrCat(transform, ": the graphs have no column edge_index"));
+      absl::StrCat(transform, ": ",
+                   types_.heterogeneous ? types_.EdgeTypeName(type) + " has" : "the graphs have",
+                   " no column edge_index"));
 }
 
-absl::Status Transformer::RequireNoStrings(absl::string_view transform, Level level) const {
-  for (const Column& column : columns_) {
-    if (column.block->dtype == DType::kString && column.level == level) {
+absl::Status Transformer::RequireNoStrings(absl::string_view transform, int edge_type) const {
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    if (block_.columns[c].dtype == DType::kString && IsOf(c, Level::kEdge, edge_type)) {
       return absl::InvalidArgumentError(absl::StrCat(transform, " cannot change the string column ",
-                                                     column.block->name, " of ", LevelName(level),
-                                                     " level"));
+                                                     NameOf(c), " of edge level"));
     }
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<Transformer::Edge>> Transformer::ReadEdges(int64_t graph,
+absl::StatusOr<std::vector<Transformer::Edge>> Transformer::ReadEdges(int type, int64_t graph,
                                                                       int64_t first) const {
-  const Column& column = columns_[edge_index_];
-  const DType dtype = column.block->dtype;
-  const char* row = column.block->rows.data() + first * column.row_bytes;
-  std::vector<Edge> edges(block_.num_edges[0][graph]);
-  const int64_t limit = block_.num_nodes[0][graph];
-  for (size_t e = 0; e < edges.size(); ++e, row += column.row_bytes) {
+  const size_t c = edge_index_[type];
+  const DType dtype = block_.columns[c].dtype;
+  const char* row = block_.columns[c].rows.data() + first * columns_[c].row_bytes;
+  std::vector<Edge> edges(block_.num_edges[type][graph]);
+  const EdgeType& ends = types_.edge_types[type];
+  for (size_t e = 0; e < edges.size(); ++e, row += columns_[c].row_bytes) {
     edges[e] = {LoadInt(dtype, row), LoadInt(dtype, row + SizeOf(dtype)), static_cast<int64_t>(e)};
-    for (const int64_t node : {edges[e].source, edges[e].target}) {
-      if (node < 0 || node >= limit) {
-        return absl::InvalidArgumentError(absl::StrCat("graph ", graph, ": edge ", e,
-                                                       " of edge_index names node ", node,
-                                                       "; the graph has ", limit, " nodes"));
-      }
-    }
+    const auto check = [&](int64_t node, int node_type) {
+      const int64_t limit = block_.num_nodes[node_type][graph];
+      if (node >= 0 && node < limit) return absl::OkStatus();
+      return absl::InvalidArgumentError(
+          absl::StrCat("graph ", graph, ": edge ", e, " of ", NameOf(c), " names node ", node,
+                       "; the graph has ", limit, " ", NodesOf(node_type)));
+    };
+    GF_RETURN_IF_ERROR(check(edges[e].source, ends.source));
+    GF_RETURN_IF_ERROR(check(edges[e].target, ends.target));
   }
   return edges;
 }
 
-absl::Status Transformer::AppendEndpoints(absl::string_view transform, int64_t graph,
-                                          int64_t source, int64_t target, std::string& rows) const {
-  const DType dtype = columns_[edge_index_].block->dtype;
+absl::Status Transformer::AppendEnds(absl::string_view transform, int type, int64_t graph,
+                                     int64_t source, int64_t target, std::string& rows) const {
+  const DType dtype = block_.columns[edge_index_[type]].dtype;
   char bytes[2 * sizeof(int64_t)];
   if (!StoreInt(dtype, source, bytes) || !StoreInt(dtype, target, bytes + SizeOf(dtype))) {
-    return absl::InvalidArgumentError(absl::StrCat(transform, ": edge_index is ", DTypeName(dtype),
-                                                   ", which cannot hold edge (", source, ", ",
-                                                   target, ") of graph ", graph));
+    return absl::InvalidArgumentError(
+        absl::StrCat(transform, ": ", NameOf(edge_index_[type]), " is ", DTypeName(dtype),
+                     ", which cannot hold edge (", source, ", ", target, ") of graph ", graph));
   }
   rows.append(bytes, 2 * SizeOf(dtype));
   return absl::OkStatus();

@@ -1,13 +1,18 @@
 #include "storage/transforms.h"
 
+#include <algorithm>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "storage/graph/status_macros.h"
 #include "storage/transformer.h"
 
@@ -55,20 +60,115 @@ absl::StatusOr<Transform> MakeTransform(absl::string_view name, std::optional<Op
   }
   return absl::InvalidArgumentError(
       absl::StrCat("unknown transform '", name,
-                   "'; there are normalize_features, add_self_loops, to_undirected and "
-                   "remove_isolated_nodes"));
+                   "'; there are normalize_features, add_self_loops, to_undirected, "
+                   "remove_isolated_nodes and subgraph"));
+}
+
+// "movie=:1000;actor=3,1,2", or one subset without a type.
+absl::StatusOr<Transform> ParseSubgraph(absl::string_view text) {
+  const auto unreadable = [&](absl::string_view part) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("subgraph: '", part, "' is not :COUNT, a,b,c, TYPE=:COUNT or TYPE=a,b,c"));
+  };
+  InducedSubgraph transform;
+  for (const absl::string_view part : absl::StrSplit(text, ';')) {
+    const size_t equals = part.rfind('=');
+    const bool typed = equals != absl::string_view::npos;
+    const std::string type(typed ? absl::StripAsciiWhitespace(part.substr(0, equals)) : "");
+    absl::string_view nodes = absl::StripAsciiWhitespace(typed ? part.substr(equals + 1) : part);
+    NodeSubset subset;
+    if (absl::ConsumePrefix(&nodes, ":")) {
+      int64_t leading = 0;
+      if (!absl::SimpleAtoi(nodes, &leading) || leading < 0) return unreadable(part);
+      subset.leading = leading;
+    } else {
+      for (const absl::string_view id : absl::StrSplit(nodes, ',')) {
+        if (!absl::SimpleAtoi(id, &subset.ids.emplace_back())) return unreadable(part);
+      }
+    }
+    if (!transform.nodes.emplace(type, std::move(subset)).second) {
+      return absl::InvalidArgumentError(absl::StrCat("subgraph: type '", type, "' occurs twice"));
+    }
+  }
+  return transform;
+}
+
+absl::Status AddReverseTypes(Schema& types) {
+  const size_t num_types = types.edge_types.size();
+  for (size_t t = 0; t < num_types; ++t) {
+    const EdgeType& type = types.edge_types[t];
+    if (type.source == type.target) continue;
+    const EdgeType reverse = ReverseOf(type);
+    if (std::find(types.edge_types.begin(), types.edge_types.end(), reverse) !=
+        types.edge_types.end()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("to_undirected: edge type ", types.node_types[reverse.source], "|",
+                       reverse.relation, "|", types.node_types[reverse.target], " exists already"));
+    }
+    types.edge_types.push_back(reverse);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSubgraph(const InducedSubgraph& transform, const Schema& types) {
+  if (types.collection) {
+    return absl::InvalidArgumentError(
+        "subgraph names nodes of a single graph; the dataset is a collection");
+  }
+  if (transform.nodes.empty()) return absl::InvalidArgumentError("subgraph names no nodes");
+  const std::vector<std::string>& names = types.node_types;
+  for (const auto& [name, subset] : transform.nodes) {
+    if (name.empty() && (names.size() > 1 || transform.nodes.size() > 1)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("subgraph names no node type; there are ", absl::StrJoin(names, ", ")));
+    }
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) {
+      return absl::InvalidArgumentError(absl::StrCat("subgraph: there is no node type \"", name,
+                                                     "\"; there are ", absl::StrJoin(names, ", ")));
+    }
+    if (subset.leading.has_value() && (*subset.leading < 0 || !subset.ids.empty())) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "subgraph: ", *subset.leading, " leading nodes; at least 0, and not together with ids"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::Status ApplyTransforms(absl::Span<const Transform> transforms, GraphBlock& block) {
+EdgeType ReverseOf(const EdgeType& type) {
+  return {.source = type.target,
+          .relation = absl::StrCat("rev_", type.relation),
+          .target = type.source};
+}
+
+absl::StatusOr<Schema> TransformedTypes(absl::Span<const Transform> transforms,
+                                        const Schema& types) {
+  Schema result = types;
+  for (const Transform& transform : transforms) {
+    if (std::holds_alternative<ToUndirected>(transform)) {
+      GF_RETURN_IF_ERROR(AddReverseTypes(result));
+    } else if (const auto* subgraph = std::get_if<InducedSubgraph>(&transform)) {
+      GF_RETURN_IF_ERROR(CheckSubgraph(*subgraph, result));
+    }
+  }
+  return result;
+}
+
+absl::Status ApplyTransforms(absl::Span<const Transform> transforms, const Schema& types,
+                             GraphBlock& block) {
   if (transforms.empty()) return absl::OkStatus();
-  Transformer transformer(block);
+  GF_RETURN_IF_ERROR(TransformedTypes(transforms, types).status());
+  Transformer transformer(types, block);
   GF_RETURN_IF_ERROR(transformer.Init());
   for (const Transform& transform : transforms) {
     GF_RETURN_IF_ERROR(std::visit([&](const auto& t) { return transformer.Apply(t); }, transform));
   }
   return absl::OkStatus();
+}
+
+absl::Status ApplyTransforms(absl::Span<const Transform> transforms, GraphBlock& block) {
+  return ApplyTransforms(transforms, Schema::Homogeneous(/*collection=*/true), block);
 }
 
 absl::StatusOr<Transform> ParseTransform(absl::string_view text) {
@@ -81,6 +181,7 @@ absl::StatusOr<Transform> ParseTransform(absl::string_view text) {
   const absl::string_view name = text.substr(0, open);
   const absl::string_view inside =
       absl::StripAsciiWhitespace(text.substr(open + 1, text.size() - open - 2));
+  if (name == "subgraph") return ParseSubgraph(inside);
   if (inside.empty()) return MakeTransform(name, std::nullopt);
   const size_t equals = inside.find('=');
   if (equals == absl::string_view::npos) {

@@ -100,7 +100,8 @@ struct ImportFlags {
         "  normalize_features     or normalize_features(columns=x,pos)\n"
         "  add_self_loops         or add_self_loops(fill_value=0)\n"
         "  to_undirected\n"
-        "  remove_isolated_nodes");
+        "  remove_isolated_nodes\n"
+        "  subgraph(:1000)        or subgraph(movie=:1000;actor=3,1,2): leading nodes or ids");
   }
 
   // "a,b(columns=x,y)" at commas outside parentheses, for each flag.

@@ -17,10 +17,52 @@ v1::Transform TransformToProto(const Transform& transform) {
     message.mutable_add_self_loops()->set_fill_value(loops->fill_value);
   } else if (std::holds_alternative<ToUndirected>(transform)) {
     message.mutable_to_undirected();
+  } else if (const auto* subgraph = std::get_if<InducedSubgraph>(&transform)) {
+    for (const auto& [type, subset] : subgraph->nodes) {
+      v1::Transform::Subgraph::Nodes* nodes = message.mutable_subgraph()->add_nodes();
+      nodes->set_type(type);
+      if (subset.leading.has_value()) {
+        nodes->set_leading(*subset.leading);
+      } else {
+        nodes->set_ids(EncodeIds(subset.ids));
+      }
+    }
   } else {
     message.mutable_remove_isolated_nodes();
   }
   return message;
+}
+
+absl::StatusOr<Transform> SubgraphFromProto(const v1::Transform::Subgraph& message,
+                                            absl::string_view field) {
+  InducedSubgraph transform;
+  for (const v1::Transform::Subgraph::Nodes& nodes : message.nodes()) {
+    NodeSubset subset;
+    switch (nodes.subset_case()) {
+      case v1::Transform::Subgraph::Nodes::kLeading:
+        if (nodes.leading() < 0) {
+          return FieldError(absl::StrCat(field, ".subgraph.nodes.leading"),
+                            absl::StrCat(nodes.leading(), "; at least 0"));
+        }
+        subset.leading = nodes.leading();
+        break;
+      case v1::Transform::Subgraph::Nodes::kIds: {
+        absl::StatusOr<std::vector<int64_t>> ids =
+            DecodeIds(nodes.ids(), absl::StrCat(field, ".subgraph.nodes.ids"));
+        if (!ids.ok()) return ids.status();
+        subset.ids = *std::move(ids);
+        break;
+      }
+      case v1::Transform::Subgraph::Nodes::SUBSET_NOT_SET:
+        return FieldError(absl::StrCat(field, ".subgraph.nodes"),
+                          absl::StrCat("neither leading nor ids of type \"", nodes.type(), "\""));
+    }
+    if (!transform.nodes.emplace(nodes.type(), std::move(subset)).second) {
+      return FieldError(absl::StrCat(field, ".subgraph.nodes"),
+                        absl::StrCat("type \"", nodes.type(), "\" given twice"));
+    }
+  }
+  return transform;
 }
 
 absl::StatusOr<Transform> TransformFromProto(const v1::Transform& message,
@@ -43,6 +85,8 @@ absl::StatusOr<Transform> TransformFromProto(const v1::Transform& message,
       return ToUndirected{};
     case v1::Transform::kRemoveIsolatedNodes:
       return RemoveIsolatedNodes{};
+    case v1::Transform::kSubgraph:
+      return SubgraphFromProto(message.subgraph(), field);
     case v1::Transform::KIND_NOT_SET:
       break;
   }

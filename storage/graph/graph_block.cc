@@ -1,9 +1,11 @@
 #include "storage/graph/graph_block.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/types/span.h"
 
 namespace graphfeed {
 namespace {
@@ -15,6 +17,15 @@ std::string ShortestText(double value) {
   return std::string(buffer, end.ptr);
 }
 
+std::string SubsetText(const NodeSubset& subset) {
+  constexpr size_t kMaxShown = 32;
+  if (subset.leading.has_value()) return absl::StrCat(":", *subset.leading);
+  const size_t shown = std::min(subset.ids.size(), kMaxShown);
+  std::string text = absl::StrJoin(absl::MakeConstSpan(subset.ids).subspan(0, shown), ",");
+  if (shown < subset.ids.size()) absl::StrAppend(&text, ",...:", subset.ids.size(), " ids");
+  return text;
+}
+
 struct Namer {
   std::string operator()(const NormalizeFeatures& t) const {
     return absl::StrCat("normalize_features(columns=", absl::StrJoin(t.columns, ","), ")");
@@ -24,6 +35,15 @@ struct Namer {
   }
   std::string operator()(const ToUndirected&) const { return "to_undirected()"; }
   std::string operator()(const RemoveIsolatedNodes&) const { return "remove_isolated_nodes()"; }
+  std::string operator()(const InducedSubgraph& t) const {
+    std::string text = "subgraph(";
+    for (const auto& [type, subset] : t.nodes) {
+      if (text.back() != '(') text += ';';
+      if (!type.empty()) absl::StrAppend(&text, type, "=");
+      absl::StrAppend(&text, SubsetText(subset));
+    }
+    return text + ")";
+  }
 };
 
 }  // namespace

@@ -39,7 +39,10 @@ struct GraphBlock {
 };
 
 // Transforms that run at ingest, in order, graph by graph. They follow PyG's transforms of the
-// same names, except that AddSelfLoops adds a loop only where none is.
+// same names, except that AddSelfLoops adds a loop only where none is, and HeteroData.subgraph. In
+// heterogeneous datasets NormalizeFeatures works on the columns of every store, AddSelfLoops on the
+// edge types within a node type, ToUndirected adds an edge type "rev_<relation>" for each that
+// joins two node types, and RemoveIsolatedNodes asks for edges of any type.
 struct NormalizeFeatures {
   std::vector<std::string> columns = {"x"};
 };
@@ -48,9 +51,20 @@ struct AddSelfLoops {
 };
 struct ToUndirected {};
 struct RemoveIsolatedNodes {};
-using Transform = std::variant<NormalizeFeatures, AddSelfLoops, ToUndirected, RemoveIsolatedNodes>;
+// Which nodes of a type: the first ones, or these in this order.
+struct NodeSubset {
+  std::optional<int64_t> leading;
+  std::vector<int64_t> ids;
+};
+// Some nodes of a single graph and the edges between them. The nodes are renumbered.
+struct InducedSubgraph {
+  std::map<std::string, NodeSubset> nodes;  // by node type, "" for the only one; others stay whole
+};
+using Transform = std::variant<NormalizeFeatures, AddSelfLoops, ToUndirected, RemoveIsolatedNodes,
+                               InducedSubgraph>;
 
-// As recorded in the manifest: "add_self_loops(fill_value=1)".
+// As recorded in the manifest: "add_self_loops(fill_value=1)", "subgraph(movie=:1000;actor=3,1)".
+// Of a long list of ids only the first ones and the number: "subgraph(movie=0,1,5,...:978 ids)".
 std::string TransformName(const Transform& transform);
 
 // What an ingest declares before its first row.

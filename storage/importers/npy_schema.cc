@@ -118,7 +118,8 @@ class SchemaReader {
                      .path = {},
                      .level = level,
                      .type = type,
-                     .along_last = std::nullopt};
+                     .along_last = std::nullopt,
+                     .dtype = std::nullopt};
     if (!column.level().empty()) {
       if (level.has_value()) {
         return Error(absl::StrCat("column ", column.name(),
@@ -136,6 +137,27 @@ class SchemaReader {
         return bad("axis", column.axis(), "\"first\" and \"last\"");
       }
       result.along_last = column.axis() == "last";
+    }
+    if (!column.dtype().empty()) {
+      result.dtype = ParseDType(column.dtype());
+      if (!result.dtype.has_value() || *result.dtype == DType::kString) {
+        return bad("dtype", column.dtype(), "bool, uint8, int8 to int64 and float16 to float64");
+      }
+    }
+    if (!column.csr().empty() || column.num_columns() != 0) {
+      constexpr int64_t kMaxColumns = int64_t{1} << 24;
+      if (column.csr().empty() || !column.file().empty() || !column.axis().empty()) {
+        return Error(absl::StrCat("column ", column.name(),
+                                  ": csr and num_columns come together, without file and axis"));
+      }
+      if (column.num_columns() < 1 || column.num_columns() > kMaxColumns) {
+        return bad("num_columns", absl::StrCat(column.num_columns()),
+                   absl::StrCat("1 to ", kMaxColumns));
+      }
+      result.csr_columns = column.num_columns();
+      result.path = PathOf(column.csr());
+      dataset_.columns.push_back(std::move(result));
+      return absl::OkStatus();
     }
     if (column.file().empty() && dataset_.heterogeneous && level != Level::kGraph) {
       return Error(absl::StrCat("column ", column.name(), " names no file"));

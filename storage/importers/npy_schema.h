@@ -7,16 +7,19 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "storage/graph/dtype.h"
 #include "storage/graph/schema.h"
 
 namespace graphfeed {
 
 struct NpyColumn {
   std::string name;
-  std::string path;
+  std::string path;  // of the file, or what the names of a sparse matrix's files begin with
   std::optional<Level> level;      // always set when heterogeneous
   int type = 0;                    // node or edge type
   std::optional<bool> along_last;  // axis of concatenation, if the schema says it
+  int64_t csr_columns = 0;         // above 0: a sparse matrix of so many columns
+  std::optional<DType> dtype;      // if it is not the file's
 };
 
 // How rows of one node or edge type are cut into graphs: at most one of the two paths.

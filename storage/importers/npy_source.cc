@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/graph/status_macros.h"
 #include "storage/importers/npy_file.h"
+#include "storage/importers/npy_rows.h"
 
 namespace graphfeed {
 namespace {
@@ -81,18 +82,34 @@ bool CountsNodes(absl::string_view name) {
   return absl::StrContains(name, "node");
 }
 
+absl::StatusOr<std::unique_ptr<NpyRows>> OpenRows(const NpyColumn& spec) {
+  std::unique_ptr<NpyRows> rows;
+  if (spec.csr_columns > 0) {
+    GF_ASSIGN_OR_RETURN(rows, OpenCsrRows(spec.path, spec.csr_columns));
+  } else {
+    GF_ASSIGN_OR_RETURN(std::unique_ptr<NpyFile> file, NpyFile::Open(spec.path));
+    const std::vector<int64_t>& shape = file->header().shape;
+    // [2, E], unless it can only be [E, 2].
+    const bool pairs =
+        spec.name == "edge_index" && shape.size() == 2 && shape[0] != 2 && shape[1] == 2;
+    const bool along_last =
+        spec.along_last.value_or(IsIndexName(spec.name) && shape.size() >= 2 && !pairs);
+    rows = ArrayRows(std::move(file), along_last);
+  }
+  if (!spec.dtype.has_value()) return rows;
+  return ConvertRows(std::move(rows), *spec.dtype);
+}
+
 struct OpenColumn {
   NpyColumn spec;
-  std::unique_ptr<NpyFile> file;
-  bool along_last = false;
+  std::unique_ptr<NpyRows> rows;
   Level level = Level::kGraph;
   int64_t rows_per_graph = 0;  // graph level of collections
 
-  int64_t num_rows() const { return file->NumRows(along_last); }
-  int64_t row_bytes() const { return file->RowBytes(along_last); }
+  int64_t num_rows() const { return rows->num_rows(); }
+  int64_t row_bytes() const { return rows->row_bytes(); }
   absl::Status Error(absl::string_view what) const {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file->name(), " (", file->ShapeText(), "): ", what));
+    return absl::InvalidArgumentError(absl::StrCat(rows->Title(), ": ", what));
   }
 };
 
@@ -159,15 +176,9 @@ class NpySource : public GraphSource {
 
 absl::Status NpySource::OpenColumns() {
   for (const NpyColumn& spec : dataset_.columns) {
-    OpenColumn column{.spec = spec, .file = nullptr};
-    GF_ASSIGN_OR_RETURN(column.file, NpyFile::Open(spec.path));
-    const std::vector<int64_t>& shape = column.file->header().shape;
-    // [2, E], unless it can only be [E, 2].
-    const bool pairs =
-        spec.name == "edge_index" && shape.size() == 2 && shape[0] != 2 && shape[1] == 2;
-    column.along_last =
-        spec.along_last.value_or(IsIndexName(spec.name) && shape.size() >= 2 && !pairs);
-    if (shape.empty() && dataset_.collection) {
+    OpenColumn column{.spec = spec, .rows = nullptr};
+    GF_ASSIGN_OR_RETURN(column.rows, OpenRows(spec));
+    if (column.rows->zero_dim() && dataset_.collection) {
       return column.Error("a collection's columns have at least one axis");
     }
     const auto declared = options_.kinds.find(spec.name);
@@ -259,7 +270,7 @@ absl::Status NpySource::CountSingleGraph() {
 
 absl::StatusOr<Level> NpySource::InferLevel(const OpenColumn& column) const {
   const int64_t rows = column.num_rows();
-  if (column.file->header().shape.empty()) return Level::kGraph;
+  if (column.rows->zero_dim()) return Level::kGraph;
   const bool node = rows == num_nodes_[0];
   const bool edge = rows == num_edges_[0];
   if (column.spec.name == "edge_index") return Level::kEdge;
@@ -305,7 +316,7 @@ absl::Status NpySource::DecideLevel(OpenColumn& column) const {
   if (!node && dataset_.collection && edge_cursors_.empty()) {
     return column.Error("the edges are not cut into graphs; give edge_ptr or edge_counts");
   }
-  if (rows != expected || column.file->header().shape.empty()) {
+  if (rows != expected || column.rows->zero_dim()) {
     return column.Error(
         absl::StrCat("it has ", rows, " rows; there are ", expected, node ? " nodes" : " edges"));
   }
@@ -317,10 +328,10 @@ ColumnBlock NpySource::EmptyBlock(const OpenColumn& column) const {
   block.name = column.spec.name;
   block.level = column.level;
   block.type = column.spec.type;
-  block.dtype = column.file->header().dtype;
-  block.row_shape = column.file->RowShape(column.along_last);
+  block.dtype = column.rows->dtype();
+  block.row_shape = column.rows->row_shape();
   block.concat_last = IsIndexName(block.name) && !block.row_shape.empty();
-  block.zero_dim = column.file->header().shape.empty();
+  block.zero_dim = column.rows->zero_dim();
   return block;
 }
 
@@ -380,7 +391,7 @@ absl::StatusOr<std::optional<GraphBlock>> NpySource::NextGraphs() {
     } else if (column.rows_per_graph != 1) {
       rows.sizes.assign(block.num_graphs, column.rows_per_graph);
     }
-    GF_RETURN_IF_ERROR(column.file->ReadRows(column.along_last, first, count, rows.rows));
+    GF_RETURN_IF_ERROR(column.rows->Read(first, count, rows.rows));
     block.columns.push_back(std::move(rows));
   }
   done_ += block.num_graphs;
@@ -396,7 +407,7 @@ absl::StatusOr<std::optional<GraphBlock>> NpySource::NextRows() {
       std::min(std::max<int64_t>(options_.block_bytes / row_bytes, 1), column.num_rows() - row_);
   GraphBlock block;
   ColumnBlock rows = EmptyBlock(column);
-  GF_RETURN_IF_ERROR(column.file->ReadRows(column.along_last, row_, count, rows.rows));
+  GF_RETURN_IF_ERROR(column.rows->Read(row_, count, rows.rows));
   block.columns.push_back(std::move(rows));
   row_ += count;
   done_ += count;

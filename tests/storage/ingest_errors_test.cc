@@ -255,8 +255,8 @@ TEST_F(IngestErrorsTest, HeterogeneousDeclarations) {
   with_kinds.kinds = {{"x", Level::kNode}};
   EXPECT_THAT(Error(with_kinds, {}), HasSubstr("kinds"));
   IngestSpec with_transforms = spec;
-  with_transforms.transforms = {AddSelfLoops{}};
-  EXPECT_THAT(Error(with_transforms, {}), HasSubstr("transforms"));
+  with_transforms.transforms = {ToUndirected{}, ToUndirected{}};
+  EXPECT_THAT(Error(with_transforms, {}), HasSubstr("b|rev_to|a exists already"));
 }
 
 TEST_F(IngestErrorsTest, ASingleGraphDeclaresItsSize) {

@@ -228,6 +228,100 @@ TEST_P(IngestTest, ASingleGraphIsTransformedAsAWhole) {
   EXPECT_EQ(catalog->stats().ingest_bytes, 0);
 }
 
+// Movies and actors as a collection of `sizes.size()` graphs: as many movies and actors as `sizes`
+// says, movie v joined to actor v.
+GraphBlock MovieGraphs(std::vector<int64_t> sizes) {
+  GraphBlock block;
+  block.num_graphs = static_cast<int64_t>(sizes.size());
+  block.num_nodes = {sizes, sizes};
+  block.num_edges = {sizes};
+  std::vector<int64_t> ends;
+  for (const int64_t size : sizes) {
+    for (int64_t v = 0; v < size; ++v) ends.insert(ends.end(), {v, size - 1 - v});
+  }
+  ColumnBlock edges = EdgeIndex(sizes, ends);
+  edges.level = Level::kEdge;
+  std::vector<int8_t> weights(ends.size() / 2);
+  std::iota(weights.begin(), weights.end(), int8_t{0});
+  ColumnBlock weight = Column("w", DType::kInt8, {}, sizes, Bytes(weights));
+  weight.level = Level::kEdge;
+  block.columns = {edges, weight};
+  return block;
+}
+
+TEST_P(IngestTest, ReverseEdgeTypesAreStoredAsTheGivenOnes) {
+  IngestSpec spec{.name = "h", .heterogeneous = true, .transforms = {ToUndirected{}}};
+  spec.node_types = {"movie", "actor"};
+  spec.edge_types = {{0, "to", 1}};
+  const auto catalog = OpenCatalog();
+  const auto dataset =
+      IngestAndOpen(*catalog, spec, {MovieGraphs({2, 0}), MovieGraphs({3}), MovieGraphs({})});
+  ASSERT_NE(dataset, nullptr);
+  const DatasetInfo& info = dataset->info();
+  ASSERT_EQ(info.schema.edge_types.size(), 2u);
+  EXPECT_EQ(info.schema.EdgeTypeName(1), "actor|rev_to|movie");
+  EXPECT_THAT(info.num_edges, ElementsAre(5, 5));
+  EXPECT_EQ(info.num_graphs, 3);
+  const int ends = info.schema.FindColumn(Level::kEdge, 1, "edge_index");
+  ASSERT_GE(ends, 0);
+  EXPECT_THAT(info.schema.columns[ends].index_types, ElementsAre(1, 0));
+  EXPECT_EQ(*ReadColumnRows(*dataset, ends), Bytes<int64_t>({1, 0, 0, 1, 2, 0, 1, 1, 0, 2}));
+  const int weight = info.schema.FindColumn(Level::kEdge, 1, "w");
+  EXPECT_EQ(*ReadColumnRows(*dataset, weight), Bytes<int8_t>({0, 1, 0, 1, 2}));
+  EXPECT_TRUE(dataset->Verify().ok()) << dataset->Verify();
+}
+
+TEST_P(IngestTest, ASingleHeterogeneousGraphIsTransformedAsAWhole) {
+  IngestSpec spec{.name = "h", .collection = false, .heterogeneous = true};
+  spec.node_types = {"movie", "actor"};
+  spec.edge_types = {{0, "to", 1}};
+  spec.num_nodes = {3, 3};
+  spec.num_edges = {3};
+  InducedSubgraph subgraph;
+  subgraph.nodes["movie"].ids = {2, 0};
+  spec.transforms = {subgraph, RemoveIsolatedNodes{}, ToUndirected{}};
+  GraphBlock whole = MovieGraphs({3});
+  std::vector<GraphBlock> blocks(2);
+  for (size_t i : {0, 1}) {
+    blocks[i].columns = {whole.columns[i]};
+    blocks[i].columns[0].sizes.clear();
+  }
+  const auto catalog = OpenCatalog();
+  const auto dataset = IngestAndOpen(*catalog, spec, blocks);
+  ASSERT_NE(dataset, nullptr);
+  EXPECT_THAT(dataset->info().num_nodes, ElementsAre(2, 2));
+  EXPECT_THAT(dataset->info().num_edges, ElementsAre(2, 2));
+  EXPECT_THAT(dataset->info().transforms,
+              ElementsAre("subgraph(movie=2,0)", "remove_isolated_nodes()", "to_undirected()"));
+  const Schema& schema = dataset->info().schema;
+  // Edges (0, 2) and (2, 0) remain; movies 2, 0 are now 0, 1, and actors 0, 2 likewise.
+  EXPECT_EQ(*ReadColumnRows(*dataset, schema.FindColumn(Level::kEdge, 0, "edge_index")),
+            Bytes<int64_t>({1, 1, 0, 0}));
+  EXPECT_EQ(*ReadColumnRows(*dataset, schema.FindColumn(Level::kEdge, 1, "edge_index")),
+            Bytes<int64_t>({1, 1, 0, 0}));
+  EXPECT_EQ(*ReadColumnRows(*dataset, schema.FindColumn(Level::kEdge, 1, "w")),
+            Bytes<int8_t>({0, 2}));
+  EXPECT_EQ(catalog->stats().ingest_bytes, 0);
+  EXPECT_TRUE(dataset->Verify().ok()) << dataset->Verify();
+}
+
+TEST_P(IngestTest, DeclaredLevelsAreThoseThatTransformsSee) {
+  // Both columns have as many rows as there are nodes and edges; only one goes with the nodes.
+  const GraphBlock block =
+      Graphs({2}, {2},
+             {EdgeIndex({2}, {0, 0, 0, 0}), Column("a", DType::kInt8, {}, {2}, "ab"),
+              Column("b", DType::kInt8, {}, {2}, "cd")});
+  const auto catalog = OpenCatalog();
+  const auto dataset = IngestAndOpen(*catalog,
+                                     {.name = "d",
+                                      .kinds = {{"a", Level::kEdge}, {"b", Level::kNode}},
+                                      .transforms = {RemoveIsolatedNodes{}}},
+                                     {block});
+  ASSERT_NE(dataset, nullptr);
+  EXPECT_EQ(*ReadColumnRows(*dataset, 1), "ab");
+  EXPECT_EQ(*ReadColumnRows(*dataset, 2), "c");
+}
+
 TEST_P(IngestTest, HeterogeneousColumnsKeepTypesApart) {
   IngestSpec spec{.name = "h", .heterogeneous = true};
   spec.node_types = {"movie", "actor", "bare"};

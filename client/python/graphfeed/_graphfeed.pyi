@@ -245,7 +245,8 @@ class IngestSpec:
     num_nodes: list[int]
     num_edges: list[int]
     # ("normalize_features", {"columns": ["x"]}), ("add_self_loops", {"fill_value": 1.0}),
-    # ("to_undirected", {}), ("remove_isolated_nodes", {})
+    # ("to_undirected", {}), ("remove_isolated_nodes", {}),
+    # ("subgraph", {"nodes": {"movie": 1000, "actor": ids}}): leading ones or an int64 array
     transforms: list[tuple[str, dict]]
 
 class IngestStream:

@@ -97,8 +97,21 @@ Transform TransformFrom(const std::string& name, const py::dict& options) {
   }
   if (name == "to_undirected") return ToUndirected();
   if (name == "remove_isolated_nodes") return RemoveIsolatedNodes();
-  RaiseUnknownName("transform", name,
-                   "normalize_features, add_self_loops, to_undirected, remove_isolated_nodes");
+  if (name == "subgraph") {
+    InducedSubgraph transform;
+    for (const auto& [type, nodes] : options["nodes"].cast<py::dict>()) {
+      NodeSubset& subset = transform.nodes[type.cast<std::string>()];
+      if (py::isinstance<py::array>(nodes)) {
+        subset.ids = IdsFrom("subgraph", nodes.cast<py::array>());
+      } else {
+        subset.leading = nodes.cast<int64_t>();
+      }
+    }
+    return transform;
+  }
+  RaiseUnknownName(
+      "transform", name,
+      "normalize_features, add_self_loops, to_undirected, remove_isolated_nodes, subgraph");
 }
 
 }  // namespace

@@ -337,6 +337,42 @@ def test_transforms_run_at_ingest_and_are_recorded(ingest):
     assert dataset.info.transforms[3].startswith("add_self_loops")
 
 
+def test_transforms_of_heterogeneous_graphs(ingest):
+    graph = {
+        "movie": {"x": np.arange(4, dtype=np.float32)},
+        "actor": {"x": np.arange(3, dtype=np.float32)},
+        ("movie", "to", "actor"): {
+            "edge_index": np.array([[3, 0, 3], [0, 2, 2]]),
+            "w": np.array([1, 2, 3], np.int8),
+        },
+        ("movie", "like", "movie"): {"edge_index": np.array([[1, 3], [0, 3]])},
+    }
+    dataset = ingest(
+        graph,
+        transforms=[
+            gf.transforms.Subgraph({"movie": [3, 1]}),
+            gf.transforms.ToUndirected(),
+            gf.transforms.RemoveIsolatedNodes(),
+            gf.transforms.AddSelfLoops(),
+        ],
+    )
+    got = dataset[0]
+    assert dataset.metadata() == (
+        ["movie", "actor"],
+        [("movie", "to", "actor"), ("movie", "like", "movie"), ("actor", "rev_to", "movie")],
+    )
+    assert got["movie"].x.tolist() == [3] and got["actor"].x.tolist() == [0, 2]
+    assert got["movie", "to", "actor"].edge_index.tolist() == [[0, 0], [0, 1]]
+    assert got["actor", "rev_to", "movie"].edge_index.tolist() == [[0, 1], [0, 0]]
+    assert got["actor", "rev_to", "movie"].w.tolist() == [1, 3]
+    assert got["movie", "like", "movie"].edge_index.tolist() == [[0], [0]]
+    assert dataset.info.transforms[0] == "subgraph(movie=3,1)"
+    with pytest.raises(gf.InvalidArgument, match="there are 4 movie nodes"):
+        ingest(graph, transforms=[gf.transforms.Subgraph({"movie": [4]})])
+    with pytest.raises(gf.InvalidArgument, match='no node type "film"'):
+        ingest(graph, transforms=[gf.transforms.Subgraph({"film": 1})])
+
+
 def without(graph, *names):
     return {name: value for name, value in graph.items() if name not in names}
 

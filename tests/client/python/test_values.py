@@ -206,6 +206,23 @@ def test_an_unreachable_server_is_a_connection_error():
         client.dataset("mutag")
 
 
+def test_subgraphs_take_counts_ids_and_masks():
+    make = gf.transforms.Subgraph
+    assert make(3)._native() == ("subgraph", {"nodes": {"": 3}})
+    mask = np.array([True, False, True])
+    name, options = make({"movie": mask, "actor": [2, 0], "director": 5})._native()
+    assert name == "subgraph" and list(options["nodes"]) == ["movie", "actor", "director"]
+    assert options["nodes"]["movie"].tolist() == [0, 2]
+    assert options["nodes"]["actor"].tolist() == [2, 0]
+    assert options["nodes"]["actor"].dtype == np.int64
+    assert make({"movie": mask}) == make({"movie": [0, 2]}) != make({"movie": [2, 0]})
+    assert make(3) != make([3]) and make(3) != 3
+    assert "2 ids" in repr(make([4, 1])) and "3" in repr(make(3))
+    for bad in (-1, [0.5], [[1]], "movie", True):
+        with pytest.raises(gf.InvalidArgument, match="Subgraph: nodes"):
+            make(bad)
+
+
 def test_transforms_are_values():
     assert gf.transforms.NormalizeFeatures("x") == gf.transforms.NormalizeFeatures(("x",))
     assert gf.transforms.AddSelfLoops(2)._native() == ("add_self_loops", {"fill_value": 2.0})

@@ -370,19 +370,39 @@ TEST(IngestMessageTest, BeginRoundTrips) {
   spec.edge_types = {{.source = 1, .relation = "in", .target = 0}};
   spec.kinds = {{"w", Level::kEdge}};
   spec.transforms = {NormalizeFeatures{.columns = {"x", "z"}}, AddSelfLoops{.fill_value = 2.5},
-                     ToUndirected{}, RemoveIsolatedNodes{}};
+                     ToUndirected{}, RemoveIsolatedNodes{},
+                     InducedSubgraph{{{"movie", {.leading = 1000, .ids = {}}},
+                                      {"actor", {.leading = std::nullopt, .ids = {3, 1, 2}}}}}};
   spec.num_nodes = {10, 20};
   spec.num_edges = {30};
   const auto back = RoundTrip(spec);
   ASSERT_TRUE(back.ok());
   EXPECT_EQ(back->edge_types, spec.edge_types);
-  ASSERT_EQ(back->transforms.size(), 4u);
+  ASSERT_EQ(back->transforms.size(), 5u);
+  const auto& subgraph = std::get<InducedSubgraph>(back->transforms[4]);
+  ASSERT_EQ(subgraph.nodes.size(), 2u);
+  EXPECT_EQ(subgraph.nodes.at("movie").leading, 1000);
+  EXPECT_FALSE(subgraph.nodes.at("actor").leading.has_value());
+  EXPECT_EQ(subgraph.nodes.at("actor").ids, (std::vector<int64_t>{3, 1, 2}));
   EXPECT_EQ(std::get<AddSelfLoops>(back->transforms[1]).fill_value, 2.5);
   EXPECT_TRUE(std::holds_alternative<RemoveIsolatedNodes>(back->transforms[3]));
 
   v1::IngestBegin message = ToProto(spec);
   message.mutable_transforms(2)->Clear();
   ExpectInvalid(FromProto(message), "transforms[2]");
+  const auto with_nodes = [&](auto change) {
+    v1::IngestBegin changed = ToProto(spec);
+    change(changed.mutable_transforms(4)->mutable_subgraph());
+    return FromProto(changed);
+  };
+  ExpectInvalid(with_nodes([](auto* s) { *s->add_nodes() = s->nodes(0); }),
+                "transforms[4].subgraph.nodes: type \"actor\" given twice");
+  ExpectInvalid(with_nodes([](auto* s) { s->mutable_nodes(0)->set_ids("\x80"); }),
+                "transforms[4].subgraph.nodes.ids: the code ends");
+  ExpectInvalid(with_nodes([](auto* s) { s->mutable_nodes(0)->set_leading(-1); }),
+                "transforms[4].subgraph.nodes.leading: -1");
+  ExpectInvalid(with_nodes([](auto* s) { s->mutable_nodes(0)->clear_subset(); }),
+                "transforms[4].subgraph.nodes: neither leading nor ids of type \"actor\"");
   message = ToProto(spec);
   (*message.mutable_kinds())["w"] = static_cast<v1::Level>(8);
   ExpectInvalid(FromProto(message), "kinds[\"w\"]: unknown value 8");
