@@ -12,36 +12,20 @@ from imdb import read_imdb
 import graphfeed as gf
 
 
-def first_movies(graph: dict, count: int) -> dict:
-    """The first movies, and the directors and actors that they have."""
-    keep = {node_type: np.zeros(len(graph[node_type]["x"]), bool) for node_type in graph
-            if isinstance(node_type, str)}
-    keep["movie"][:count] = True
-    edges = {}
-    for edge_type in [key for key in graph if isinstance(key, tuple)]:
-        source, _, target = edge_type
-        index = graph[edge_type]["edge_index"]
-        movies = index[0] if source == "movie" else index[1]
-        edges[edge_type] = index[:, movies < count]
-        for end, node_type in enumerate((source, target)):
-            keep[node_type][edges[edge_type][end]] = True
-    number = {node_type: np.cumsum(mask) - 1 for node_type, mask in keep.items()}
-    part: dict = {}
-    for node_type, mask in keep.items():
-        part[node_type] = {name: rows[mask] for name, rows in graph[node_type].items()}
-    for (source, relation, target), index in edges.items():
-        renumbered = np.stack([number[source][index[0]], number[target][index[1]]])
-        part[source, relation, target] = {"edge_index": renumbered}
-    return part
-
-
 def main() -> None:
     args = setup_data.arguments(__doc__).parse_args()
     client = gf.connect(args.server)
     dataset = setup_data.dataset(
         client,
         "imdb-1000",
-        lambda: client.ingest("imdb-1000", first_movies(read_imdb(args.data / "imdb"), 1000)),
+        lambda: client.ingest(
+            "imdb-1000",
+            read_imdb(args.data / "imdb"),
+            transforms=[
+                gf.transforms.Subgraph({"movie": np.arange(1000)}),
+                gf.transforms.RemoveIsolatedNodes(),
+            ],
+        ),
     )
     data = dataset[0]
     print(f"{data = }")
