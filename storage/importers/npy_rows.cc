@@ -51,7 +51,9 @@ class CsrRows final : public NpyRows {
     rows->num_columns_ = num_columns;
     GF_ASSIGN_OR_RETURN(rows->indptr_, OpenVector(prefix + "_indptr.npy", true));
     GF_ASSIGN_OR_RETURN(rows->indices_, OpenVector(prefix + "_indices.npy", true));
-    GF_ASSIGN_OR_RETURN(rows->data_, OpenVector(prefix + "_data.npy", false));
+    absl::StatusOr<std::unique_ptr<NpyFile>> data = OpenVector(prefix + "_data.npy", false);
+    if (!data.ok() && !absl::IsNotFound(data.status())) return data.status();
+    if (data.ok()) rows->data_ = *std::move(data);
     GF_RETURN_IF_ERROR(rows->Check());
     return rows;
   }
@@ -59,7 +61,9 @@ class CsrRows final : public NpyRows {
   std::string Title() const override {
     return absl::StrCat(indptr_->name(), " (", num_rows(), " sparse rows of ", num_columns_, ")");
   }
-  DType dtype() const override { return data_->header().dtype; }
+  DType dtype() const override {
+    return data_ == nullptr ? DType::kFloat32 : data_->header().dtype;
+  }
   int64_t num_rows() const override { return indptr_->NumRows(false) - 1; }
   std::vector<int64_t> row_shape() const override { return {num_columns_}; }
   int64_t row_bytes() const override {
@@ -74,8 +78,7 @@ class CsrRows final : public NpyRows {
     const int64_t num_values = End(count) - begin;
     columns_.clear();
     GF_RETURN_IF_ERROR(indices_->ReadRows(false, begin, num_values, columns_));
-    values_.clear();
-    GF_RETURN_IF_ERROR(data_->ReadRows(false, begin, num_values, values_));
+    GF_RETURN_IF_ERROR(ReadValues(begin, num_values));
     const size_t out = rows.size();
     rows.resize(out + static_cast<size_t>(count * row_bytes()));
     const auto size = static_cast<int64_t>(SizeOf(dtype()));
@@ -117,12 +120,20 @@ class CsrRows final : public NpyRows {
     }
     return absl::OkStatus();
   }
+  absl::Status ReadValues(int64_t begin, int64_t count) {
+    values_.clear();
+    if (data_ != nullptr) return data_->ReadRows(false, begin, count, values_);
+    values_.resize(static_cast<size_t>(count) * sizeof(float));
+    Fill(DType::kFloat32, 1, static_cast<size_t>(count),
+         reinterpret_cast<std::byte*>(values_.data()));
+    return absl::OkStatus();
+  }
   absl::Status Check() const {
     if (indptr_->NumRows(false) == 0) {
       return absl::InvalidArgumentError(
           absl::StrCat(indptr_->name(), " is empty; it has one entry more than rows"));
     }
-    if (indices_->NumRows(false) != data_->NumRows(false)) {
+    if (data_ != nullptr && indices_->NumRows(false) != data_->NumRows(false)) {
       return absl::InvalidArgumentError(absl::StrCat(indices_->name(), " has ",
                                                      indices_->NumRows(false), " entries, ",
                                                      data_->name(), " ", data_->NumRows(false)));
@@ -133,7 +144,7 @@ class CsrRows final : public NpyRows {
   int64_t num_columns_ = 0;
   std::unique_ptr<NpyFile> indptr_;
   std::unique_ptr<NpyFile> indices_;
-  std::unique_ptr<NpyFile> data_;
+  std::unique_ptr<NpyFile> data_;  // null: ones
   std::string ends_;
   std::string columns_;
   std::string values_;

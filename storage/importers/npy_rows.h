@@ -31,8 +31,9 @@ class NpyRows {
 std::unique_ptr<NpyRows> ArrayRows(std::unique_ptr<NpyFile> file, bool along_last);
 
 // A matrix in compressed sparse rows, as scipy.sparse.csr_matrix keeps it, made dense: the files
-// PREFIX_indptr.npy, PREFIX_indices.npy and PREFIX_data.npy. INVALID_ARGUMENT when the files
-// contradict each other or a row names a column twice or one that is not below `num_columns`.
+// PREFIX_indptr.npy, PREFIX_indices.npy and PREFIX_data.npy, without which all values are 1
+// (float32). INVALID_ARGUMENT when the files contradict each other or a row names a column twice or
+// one that is not below `num_columns`.
 absl::StatusOr<std::unique_ptr<NpyRows>> OpenCsrRows(const std::string& prefix,
                                                      int64_t num_columns);
 

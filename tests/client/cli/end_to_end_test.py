@@ -236,6 +236,76 @@ class EndToEndTest(unittest.TestCase):
         error = self.run_command("partition", "ring@3", *parts, code=1)
         self.assertIn('INVALID_ARGUMENT: column "partition" exists already', error)
 
+    def test_sampled_batches_of_a_heterogeneous_folder(self) -> None:
+        folder = self.folder / "movies"
+        folder.mkdir()
+        # Movie v has actors v and v + 1 modulo 40, and x = v as a sparse row.
+        movies = np.arange(40)
+        ends = np.stack([np.r_[movies, movies], np.r_[movies, (movies + 1) % 40]])
+        np.save(folder / "to.npy", ends.astype(np.int32))
+        np.save(folder / "x_indptr.npy", np.arange(41))
+        np.save(folder / "x_indices.npy", movies % 3)
+        np.save(folder / "x_data.npy", movies.astype(np.float32))
+        np.save(folder / "train.npy", (movies % 2 == 0).astype(np.uint8))
+        schema = {
+            "nodes": [
+                {
+                    "type": "movie",
+                    "columns": [
+                        {"name": "x", "csr": "x", "num_columns": 3},
+                        {"name": "train_mask", "file": "train.npy", "dtype": "bool"},
+                    ],
+                },
+                {"type": "actor", "num_nodes": 50},
+            ],
+            "edges": [
+                {
+                    "source": "movie", "relation": "to", "target": "actor",
+                    "columns": [{"name": "edge_index", "file": "to.npy", "dtype": "int64"}],
+                }
+            ],
+        }  # fmt: skip
+        (folder / "schema.json").write_text(json.dumps(schema))
+        self.start_server()
+        self.run_command(
+            "import", "npy", folder, "--transform", "remove_isolated_nodes,to_undirected"
+        )
+        info = json.loads(self.run_command("describe", "movies", "--json"))
+        self.assertEqual([t["num_nodes"] for t in info["node_types"]], [40, 40])
+        self.assertEqual(
+            [(t["name"], t["num_edges"]) for t in info["edge_types"]],
+            [("movie|to|actor", 80), ("actor|rev_to|movie", 80)],
+        )
+
+        # Both actors of each seed, and all movies of these: no draw.
+        sampled = ["--strategy", "neighbor", "--num-neighbors", "-1,-1",
+                   "--input-nodes", "movie:train_mask", "--batch-size", 4, "--seed", 5]  # fmt: skip
+        lines = self.run_command("stream", "movies", *sampled, "--ragged", "--json").splitlines()
+        stream, first, epoch = (json.loads(line) for line in lines)
+        self.assertEqual(stream["spec"]["sampling"]["input_mask"], "train_mask")
+        self.assertEqual((epoch["batches"], epoch["seeds"]), (5, 20))
+        shapes = {f"{t['store']}.{t['name']}": t["shape"] for t in first["tensors"]}
+        # Seeds 0, 2, 4, 6 have actors 0 to 7, whose movies are 0 to 7 and 39.
+        self.assertEqual(shapes["movie.x"], [9, 3])
+        self.assertEqual(shapes["actor.n_id"], [8])
+        self.assertEqual(shapes["movie.input_id"], [4])
+
+        plan = json.loads(self.run_command("plan", "movies", *sampled, "--json"))
+        self.assertEqual(plan["spec"]["options"]["num_nodes"], {"movie": 10, "actor": 9})
+        self.assertEqual(plan["budget"]["num_samples"], 5)
+        self.assertEqual(plan["budget"]["trimmed_batches"], 0)
+        self.assertEqual(plan["plan"]["real"]["seeds"], 20)
+        text = self.run_command("stream", "movies", *sampled)
+        self.assertIn("5 with 20 seeds, 85 nodes", text)
+        self.assertIn("none of them exceeds it", text)
+
+        links = ["--strategy", "neighbor", "--num-neighbors", "2", "--links", "movie|to|actor",
+                 "--negatives", "binary:1", "--batch-size", 16]  # fmt: skip
+        lines = self.run_command("stream", "movies", *links, "--ragged", "--json").splitlines()
+        self.assertEqual(json.loads(lines[2])["seeds"], 80)
+        error = self.run_command("plan", "movies", *sampled[:-6], "--input-nodes", "film", code=1)
+        self.assertIn('"film"', error)
+
     def test_a_broken_file_leaves_nothing(self) -> None:
         with open(self.folder / "CYCLES" / "CYCLES_A.txt", "a") as file:
             file.write("1, 57\n")

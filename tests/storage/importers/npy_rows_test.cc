@@ -46,6 +46,14 @@ TEST(CsrRowsTest, RowsBecomeDense) {
   EXPECT_EQ(bytes, "");
 }
 
+TEST(CsrRowsTest, WithoutValuesTheyAreOnes) {
+  TempFolder folder;
+  WriteCsr(folder);
+  std::filesystem::remove(folder.File("x_data.npy"));
+  EXPECT_EQ((*OpenCsrRows(folder.File("x"), 3))->dtype(), DType::kFloat32);
+  EXPECT_THAT(Values<float>(*ReadCsr(folder, 3, 0, 3)), ElementsAre(0, 1, 0, 0, 0, 0, 1, 0, 1));
+}
+
 TEST(CsrRowsTest, FilesThatContradictEachOtherAreRefused) {
   const auto error = [](auto change) {
     TempFolder folder;
