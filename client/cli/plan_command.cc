@@ -86,7 +86,7 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
   if (spec.micro_batches > 1) {
     out << " in " << FormatCount(plan.num_frames) << " frames of " << spec.micro_batches;
   }
-  if (plan.lower_bound_batches > 0) {
+  if (plan.lower_bound_batches > 0 && !spec.sampling.has_value()) {
     out << "; no packing needs fewer than " << FormatCount(plan.lower_bound_batches);
   }
   out << "\n";
