@@ -105,6 +105,7 @@ absl::Status Handlers::Handle(const v1::DescribePlanRequest& message,
   for (int64_t count : plan->GraphsPerBatch()) response.add_graphs_per_batch(count);
   const Fingerprint& fingerprint = recipe->info().fingerprint;
   response.set_fingerprint(fingerprint.data(), fingerprint.size());
+  response.set_spec_digest(recipe->spec_digest.data(), recipe->spec_digest.size());
   return absl::OkStatus();
 }
 

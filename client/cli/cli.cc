@@ -17,17 +17,31 @@ ServerFlags::ServerFlags() {
 void ServerFlags::Register(CLI::App& command) {
   command
       .add_option("--server", server,
-                  "address of the server, or of replicas, separated by commas (default: GRAPHFEED_ENDPOINT of the environment)")
+                  "address of the server, or of replicas, separated by commas (default: "
+                  "GRAPHFEED_ENDPOINT of the environment)")
       ->capture_default_str();
   command.add_option("--timeout", timeout_seconds, "seconds to wait for an answer")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
+  command
+      .add_option("--retry-timeout", retry_timeout_seconds,
+                  "seconds to look for a server that goes on when one has failed")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--keepalive", keepalive_seconds,
+                  "seconds of silence before a server is pinged, and to wait for its answer")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 3600));
 }
 
 absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect() const {
   ClientOptions options;
   options.endpoints = absl::StrSplit(server, ',');
   options.timeout = absl::Seconds(timeout_seconds);
+  options.retry_timeout = absl::Seconds(retry_timeout_seconds);
+  options.keepalive_time = absl::Seconds(keepalive_seconds);
+  options.keepalive_timeout = absl::Seconds(keepalive_seconds);
   return Client::Create(options);
 }
 
@@ -46,6 +60,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   AddStreamCommand(app, action);
   AddPartitionCommand(app, action);
   AddRemoveCommand(app, action);
+  AddVerifyCommand(app, action);
 
   try {
     app.parse(argc, argv);

@@ -32,14 +32,17 @@ void AddPlanCommand(CLI::App& app, Action& action);
 void AddStreamCommand(CLI::App& app, Action& action);
 void AddPartitionCommand(CLI::App& app, Action& action);
 void AddRemoveCommand(CLI::App& app, Action& action);
+void AddVerifyCommand(CLI::App& app, Action& action);
 
 inline constexpr char kDefaultServer[] = "127.0.0.1:50051";
 
-// --server and --timeout. The default is GRAPHFEED_ENDPOINT of the environment, else
+// --server and how long to wait for it. The default is GRAPHFEED_ENDPOINT of the environment, else
 // kDefaultServer.
 struct ServerFlags {
   std::string server;
   double timeout_seconds = 60;
+  double retry_timeout_seconds = 60;
+  double keepalive_seconds = 10;
 
   ServerFlags();
   void Register(CLI::App& command);

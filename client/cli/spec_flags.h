@@ -33,6 +33,7 @@ class SpecFlags {
   // A stream's options but for what only one command has. A seed that was not given is drawn.
   // INVALID_ARGUMENT names the flag.
   absl::StatusOr<StreamOptions> Build() const;
+  const std::string& dataset() const { return dataset_; }
   // The sizes of sampled, padded batches that the flags do not tell, into `options`: from batches
   // that the server makes. Nothing for other batches.
   absl::StatusOr<std::optional<BudgetReport>> TakeSizes(Client& client,

@@ -29,6 +29,7 @@ struct StreamFlags {
   int64_t limit = std::numeric_limits<int64_t>::max();
   uint32_t prefetch = 0;
   bool no_verify = false;
+  bool digests = false;
   bool json = false;
   bool progress = ProgressByDefault();
 };
@@ -52,6 +53,7 @@ class Reader {
       GF_ASSIGN_OR_RETURN(const std::optional<Batch> batch, stream.Next());
       if (!batch.has_value()) break;
       if (frames++ == 0) ReportFirstBatch(*batch);
+      if (flags_.digests) ReportDigest(batch->info());
       if (!meter_.has_value() || meter_->totals().epoch != batch->info().epoch) {
         FinishEpoch();
         GF_ASSIGN_OR_RETURN(plan_, stream.epoch());
@@ -68,6 +70,16 @@ class Reader {
   }
 
  private:
+  void ReportDigest(const FrameInfo& info) {
+    bar_.Clear();
+    console_.out << "frame " << info.epoch << " " << info.ordinal << " "
+                 << absl::StrCat(absl::Hex(info.digest, absl::kZeroPad16))
+                 << (info.null_frame ? " null"
+                     : info.repeat   ? " repeat"
+                                     : "")
+                 << std::endl;
+  }
+
   void ReportStream() {
     if (flags_.json) {
       Json json = {{"event", "stream"},
@@ -255,6 +267,8 @@ void AddStreamCommand(CLI::App& app, Action& action) {
       ->check(CLI::PositiveNumber);
   command->add_option("--prefetch", flags->prefetch,
                       "frames in work at the server (default: the server's)");
+  command->add_flag("--digests", flags->digests,
+                    "print \"frame EPOCH ORDINAL DIGEST\" for each frame as it comes");
   command->add_flag("--no-verify", flags->no_verify, "do not check the digests of frames");
   command->add_flag("--progress,!--no-progress", flags->progress,
                     "show how far it is (default: on a terminal)");

@@ -132,6 +132,7 @@ struct PlanDescription {
   Layout layout;
   std::vector<int64_t> graphs_per_batch;  // entry i: batches with i real graphs
   Fingerprint fingerprint{};
+  Fingerprint spec_digest{};
 };
 
 // Which sampled batches a budget is taken from.

@@ -16,6 +16,15 @@ std::string Bytes(const std::optional<Fingerprint>& fingerprint) {
   return std::string(fingerprint->begin(), fingerprint->end());
 }
 
+absl::Status ReadBytes(absl::string_view field, const std::string& bytes, Fingerprint& value) {
+  if (bytes.size() != value.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, " has ", bytes.size(), " bytes, not ", value.size()));
+  }
+  std::copy(bytes.begin(), bytes.end(), value.begin());
+  return absl::OkStatus();
+}
+
 absl::Status CheckShards(const StreamOptions& options) {
   constexpr int64_t kMost = std::numeric_limits<uint32_t>::max();
   if (options.num_shards < 1 || options.num_shards > kMost) {
@@ -96,12 +105,8 @@ absl::StatusOr<PlanDescription> FromResponse(const v1::DescribePlanResponse& res
   GF_ASSIGN_OR_RETURN(description.layout, wire::FromProto(response.layout()));
   description.graphs_per_batch.assign(response.graphs_per_batch().begin(),
                                       response.graphs_per_batch().end());
-  if (response.fingerprint().size() != description.fingerprint.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("fingerprint has ", response.fingerprint().size(), " bytes, not 16"));
-  }
-  std::copy(response.fingerprint().begin(), response.fingerprint().end(),
-            description.fingerprint.begin());
+  GF_RETURN_IF_ERROR(ReadBytes("fingerprint", response.fingerprint(), description.fingerprint));
+  GF_RETURN_IF_ERROR(ReadBytes("spec_digest", response.spec_digest(), description.spec_digest));
   return description;
 }
 

@@ -3,6 +3,8 @@
 #include <memory>
 #include <utility>
 
+#include "server/frame_digest.h"
+
 namespace graphfeed {
 namespace {
 
@@ -45,9 +47,47 @@ class ConstantSource final : public FrameSource {
   const std::shared_ptr<const Constant> constant_;
 };
 
+// The same frames, each hashed once more.
+class HashedTwiceEpoch final : public FrameSource::Epoch {
+ public:
+  explicit HashedTwiceEpoch(std::shared_ptr<Epoch> epoch) : epoch_(std::move(epoch)) {}
+
+  const EpochInfo& info() const override { return epoch_->info(); }
+
+  absl::StatusOr<BuiltFrame> Build(int64_t j) override {
+    absl::StatusOr<BuiltFrame> frame = epoch_->Build(j);
+    if (frame.ok() && FrameDigest(frame->slab.data(), frame->slab.size()) != frame->info.digest) {
+      return absl::InternalError("the digest is another one the second time");
+    }
+    return frame;
+  }
+
+ private:
+  const std::shared_ptr<Epoch> epoch_;  // shared with nobody
+};
+
+class HashedTwiceSource final : public FrameSource {
+ public:
+  explicit HashedTwiceSource(std::unique_ptr<FrameSource> source) : source_(std::move(source)) {}
+
+  absl::StatusOr<std::shared_ptr<Epoch>> OpenEpoch(int64_t epoch) override {
+    absl::StatusOr<std::shared_ptr<Epoch>> opened = source_->OpenEpoch(epoch);
+    if (!opened.ok()) return opened.status();
+    return std::make_shared<HashedTwiceEpoch>(*std::move(opened));
+  }
+
+ private:
+  const std::unique_ptr<FrameSource> source_;
+};
+
 }  // namespace
 
 FrameStream::Opened MakeConstant(FrameStream::Opened opened) {
+  if (opened.header.seed == kHashedTwiceSeed) {
+    opened.first_epoch = std::make_shared<HashedTwiceEpoch>(std::move(opened.first_epoch));
+    opened.source = std::make_unique<HashedTwiceSource>(std::move(opened.source));
+    return opened;
+  }
   if (opened.header.seed != kConstantSeed) return opened;
   const EpochInfo& info = opened.first_epoch->info();
   const auto constant = std::make_shared<Constant>(

@@ -137,4 +137,35 @@ absl::Status CompareToConstant(absl::string_view name, Client& client, StreamOpt
   return absl::OkStatus();
 }
 
+absl::Status MeasureDigests(absl::string_view name, Client& client, StreamOptions options,
+                            const ChildProcess& server, int rounds, absl::Duration time) {
+  StreamOptions unchecked = options;
+  unchecked.verify_digests = false;
+  StreamOptions twice = options;
+  twice.seed = kHashedTwiceSeed;
+  options.verify_digests = true;
+  twice.verify_digests = true;
+  std::vector<double> client_cost;
+  std::vector<double> server_cost;
+  int64_t frame_bytes = 0;
+  for (int round = 0; round < rounds; ++round) {
+    GF_ASSIGN_OR_RETURN(const Rates plain, Measure(client, options, server, time));
+    GF_ASSIGN_OR_RETURN(const Rates without, Measure(client, unchecked, server, time));
+    GF_ASSIGN_OR_RETURN(const Rates more, Measure(client, twice, server, time));
+    client_cost.push_back(1 - plain.bytes_per_s / without.bytes_per_s);
+    server_cost.push_back(1 - more.bytes_per_s / plain.bytes_per_s);
+    frame_bytes = plain.frame_bytes;
+  }
+  std::sort(client_cost.begin(), client_cost.end());
+  std::sort(server_cost.begin(), server_cost.end());
+  const std::string strategy(name);
+  std::printf(R"({"benchmark": "digest_cost", "strategy": "%s", "frame_bytes": %ld, )"
+              R"("client_share": %.3f, "server_share": %.3f})"
+              "\n",
+              strategy.c_str(), frame_bytes, client_cost[client_cost.size() / 2],
+              server_cost[server_cost.size() / 2]);
+  std::fflush(stdout);
+  return absl::OkStatus();
+}
+
 }  // namespace graphfeed

@@ -35,6 +35,11 @@ absl::StatusOr<BenchmarkServer> StartServer(const std::vector<std::string>& argu
 absl::Status CompareToConstant(absl::string_view name, Client& client, StreamOptions options,
                                const ChildProcess& server, int rounds, absl::Duration time);
 
+// Prints a JSON line of what digests cost: the share of throughput that a client gains by not
+// checking them, and the share that is lost when the server hashes each frame once more.
+absl::Status MeasureDigests(absl::string_view name, Client& client, StreamOptions options,
+                            const ChildProcess& server, int rounds, absl::Duration time);
+
 }  // namespace graphfeed
 
 #endif  // GRAPHFEED_TESTS_BENCHMARK_STREAM_RATES_H_

@@ -12,6 +12,7 @@ The names are those of PopTorch Geometric; see the user's guide beside this pack
 """
 
 from graphfeed import transforms
+from graphfeed._state import merge_states
 from graphfeed.batch import Batch, Position
 from graphfeed.client import Client, connect
 from graphfeed.cluster_loaders import ClusterLoader, FixedSizeClusterLoader
@@ -89,6 +90,7 @@ __all__ = [
     "Unavailable",
     "Unimplemented",
     "connect",
+    "merge_states",
     "read_planetoid",
     "transforms",
 ]

@@ -275,6 +275,7 @@ class PlanDescription:
     layout: Layout
     graphs_per_batch: list[int]
     fingerprint: bytes
+    spec_digest: bytes
 
 class Client:
     def __init__(

@@ -44,13 +44,13 @@ def check(loader: str, arguments: Mapping[str, Any]) -> None:
                 raise TypeError(f"{loader} takes no {name}: {_REPLACED[name]}")
         elif name in _NEEDLESS:
             if value:
-                warnings.warn(f"{name} has no effect: {_NEEDLESS[name]}", stacklevel=_users_level())
+                warnings.warn(f"{name} has no effect: {_NEEDLESS[name]}", stacklevel=users_level())
         else:
             raise TypeError(f"{loader} got an unexpected keyword argument {name!r}")
 
 
-def _users_level() -> int:
-    """The stack level of the code that made a loader, seen from `check`."""
+def users_level() -> int:
+    """The stack level of the user's code, seen from the function that calls this."""
     frame, level = sys._getframe(1), 1
     while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
         frame, level = frame.f_back, level + 1

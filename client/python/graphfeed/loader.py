@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import abc
-import os
+import itertools
 import warnings
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from graphfeed import _arguments, _random, _spec, _torch_habits, errors
-from graphfeed.batch import Batch, BatchLayout
+from graphfeed import _arguments, _epochs, _random, _spec, _state, _torch_habits, errors
+from graphfeed._epochs import EpochStream
+from graphfeed.batch import Batch, BatchLayout, Position
 from graphfeed.dataset import Dataset
 from graphfeed.info import PlanSummary, plan_from_native
 
@@ -118,7 +119,11 @@ class Loader(abc.ABC):
         """The seed of everything random; drawn when none was given."""
         if self.seed >= 2**64:
             raise errors.InvalidArgument(f"seed is {seed}; it must be less than 2**64")
+        self._seed_drawn = seed is None
         self._next_epoch = 0
+        self._next_ordinal = 0  # where it starts: 0, but for an epoch that is resumed
+        self._position = Position(0, 0)  # all below it has been received
+        self._spec_digest: str | None = None  # of the running iteration
         self._running: weakref.ref[_Epoch] | None = None  # the youngest iteration
         self._warned = False
         self._plans: dict[Any, PlanSummary] = {}
@@ -131,32 +136,81 @@ class Loader(abc.ABC):
     # --- epochs ----------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Batch]:
-        running = _Epoch(self._next_epoch, self._stream_epoch(self._next_epoch))
-        self._next_epoch += 1
-        self._running = weakref.ref(running)
+        epoch, ordinal = self._next_epoch, self._next_ordinal
+        running = _Epoch(epoch, self._stream_epoch(epoch, ordinal, self._receive))
+        self._start(running)
         return running
 
-    def _stream_epoch(self, epoch: int, prefetch: int | None = None) -> Iterator[Batch]:
-        """The batches of an epoch. The stream ends with the iterator."""
+    def epochs(self, count: int | None = None) -> Iterator[Iterator[Batch]]:
+        """The iterations of `count` epochs (None: without end) over one stream, so that the server
+        makes the first batches of an epoch while the last ones of that before it are used.
+
+        Each iteration must be read to its end before the next one is taken; one that is left early
+        is read to its end then. The stream ends with the iterator.
+        """
+        num_epochs = 0 if count is None else _arguments.integer("count", count, 1)
+        stream = self._open(self._next_epoch, self._next_ordinal, num_epochs)
+        try:
+            for _ in itertools.count() if count is None else range(count):
+                running = _Epoch(
+                    self._next_epoch,
+                    self._read(stream, self._next_epoch, self._next_ordinal, self._receive),
+                )
+                self._start(running)
+                yield running
+                if not running.done:
+                    for _batch in running:
+                        pass
+        finally:
+            stream.close()
+
+    def _start(self, running: _Epoch) -> None:
+        self._position = Position(self._next_epoch, self._next_ordinal)
+        self._next_epoch += 1
+        self._next_ordinal = 0
+        self._running = weakref.ref(running)
+
+    def _open(
+        self, epoch: int, ordinal: int, num_epochs: int, prefetch: int | None = None
+    ) -> EpochStream:
         options = self._stream_options(epoch)
+        options.start_ordinal = ordinal
+        options.num_epochs = num_epochs
         if prefetch is not None:
             options.prefetch = options.client_prefetch = prefetch
-        stream, info = self.dataset.client._open_stream(options)
-        pid = os.getpid()
+        return EpochStream(self.dataset, options)
+
+    def _stream_epoch(
+        self, epoch: int, ordinal: int = 0, receive: Any = None, prefetch: int | None = None
+    ) -> Iterator[Batch]:
+        """The batches of an epoch. The stream ends with the iterator. The loader's position moves
+        if `receive` sees to it."""
+        stream = self._open(epoch, ordinal, 1, prefetch)
         try:
-            layout = BatchLayout(info.layout)
-            if not self._warned:
-                self._warn_of_null_batches(stream.epoch()[1])
-            while (batch := stream.next()) is not None:
-                self.dataset.client._log_notices()
-                yield Batch(batch, layout)
+            yield from self._read(stream, epoch, ordinal, receive)
         finally:
-            if os.getpid() == pid:  # a stream that a forked child inherited is its parent's
-                stream.cancel()
+            stream.close()
+
+    def _read(
+        self, stream: EpochStream, epoch: int, ordinal: int, receive: Any
+    ) -> Iterator[Batch]:
+        """`receive(position, spec_digest)` is called as the program gets each batch."""
+        for taken, (batch, last) in enumerate(stream.read(epoch, self._warn_of_null_batches), 1):
+            after = ordinal + taken * self.num_shards
+            position = Position(epoch + 1, 0) if last else Position(epoch, after)
+            if receive is not None:
+                receive(position, stream.spec_digest)
+            yield batch
+
+    def _receive(self, position: Position, spec_digest: str) -> None:
+        self._position = position
+        self._spec_digest = spec_digest
 
     def set_epoch(self, epoch: int) -> None:
-        """Fixes the number of the next epoch."""
+        """Fixes the number of the next epoch, which starts at its first batch."""
         self._next_epoch = _arguments.integer("epoch", epoch, 0)
+        self._next_ordinal = 0
+        self._position = Position(self._next_epoch, 0)
 
     @property
     def epoch(self) -> int:
@@ -170,7 +224,7 @@ class Loader(abc.ABC):
         Raises:
             RuntimeError: the epoch has no batches.
         """
-        batches = self._stream_epoch(self._next_epoch, prefetch=1)
+        batches = self._stream_epoch(self._next_epoch, self._next_ordinal, prefetch=1)
         batch = next(batches, None)
         batches.close()
         if batch is None:
@@ -188,6 +242,96 @@ class Loader(abc.ABC):
         )
         return Batch(batch, BatchLayout(info.layout))
 
+    def as_torch_dataset(self) -> Any:
+        """An IterableDataset of this loader's batches, for `torch.utils.data.DataLoader(...,
+        batch_size=None, num_workers=w)`: its worker processes, forked or spawned, divide the
+        loader's shard among them and together keep its order.
+
+        Each worker process connects on its own and starts at the epoch and position where the
+        loader stands when the processes start: call `set_epoch` or `load_state_dict` before each
+        epoch, unless the workers are persistent, which go on to the next epoch by themselves.
+        """
+        from graphfeed.torch_dataset import TorchDataset
+
+        return TorchDataset(self)
+
+    # --- where it stands -------------------------------------------------------------------------
+
+    def state_dict(self, after: Batch | None = None) -> dict[str, Any]:
+        """Where the program stands: the position after the last batch that it received, however far
+        the server has prefetched. A small dict that goes through JSON.
+
+        The shards of a synchronous run stand at the same position, and it may be continued with
+        another number of them. States that were taken apart are put together by `merge_states`.
+
+        Args:
+            after: the position after this batch instead: what a torch worker process received, the
+                main process's loader does not know of.
+
+        Raises:
+            RuntimeError: in a torch worker process, which sees only its part of the batches.
+        """
+        if after is not None:
+            position = self._position_after(after)
+        elif _epochs.torch_worker()[1] > 1:
+            raise errors.FailedPrecondition(
+                "a torch worker process has no position of its own; ask in the main process: "
+                "state_dict(after=batch)"
+            )
+        else:
+            position = self._position
+        running = None if self._running is None else self._running()
+        digest = self._spec_digest
+        if digest is None or running is None or running.done:
+            digest = self._ask_spec_digest(position.epoch)
+        info = self.dataset.info
+        return _state.make(
+            f"{info.name}@{info.version}",
+            info.fingerprint.hex(),
+            digest,
+            self.seed,
+            position.epoch,
+            position.ordinal,
+        )
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Makes the next iteration begin where `state` stands. The number of shards may be another
+        than when it was taken. A seed that was drawn is replaced by the state's.
+
+        Raises:
+            ValueError: the state is another dataset content's, spec's or seed's, or none at all.
+        """
+        _state.check(state)
+        ours = {"fingerprint": self.dataset.info.fingerprint.hex()}
+        if not self._seed_drawn:
+            ours["seed"] = self.seed
+        ours["spec_digest"] = self._ask_spec_digest(state["epoch"])
+        for field, value in ours.items():
+            if state[field] != value:
+                raise errors.InvalidArgument(
+                    f"the state is of {field} {state[field]} ({state['dataset']}), this loader of "
+                    f"{field} {value} ({self.dataset.info.name}@{self.dataset.info.version})"
+                )
+        self.seed = state["seed"]
+        self._next_epoch, self._next_ordinal = state["epoch"], state["ordinal"]
+        self._position = Position(self._next_epoch, self._next_ordinal)
+        self._running = None
+
+    def _position_after(self, batch: Batch) -> Position:
+        epoch, ordinal = batch.position
+        after = ordinal - self.shard_index + self.num_shards
+        filled_up = batch.is_null or batch.is_repeat  # in a shard's last round only
+        left = 0
+        if not filled_up:
+            frames = self.plan(epoch).num_frames
+            left = _epochs.frames_left(frames, after, self.num_shards, self.uneven_shards)
+        return Position(epoch, after) if left else Position(epoch + 1, 0)
+
+    def _ask_spec_digest(self, epoch: int) -> str:
+        options = self._stream_options(epoch)
+        found = self.dataset.client._call(lambda client: client.describe_plan(options, epoch))
+        return found.spec_digest.hex()
+
     # --- how many --------------------------------------------------------------------------------
 
     def __len__(self) -> int:
@@ -197,6 +341,14 @@ class Loader(abc.ABC):
     def num_batches(self, epoch: int | None = None) -> int:
         """Batches that an iteration of this epoch yields: this shard's, micro-batches combined."""
         return self.plan(epoch).shard_frames
+
+    def total_steps(self, epochs: int) -> int:
+        """Batches that `epochs` iterations yield, from the next epoch's first batch on."""
+        first = self._next_epoch
+        return sum(
+            self.num_batches(epoch)
+            for epoch in range(first, first + _arguments.integer("epochs", epochs, 0))
+        )
 
     def plan(self, epoch: int | None = None) -> PlanSummary:
         """An epoch in numbers: batches, efficiency, graphs per batch. One request; the answer is
@@ -245,8 +397,12 @@ class Loader(abc.ABC):
         options.prefetch = self.prefetch
         return options
 
-    def _warn_of_null_batches(self, plan: Any) -> None:
-        missing = max(plan.shard_frames * self.num_shards - plan.num_frames, 0)
+    def _warn_of_null_batches(self, plan: Any, start: int) -> None:
+        if self._warned:
+            return
+        left = max(plan.num_frames - start, 0)
+        frames = _epochs.frames_left(plan.num_frames, start, self.num_shards, self.uneven_shards)
+        missing = max(frames * self.num_shards - left, 0)
         shards = missing if self.uneven_shards == "null" else 0
         steps = plan.num_frames * self._micro_batches() - plan.num_batches
         if shards or steps > 0:
@@ -259,7 +415,7 @@ class Loader(abc.ABC):
             warnings.warn(
                 f"epochs contain null batches ({', '.join(reasons)}): all padding, masks False. "
                 "Divide losses by max(real count, 1), or see uneven_shards and incomplete_step",
-                stacklevel=4,
+                stacklevel=_torch_habits.users_level(),
             )
 
     def _micro_batches(self) -> int:

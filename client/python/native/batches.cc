@@ -133,7 +133,9 @@ void BindValues(py::module_& m) {
       .def_readonly("layout", &PlanDescription::layout)
       .def_readonly("graphs_per_batch", &PlanDescription::graphs_per_batch)
       .def_property_readonly("fingerprint",
-                             [](const PlanDescription& self) { return ToBytes(self.fingerprint); });
+                             [](const PlanDescription& self) { return ToBytes(self.fingerprint); })
+      .def_property_readonly("spec_digest",
+                             [](const PlanDescription& self) { return ToBytes(self.spec_digest); });
 }
 
 }  // namespace

@@ -101,6 +101,50 @@ class EndToEndTest(unittest.TestCase):
         self.assertEqual(done.returncode, code, f"{command}\n{done.stdout}\n{done.stderr}")
         return done.stdout if code == 0 else done.stderr
 
+    def test_verify_recomputes_digests_and_fingerprints(self) -> None:
+        self.start_server()
+        self.run_command("import", "tu", self.folder / "CYCLES", "--name", "cycles")
+        spec = ["--strategy", "pack", "--num-nodes", 20, "--num-edges", 40, "--num-graphs", 5]
+        spec += ["--shuffle", "--seed", 4, "--epoch", 2]
+        verified = json.loads(self.run_command("verify", "cycles", *spec, "--json"))
+        streamed = [
+            line.split()[1:]
+            for line in self.run_command("stream", "cycles", *spec, "--digests").splitlines()
+            if line.startswith("frame ")
+        ]
+        self.assertGreater(len(streamed), 2)
+        self.assertEqual(
+            [["2", str(f["ordinal"]), f["digest"]] for f in verified["frames"]], streamed
+        )
+        one = json.loads(self.run_command("verify", "cycles", *spec, "--ordinal", 1, "--json"))
+        self.assertEqual(one["frames"], verified["frames"][1:2])
+        self.assertIn(streamed[0][2], self.run_command("verify", "cycles", *spec))
+        error = self.run_command("verify", "cycles", *spec, "--ordinal", 99, code=1)
+        self.assertIn(f"--ordinal is 99; epoch 2 has {len(streamed)} frames", error)
+
+        # Another server with the same content, and one with other content.
+        replica = Server(self.folder / "replica")
+        self.addCleanup(replica.stop)
+        both = f"{self.server.address},{replica.address}"
+        tu = ["import", "tu", self.folder / "CYCLES", "--name", "cycles"]
+        self.run_command(*tu, "--server", replica.address, online=False)
+        again = self.run_command("verify", "cycles", *spec, "--server", both, online=False)
+        self.assertIn(streamed[0][2], again)
+        self.run_command(
+            *tu, "--transform", "to_undirected,add_self_loops", "--server", replica.address,
+            online=False,
+        )  # fmt: skip
+        error = self.run_command(
+            "verify", "cycles", *spec, "--server", both, code=1, online=False
+        )
+        self.assertIn("fingerprint", error)
+
+        fingerprint = json.loads(self.run_command("describe", "cycles", "--json"))["fingerprint"]
+        self.stop_server()
+        folder = self.folder / "data"
+        text = self.run_command("verify", "cycles", "--data-dir", folder, online=False)
+        self.assertIn(fingerprint, text)
+
     def test_a_dataset_from_import_to_rm(self) -> None:
         self.start_server()
         self.assertEqual(json.loads(self.run_command("ls", "--json")), [])

@@ -1,0 +1,196 @@
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "client/cli/command.h"
+#include "client/cli/json_output.h"
+#include "client/cli/progress_bar.h"
+#include "client/cli/spec_flags.h"
+#include "client/cli/text_output.h"
+#include "storage/catalog.h"
+#include "storage/chunk_store.h"
+#include "storage/graph/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+struct VerifyFlags {
+  ServerFlags server;
+  SpecFlags spec;
+  std::optional<int64_t> ordinal;
+  std::string data_dir;
+  bool json = false;
+  bool progress = ProgressByDefault();
+};
+
+struct Checked {
+  int64_t ordinal = 0;
+  uint64_t digest = 0;
+};
+
+// Reads every chunk of the version in a data folder, which no server may use meanwhile.
+absl::Status VerifyFolder(const VerifyFlags& flags, const std::string& dataset,
+                          const Console& console) {
+  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(flags.data_dir));
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog,
+                      Catalog::Open(std::move(store), CatalogOptions()));
+  GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> opened, catalog->OpenDataset(dataset));
+  GF_RETURN_IF_ERROR(opened->Verify());
+  const DatasetInfo& info = opened->info();
+  if (flags.json) {
+    const Json json = {{"dataset", absl::StrCat(info.name, "@", info.version)},
+                       {"fingerprint", FormatFingerprint(info.fingerprint)},
+                       {"bytes", info.raw_bytes}};
+    console.out << Dump(json, 2) << "\n";
+    return absl::OkStatus();
+  }
+  console.out << info.name << "@" << info.version << ": "
+              << FormatBytes(static_cast<double>(info.raw_bytes))
+              << " read; they are what fingerprint " << FormatFingerprint(info.fingerprint)
+              << " says\n";
+  return absl::OkStatus();
+}
+
+// The frames of an epoch (or one of them) from each server alone; the clients recompute each
+// digest. DATA_LOSS where two servers differ.
+class EpochCheck {
+ public:
+  EpochCheck(const VerifyFlags& flags, const Console& console)
+      : flags_(flags), console_(console), bar_(console.err, flags.progress) {}
+
+  absl::Status Run(StreamOptions options) {
+    const std::vector<std::string> addresses = absl::StrSplit(flags_.server.server, ',');
+    std::vector<std::unique_ptr<Client>> clients;
+    for (const std::string& address : addresses) {
+      ServerFlags one = flags_.server;
+      one.server = address;
+      GF_ASSIGN_OR_RETURN(clients.emplace_back(), one.Connect());
+    }
+    options.num_shards = 1;
+    options.shard_index = 0;
+    GF_RETURN_IF_ERROR(flags_.spec.TakeSizes(*clients[0], options).status());
+    GF_ASSIGN_OR_RETURN(const PlanDescription plan, clients[0]->DescribePlan(options));
+    if (flags_.ordinal.has_value() && *flags_.ordinal >= plan.plan.num_frames) {
+      return absl::InvalidArgumentError(absl::StrCat("--ordinal is ", *flags_.ordinal, "; epoch ",
+                                                     options.start_epoch, " has ",
+                                                     plan.plan.num_frames, " frames"));
+    }
+    options.fingerprint = plan.fingerprint;
+    options.spec = plan.resolved_spec;
+    const int64_t first = flags_.ordinal.value_or(0);
+    const int64_t last = flags_.ordinal.value_or(plan.plan.num_frames - 1);
+    for (int64_t ordinal = first; ordinal <= last; ++ordinal) {
+      GF_ASSIGN_OR_RETURN(const GetBatchResult expected,
+                          clients[0]->GetBatch(options, options.start_epoch, ordinal));
+      const uint64_t digest = expected.batch.info().digest;
+      for (size_t i = 1; i < clients.size(); ++i) {
+        GF_ASSIGN_OR_RETURN(const GetBatchResult other,
+                            clients[i]->GetBatch(options, options.start_epoch, ordinal));
+        if (other.batch.info().digest == digest && other.info.spec_digest == plan.spec_digest) {
+          continue;
+        }
+        return absl::DataLossError(absl::StrCat(
+            "frame ", ordinal, " of epoch ", options.start_epoch, " is ", Hex(digest), " at ",
+            addresses[0], " and ", Hex(other.batch.info().digest), " at ", addresses[i]));
+      }
+      checked_.push_back({.ordinal = ordinal, .digest = digest});
+      bar_.Update("verifying", "frames", ordinal - first + 1, last - first + 1);
+    }
+    // A whole epoch is streamed as well: the same frames, whichever way they are asked for.
+    if (!flags_.ordinal.has_value()) GF_RETURN_IF_ERROR(CompareStream(*clients[0], options));
+    bar_.Clear();
+    Report(plan, options);
+    return absl::OkStatus();
+  }
+
+ private:
+  static std::string Hex(uint64_t digest) {
+    return absl::StrCat(absl::Hex(digest, absl::kZeroPad16));
+  }
+
+  absl::Status CompareStream(Client& client, StreamOptions options) {
+    options.num_epochs = 1;
+    GF_ASSIGN_OR_RETURN(const std::unique_ptr<BatchStream> stream, client.StreamBatches(options));
+    for (const Checked& checked : checked_) {
+      GF_ASSIGN_OR_RETURN(const std::optional<Batch> batch, stream->Next());
+      if (!batch.has_value())
+        return absl::DataLossError("the stream has fewer frames than its plan");
+      if (batch->info().ordinal == checked.ordinal && batch->info().digest == checked.digest) {
+        continue;
+      }
+      return absl::DataLossError(absl::StrCat("frame ", checked.ordinal, " is ",
+                                              Hex(checked.digest), " alone and ",
+                                              Hex(batch->info().digest), " in a stream"));
+    }
+    return absl::OkStatus();
+  }
+
+  void Report(const PlanDescription& plan, const StreamOptions& options) const {
+    if (flags_.json) {
+      Json frames = Json::array();
+      for (const Checked& checked : checked_) {
+        frames.push_back({{"ordinal", checked.ordinal}, {"digest", Hex(checked.digest)}});
+      }
+      const Json json = {{"dataset", options.dataset},
+                         {"fingerprint", FormatFingerprint(plan.fingerprint)},
+                         {"spec_digest", FormatFingerprint(plan.spec_digest)},
+                         {"seed", options.seed},
+                         {"epoch", options.start_epoch},
+                         {"frames", frames}};
+      console_.out << Dump(json, 2) << "\n";
+      return;
+    }
+    console_.out << "dataset      " << options.dataset << "\n"
+                 << "fingerprint  " << FormatFingerprint(plan.fingerprint) << "\n"
+                 << "spec digest  " << FormatFingerprint(plan.spec_digest) << "\n"
+                 << "seed, epoch  " << options.seed << ", " << options.start_epoch << "\n";
+    TextTable table({">ORDINAL", "DIGEST"});
+    for (const Checked& checked : checked_) {
+      table.Add({absl::StrCat(checked.ordinal), Hex(checked.digest)});
+    }
+    console_.out << table.ToString();
+  }
+
+  const VerifyFlags& flags_;
+  const Console& console_;
+  ProgressBar bar_;
+  std::vector<Checked> checked_;
+};
+
+absl::Status Verify(const VerifyFlags& flags, const Console& console) {
+  if (!flags.data_dir.empty()) return VerifyFolder(flags, flags.spec.dataset(), console);
+  GF_ASSIGN_OR_RETURN(const StreamOptions options, flags.spec.Build());
+  return EpochCheck(flags, console).Run(options);
+}
+
+}  // namespace
+
+void AddVerifyCommand(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<VerifyFlags>();  // shared with the callback
+  CLI::App* command = app.add_subcommand(
+      "verify",
+      "Recompute the digests of an epoch's frames, one by one, streamed and at every server of "
+      "--server, and compare them; with --data-dir, the fingerprint of a stored version");
+  flags->spec.Register(*command);
+  flags->server.Register(*command);
+  command->add_option("--ordinal", flags->ordinal, "this frame only")
+      ->check(CLI::NonNegativeNumber);
+  command
+      ->add_option("--data-dir", flags->data_dir,
+                   "read the whole version in this data folder; no server may run on it")
+      ->excludes("--server");
+  command->add_flag("--progress,!--no-progress", flags->progress,
+                    "show how far it is (default: on a terminal)");
+  command->add_flag("--json", flags->json, "print it as JSON");
+  command->callback([flags, &action] {
+    action = [flags](const Console& console) { return Verify(*flags, console); };
+  });
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,96 @@
+"""A stream of a loader, cut into epochs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from graphfeed.batch import Batch, BatchLayout
+from graphfeed.dataset import Dataset
+
+
+def torch_worker() -> tuple[int, int]:
+    """(number of this torch DataLoader worker, how many there are); (0, 1) elsewhere."""
+    if "torch" not in sys.modules:
+        return 0, 1
+    info = sys.modules["torch"].utils.data.get_worker_info()
+    return (0, 1) if info is None else (info.id, info.num_workers)
+
+
+def frames_left(num_frames: int, start: int, num_shards: int, uneven_shards: str) -> int:
+    """Frames of each shard, of an epoch of `num_frames` from ordinal `start` on."""
+    left = max(num_frames - start, 0)
+    return left // num_shards if uneven_shards == "drop" else -(-left // num_shards)
+
+
+class EpochStream:
+    """Reads the epochs of a stream one after the other; the server goes on with the next epoch
+    while this one is read.
+
+    In a torch worker process w of W the shard i of n is the part (i + w n) of (n W): the workers
+    divide the shard's frames among them, and read in turns they make up its order.
+    """
+
+    def __init__(self, dataset: Dataset, options: Any) -> None:
+        worker, num_workers = torch_worker()
+        self._uneven_shards = options.uneven_shards
+        self._num_shards = options.num_shards  # of the run, without workers
+        self._worker, self._num_workers = worker, num_workers
+        if num_workers > 1:
+            options.shard_index += worker * options.num_shards
+            options.num_shards *= num_workers
+            if options.uneven_shards == "drop":
+                options.uneven_shards = "null"  # the surplus is that of the run's shards
+        self._start = (options.start_epoch, options.start_ordinal)
+        self._client = dataset.client
+        self._native, info = self._client._open_stream(options)
+        self._layout = BatchLayout(info.layout)
+        self.spec_digest: str = info.spec_digest.hex()
+        self._pid = os.getpid()
+        self._ahead: Any = None  # the first batch of the epoch after the one just read
+        self._first = True
+
+    def read(self, epoch: int, begun: Any) -> Any:
+        """The batches of an epoch, which must be the stream's next, each with whether it is the
+        shard's last. Calls `begun(plan, start)` before the first."""
+        start = self._start[1] if epoch == self._start[0] else 0
+        wanted: int | None = None
+        taken = 0
+        if self._first:  # known before the first batch, also of an epoch without any
+            self._first = False
+            wanted = self._begin(start, begun)
+        while wanted is None or taken < wanted:
+            native = self._next()
+            if native is None:
+                return
+            at = native.info.epoch
+            if at < epoch:  # what the shard's other workers have left to fill up
+                continue
+            if at > epoch:
+                self._ahead = native
+                return
+            if wanted is None:
+                wanted = self._begin(start, begun)
+                if not wanted:
+                    return
+            taken += 1
+            yield Batch(native, self._layout), taken == wanted
+
+    def _begin(self, start: int, begun: Any) -> int:
+        plan = self._native.epoch()[1]
+        begun(plan, start)
+        frames = frames_left(plan.num_frames, start, self._num_shards, self._uneven_shards)
+        return max(-(-(frames - self._worker) // self._num_workers), 0)
+
+    def _next(self) -> Any:
+        native, self._ahead = self._ahead, None
+        if native is None:
+            native = self._native.next()
+            self._client._log_notices()
+        return native
+
+    def close(self) -> None:
+        """Ends the stream now."""
+        if os.getpid() == self._pid:  # a stream that a forked child inherited is its parent's
+            self._native.cancel()

@@ -1,0 +1,27 @@
+"""A loader as torch's DataLoader takes one. Needs torch, and is imported where it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from torch.utils.data import IterableDataset
+
+from graphfeed.batch import Batch
+
+if TYPE_CHECKING:
+    from graphfeed.loader import Loader
+
+
+class TorchDataset(IterableDataset):
+    """The batches of a loader, of torch tensors; made by `Loader.as_torch_dataset`."""
+
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[Batch]:
+        for batch in self.loader:
+            yield batch.torch()
+
+    def __len__(self) -> int:
+        return len(self.loader)
