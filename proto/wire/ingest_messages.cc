@@ -18,8 +18,9 @@ v1::Transform TransformToProto(const Transform& transform) {
   } else if (std::holds_alternative<ToUndirected>(transform)) {
     message.mutable_to_undirected();
   } else if (const auto* subgraph = std::get_if<InducedSubgraph>(&transform)) {
+    v1::Transform::Subgraph* out = message.mutable_subgraph();  // also if it names no nodes
     for (const auto& [type, subset] : subgraph->nodes) {
-      v1::Transform::Subgraph::Nodes* nodes = message.mutable_subgraph()->add_nodes();
+      v1::Transform::Subgraph::Nodes* nodes = out->add_nodes();
       nodes->set_type(type);
       if (subset.leading.has_value()) {
         nodes->set_leading(*subset.leading);

@@ -408,6 +408,14 @@ TEST(IngestMessageTest, BeginRoundTrips) {
   ExpectInvalid(FromProto(message), "kinds[\"w\"]: unknown value 8");
 }
 
+TEST(IngestMessageTest, ASubgraphWithoutNodesStaysOne) {
+  IngestSpec spec;
+  spec.transforms = {InducedSubgraph{}};
+  const auto back = RoundTrip(spec);
+  ASSERT_TRUE(back.ok());
+  EXPECT_TRUE(std::holds_alternative<InducedSubgraph>(back->transforms[0]));
+}
+
 TEST(IngestMessageTest, UnsetTransformFieldsMeanTheDefaults) {
   v1::IngestBegin message;
   message.add_transforms()->mutable_normalize_features();
