@@ -26,7 +26,9 @@ struct PlanKey {
   uint64_t seed = 0;
   int64_t epoch = 0;
 
-  friend auto operator<=>(const PlanKey&, const PlanKey&) = default;
+  // clang-tidy takes the 0 of the generated comparison for a pointer.
+  friend auto operator<=>(const PlanKey&,
+                          const PlanKey&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // Plans that are in use, and those last used, as many as the memory allows and at most kMaxPlans.

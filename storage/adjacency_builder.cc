@@ -280,8 +280,8 @@ absl::Status Builder::WriteParts(const Bucket& bucket, std::vector<Bucket>& part
     std::vector<Edge> buffer;
 
     absl::Status Flush() {
-      const absl::Status status = writer->Append(static_cast<int64_t>(buffer.size()),
-                                                 AsBytes(buffer.data(), buffer.size()));
+      absl::Status status = writer->Append(static_cast<int64_t>(buffer.size()),
+                                           AsBytes(buffer.data(), buffer.size()));
       buffer.clear();
       return status;
     }

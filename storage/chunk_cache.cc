@@ -99,14 +99,11 @@ void ChunkCache::Prefetch(const Column& column, const RowRange& range) {
   if (!rows_lie_there || storage.row_bytes == 0) return;
   const std::byte* rows = column.chunks[range.first >> column.shift].load();
   if (rows == nullptr) return;
-  const auto first =
-      reinterpret_cast<uintptr_t>(rows + (range.first & column.mask) * storage.row_bytes);
-  const int64_t bytes =
-      std::min(std::min(range.count, kLinesAhead * kLineBytes) * storage.row_bytes,
-               kLinesAhead * kLineBytes);
-  for (int64_t offset = 0; offset < bytes; offset += kLineBytes) {
-    __builtin_prefetch(reinterpret_cast<const void*>(first + static_cast<uintptr_t>(offset)));
-  }
+  const int64_t first = range.first & column.mask;
+  const int64_t count = std::min(range.count, storage.rows_per_chunk - first);
+  const std::byte* line = rows + first * storage.row_bytes;
+  const std::byte* end = line + std::min(count * storage.row_bytes, kLinesAhead * kLineBytes);
+  for (; line < end; line += kLineBytes) __builtin_prefetch(line);
 }
 
 absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ranges,

@@ -33,6 +33,7 @@ absl::Status RowError(int64_t row, int64_t num_rows) {
 
 // Fetches the line of a chunk's byte; null chunks too, which does nothing.
 inline void FetchLine(const std::byte* chunk, int64_t offset) {
+  // Integers, since null has no offsets. NOLINTNEXTLINE(performance-no-int-to-ptr)
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(chunk) +
                                                    static_cast<uintptr_t>(offset)));
 }

@@ -115,7 +115,7 @@ int64_t BlockBytes(const GraphBlock& block) {
   }
   for (const ColumnBlock& column : block.columns) {
     bytes += column.rows.size() + column.sizes.size() * sizeof(int64_t);
-    for (const std::string& s : column.strings) bytes += sizeof(s) + s.size();
+    for (const std::string& s : column.strings) bytes += sizeof(std::string) + s.size();
   }
   return static_cast<int64_t>(bytes);
 }
@@ -190,7 +190,7 @@ absl::Status CheckColumnRows(const Schema& types, const ColumnBlock& column, int
       return absl::InvalidArgumentError("rows without bytes need their number as the only size");
     }
     if (column.sizes.empty()) {
-      if (!strings && static_cast<int64_t>(column.rows.size()) % row_bytes != 0) {
+      if (!strings && row_bytes > 0 && static_cast<int64_t>(column.rows.size()) % row_bytes != 0) {
         return absl::InvalidArgumentError(absl::StrCat(
             column.rows.size(), " bytes are not a whole number of rows of ", row_bytes));
       }

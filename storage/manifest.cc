@@ -278,7 +278,7 @@ absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes) {
     const int64_t rows = data.string_offsets ? data.string_offsets->storage.num_rows - 1
                                              : data.rows.storage.num_rows;
     info.columns.push_back({.num_rows = rows, .values = FromProto(column.values())});
-    manifest.columns.push_back(std::move(data));
+    manifest.columns.push_back(data);
   }
   for (const storage::Column& column : proto.node_offsets()) {
     GF_ASSIGN_OR_RETURN(manifest.node_offsets.emplace_back(), FromProto(column));

@@ -9,9 +9,10 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
-#include <new>
+#include <memory>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "absl/base/call_once.h"
 #include "absl/base/thread_annotations.h"
@@ -33,6 +34,8 @@ struct ForkState {
   int uses ABSL_GUARDED_BY(mu) = 0;
   bool grpc_was_running ABSL_GUARDED_BY(mu) = false;  // at the latest fork
   bool damaged ABSL_GUARDED_BY(mu) = false;
+  // What a damaged process inherited cannot even be closed.
+  std::vector<std::shared_ptr<grpc::Channel>> inherited ABSL_GUARDED_BY(mu);
   std::atomic<int> generation = 0;
 };
 
@@ -123,8 +126,7 @@ LazyChannel::LazyChannel(const ChannelOptions& options) : options_(options) {
 LazyChannel::~LazyChannel() {
   absl::MutexLock lock(&State().mu);
   State().channels.erase(this);
-  // What a damaged process inherited cannot even be closed.
-  if (State().damaged) new std::shared_ptr<grpc::Channel>(std::move(channel_));
+  if (State().damaged) State().inherited.push_back(std::move(channel_));
 }
 
 absl::StatusOr<ChannelUse> LazyChannel::Use() {

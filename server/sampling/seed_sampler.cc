@@ -114,7 +114,7 @@ absl::Status SeedSampler::Sample(const EpochPlan& plan, uint64_t seed, int64_t b
     scratch = std::make_unique<Scratch>();
     if (sampler_ != nullptr) scratch->sampler = sampler_->NewScratch();
   }
-  const absl::Status status = SampleInto(plan, seed, batch, *scratch, sampled);
+  absl::Status status = SampleInto(plan, seed, batch, *scratch, sampled);
   MutexLock lock(&mu_);
   idle_.push_back(std::move(scratch));
   return status;

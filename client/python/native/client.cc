@@ -64,9 +64,8 @@ class ClientHandle {
 };
 
 std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
-                                      int64_t max_frame_bytes, double timeout,
-                                      double retry_timeout, double keepalive_time,
-                                      double keepalive_timeout) {
+                                      int64_t max_frame_bytes, double timeout, double retry_timeout,
+                                      double keepalive_time, double keepalive_timeout) {
   auto notices = std::make_shared<Notices>();
   ClientOptions options;
   options.endpoints = endpoints;

@@ -31,7 +31,7 @@ struct PyColumnBlock {
   py::object rows;  // a C-contiguous little-endian array, or a list of strings
 };
 
-PyColumnBlock MakeColumnBlock(std::string name, py::object rows,
+PyColumnBlock MakeColumnBlock(std::string name, const py::object& rows,
                               std::optional<std::vector<int64_t>> row_shape,
                               const std::optional<std::string>& level, int type,
                               const std::optional<Int64Array>& sizes, bool concat_last,

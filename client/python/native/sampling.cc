@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
 
@@ -35,12 +36,12 @@ void SetFields(const std::string& what, const py::dict& fields, const Setters& s
     const std::string name = py::str(key);
     const auto setter = setters.find(name);
     if (setter == setters.end()) {
-      RaiseInvalidArgument(what + " has no field \"" + name + "\"");
+      RaiseInvalidArgument(absl::StrCat(what, " has no field \"", name, "\""));
     }
     try {
       setter->second(value);
     } catch (const py::cast_error&) {
-      RaiseInvalidArgument(what + "." + name + " is " + std::string(py::repr(value)));
+      RaiseInvalidArgument(absl::StrCat(what, ".", name, " is ", std::string(py::repr(value))));
     }
   }
 }
