@@ -38,13 +38,12 @@ Addresses Resolve(const std::string& address, int port) {
   return {found, &freeaddrinfo};
 }
 
-// Makes a connection and resets it, so that it leaves nothing behind. Whether it succeeds does not
-// matter: a socket that cannot take another one has some that wait, and poll() returns.
+// Makes a connection and closes it; not by a reset, which would take it back before the thread that
+// has been told of it accepts it. Whether it succeeds does not matter: a socket that cannot take
+// another one has some that wait, and poll() returns.
 void ConnectOnce(const addrinfo& to) {
   const int fd = socket(to.ai_family, to.ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return;
-  const linger reset = {.l_onoff = 1, .l_linger = 0};
-  (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
   (void)connect(fd, to.ai_addr, to.ai_addrlen);
   (void)close(fd);
 }
