@@ -61,6 +61,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   AddPartitionCommand(app, action);
   AddRemoveCommand(app, action);
   AddVerifyCommand(app, action);
+  AddSnapshotCommands(app, action);
 
   try {
     app.parse(argc, argv);

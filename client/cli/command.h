@@ -33,6 +33,8 @@ void AddStreamCommand(CLI::App& app, Action& action);
 void AddPartitionCommand(CLI::App& app, Action& action);
 void AddRemoveCommand(CLI::App& app, Action& action);
 void AddVerifyCommand(CLI::App& app, Action& action);
+// "snapshot" and "restore".
+void AddSnapshotCommands(CLI::App& app, Action& action);
 
 inline constexpr char kDefaultServer[] = "127.0.0.1:50051";
 

@@ -145,25 +145,34 @@ absl::Status MeasureDigests(absl::string_view name, Client& client, StreamOption
   twice.seed = kHashedTwiceSeed;
   options.verify_digests = true;
   twice.verify_digests = true;
-  std::vector<double> client_cost;
-  std::vector<double> server_cost;
+  // Shares of throughput and, less disturbed by other programs, of processor time at both ends.
+  std::vector<double> client_share;
+  std::vector<double> server_share;
+  std::vector<double> client_cpu_share;
+  std::vector<double> server_cpu_share;
   int64_t frame_bytes = 0;
   for (int round = 0; round < rounds; ++round) {
     GF_ASSIGN_OR_RETURN(const Rates plain, Measure(client, options, server, time));
     GF_ASSIGN_OR_RETURN(const Rates without, Measure(client, unchecked, server, time));
     GF_ASSIGN_OR_RETURN(const Rates more, Measure(client, twice, server, time));
-    client_cost.push_back(1 - plain.bytes_per_s / without.bytes_per_s);
-    server_cost.push_back(1 - more.bytes_per_s / plain.bytes_per_s);
+    const double cpu_us = plain.client_cpu_us + plain.server_cpu_us;
+    client_share.push_back(1 - plain.bytes_per_s / without.bytes_per_s);
+    server_share.push_back(1 - more.bytes_per_s / plain.bytes_per_s);
+    client_cpu_share.push_back((plain.client_cpu_us - without.client_cpu_us) / cpu_us);
+    server_cpu_share.push_back((more.server_cpu_us - plain.server_cpu_us) / cpu_us);
     frame_bytes = plain.frame_bytes;
   }
-  std::sort(client_cost.begin(), client_cost.end());
-  std::sort(server_cost.begin(), server_cost.end());
+  const auto median = [](std::vector<double>& values) {
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+  };
   const std::string strategy(name);
   std::printf(R"({"benchmark": "digest_cost", "strategy": "%s", "frame_bytes": %ld, )"
-              R"("client_share": %.3f, "server_share": %.3f})"
+              R"("client_share": %.3f, "server_share": %.3f, "client_cpu_share": %.3f, )"
+              R"("server_cpu_share": %.3f})"
               "\n",
-              strategy.c_str(), frame_bytes, client_cost[client_cost.size() / 2],
-              server_cost[server_cost.size() / 2]);
+              strategy.c_str(), frame_bytes, median(client_share), median(server_share),
+              median(client_cpu_share), median(server_cpu_share));
   std::fflush(stdout);
   return absl::OkStatus();
 }

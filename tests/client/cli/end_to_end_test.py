@@ -101,6 +101,42 @@ class EndToEndTest(unittest.TestCase):
         self.assertEqual(done.returncode, code, f"{command}\n{done.stdout}\n{done.stderr}")
         return done.stdout if code == 0 else done.stderr
 
+    def test_a_snapshot_restores_the_same_versions(self) -> None:
+        self.start_server()
+        tu = ["import", "tu", self.folder / "CYCLES", "--name"]
+        self.run_command(*tu, "cycles")
+        self.run_command(*tu, "cycles", "--transform", "add_self_loops")
+        self.run_command(*tu, "other")
+        self.run_command("rm", "cycles@1")
+        listed = json.loads(self.run_command("ls", "--json"))
+        data, copy, back = (self.folder / name for name in ("data", "copy", "back"))
+        error = self.run_command("snapshot", copy, "--data-dir", data, code=1, online=False)
+        self.assertIn("FAILED_PRECONDITION", error)
+        self.assertIn("is a server running on it?", error)
+        self.stop_server()
+
+        text = self.run_command("snapshot", copy, "--data-dir", data, online=False)
+        for info in listed:
+            self.assertIn(f"{info['name']}@{info['version']}", text)
+            self.assertIn(info["fingerprint"], text)
+        error = self.run_command("restore", copy, "--data-dir", data, code=1, online=False)
+        self.assertIn("is not an empty folder", error)
+        error = self.run_command(
+            "snapshot", self.folder / "x", "--data-dir", self.folder / "CYCLES", code=1,
+            online=False,
+        )  # fmt: skip
+        self.assertIn("is no data folder", error)
+
+        # The copy does not change with the original.
+        shutil.rmtree(data)
+        self.assertEqual(
+            text, self.run_command("restore", copy, "--data-dir", back, online=False)
+        )
+        self.start_server("back")
+        self.assertEqual(json.loads(self.run_command("ls", "--json")), listed)
+        self.run_command(*tu, "cycles")
+        self.assertIn("cycles@3", self.run_command("ls"))
+
     def test_verify_recomputes_digests_and_fingerprints(self) -> None:
         self.start_server()
         self.run_command("import", "tu", self.folder / "CYCLES", "--name", "cycles")
