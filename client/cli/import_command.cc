@@ -19,6 +19,7 @@
 #include "storage/graph/status_macros.h"
 #include "storage/importers/npy_source.h"
 #include "storage/importers/tu_source.h"
+#include "storage/importers/version_source.h"
 #include "storage/transforms.h"
 
 namespace graphfeed {
@@ -79,6 +80,7 @@ struct ImportFlags {
   std::vector<std::string> transforms;
   bool progress = ProgressByDefault();
   bool json = false;
+  std::optional<Fingerprint> fingerprint;  // what the new version must have
 
   void Register(CLI::App& command, const char* path_help) {
     command.add_option("path", path, path_help)->required();
@@ -147,6 +149,11 @@ absl::Status Import(const ImportFlags& flags, const OpenSource& open, const Cons
   bar.Update("finishing", unit, source->done(), source->total());
   GF_ASSIGN_OR_RETURN(const DatasetInfo info, sink->Commit());
   bar.Clear();
+  if (flags.fingerprint.has_value() && info.fingerprint != *flags.fingerprint) {
+    return absl::DataLossError(absl::StrCat(info.name, "@", info.version, " has fingerprint ",
+                                            FormatFingerprint(info.fingerprint), ", not ",
+                                            FormatFingerprint(*flags.fingerprint)));
+  }
 
   if (flags.json) {
     console.out << Dump(ToJson(info), 2) << "\n";
@@ -239,6 +246,30 @@ void AddNpy(CLI::App& import, Action& action) {
   });
 }
 
+void AddVersion(CLI::App& import, Action& action) {
+  auto flags = std::make_shared<ImportFlags>();  // shared with the callback
+  CLI::App* command = import.add_subcommand(
+      "version",
+      "A version (--name NAME or NAME@VERSION) of another data folder or snapshot, on which no "
+      "server runs; without transforms it has the same fingerprint afterwards");
+  flags->Register(*command, "the other data folder");
+  command->get_option("--name")->required();
+  command->callback([flags, &action] {
+    action = [flags](const Console& console) -> absl::Status {
+      GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(flags->path));
+      GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog,
+                          Catalog::Open(std::move(store), CatalogOptions()));
+      GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> dataset,
+                          catalog->OpenDataset(flags->name));
+      ImportFlags target = *flags;
+      target.name = dataset->info().name;
+      if (target.transforms.empty()) target.fingerprint = dataset->info().fingerprint;
+      return Import(
+          target, [&](const ImportProgress&) { return ReadVersion(dataset); }, console);
+    };
+  });
+}
+
 }  // namespace
 
 void AddImportCommand(CLI::App& app, Action& action) {
@@ -246,6 +277,7 @@ void AddImportCommand(CLI::App& app, Action& action) {
   command->require_subcommand(1);
   AddTu(*command, action);
   AddNpy(*command, action);
+  AddVersion(*command, action);
 }
 
 }  // namespace graphfeed

@@ -137,6 +137,37 @@ class EndToEndTest(unittest.TestCase):
         self.run_command(*tu, "cycles")
         self.assertIn("cycles@3", self.run_command("ls"))
 
+    def test_a_version_moves_to_another_server(self) -> None:
+        write_npy(self.folder / "npy")
+        source, target = self.folder / "source", self.folder / "data"
+        self.run_command(
+            "import", "npy", self.folder / "npy", "--data-dir", source, online=False
+        )
+        loops = ["--transform", "add_self_loops"]
+        self.run_command(
+            "import", "tu", self.folder / "CYCLES", "--name", "cycles", *loops, "--data-dir",
+            source, online=False,
+        )  # fmt: skip
+        versions = {
+            version: json.loads(
+                self.run_command(
+                    "import", "version", source, "--name", f"cycles@{version}", "--data-dir",
+                    target, "--json", online=False,
+                )  # fmt: skip
+            )
+            for version in (2, 1)
+        }
+        self.start_server()
+        again = json.loads(
+            self.run_command("import", "version", source, "--name", "cycles", "--json")
+        )
+        self.assertEqual(again["version"], 3)
+        self.assertEqual(again["fingerprint"], versions[2]["fingerprint"])
+        self.assertEqual(again["columns"], versions[2]["columns"])
+        self.assertNotEqual(again["fingerprint"], versions[1]["fingerprint"])
+        error = self.run_command("import", "version", source, "--name", "nothing", code=1)
+        self.assertIn("NOT_FOUND", error)
+
     def test_verify_recomputes_digests_and_fingerprints(self) -> None:
         self.start_server()
         self.run_command("import", "tu", self.folder / "CYCLES", "--name", "cycles")

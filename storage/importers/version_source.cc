@@ -1,0 +1,178 @@
+#include "storage/importers/version_source.h"
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+#include "storage/graph/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+class VersionSource final : public GraphSource {
+ public:
+  VersionSource(std::shared_ptr<Dataset> dataset, int64_t block_bytes)
+      : dataset_(std::move(dataset)), block_bytes_(block_bytes) {
+    const DatasetInfo& info = dataset_->info();
+    const Schema& schema = info.schema;
+    spec_.name = info.name;
+    spec_.collection = schema.collection;
+    spec_.heterogeneous = schema.heterogeneous;
+    if (schema.heterogeneous) {
+      spec_.node_types = schema.node_types;
+      spec_.edge_types = schema.edge_types;
+    } else {
+      for (const ColumnSchema& column : schema.columns) spec_.kinds[column.name] = column.level;
+    }
+    if (!schema.collection) {
+      spec_.num_nodes = info.num_nodes;
+      spec_.num_edges = info.num_edges;
+    }
+    if (schema.collection) {
+      total_ = info.num_graphs;
+    } else {
+      for (const ColumnInfo& column : info.columns) total_ += column.num_rows;
+    }
+  }
+
+  const IngestSpec& spec() const override { return spec_; }
+  int64_t done() const override { return done_; }
+  int64_t total() const override { return total_; }
+
+  absl::StatusOr<std::optional<GraphBlock>> Next() override {
+    return spec_.collection ? NextGraphs() : NextRows();
+  }
+
+ private:
+  const Schema& schema() const { return dataset_->info().schema; }
+
+  static int64_t RowBytes(const ColumnSchema& column) {
+    int64_t elements = 1;
+    for (const int64_t extent : column.row_shape) elements *= extent;
+    // Strings are of any length: a guess bounds their number.
+    return column.dtype == DType::kString ? 64
+                                          : elements * static_cast<int64_t>(SizeOf(column.dtype));
+  }
+
+  // Rows of a column that graphs [first, first + count) have.
+  RowRange Rows(const ColumnSchema& column, int64_t first, int64_t count) const {
+    if (column.level == Level::kGraph) {
+      return {first * column.rows_per_graph, count * column.rows_per_graph};
+    }
+    const GraphOffsets& offsets = dataset_->offsets();
+    const absl::Span<const int64_t> ptr = column.level == Level::kNode
+                                              ? offsets.node_ptr[column.type]
+                                              : offsets.edge_ptr[column.type];
+    return {ptr[first], ptr[first + count] - ptr[first]};
+  }
+
+  absl::StatusOr<ColumnBlock> Read(size_t index, const RowRange& range) {
+    const ColumnSchema& column = schema().columns[index];
+    ColumnBlock block;
+    block.name = column.name;
+    if (schema().heterogeneous) block.level = column.level;
+    block.type = column.type;
+    block.dtype = column.dtype;
+    block.row_shape = column.row_shape;
+    block.concat_last = column.concat_last;
+    block.zero_dim = column.zero_dim;
+    block.non_tensor = column.non_tensor;
+    if (column.dtype == DType::kString) {
+      // Read by graph; those of nodes and edges are refused there, by name.
+      const int64_t per_graph = std::max<int64_t>(column.rows_per_graph, 1);
+      std::vector<int64_t> graphs(static_cast<size_t>(range.count / per_graph));
+      std::iota(graphs.begin(), graphs.end(), range.first / per_graph);
+      GF_ASSIGN_OR_RETURN(block.strings, dataset_->ReadStrings(static_cast<int>(index), graphs));
+      return block;
+    }
+    const int64_t row_bytes = RowBytes(column);
+    block.rows.resize(static_cast<size_t>(range.count * row_bytes));
+    GF_RETURN_IF_ERROR(
+        dataset_->VisitRows(static_cast<int>(index), {range},
+                            [&](size_t, int64_t offset, int64_t count, const std::byte* rows) {
+                              std::memcpy(block.rows.data() + offset * row_bytes, rows,
+                                          static_cast<size_t>(count * row_bytes));
+                            }));
+    return block;
+  }
+
+  int64_t GraphBytes(int64_t graph) const {
+    int64_t bytes = 0;
+    for (const ColumnSchema& column : schema().columns) {
+      bytes += Rows(column, graph, 1).count * RowBytes(column);
+    }
+    return bytes;
+  }
+
+  absl::StatusOr<std::optional<GraphBlock>> NextGraphs() {
+    if (done_ == total_) return std::nullopt;
+    const int64_t first = done_;
+    int64_t count = 0;
+    for (int64_t bytes = 0; first + count < total_; ++count) {
+      bytes += GraphBytes(first + count);
+      if (count > 0 && bytes > block_bytes_) break;
+    }
+    GraphBlock block;
+    block.num_graphs = count;
+    block.num_nodes.resize(schema().node_types.size());
+    block.num_edges.resize(schema().edge_types.size());
+    const GraphOffsets& offsets = dataset_->offsets();
+    for (int64_t g = first; g < first + count; ++g) {
+      for (size_t t = 0; t < block.num_nodes.size(); ++t) {
+        block.num_nodes[t].push_back(offsets.NumNodes(static_cast<int>(t), g));
+      }
+      for (size_t t = 0; t < block.num_edges.size(); ++t) {
+        block.num_edges[t].push_back(offsets.NumEdges(static_cast<int>(t), g));
+      }
+    }
+    for (size_t i = 0; i < schema().columns.size(); ++i) {
+      const ColumnSchema& column = schema().columns[i];
+      GF_ASSIGN_OR_RETURN(ColumnBlock rows, Read(i, Rows(column, first, count)));
+      for (int64_t g = first; g < first + count; ++g) {
+        rows.sizes.push_back(Rows(column, g, 1).count);
+      }
+      block.columns.push_back(std::move(rows));
+    }
+    done_ += count;
+    return std::optional(std::move(block));
+  }
+
+  absl::StatusOr<std::optional<GraphBlock>> NextRows() {
+    const std::vector<ColumnInfo>& columns = dataset_->info().columns;
+    while (column_ < columns.size() && row_ == columns[column_].num_rows && row_ > 0) NextColumn();
+    if (column_ == columns.size()) return std::nullopt;
+    const ColumnSchema& column = schema().columns[column_];
+    int64_t most = std::max<int64_t>(block_bytes_ / std::max<int64_t>(RowBytes(column), 1), 1);
+    if (column.dtype == DType::kString) most = columns[column_].num_rows;  // one graph's
+    const int64_t count = std::min(columns[column_].num_rows - row_, most);
+    GraphBlock block;
+    GF_ASSIGN_OR_RETURN(block.columns.emplace_back(), Read(column_, {row_, count}));
+    row_ += count;
+    done_ += count;
+    if (count == 0) NextColumn();  // a column without rows is a column nevertheless
+    return std::optional(std::move(block));
+  }
+
+  void NextColumn() {
+    ++column_;
+    row_ = 0;
+  }
+
+  const std::shared_ptr<Dataset> dataset_;  // shared with its other readers
+  const int64_t block_bytes_;
+  IngestSpec spec_;
+  int64_t total_ = 0;
+  int64_t done_ = 0;
+  size_t column_ = 0;  // single graph: where the next block begins
+  int64_t row_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<GraphSource> ReadVersion(std::shared_ptr<Dataset> dataset, int64_t block_bytes) {
+  return std::make_unique<VersionSource>(std::move(dataset), block_bytes);
+}
+
+}  // namespace graphfeed
