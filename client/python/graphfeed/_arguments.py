@@ -65,8 +65,9 @@ def ids(field: str, value: Any, total: int) -> np.ndarray:
     result = integers(field, value)
     bad = (result < 0) | (result >= total)
     if bad.any():
+        rule = f"it must be 0 to {total - 1}" if total else "there are none"
         raise errors.InvalidArgument(
-            f"{field}[{int(bad.argmax())}] is {result[bad][0]}; it must be 0 to {total - 1}"
+            f"{field}[{int(bad.argmax())}] is {result[bad][0]}; {rule}"
         )
     return result
 

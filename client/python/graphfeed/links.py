@@ -287,7 +287,12 @@ def _negative_sampling(given: Any, ratio: float | None) -> NegativeSampling | No
         return given
     if isinstance(given, str):
         return NegativeSampling(given)
-    fields = given if isinstance(given, Mapping) else vars(given)
+    fields = given if isinstance(given, Mapping) else getattr(given, "__dict__", None)
+    if fields is None:
+        raise errors.InvalidArgument(
+            f"neg_sampling is {given!r}; it takes one of {list(_NEGATIVE_MODES)}, "
+            "NegativeSampling(mode, amount), or None (neg_sampling_ratio takes a number)"
+        )
     for name in ("weight", "src_weight", "dst_weight"):
         if fields.get(name) is not None:
             raise errors.InvalidArgument(

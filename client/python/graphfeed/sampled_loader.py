@@ -186,8 +186,8 @@ def find_edge_type(field: str, key: Any, types: tuple[EdgeType, ...]) -> EdgeTyp
     if isinstance(key, str):
         found = [t for t in types if key in (edge_type_name(t), "__".join(t))]
     else:
-        key = tuple(key)
-        found = [t for t in types if key in (t, (t[0], t[2]))]
+        parts = tuple(key) if isinstance(key, (tuple, list)) else ()
+        found = [t for t in types if parts in (t, (t[0], t[2]))]
     if len(found) == 1:
         return found[0]
     if found:

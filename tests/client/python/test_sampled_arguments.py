@@ -58,6 +58,7 @@ def test_fanouts_for_all_types_or_by_type(typed):
         ({"movie|to|director": [1], "director|to|movie": [1, 2], "movie|follows|movie": [1]},
          "hops must be the same across all"),
         ({("movie", "by", "director"): [1]}, "there is no edge type"),
+        ({3: [1]}, "there is no edge type 3"),
         ([2, -2], r"num_neighbors\[1\] is -2"),
         ([2.5], r"num_neighbors\[0\] is 2.5"),
         (5, "list of one number a hop"),
@@ -267,6 +268,8 @@ def test_negatives(homogeneous):
     assert negatives(neg_sampling=like_pyg) == gf.NegativeSampling("triplet", 2.0)
     for wrong, message in (
         ({"neg_sampling": "some"}, "mode"),
+        ({"neg_sampling": True}, "neg_sampling is True; it takes one of"),
+        ({"neg_sampling": 2.0}, "neg_sampling_ratio takes a number"),
         ({"neg_sampling": {"amount": 0}}, "amount"),
         ({"neg_sampling": {"amount": float("inf")}}, "amount"),
         ({"neg_sampling": {"dst_weight": [1]}}, "dst_weight"),
