@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,6 +14,8 @@ namespace graphfeed {
 namespace {
 
 constexpr double kMaxNegativeAmount = 1 << 20;
+// Beside negatives labels come out one higher.
+constexpr int64_t kMaxLabel = std::numeric_limits<int64_t>::max();
 
 template <typename... Pieces>
 absl::Status Invalid(const Pieces&... pieces) {
@@ -154,9 +157,10 @@ absl::StatusOr<LinkSeeds> ResolveLinks(const SamplingRequest& sampling,
   links.targets = request.targets;
   links.labels = request.labels;
   for (size_t i = 0; i < links.labels.size(); ++i) {
-    if (links.labels[i] >= 0 || request.negative_mode != NegativeMode::kBinary) continue;
+    if (request.negative_mode != NegativeMode::kBinary) break;
+    if (links.labels[i] >= 0 && links.labels[i] < kMaxLabel) continue;
     return Invalid("sampling.links.labels[", i, "] is ", links.labels[i],
-                   "; with binary negatives labels are classes, from 0 on");
+                   "; with binary negatives labels are classes, from 0 to ", kMaxLabel - 1);
   }
   if (request.negative_mode > NegativeMode::kTriplet) {
     return Invalid("sampling.links.negative_mode ", static_cast<int>(request.negative_mode),

@@ -39,6 +39,11 @@ absl::StatusOr<SeedSet> SeedSet::Read(const DatasetInfo& dataset, const Sampling
     const LinkSeeds& links = *sampling.links;
     seeds.size_ = links.explicit_pairs ? static_cast<int64_t>(links.sources.size())
                                        : dataset.num_edges[links.edge_type];
+    if (seeds.size_ == 0) {
+      return absl::InvalidArgumentError(absl::StrCat("sampling.links: there are no seeds, \"",
+                                                     dataset.schema.EdgeTypeName(links.edge_type),
+                                                     "\" has no edges"));
+    }
   } else if (sampling.input_mask >= 0) {
     GF_ASSIGN_OR_RETURN(seeds.masked_, ReadMask(sampling.input_mask,
                                                 dataset.num_nodes[sampling.input_type], features));
@@ -50,6 +55,11 @@ absl::StatusOr<SeedSet> SeedSet::Read(const DatasetInfo& dataset, const Sampling
     }
   } else {
     seeds.size_ = dataset.num_nodes[sampling.input_type];
+    if (seeds.size_ == 0) {
+      return absl::InvalidArgumentError(absl::StrCat("sampling.input_type: there are no seeds, \"",
+                                                     dataset.schema.node_types[sampling.input_type],
+                                                     "\" has no nodes"));
+    }
   }
   return seeds;
 }

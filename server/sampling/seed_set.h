@@ -17,7 +17,7 @@ namespace graphfeed {
 class SeedSet {
  public:
   // Reads what is needed once: a mask, or the numbers of the clusters. INVALID_ARGUMENT for an
-  // empty mask and as Clusters::Read; what the store reports.
+  // empty mask, a type without seeds, and as Clusters::Read; what the store reports.
   static absl::StatusOr<SeedSet> Read(const DatasetInfo& dataset, const SamplingSpec& sampling,
                                       FeatureStore& features);
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <limits>
 #include <set>
 #include <thread>
 
@@ -427,6 +428,9 @@ TEST(SeedSamplerTest, RequestsThatCannotBeMetSayWhy) {
   expect(request, "sampling is not set");
   expect(Neighbors("", {2}, 4), "sampling.input_type is not set; the dataset has 4 node types");
   expect(Neighbors("x", {2}, 4), "sampling.input_type is \"x\"");
+  expect(Neighbors("empty", {2}, 4), "there are no seeds, \"empty\" has no nodes");
+  expect(Links("empty|none|a", NegativeMode::kNone, 1, 4),
+         "there are no seeds, \"empty|none|a\" has no edges");
   expect(Neighbors("a", {2}, 0), "batch_size is 0; it is at least 1");
   expect(Neighbors("a", {2}, int64_t{1} << 40), "at most 2147483647 seeds");
   expect(Links("b|to|a", NegativeMode::kBinary, 1 << 20, 1 << 20), "at most 2147483647 negatives");
@@ -458,6 +462,11 @@ TEST(SeedSamplerTest, RequestsThatCannotBeMetSayWhy) {
   expect(request, "sampling.input_time has 1 entries for 40 seeds");
   request = Links("b|to|a", NegativeMode::kBinary, 0, 4);
   expect(request, "sampling.links.negative_amount is 0");
+  request = Links("b|to|a", NegativeMode::kBinary, 1, 4);
+  request.sampling->links->labels = {0, -1};
+  expect(request, "sampling.links.labels[1] is -1");
+  request.sampling->links->labels = {std::numeric_limits<int64_t>::max()};
+  expect(request, "classes, from 0 to 9223372036854775806");
   request = Links("b|to|a", NegativeMode::kNone, 1, 4);
   request.sampling->links->sources = {25};
   request.sampling->links->targets = {0};
