@@ -224,8 +224,7 @@ class NeighborSampler::Impl {
     GF_RETURN_IF_ERROR(ChooseEdges(edge_type, fan_out, begin, stream, state, subgraph));
     const size_t chosen = state.positions[edge_type].size() - first;
     if (chosen == 0) return absl::OkStatus();
-    GF_RETURN_IF_ERROR(
-        CheckPlaces(edge_type, subgraph.nodes[type.source].size(), static_cast<int64_t>(chosen)));
+    GF_RETURN_IF_ERROR(CheckNodes(type.source, subgraph.nodes[type.source].size(), chosen));
 
     Subgraph::Edges& edges = subgraph.edges[edge_type];
     if (state.sources.size() < chosen) state.sources.resize(chosen);
@@ -261,6 +260,11 @@ class NeighborSampler::Impl {
       question.weight_column = options_.weight_columns[edge_type];
     if (question.time_column < 0 && question.weight_column < 0 && !question.latest) {
       return ChooseByNumber(edge_type, fan_out, frontier_begin, stream, state, positions, targets);
+    }
+    if (options_.replace) {
+      int64_t total = 0;
+      for (const InRun& run : state.runs) total += NumChosen(run.count, fan_out, true);
+      GF_RETURN_IF_ERROR(CheckPlaces(edge_type, positions.size(), total));
     }
     state.time_limits.clear();
     if (temporal_) {
@@ -298,12 +302,21 @@ class NeighborSampler::Impl {
     return absl::OkStatus();
   }
 
-  // Places of nodes and edges are 32 bits wide.
+  // Places of nodes are 32 bits wide.
+  absl::Status CheckNodes(int node_type, size_t present, size_t more) const {
+    if (present + more <= static_cast<size_t>(kMaxPlaces)) return absl::OkStatus();
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "sampling takes up to ", more, " nodes of '", schema_.node_types[node_type], "' beside ",
+        present, "; a batch holds at most ", kMaxPlaces, ": take fewer seeds or neighbours"));
+  }
+
+  // So are those of edges, of which a batch also has no more than its memory allows.
   absl::Status CheckPlaces(int edge_type, size_t present, int64_t more) const {
-    if (more <= kMaxPlaces - static_cast<int64_t>(present)) return absl::OkStatus();
+    const int64_t limit = std::min(kMaxPlaces, options_.max_edges);
+    if (more <= limit - static_cast<int64_t>(present)) return absl::OkStatus();
     return absl::ResourceExhaustedError(absl::StrCat(
         "sampling takes ", more, " edges of '", schema_.EdgeTypeName(edge_type), "' beside ",
-        present, "; a batch holds at most ", kMaxPlaces, ": take fewer seeds or neighbours"));
+        present, "; a batch holds at most ", limit, ": take fewer seeds or neighbours"));
   }
 
   const Schema& schema_;

@@ -2,6 +2,7 @@
 #define GRAPHFEED_SERVER_SAMPLING_NEIGHBOR_SAMPLER_H_
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -41,6 +42,9 @@ struct NeighborSamplerOptions {
   // Nodes of all types together above which relabelling hashes instead of using dense tables of
   // 8 bytes a node. Decides about time and memory, never about bytes of a subgraph.
   int64_t max_dense_nodes = int64_t{1} << 27;
+  // Edges of one type that a batch may take, before any trimming: what bounds its memory. With
+  // replacement a fan-out is not bounded by the graph. At most 2^31 - 1, the width of a place.
+  int64_t max_edges = std::numeric_limits<int32_t>::max();
 };
 
 // Seeds of one batch and node type.
@@ -87,8 +91,8 @@ class NeighborSampler {
   // Replaces `subgraph`. Draws are those of CounterRandom(seed, epoch, RandomPurpose::kNeighbors)
   // at counters of `batch`. `scratch` must be of this sampler. INVALID_ARGUMENT for seeds that do
   // not exist, FAILED_PRECONDITION for weights or reverse edges that the graph does not have as
-  // they should be, RESOURCE_EXHAUSTED beyond 2^31 - 1 nodes or edges; after an error `subgraph`
-  // is unspecified.
+  // they should be, RESOURCE_EXHAUSTED beyond 2^31 - 1 nodes or `max_edges`; after an error
+  // `subgraph` is unspecified.
   absl::Status Sample(uint64_t seed, int64_t epoch, uint64_t batch, const Seeds& seeds,
                       Scratch& scratch, Subgraph& subgraph) const {
     return Sample(seed, epoch, batch, absl::MakeConstSpan(&seeds, 1), scratch, subgraph);

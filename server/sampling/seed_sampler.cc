@@ -71,11 +71,9 @@ SeedSampler::SeedSampler(const DatasetInfo& dataset, const BatchSpec& spec, cons
 
 SeedSampler::~SeedSampler() = default;
 
-absl::StatusOr<std::unique_ptr<SeedSampler>> SeedSampler::Create(const DatasetInfo& dataset,
-                                                                 const BatchSpec& spec,
-                                                                 const SeedSet& seeds,
-                                                                 GraphStore& graph,
-                                                                 FeatureStore& features) {
+absl::StatusOr<std::unique_ptr<SeedSampler>> SeedSampler::Create(
+    const DatasetInfo& dataset, const BatchSpec& spec, const SeedSet& seeds, GraphStore& graph,
+    FeatureStore& features, int64_t max_edges) {
   std::unique_ptr<SeedSampler> sampler(new SeedSampler(dataset, spec, seeds, graph, features));
   const SamplingSpec& sampling = *spec.sampling;
   if (sampling.partition >= 0) return sampler;
@@ -87,6 +85,7 @@ absl::StatusOr<std::unique_ptr<SeedSampler>> SeedSampler::Create(const DatasetIn
   options.time_columns = sampling.time_columns;
   options.temporal_strategy = sampling.temporal_strategy;
   options.weight_columns = sampling.weight_columns;
+  options.max_edges = max_edges;
   GF_ASSIGN_OR_RETURN(sampler->sampler_,
                       NeighborSampler::Create(dataset.schema, std::move(options), graph, features));
   return sampler;

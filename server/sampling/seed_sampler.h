@@ -19,6 +19,9 @@
 
 namespace graphfeed {
 
+// More than any batch that an accelerator takes; some 4 GB of working memory.
+inline constexpr int64_t kMaxSampledEdges = int64_t{1} << 26;
+
 // Makes the batches of sampled specs: takes a plan's seeds, seed edges or clusters, samples around
 // them, and trims what is too large for a spec of fixed size. Thread-safe.
 //
@@ -28,12 +31,11 @@ namespace graphfeed {
 // seed edge with its negatives). A negative has the time of a seed edge of the batch, in turn.
 class SeedSampler final : public BatchSampler {
  public:
-  // All must outlive the sampler. INVALID_ARGUMENT as NeighborSampler::Create.
-  static absl::StatusOr<std::unique_ptr<SeedSampler>> Create(const DatasetInfo& dataset,
-                                                             const BatchSpec& spec,
-                                                             const SeedSet& seeds,
-                                                             GraphStore& graph,
-                                                             FeatureStore& features);
+  // All must outlive the sampler. Batches that take more than `max_edges` edges of a type, before
+  // any trimming, are RESOURCE_EXHAUSTED. INVALID_ARGUMENT as NeighborSampler::Create.
+  static absl::StatusOr<std::unique_ptr<SeedSampler>> Create(
+      const DatasetInfo& dataset, const BatchSpec& spec, const SeedSet& seeds, GraphStore& graph,
+      FeatureStore& features, int64_t max_edges = kMaxSampledEdges);
   ~SeedSampler() override;
 
   absl::Status Sample(const EpochPlan& plan, uint64_t seed, int64_t batch,

@@ -481,6 +481,19 @@ TEST(SeedSamplerTest, RequestsThatCannotBeMetSayWhy) {
   expect(request, "sampling is set, but only NEIGHBOR and CLUSTER sample");
 }
 
+TEST(SeedSamplerTest, AFanOutBeyondWhatABatchMayTakeIsRefusedBeforeMemoryIsTaken) {
+  TestGraph graph = WithColumns(RandomHeteroGraph(14));
+  BatchSpecRequest request = Neighbors("a", {kMaxSampledEdges + 1}, 1);
+  request.sampling->replace = true;
+  for (const bool fixed : {false, true}) {
+    const auto epoch =
+        MustCreate(graph, fixed ? Fixed(request, 60, 60, OverSize::kTrimNodesAndEdges) : request);
+    const auto frame = epoch->Collate(0);
+    EXPECT_EQ(frame.status().code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_THAT(frame.status().message(), HasSubstr("a batch holds at most 67108864"));
+  }
+}
+
 TEST(SeedSamplerTest, ASpecComesBackAsTheRequestThatResolvesToIt) {
   TestGraph graph = WithColumns(RandomHeteroGraph(15));
   BatchSpecRequest request = Fixed(Links("b|to|a", NegativeMode::kBinary, 2, 4), 90, 90);
