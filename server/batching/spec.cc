@@ -17,6 +17,7 @@ namespace {
 constexpr int64_t kMaxMicroBatches = 4096;
 constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
 constexpr int64_t kMinInt32 = std::numeric_limits<int32_t>::min();
+constexpr int64_t kMaxNegatives = 1 << 24;  // of a batch
 constexpr double kFloat16Overflow = 65520;  // the least magnitude that rounds to infinity
 
 bool IsSampled(Strategy strategy) {
@@ -141,10 +142,10 @@ absl::Status CheckSampledBatchSize(const BatchSpec& spec) {
   const std::optional<LinkSeeds>& links = spec.sampling->links;
   if (!links.has_value() || links->negative_mode == NegativeMode::kNone) return absl::OkStatus();
   const double negatives = std::ceil(links->negative_amount) * static_cast<double>(spec.batch_size);
-  if (negatives <= static_cast<double>(kMaxInt32)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("sampling.links.negative_amount is ", links->negative_amount, " for batches of ",
-                   spec.batch_size, " seed edges; a batch has at most ", kMaxInt32, " negatives"));
+  if (negatives <= static_cast<double>(kMaxNegatives)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "sampling.links.negative_amount is ", links->negative_amount, " for batches of ",
+      spec.batch_size, " seed edges; a batch has at most ", kMaxNegatives, " negatives"));
 }
 
 // A sampled batch is one graph.

@@ -59,6 +59,9 @@ Counts LargestSubgraph(const DatasetInfo& dataset, const BatchSpec& spec, const 
   } else {
     frontier[sampling.input_type] = spec.batch_size;
   }
+  // How often the in-edges of one node can be in a batch.
+  const bool repeats = !sampling.links.has_value() && spec.selection.kind == Selection::Kind::kIds;
+  const int64_t copies = sampling.disjoint || repeats ? trees : 1;
   const size_t hops = sampling.num_neighbors.empty() ? 0 : sampling.num_neighbors[0].size();
   for (size_t hop = 0; hop <= hops; ++hop) {
     for (size_t t = 0; t < frontier.size(); ++t) {
@@ -71,11 +74,9 @@ Counts LargestSubgraph(const DatasetInfo& dataset, const BatchSpec& spec, const 
     for (size_t r = 0; r < schema.edge_types.size(); ++r) {
       const int64_t fan_out = sampling.num_neighbors[r][hop];
       const EdgeType& type = schema.edge_types[r];
-      // All in-neighbours of different nodes are at most all edges; of the same node in several
-      // trees they are so often.
-      int64_t taken = fan_out < 0 ? Multiply(dataset.num_edges[r], trees)
-                                  : Multiply(frontier[type.target], fan_out);
-      if (!sampling.replace) taken = std::min(taken, Multiply(dataset.num_edges[r], trees));
+      const int64_t all = Multiply(dataset.num_edges[r], copies);
+      int64_t taken = fan_out < 0 ? all : Multiply(frontier[type.target], fan_out);
+      if (!sampling.replace) taken = std::min(taken, all);
       counts.edges[r] = Add(counts.edges[r], taken);
       next[type.source] = Add(next[type.source], taken);
     }
@@ -86,7 +87,7 @@ Counts LargestSubgraph(const DatasetInfo& dataset, const BatchSpec& spec, const 
   }
   if (sampling.subgraph_type == SubgraphType::kInduced) {
     for (size_t r = 0; r < counts.edges.size(); ++r) {
-      counts.edges[r] = Multiply(dataset.num_edges[r], trees);
+      counts.edges[r] = Multiply(dataset.num_edges[r], copies);
     }
   } else if (sampling.subgraph_type == SubgraphType::kBidirectional) {
     const std::vector<int> reverse = ReverseEdgeTypes(schema);

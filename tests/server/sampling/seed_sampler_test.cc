@@ -433,7 +433,7 @@ TEST(SeedSamplerTest, RequestsThatCannotBeMetSayWhy) {
          "there are no seeds, \"empty|none|a\" has no edges");
   expect(Neighbors("a", {2}, 0), "batch_size is 0; it is at least 1");
   expect(Neighbors("a", {2}, int64_t{1} << 40), "at most 2147483647 seeds");
-  expect(Links("b|to|a", NegativeMode::kBinary, 1 << 20, 1 << 20), "at most 2147483647 negatives");
+  expect(Links("b|to|a", NegativeMode::kBinary, 1 << 20, 1 << 20), "at most 16777216 negatives");
   expect(Neighbors("a", {-2}, 4), "must be -1 (all)");
   request = Neighbors("a", {2}, 4);
   request.sampling->num_neighbors = {{"a|to|a", {2}}};
