@@ -1,10 +1,5 @@
-# graphfeed_pytest(name folder [TIMEOUT seconds]): the folder's Python tests as one ctest entry, with
-# the built package and programs at hand.
-function(graphfeed_pytest name folder)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "" ${ARGN})
-  if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 300)
-  endif()
+# graphfeed_python_environment(variable): what Python needs to find the built package and programs.
+function(graphfeed_python_environment variable)
   set(environment
       "PYTHONPATH=${CMAKE_BINARY_DIR}/python"
       "PYTHONDONTWRITEBYTECODE=1"
@@ -25,6 +20,17 @@ function(graphfeed_pytest name folder)
          "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/lsan.supp"
          "UBSAN_OPTIONS=print_stacktrace=1")
   endif()
+  set(${variable} "${environment}" PARENT_SCOPE)
+endfunction()
+
+# graphfeed_pytest(name folder [TIMEOUT seconds]): the folder's Python tests as one ctest entry, with
+# the built package and programs at hand.
+function(graphfeed_pytest name folder)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  graphfeed_python_environment(environment)
   add_test(NAME ${name}
            COMMAND ${Python3_EXECUTABLE} -m pytest -q -p no:cacheprovider ${folder}
            WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

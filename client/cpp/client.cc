@@ -174,8 +174,15 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& opti
     return absl::InvalidArgumentError(absl::StrCat(
         "retry_timeout is ", absl::FormatDuration(options.retry_timeout), "; it is at least 0"));
   }
-  for (const auto& [name, duration] : {std::pair("connect_timeout", options.connect_timeout),
-                                       std::pair("keepalive_time", options.keepalive_time),
+  if (options.connect_timeout < absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(absl::StrCat("connect_timeout is ",
+                                                   absl::FormatDuration(options.connect_timeout),
+                                                   "; it is at least 0"));
+  }
+  const absl::Duration connect_timeout = options.connect_timeout > absl::ZeroDuration()
+                                             ? options.connect_timeout
+                                             : absl::Seconds(options.endpoints.size() > 1 ? 5 : 20);
+  for (const auto& [name, duration] : {std::pair("keepalive_time", options.keepalive_time),
                                        std::pair("keepalive_timeout", options.keepalive_timeout)}) {
     if (duration > absl::ZeroDuration()) continue;
     return absl::InvalidArgumentError(
@@ -187,7 +194,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& opti
                        {.endpoint = "",
                         .authority = "",
                         .max_receive_bytes = options.max_frame_bytes + kMessageOverheadBytes,
-                        .connect_timeout = options.connect_timeout,
+                        .connect_timeout = connect_timeout,
                         .keepalive_time = options.keepalive_time,
                         .keepalive_timeout = options.keepalive_timeout,
                         .interrupted = options.interrupted}));

@@ -38,7 +38,9 @@ struct ClientOptions {
   // How long streams and calls look for a server that answers, once one has, without any progress.
   // 0: each server is tried once. Errors that another attempt cannot cure are told at once.
   absl::Duration retry_timeout = absl::Seconds(60);
-  absl::Duration connect_timeout = absl::Seconds(5);  // of one attempt at one address
+  // Of one attempt at one address, until the server has greeted. 0: 20 s for a single endpoint,
+  // which may be busy; 5 s where there are others to try.
+  absl::Duration connect_timeout = absl::ZeroDuration();
   // A connection that has been silent for `keepalive_time` is pinged, and given up when the answer
   // takes longer than `keepalive_timeout`. Servers accept pings once a second.
   absl::Duration keepalive_time = absl::Seconds(10);

@@ -56,8 +56,8 @@ struct ChannelOptions {
   std::string endpoint;   // "host:port"
   std::string authority;  // the name by which the server was asked for; empty: the endpoint
   int64_t max_receive_bytes = 0;
-  absl::Duration connect_timeout = absl::Seconds(5);  // of one attempt
-  absl::Duration keepalive_time = absl::Seconds(10);  // of silence before a ping
+  absl::Duration connect_timeout = absl::Seconds(20);  // of one attempt
+  absl::Duration keepalive_time = absl::Seconds(10);   // of silence before a ping
   absl::Duration keepalive_timeout = absl::Seconds(10);
   Interrupted interrupted;
 };

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "server/server.h"
@@ -113,6 +114,7 @@ absl::StatusOr<BenchmarkServer> StartServer(const std::vector<std::string>& argu
 
 absl::Status CompareToConstant(absl::string_view name, Client& client, StreamOptions options,
                                const ChildProcess& server, int rounds, absl::Duration time) {
+  if (rounds < 1) return absl::InvalidArgumentError(absl::StrCat("rounds is ", rounds));
   StreamOptions constant_options = options;
   constant_options.seed = kConstantSeed;
   std::vector<Rates> built;

@@ -125,14 +125,13 @@ TEST(SamplingMessageTest, RefusalsNameTheField) {
 }
 
 TEST(BudgetReportMessageTest, RoundTripsAndRefusesWhatIsNoShare) {
-  const BudgetReport report{.options = {.num_nodes = {{"movie", 66}, {"actor", 16}},
-                                        .num_edges = {{"movie|to|actor", 56}},
-                                        .num_graphs = 2,
-                                        .pad_graph_defaults = {}},
-                            .trimmed_nodes = {0, 0.125},
-                            .trimmed_edges = {0.5},
-                            .trimmed_batches = 0.25,
-                            .num_samples = 86};
+  BudgetReport report;
+  report.options.num_nodes = {{"movie", 66}, {"actor", 16}};
+  report.options.num_edges = {{"movie|to|actor", 56}};
+  report.trimmed_nodes = {0, 0.125};
+  report.trimmed_edges = {0.5};
+  report.trimmed_batches = 0.25;
+  report.num_samples = 86;
   const v1::EstimateOptionsResponse message = ToProto(report);
   const auto back = FromProto(message);
   ASSERT_TRUE(back.ok()) << back.status();
