@@ -110,14 +110,12 @@ TEST(ClientTest, DeletesTheVersionNamed) {
 
 TEST(ClientTest, BudgetsOfSampledBatchesAreAskedForByTheirSpec) {
   v1::EstimateOptionsRequest request;
-  const BudgetReport answer{.options = {.num_nodes = {{"movie", 66}},
-                                        .num_edges = {},
-                                        .num_graphs = 2,
-                                        .pad_graph_defaults = {}},
-                            .trimmed_nodes = {0.25},
-                            .trimmed_edges = {0.5, 0},
-                            .trimmed_batches = 0.125,
-                            .num_samples = 86};
+  BudgetReport answer;
+  answer.options.num_nodes = {{"movie", 66}};
+  answer.trimmed_nodes = {0.25};
+  answer.trimmed_edges = {0.5, 0};
+  answer.trimmed_batches = 0.125;
+  answer.num_samples = 86;
   const auto server = FakeServer::Start({{"EstimateOptions", [&](FakeCall& call) {
                                             request.ParseFromString(*call.Read());
                                             call.Write(wire::ToProto(answer).SerializeAsString());
