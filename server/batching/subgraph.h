@@ -15,6 +15,22 @@ struct Subgraph {
     std::vector<int32_t> source;
     std::vector<int32_t> target;
     std::vector<int64_t> edge_id;  // rows of the dataset's edge columns
+
+    // Leaves the edges i for which keep(i) is true, in their order, at most `limit` of them.
+    template <typename Keep>
+    void KeepIf(Keep keep, size_t limit = SIZE_MAX) {
+      size_t kept = 0;
+      for (size_t i = 0; i < source.size() && kept < limit; ++i) {
+        if (!keep(i)) continue;
+        source[kept] = source[i];
+        target[kept] = target[i];
+        edge_id[kept] = edge_id[i];
+        ++kept;
+      }
+      source.resize(kept);
+      target.resize(kept);
+      edge_id.resize(kept);
+    }
   };
 
   // By node type: ids in the dataset. The seeds come first, in their order, then nodes in the

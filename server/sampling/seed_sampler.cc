@@ -307,22 +307,12 @@ void SeedSampler::ExcludeSeedEdges(const Scratch& scratch, SampledBatch& sampled
     const std::vector<int64_t>& sources = sampled.subgraph.nodes[type.source];
     const std::vector<int64_t>& targets = sampled.subgraph.nodes[type.target];
     Subgraph::Edges& edges = sampled.subgraph.edges[edge_type];
-    size_t kept = 0;
-    for (size_t i = 0; i < edges.source.size(); ++i) {
+    edges.KeepIf([&](size_t i) {
       const int64_t source = sources[static_cast<size_t>(edges.source[i])];
       const int64_t target = targets[static_cast<size_t>(edges.target[i])];
-      if (pairs.contains(reversed ? std::make_pair(target, source)
-                                  : std::make_pair(source, target))) {
-        continue;
-      }
-      edges.source[kept] = edges.source[i];
-      edges.target[kept] = edges.target[i];
-      edges.edge_id[kept] = edges.edge_id[i];
-      ++kept;
-    }
-    edges.source.resize(kept);
-    edges.target.resize(kept);
-    edges.edge_id.resize(kept);
+      return !pairs.contains(reversed ? std::make_pair(target, source)
+                                      : std::make_pair(source, target));
+    });
   };
   exclude(sampling_.links->edge_type, /*reversed=*/false);
   if (reverse_type_ >= 0) exclude(reverse_type_, /*reversed=*/true);

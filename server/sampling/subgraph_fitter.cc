@@ -103,23 +103,12 @@ class SubgraphFitter {
     for (size_t r = 0; r < schema_.edge_types.size(); ++r) {
       const EdgeType& type = schema_.edge_types[r];
       Subgraph::Edges& edges = subgraph_.edges[r];
-      const auto limit = static_cast<size_t>(spec_.options.num_edges[r]);
       const size_t before = edges.source.size();
-      size_t kept = std::min(before, limit);
-      if (cut(type.source) || cut(type.target)) {
-        kept = 0;
-        for (size_t i = 0; i < before && kept < limit; ++i) {
-          if (!Survives(type, edges, i)) continue;
-          edges.source[kept] = edges.source[i];
-          edges.target[kept] = edges.target[i];
-          edges.edge_id[kept] = edges.edge_id[i];
-          ++kept;
-        }
-      }
-      edges.source.resize(kept);
-      edges.target.resize(kept);
-      edges.edge_id.resize(kept);
-      trimmed.edges[r] += static_cast<int64_t>(before - kept);
+      const bool nodes_go = cut(type.source) || cut(type.target);
+      if (!nodes_go && static_cast<int64_t>(before) <= spec_.options.num_edges[r]) continue;
+      edges.KeepIf([&](size_t i) { return !nodes_go || Survives(type, edges, i); },
+                   static_cast<size_t>(spec_.options.num_edges[r]));
+      trimmed.edges[r] += static_cast<int64_t>(before - edges.source.size());
     }
     for (size_t t = 0; t < keep_.size(); ++t) {
       const auto keep = static_cast<size_t>(keep_[t]);
