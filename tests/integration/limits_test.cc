@@ -156,6 +156,9 @@ class RawStream {
             std::optional<std::chrono::milliseconds> deadline = {}) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(-1);
+    // The window of an unread stream stays at its 64 KiB: nothing is under way that nobody asked
+    // for, however large the messages before it were.
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
     stub_ = v1::GraphFeed::NewStub(
         grpc::CreateCustomChannel(endpoint, grpc::InsecureChannelCredentials(), arguments));
     if (deadline) context_.set_deadline(std::chrono::system_clock::now() + *deadline);
