@@ -3,16 +3,15 @@
 #include <memory>
 #include <ostream>
 #include <string>
-#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
+#include "client/cli/data_folder.h"
 #include "client/cli/json_output.h"
 #include "client/cli/text_output.h"
 #include "storage/catalog.h"
-#include "storage/chunk_store.h"
 #include "storage/graph/status_macros.h"
 #include "storage/partition.h"
 
@@ -34,9 +33,7 @@ absl::StatusOr<DatasetInfo> PartitionIn(const PartitionFlags& flags) {
     GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, flags.server.Connect());
     return client->Partition(flags.dataset, flags.num_parts, flags.seed, flags.column);
   }
-  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(flags.data_dir));
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog,
-                      Catalog::Open(std::move(store), CatalogOptions()));
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog, OpenDataFolder(flags.data_dir));
   return AddPartition(*catalog, flags.dataset,
                       {.num_parts = flags.num_parts, .seed = flags.seed, .column = flags.column});
 }

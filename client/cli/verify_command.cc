@@ -2,19 +2,18 @@
 #include <optional>
 #include <ostream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/command.h"
+#include "client/cli/data_folder.h"
 #include "client/cli/json_output.h"
 #include "client/cli/progress_bar.h"
 #include "client/cli/spec_flags.h"
 #include "client/cli/text_output.h"
 #include "storage/catalog.h"
-#include "storage/chunk_store.h"
 #include "storage/graph/status_macros.h"
 
 namespace graphfeed {
@@ -37,9 +36,7 @@ struct Checked {
 // Reads every chunk of the version in a data folder, which no server may use meanwhile.
 absl::Status VerifyFolder(const VerifyFlags& flags, const std::string& dataset,
                           const Console& console) {
-  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(flags.data_dir));
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog,
-                      Catalog::Open(std::move(store), CatalogOptions()));
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog, OpenDataFolder(flags.data_dir));
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> opened, catalog->OpenDataset(dataset));
   GF_RETURN_IF_ERROR(opened->Verify());
   const DatasetInfo& info = opened->info();

@@ -4,6 +4,7 @@
 
 #include "proto/wire/enums.h"
 #include "proto/wire/messages.h"
+#include "storage/graph/status_macros.h"
 
 namespace graphfeed::wire {
 namespace {
@@ -26,24 +27,18 @@ v1::Column ColumnToProto(const ColumnSchema& column) {
 absl::StatusOr<ColumnSchema> ColumnFromProto(const v1::Column& message, absl::string_view field) {
   ColumnSchema column;
   column.name = message.name();
-  absl::StatusOr<Level> level = LevelFromProto(message.level(), absl::StrCat(field, ".level"));
-  if (!level.ok()) return level.status();
-  column.level = *level;
-  absl::StatusOr<int> type = IntFromProto(message.type(), absl::StrCat(field, ".type"));
-  if (!type.ok()) return type.status();
-  column.type = *type;
-  absl::StatusOr<DType> dtype = DTypeFromProto(message.dtype(), absl::StrCat(field, ".dtype"));
-  if (!dtype.ok()) return dtype.status();
-  column.dtype = *dtype;
+  GF_ASSIGN_OR_RETURN(column.level, LevelFromProto(message.level(), absl::StrCat(field, ".level")));
+  GF_ASSIGN_OR_RETURN(column.type, IntFromProto(message.type(), absl::StrCat(field, ".type")));
+  GF_ASSIGN_OR_RETURN(column.dtype, DTypeFromProto(message.dtype(), absl::StrCat(field, ".dtype")));
   column.row_shape.assign(message.row_shape().begin(), message.row_shape().end());
   column.concat_last = message.concat_last();
   column.rows_per_graph = message.rows_per_graph();
   column.zero_dim = message.zero_dim();
   column.non_tensor = message.non_tensor();
   for (uint32_t index_type : message.index_types()) {
-    absl::StatusOr<int> value = IntFromProto(index_type, absl::StrCat(field, ".index_types"));
-    if (!value.ok()) return value.status();
-    column.index_types.push_back(*value);
+    GF_ASSIGN_OR_RETURN(const int value,
+                        IntFromProto(index_type, absl::StrCat(field, ".index_types")));
+    column.index_types.push_back(value);
   }
   return column;
 }
@@ -119,18 +114,18 @@ absl::StatusOr<Schema> FromProto(const v1::Schema& message) {
   schema.heterogeneous = message.heterogeneous();
   schema.node_types.assign(message.node_types().begin(), message.node_types().end());
   for (int i = 0; i < message.edge_types_size(); ++i) {
-    absl::StatusOr<EdgeType> type = EdgeTypeFromProto(message.edge_types(i), schema.node_types,
-                                                      absl::StrCat("schema.edge_types[", i, "]"));
-    if (!type.ok()) return type.status();
-    schema.edge_types.push_back(*std::move(type));
+    GF_ASSIGN_OR_RETURN(EdgeType type,
+                        EdgeTypeFromProto(message.edge_types(i), schema.node_types,
+                                          absl::StrCat("schema.edge_types[", i, "]")));
+    schema.edge_types.push_back(std::move(type));
   }
   for (int i = 0; i < message.columns_size(); ++i) {
-    absl::StatusOr<ColumnSchema> column =
-        ColumnFromProto(message.columns(i), absl::StrCat("schema.columns[", i, "]"));
-    if (!column.ok()) return column.status();
-    schema.columns.push_back(*std::move(column));
+    GF_ASSIGN_OR_RETURN(
+        ColumnSchema column,
+        ColumnFromProto(message.columns(i), absl::StrCat("schema.columns[", i, "]")));
+    schema.columns.push_back(std::move(column));
   }
-  if (absl::Status status = ValidateSchema(schema); !status.ok()) return status;
+  GF_RETURN_IF_ERROR(ValidateSchema(schema));
   return schema;
 }
 
@@ -163,13 +158,8 @@ absl::StatusOr<DatasetInfo> FromProto(const v1::DatasetInfo& message) {
   DatasetInfo info;
   info.name = message.name();
   info.version = message.version();
-  absl::StatusOr<Fingerprint> fingerprint =
-      FingerprintFromProto(message.fingerprint(), "fingerprint");
-  if (!fingerprint.ok()) return fingerprint.status();
-  info.fingerprint = *fingerprint;
-  absl::StatusOr<Schema> schema = FromProto(message.schema());
-  if (!schema.ok()) return schema.status();
-  info.schema = *std::move(schema);
+  GF_ASSIGN_OR_RETURN(info.fingerprint, FingerprintFromProto(message.fingerprint(), "fingerprint"));
+  GF_ASSIGN_OR_RETURN(info.schema, FromProto(message.schema()));
   for (const v1::Column& column : message.schema().columns()) {
     info.columns.push_back(ColumnInfoFromProto(column));
   }
@@ -183,7 +173,7 @@ absl::StatusOr<DatasetInfo> FromProto(const v1::DatasetInfo& message) {
            CheckSize(message.node_sizes_size(), node_types, "node_sizes"),
            CheckSize(message.edge_sizes_size(), edge_types, "edge_sizes"),
        }) {
-    if (!status.ok()) return status;
+    GF_RETURN_IF_ERROR(status);
   }
   info.num_nodes.assign(message.num_nodes().begin(), message.num_nodes().end());
   info.num_edges.assign(message.num_edges().begin(), message.num_edges().end());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "storage/graph/status_macros.h"
+
 namespace graphfeed::wire {
 
 absl::StatusOr<DType> DTypeFromProto(v1::DType dtype, absl::string_view field) {
@@ -61,11 +63,9 @@ absl::StatusOr<EdgeType> EdgeTypeFromProto(const v1::EdgeType& message,
     }
     return static_cast<int>(it - node_types.begin());
   };
-  absl::StatusOr<int> source = index(message.source(), "source");
-  if (!source.ok()) return source.status();
-  absl::StatusOr<int> target = index(message.target(), "target");
-  if (!target.ok()) return target.status();
-  return EdgeType{.source = *source, .relation = message.relation(), .target = *target};
+  GF_ASSIGN_OR_RETURN(const int source, index(message.source(), "source"));
+  GF_ASSIGN_OR_RETURN(const int target, index(message.target(), "target"));
+  return EdgeType{.source = source, .relation = message.relation(), .target = target};
 }
 
 }  // namespace graphfeed::wire

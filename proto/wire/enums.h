@@ -4,7 +4,9 @@
 // Private to proto/wire: enum values and small checks that several messages share.
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -24,10 +26,22 @@ inline absl::Status FieldError(absl::string_view field, absl::string_view proble
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", problem));
 }
 
+// `is_valid` is the generated one of the message's enum.
 template <typename Enum, typename ProtoEnum>
-absl::StatusOr<Enum> EnumFromProto(ProtoEnum value, bool valid, absl::string_view field) {
-  if (!valid) return FieldError(field, absl::StrCat("unknown value ", static_cast<int>(value)));
+absl::StatusOr<Enum> EnumFromProto(ProtoEnum value, bool (*is_valid)(int),
+                                   absl::string_view field) {
+  if (!is_valid(value)) {
+    return FieldError(field, absl::StrCat("unknown value ", static_cast<int>(value)));
+  }
   return static_cast<Enum>(value);
+}
+
+// Adds an entry of a list that says something of each type.
+template <typename Value>
+absl::Status AddByType(const std::string& type, Value value, absl::string_view field,
+                       std::map<std::string, Value>& entries) {
+  if (entries.emplace(type, std::move(value)).second) return absl::OkStatus();
+  return FieldError(field, absl::StrCat("type \"", type, "\" given twice"));
 }
 
 inline v1::DType ToProto(DType dtype) { return static_cast<v1::DType>(dtype); }

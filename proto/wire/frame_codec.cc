@@ -12,6 +12,7 @@
 #include "google/protobuf/wire_format_lite.h"
 #include "graphfeed/v1/batch.pb.h"
 #include "proto/wire/messages.h"
+#include "storage/graph/status_macros.h"
 
 namespace graphfeed::wire {
 namespace {
@@ -178,9 +179,7 @@ absl::StatusOr<StreamEvent> DecodeStreamResponse(
       if (!info.ok()) return BadContent(info.status());
       event = *std::move(info);
     } else if (tag == kFrameTag) {
-      absl::StatusOr<DecodedFrame> frame = ReadFrame(input, allocate);
-      if (!frame.ok()) return frame.status();
-      event = *std::move(frame);
+      GF_ASSIGN_OR_RETURN(event, ReadFrame(input, allocate));
     } else if (!PassField(input, tag, nullptr)) {
       return Malformed("truncated or unreadable field");
     }

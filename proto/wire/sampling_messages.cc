@@ -34,10 +34,9 @@ absl::StatusOr<LinkSeedsRequest> LinksFromProto(const v1::Sampling::Links& messa
   }
   GF_ASSIGN_OR_RETURN(links.labels, DecodeIds(message.labels(), "sampling.links.labels"));
   GF_ASSIGN_OR_RETURN(links.negative_mode,
-                      EnumFromProto<NegativeMode>(
-                          message.negative_mode(),
-                          v1::Sampling::Links::NegativeMode_IsValid(message.negative_mode()),
-                          "sampling.links.negative_mode"));
+                      EnumFromProto<NegativeMode>(message.negative_mode(),
+                                                  v1::Sampling::Links::NegativeMode_IsValid,
+                                                  "sampling.links.negative_mode"));
   links.negative_amount = message.negative_amount() == 0 ? 1 : message.negative_amount();
   if (!std::isfinite(links.negative_amount) || links.negative_amount < 0) {
     return FieldError("sampling.links.negative_amount",
@@ -85,29 +84,21 @@ v1::Sampling ToProto(const SamplingRequest& sampling) {
 absl::StatusOr<SamplingRequest> FromProto(const v1::Sampling& message) {
   SamplingRequest sampling;
   for (const v1::Sampling::Fanout& fanout : message.num_neighbors()) {
-    const bool added =
-        sampling.num_neighbors
-            .emplace(fanout.type(), std::vector<int64_t>(fanout.num_neighbors().begin(),
-                                                         fanout.num_neighbors().end()))
-            .second;
-    if (!added) {
-      return FieldError("sampling.num_neighbors",
-                        absl::StrCat("type \"", fanout.type(), "\" given twice"));
-    }
+    std::vector<int64_t> hops(fanout.num_neighbors().begin(), fanout.num_neighbors().end());
+    GF_RETURN_IF_ERROR(AddByType(fanout.type(), std::move(hops), "sampling.num_neighbors",
+                                 sampling.num_neighbors));
   }
   sampling.replace = message.replace();
   GF_ASSIGN_OR_RETURN(
       sampling.subgraph_type,
-      EnumFromProto<SubgraphType>(message.subgraph_type(),
-                                  v1::Sampling::SubgraphType_IsValid(message.subgraph_type()),
+      EnumFromProto<SubgraphType>(message.subgraph_type(), v1::Sampling::SubgraphType_IsValid,
                                   "sampling.subgraph_type"));
   sampling.disjoint = message.disjoint();
   sampling.time_attr = message.time_attr();
   GF_ASSIGN_OR_RETURN(sampling.temporal_strategy,
-                      EnumFromProto<TemporalStrategy>(
-                          message.temporal_strategy(),
-                          v1::Sampling::TemporalStrategy_IsValid(message.temporal_strategy()),
-                          "sampling.temporal_strategy"));
+                      EnumFromProto<TemporalStrategy>(message.temporal_strategy(),
+                                                      v1::Sampling::TemporalStrategy_IsValid,
+                                                      "sampling.temporal_strategy"));
   sampling.weight_attr = message.weight_attr();
   sampling.input_type = message.input_type();
   sampling.input_mask = message.input_mask();

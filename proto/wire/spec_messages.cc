@@ -6,6 +6,7 @@
 
 #include "proto/wire/enums.h"
 #include "proto/wire/messages.h"
+#include "storage/graph/status_macros.h"
 
 namespace graphfeed::wire {
 namespace {
@@ -24,9 +25,7 @@ void CountsToProto(const CountMap& counts, CountList* message) {
 absl::StatusOr<CountMap> CountsFromProto(const CountList& message, absl::string_view field) {
   CountMap counts;
   for (const v1::FixedSizeOptions::Count& entry : message) {
-    if (!counts.emplace(entry.type(), entry.count()).second) {
-      return FieldError(field, absl::StrCat("type \"", entry.type(), "\" given twice"));
-    }
+    GF_RETURN_IF_ERROR(AddByType(entry.type(), entry.count(), field, counts));
   }
   return counts;
 }
@@ -121,16 +120,12 @@ absl::StatusOr<Selection> FromProto(const v1::Selection& message) {
       break;
     case v1::Selection::kIds: {
       selection.kind = Selection::Kind::kIds;
-      absl::StatusOr<std::vector<int64_t>> ids = DecodeIds(message.ids(), "selection.ids");
-      if (!ids.ok()) return ids.status();
-      selection.ids = *std::move(ids);
+      GF_ASSIGN_OR_RETURN(selection.ids, DecodeIds(message.ids(), "selection.ids"));
       break;
     }
   }
-  absl::StatusOr<std::vector<int64_t>> sizes =
-      DecodeIds(message.batch_sizes(), "selection.batch_sizes");
-  if (!sizes.ok()) return sizes.status();
-  selection.batch_sizes = *std::move(sizes);
+  GF_ASSIGN_OR_RETURN(selection.batch_sizes,
+                      DecodeIds(message.batch_sizes(), "selection.batch_sizes"));
   return selection;
 }
 
@@ -150,12 +145,8 @@ v1::FixedSizeOptions ToProto(const FixedSizeOptionsRequest& options) {
 
 absl::StatusOr<FixedSizeOptionsRequest> FromProto(const v1::FixedSizeOptions& message) {
   FixedSizeOptionsRequest options;
-  absl::StatusOr<CountMap> nodes = CountsFromProto(message.num_nodes(), "options.num_nodes");
-  if (!nodes.ok()) return nodes.status();
-  options.num_nodes = *std::move(nodes);
-  absl::StatusOr<CountMap> edges = CountsFromProto(message.num_edges(), "options.num_edges");
-  if (!edges.ok()) return edges.status();
-  options.num_edges = *std::move(edges);
+  GF_ASSIGN_OR_RETURN(options.num_nodes, CountsFromProto(message.num_nodes(), "options.num_nodes"));
+  GF_ASSIGN_OR_RETURN(options.num_edges, CountsFromProto(message.num_edges(), "options.num_edges"));
   options.num_graphs = message.num_graphs();
   options.node_pad_value = message.node_pad_value();
   options.edge_pad_value = message.edge_pad_value();
@@ -192,28 +183,18 @@ v1::BatchSpec ToProto(const BatchSpecRequest& spec) {
 absl::StatusOr<BatchSpecRequest> FromProto(const v1::BatchSpec& message) {
   BatchSpecRequest spec;
   if (message.strategy() == v1::STRATEGY_UNSPECIFIED) return FieldError("strategy", "not set");
-  auto strategy = EnumFromProto<Strategy>(message.strategy(),
-                                          v1::Strategy_IsValid(message.strategy()), "strategy");
-  if (!strategy.ok()) return strategy.status();
-  spec.strategy = *strategy;
-  auto over_size = EnumFromProto<OverSize>(message.over_size(),
-                                           v1::OverSize_IsValid(message.over_size()), "over_size");
-  if (!over_size.ok()) return over_size.status();
-  spec.over_size = *over_size;
-  auto incomplete = EnumFromProto<IncompleteStep>(
-      message.incomplete_step(), v1::IncompleteStep_IsValid(message.incomplete_step()),
-      "incomplete_step");
-  if (!incomplete.ok()) return incomplete.status();
-  spec.incomplete_step = *incomplete;
+  GF_ASSIGN_OR_RETURN(
+      spec.strategy, EnumFromProto<Strategy>(message.strategy(), v1::Strategy_IsValid, "strategy"));
+  GF_ASSIGN_OR_RETURN(spec.over_size, EnumFromProto<OverSize>(message.over_size(),
+                                                              v1::OverSize_IsValid, "over_size"));
+  GF_ASSIGN_OR_RETURN(spec.incomplete_step,
+                      EnumFromProto<IncompleteStep>(message.incomplete_step(),
+                                                    v1::IncompleteStep_IsValid, "incomplete_step"));
 
   if (message.has_options()) {
-    absl::StatusOr<FixedSizeOptionsRequest> options = FromProto(message.options());
-    if (!options.ok()) return options.status();
-    spec.options = *std::move(options);
+    GF_ASSIGN_OR_RETURN(spec.options, FromProto(message.options()));
   }
-  absl::StatusOr<Selection> selection = FromProto(message.selection());
-  if (!selection.ok()) return selection.status();
-  spec.selection = *std::move(selection);
+  GF_ASSIGN_OR_RETURN(spec.selection, FromProto(message.selection()));
   if (message.index_dtype() != v1::DTYPE_UNSPECIFIED) {
     if (message.index_dtype() != v1::INT64 && message.index_dtype() != v1::INT32) {
       const std::string name = v1::DType_IsValid(message.index_dtype())
@@ -235,9 +216,7 @@ absl::StatusOr<BatchSpecRequest> FromProto(const v1::BatchSpec& message) {
   spec.sample_limit = message.sample_limit();
   spec.algorithm_version = message.algorithm_version();
   if (message.has_sampling()) {
-    absl::StatusOr<SamplingRequest> sampling = FromProto(message.sampling());
-    if (!sampling.ok()) return sampling.status();
-    spec.sampling = *std::move(sampling);
+    GF_ASSIGN_OR_RETURN(spec.sampling, FromProto(message.sampling()));
   }
   spec.ragged = message.ragged();
   return spec;
@@ -246,7 +225,7 @@ absl::StatusOr<BatchSpecRequest> FromProto(const v1::BatchSpec& message) {
 v1::UnevenShards ToProto(UnevenShards uneven) { return static_cast<v1::UnevenShards>(uneven); }
 
 absl::StatusOr<UnevenShards> FromProto(v1::UnevenShards uneven) {
-  return EnumFromProto<UnevenShards>(uneven, v1::UnevenShards_IsValid(uneven), "uneven_shards");
+  return EnumFromProto<UnevenShards>(uneven, v1::UnevenShards_IsValid, "uneven_shards");
 }
 
 }  // namespace graphfeed::wire

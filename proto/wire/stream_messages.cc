@@ -6,6 +6,7 @@
 #include "absl/strings/str_split.h"
 #include "proto/wire/enums.h"
 #include "proto/wire/messages.h"
+#include "storage/graph/status_macros.h"
 
 namespace graphfeed::wire {
 namespace {
@@ -43,18 +44,14 @@ absl::StatusOr<TensorSpec> TensorFromProto(const v1::Tensor& message, const Layo
   TensorSpec tensor;
   tensor.store = message.store();
   tensor.name = message.name();
-  absl::StatusOr<DType> dtype = DTypeFromProto(message.dtype(), absl::StrCat(field, ".dtype"));
-  if (!dtype.ok()) return dtype.status();
-  if (*dtype == DType::kString) return FieldError(absl::StrCat(field, ".dtype"), "STRING");
-  tensor.dtype = *dtype;
+  GF_ASSIGN_OR_RETURN(tensor.dtype, DTypeFromProto(message.dtype(), absl::StrCat(field, ".dtype")));
+  if (tensor.dtype == DType::kString) return FieldError(absl::StrCat(field, ".dtype"), "STRING");
   if (message.axis() == v1::AXIS_UNSPECIFIED || !v1::Axis_IsValid(message.axis())) {
     return FieldError(absl::StrCat(field, ".axis"),
                       absl::StrCat("unknown value ", static_cast<int>(message.axis())));
   }
   tensor.axis = static_cast<Axis>(message.axis());
-  absl::StatusOr<int> type = IntFromProto(message.type(), absl::StrCat(field, ".type"));
-  if (!type.ok()) return type.status();
-  tensor.type = *type;
+  GF_ASSIGN_OR_RETURN(tensor.type, IntFromProto(message.type(), absl::StrCat(field, ".type")));
   // Only nodes and edges count by type; a ptr tensor may still say which nodes it cuts.
   const size_t num_types =
       tensor.axis == Axis::kEdges ? layout.edge_types.size() : layout.node_types.size();
@@ -165,14 +162,14 @@ absl::StatusOr<Layout> FromProto(const v1::Layout& message) {
         absl::StrCat(type.source(), "|", type.relation(), "|", type.target()));
   }
   for (int i = 0; i < message.tensors_size(); ++i) {
-    absl::StatusOr<TensorSpec> tensor =
-        TensorFromProto(message.tensors(i), layout, absl::StrCat("layout.tensors[", i, "]"));
-    if (!tensor.ok()) return tensor.status();
-    layout.tensors.push_back(*std::move(tensor));
+    GF_ASSIGN_OR_RETURN(
+        TensorSpec tensor,
+        TensorFromProto(message.tensors(i), layout, absl::StrCat("layout.tensors[", i, "]")));
+    layout.tensors.push_back(std::move(tensor));
   }
   if (!layout.ragged) {
     layout.padded = CountsFromProto(message.padded());
-    if (absl::Status status = CheckPlaces(message, layout); !status.ok()) return status;
+    GF_RETURN_IF_ERROR(CheckPlaces(message, layout));
     layout.slab_bytes = message.slab_bytes();
     for (const v1::Tensor& tensor : message.tensors()) {
       layout.places.push_back({.shape = {tensor.shape().begin(), tensor.shape().end()},
@@ -235,19 +232,10 @@ v1::StreamHeader ToProto(const StreamInfo& info) {
 absl::StatusOr<StreamInfo> FromProto(const v1::StreamHeader& message) {
   StreamInfo info;
   info.dataset = message.dataset();
-  absl::StatusOr<Fingerprint> fingerprint =
-      FingerprintFromProto(message.fingerprint(), "fingerprint");
-  if (!fingerprint.ok()) return fingerprint.status();
-  info.fingerprint = *fingerprint;
-  absl::StatusOr<Layout> layout = FromProto(message.layout());
-  if (!layout.ok()) return layout.status();
-  info.layout = *std::move(layout);
-  absl::StatusOr<BatchSpecRequest> spec = FromProto(message.resolved_spec());
-  if (!spec.ok()) return spec.status();
-  info.resolved_spec = *std::move(spec);
-  absl::StatusOr<Fingerprint> digest = FingerprintFromProto(message.spec_digest(), "spec_digest");
-  if (!digest.ok()) return digest.status();
-  info.spec_digest = *digest;
+  GF_ASSIGN_OR_RETURN(info.fingerprint, FingerprintFromProto(message.fingerprint(), "fingerprint"));
+  GF_ASSIGN_OR_RETURN(info.layout, FromProto(message.layout()));
+  GF_ASSIGN_OR_RETURN(info.resolved_spec, FromProto(message.resolved_spec()));
+  GF_ASSIGN_OR_RETURN(info.spec_digest, FingerprintFromProto(message.spec_digest(), "spec_digest"));
   info.seed = message.seed();
   info.prefetch = message.prefetch();
   return info;
@@ -261,9 +249,10 @@ v1::EpochHeader ToProto(const EpochInfo& info) {
 }
 
 absl::StatusOr<EpochInfo> FromProto(const v1::EpochHeader& message) {
-  absl::StatusOr<PlanSummary> plan = FromProto(message.plan());
-  if (!plan.ok()) return plan.status();
-  return EpochInfo{.epoch = message.epoch(), .plan = *std::move(plan)};
+  EpochInfo info;
+  info.epoch = message.epoch();
+  GF_ASSIGN_OR_RETURN(info.plan, FromProto(message.plan()));
+  return info;
 }
 
 v1::Frame ToProto(const FrameInfo& info) {

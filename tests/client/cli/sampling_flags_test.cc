@@ -3,9 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "client/cli/command.h"
-#include "client/cli/spec_flags.h"
 #include "client/cli/text_output.h"
+#include "tests/client/cli/parse_flags.h"
 
 namespace graphfeed {
 namespace {
@@ -14,19 +13,6 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
-
-// What the flags build, or the text of a usage error.
-absl::StatusOr<StreamOptions> Parse(const std::string& arguments) {
-  CLI::App app;
-  SpecFlags flags;
-  flags.Register(app);
-  try {
-    app.parse(arguments);
-  } catch (const CLI::ParseError& error) {
-    return absl::UnknownError(error.what());
-  }
-  return flags.Build();
-}
 
 TEST(SamplingFlagsTest, EveryFlagReachesItsField) {
   const auto options = Parse(

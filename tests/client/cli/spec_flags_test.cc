@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "client/cli/command.h"
+#include "tests/client/cli/parse_flags.h"
 
 namespace graphfeed {
 namespace {
@@ -11,19 +11,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Pair;
-
-// What the flags build, or the text of a usage error.
-absl::StatusOr<StreamOptions> Parse(const std::string& arguments) {
-  CLI::App app;
-  SpecFlags flags;
-  flags.Register(app);
-  try {
-    app.parse(arguments);
-  } catch (const CLI::ParseError& error) {
-    return absl::UnknownError(error.what());
-  }
-  return flags.Build();
-}
 
 TEST(SpecFlagsTest, EveryFlagReachesItsField) {
   const auto options = Parse(

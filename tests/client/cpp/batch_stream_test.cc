@@ -20,18 +20,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-StreamInfo Info(Layout layout) {
-  StreamInfo info;
-  info.dataset = "d@1";
-  info.layout = std::move(layout);
-  info.seed = 7;
-  info.prefetch = 2;
-  info.resolved_spec.batch_size = 2;
-  return info;
-}
-
 const std::string& Header() {
-  static const std::string* const header = new std::string(HeaderMessage(Info(SmallLayout())));
+  static const std::string* const header =
+      new std::string(HeaderMessage(MakeStreamInfo(SmallLayout())));
   return *header;
 }
 

@@ -28,16 +28,6 @@ StreamOptions Options() {
   return options;
 }
 
-StreamInfo Info(Layout layout) {
-  StreamInfo info;
-  info.dataset = "d@1";
-  info.layout = std::move(layout);
-  info.seed = 7;
-  info.prefetch = 2;
-  info.resolved_spec.batch_size = 2;
-  return info;
-}
-
 // Feeds messages to a decoder; the status of the first that fails, or of the end.
 class StreamDecoderTest : public ::testing::Test {
  protected:
@@ -62,7 +52,7 @@ class StreamDecoderTest : public ::testing::Test {
 
   StreamOptions options_ = Options();
   int64_t max_frame_bytes_ = kMaxBytes;
-  const std::string header_ = HeaderMessage(Info(SmallLayout()));
+  const std::string header_ = HeaderMessage(MakeStreamInfo(SmallLayout()));
   std::vector<Batch> batches_;
 };
 
@@ -92,7 +82,7 @@ TEST_F(StreamDecoderTest, PutsTensorsWhereTheLayoutSays) {
 
 TEST_F(StreamDecoderTest, RaggedFramesArePlacedByTheirOwnCounts) {
   Layout layout = RaggedLayout();
-  std::vector<std::string> messages = {HeaderMessage(Info(layout)), EpochMessage(0, 2)};
+  std::vector<std::string> messages = {HeaderMessage(MakeStreamInfo(layout)), EpochMessage(0, 2)};
   const Counts counts[] = {{.graphs = 1, .nodes = {40}, .edges = {9}},
                            {.graphs = 3, .nodes = {5}, .edges = {0}}};
   for (int64_t i = 0; i < 2; ++i) {
@@ -111,7 +101,7 @@ TEST_F(StreamDecoderTest, RaggedFramesArePlacedByTheirOwnCounts) {
 TEST_F(StreamDecoderTest, RaggedFrameOfAnotherSizeThanItsCountsIsRefused) {
   const std::string payload = Payload(0, 128);
   ExpectDataLoss(
-      {HeaderMessage(Info(RaggedLayout())), EpochMessage(0, 1),
+      {HeaderMessage(MakeStreamInfo(RaggedLayout())), EpochMessage(0, 1),
        FrameMessage(MakeFrameInfo(0, 0, {.graphs = 1, .nodes = {40}, .edges = {9}}, payload),
                     payload)},
       "128 bytes; its counts need 576");
@@ -121,8 +111,9 @@ TEST_F(StreamDecoderTest, RaggedFrameBeyondTheLimitIsRefusedBeforeItIsAllocated)
   const int64_t before = SlabPool::TotalBytes();
   const std::string payload = Payload(0, 128);
   max_frame_bytes_ = 64;
-  const absl::Status status = Feed({HeaderMessage(Info(RaggedLayout())), EpochMessage(0, 1),
-                                    FrameMessage(MakeFrameInfo(0, 0, {}, payload), payload)});
+  const absl::Status status =
+      Feed({HeaderMessage(MakeStreamInfo(RaggedLayout())), EpochMessage(0, 1),
+            FrameMessage(MakeFrameInfo(0, 0, {}, payload), payload)});
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
   EXPECT_EQ(SlabPool::TotalBytes(), before);
 }

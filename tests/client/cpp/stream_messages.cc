@@ -53,6 +53,16 @@ Layout SmallLayout() {
   return layout;
 }
 
+StreamInfo MakeStreamInfo(Layout layout) {
+  StreamInfo info;
+  info.dataset = "d@1";
+  info.layout = std::move(layout);
+  info.seed = 7;
+  info.prefetch = 2;
+  info.resolved_spec.batch_size = 2;
+  return info;
+}
+
 std::string HeaderMessage(const StreamInfo& info) {
   v1::StreamBatchesResponse response;
   *response.mutable_header() = wire::ToProto(info);

@@ -17,6 +17,8 @@ Layout SmallLayout();
 // The same tensors, with sizes of each frame's own.
 Layout RaggedLayout();
 
+// Of d@1, seed 7, prefetch 2, batch size 2.
+StreamInfo MakeStreamInfo(Layout layout);
 std::string HeaderMessage(const StreamInfo& info);
 std::string EpochMessage(int64_t epoch, int64_t shard_frames);
 

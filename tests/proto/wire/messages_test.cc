@@ -8,18 +8,10 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/proto/wire/expect_invalid.h"
 
 namespace graphfeed::wire {
 namespace {
-
-using ::testing::HasSubstr;
-
-// The error names the field.
-template <typename T>
-void ExpectInvalid(const absl::StatusOr<T>& result, const std::string& text) {
-  EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument) << text;
-  EXPECT_THAT(std::string(result.status().message()), HasSubstr(text));
-}
 
 // Our type -> message -> our type -> message: the two messages must be equal, and hold all.
 template <typename T>

@@ -5,11 +5,10 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/proto/wire/expect_invalid.h"
 
 namespace graphfeed::wire {
 namespace {
-
-using ::testing::HasSubstr;
 
 v1::StreamBatchesRequest ValidRequest() {
   v1::StreamBatchesRequest request;
@@ -24,11 +23,6 @@ absl::Status StreamError(Change change) {
   v1::StreamBatchesRequest request = ValidRequest();
   change(request);
   return ParseRequest(request).status();
-}
-
-void ExpectInvalid(const absl::Status& status, const std::string& text) {
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
-  EXPECT_THAT(std::string(status.message()), HasSubstr(text));
 }
 
 TEST(StreamRequestTest, FillsInDefaults) {

@@ -4,17 +4,10 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/messages.h"
+#include "tests/proto/wire/expect_invalid.h"
 
 namespace graphfeed::wire {
 namespace {
-
-using ::testing::HasSubstr;
-
-template <typename T>
-void ExpectInvalid(const absl::StatusOr<T>& result, const std::string& text) {
-  EXPECT_EQ(result.status().code(), absl::StatusCode::kInvalidArgument) << text;
-  EXPECT_THAT(std::string(result.status().message()), HasSubstr(text));
-}
 
 // No field has its default.
 SamplingRequest FullSampling() {
