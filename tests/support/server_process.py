@@ -9,17 +9,24 @@ import signal
 import subprocess
 import sys
 import warnings
+from collections.abc import Sequence
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 class Server:
-    """A server process on a free port with its data in a folder."""
+    """A server process on a free port with its data in a folder; `within` is the beginning of its
+    command, such as "ip netns exec NAME", which must make way for it."""
 
     def __init__(
-        self, data_dir: pathlib.Path, *arguments: str, address: str = "127.0.0.1:0"
+        self,
+        data_dir: pathlib.Path,
+        *arguments: str,
+        address: str = "127.0.0.1:0",
+        within: Sequence[str] = (),
     ) -> None:
         command = [
+            *within,
             os.environ["GRAPHFEED_SERVER"],
             "--data-dir", str(data_dir),
             "--listen", address,

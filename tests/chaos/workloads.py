@@ -1,0 +1,125 @@
+"""What the chaos tests read: packed molecules and sampled neighbourhoods of movies.
+
+QM9 and IMDB where the shared data are, generated graphs of their sizes elsewhere. The long run
+reads all of them, the bounded one a part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pathlib
+import sys
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.append(str(ROOT / "tests" / "support"))
+sys.path.append(str(ROOT / "client" / "python" / "examples"))
+from imdb import NODE_TYPES, read_imdb  # noqa: E402
+from qm9 import read_qm9  # noqa: E402
+from server_process import shared_dir  # noqa: E402
+
+import graphfeed as gf  # noqa: E402
+
+LONG = bool(os.environ.get("GRAPHFEED_LONG"))
+DATASETS = ("molecules", "movies")
+SEED = 5
+PACK = {"num_nodes": 1200, "num_edges": 2500, "num_graphs": 80}
+FAN_OUT = [4, 3]
+SEEDS = 2  # a batch of movies begins with
+PART = 16384  # molecules that the bounded run reads; its movies are those of the training mask
+
+# The same two specs as the command-line client's flags and as Python loaders.
+FLAGS = {
+    "molecules": [
+        "--strategy", "pack", "--num-nodes", str(PACK["num_nodes"]),
+        "--num-edges", str(PACK["num_edges"]), "--num-graphs", str(PACK["num_graphs"]),
+        *([] if LONG else ["--graphs", f"0:{PART}"]),
+    ],
+    "movies": [
+        "--strategy", "neighbor", "--ragged", "--num-neighbors", ",".join(map(str, FAN_OUT)),
+        "--input-nodes", "movie" if LONG else "movie:train_mask", "--batch-size", str(SEEDS),
+    ],
+}  # fmt: skip
+
+
+def loader(client: gf.Client, name: str):
+    dataset = client.dataset(name)
+    if name == "molecules":
+        return gf.FixedSizeDataLoader(
+            dataset if LONG else dataset[:PART],
+            fixed_size_options=gf.FixedSizeOptions(**PACK),
+            fixed_size_strategy=gf.FixedSizeStrategy.StreamPack,
+            shuffle=True,
+            seed=SEED,
+        )
+    return gf.NeighborLoader(
+        dataset,
+        num_neighbors=FAN_OUT,
+        input_nodes="movie" if LONG else ("movie", "train_mask"),
+        batch_size=SEEDS,
+        shuffle=True,
+        seed=SEED,
+    )
+
+
+def content() -> dict[str, gf.Collection | dict]:
+    """The datasets, as `ingest` takes them."""
+    data = shared_dir("data")
+    if data is None:
+        return {"molecules": _molecules(), "movies": _movies()}
+    return {"molecules": read_qm9(data / "qm9"), "movies": read_imdb(data / "imdb")}
+
+
+def _molecules() -> gf.Collection:
+    rng = np.random.default_rng(1)
+    nodes = rng.integers(3, 30, 130839)
+    edges = 2 * nodes + 2
+    ends = rng.random((2, edges.sum())) * np.repeat(nodes, edges)
+    return gf.Collection(
+        nodes={"x": rng.random((nodes.sum(), 11), np.float32)},
+        edges={"edge_index": ends.astype(np.int64)},
+        graphs={"y": np.arange(len(nodes))},
+        node_ptr=np.concatenate([[0], np.cumsum(nodes)]),
+        edge_ptr=np.concatenate([[0], np.cumsum(edges)]),
+    )
+
+
+def _movies() -> dict:
+    rng = np.random.default_rng(2)
+    sizes = dict(zip(NODE_TYPES, (4278, 2081, 5257)))
+    graph: dict = {
+        name: {"x": rng.random((size, 512), np.float32)} for name, size in sizes.items()
+    }
+    graph["movie"]["train_mask"] = np.arange(sizes["movie"]) < 400
+    for other, degree in (("director", 1), ("actor", 3)):
+        movies = np.repeat(np.arange(sizes["movie"]), degree)
+        edges = np.stack([movies, rng.integers(0, sizes[other], len(movies))])
+        graph["movie", "to", other] = {"edge_index": edges}
+        graph[other, "to", "movie"] = {"edge_index": edges[::-1].copy()}
+    return graph
+
+
+def main() -> None:
+    """Reads epochs and prints every frame as the command-line client does with --digests."""
+    import logging
+
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("endpoints", type=lambda text: text.split(","))
+    parser.add_argument("dataset", choices=DATASETS)
+    parser.add_argument("epochs", type=int)
+    parser.add_argument("keepalive", type=float)
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING)
+    client = gf.connect(
+        args.endpoints, keepalive_time=args.keepalive, keepalive_timeout=args.keepalive
+    )
+    for batches in loader(client, args.dataset).epochs(args.epochs):
+        for batch in batches:
+            epoch, ordinal = batch.position
+            print(f"frame {epoch} {ordinal} {batch.digest:016x}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
