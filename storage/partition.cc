@@ -11,6 +11,7 @@
 #include "storage/element_access.h"
 #include "storage/graph/mutex.h"
 #include "storage/graph/status_macros.h"
+#include "storage/metis_random.h"
 
 namespace graphfeed {
 namespace {
@@ -20,7 +21,7 @@ static_assert(kMaxIndex == std::numeric_limits<int32_t>::max(), "documented in t
 // Rows of edge_index read at a time.
 constexpr int64_t kRowsAtATime = 1 << 16;
 
-// METIS draws from rand(), of which a process has one.
+// METIS catches signals of the process.
 Mutex metis_mu;
 
 // Neighbours of each node, undirected, without repeats and self-loops: METIS's xadj and adjncy.
@@ -131,6 +132,7 @@ absl::StatusOr<std::vector<idx_t>> RunMetis(Undirected& graph, int64_t num_parts
   auto wanted_parts = static_cast<idx_t>(num_parts);
   idx_t cut = 0;
   MutexLock lock(&metis_mu);
+  const MetisRandom random;
   const int result = METIS_PartGraphKway(
       &num_nodes, &num_constraints, graph.ptr.data(), graph.neighbors.data(), nullptr, nullptr,
       nullptr, &wanted_parts, nullptr, nullptr, options, &cut, parts.data());

@@ -4,8 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdlib>
 #include <random>
+#include <thread>
 
+#include "storage/metis_random.h"
 #include "tests/storage/single_graphs.h"
 #include "tests/support/memory_chunk_store.h"
 
@@ -67,6 +72,29 @@ TEST_F(PartitionTest, TheSameSeedGivesTheSameParts) {
   std::vector<int64_t> sizes(20);
   for (const int64_t part : first) ++sizes[part];
   EXPECT_LE(*std::max_element(sizes.begin(), sizes.end()), 110);  // METIS: within a few per cent
+}
+
+TEST_F(PartitionTest, WhatOtherThreadsDrawFromRandDoesNotMatter) {
+  std::mt19937_64 rng(2);
+  const auto dataset = Open(HomogeneousGraph("g", 2000, RandomEnds(rng, 8000, 2000, 2000)));
+  const auto parts = [&] { return *PartitionGraph(*dataset, {.num_parts = 20, .seed = 7}); };
+  const std::vector<int64_t> alone = parts();
+  std::atomic<int64_t> drawn = 0;
+  std::atomic<bool> stop = false;
+  std::thread other([&] {
+    std::srand(1);
+    for (; !stop; ++drawn) std::rand();
+  });
+  while (drawn == 0) std::this_thread::yield();
+  EXPECT_EQ(parts(), alone);
+  stop = true;
+  other.join();
+  // As METIS is used to them.
+  std::srand(7);
+  const std::array<int, 3> shared = {std::rand(), std::rand(), std::rand()};
+  MetisRandom own;
+  std::srand(7);
+  EXPECT_EQ((std::array<int, 3>{std::rand(), std::rand(), std::rand()}), shared);
 }
 
 TEST_F(PartitionTest, PartsBecomeAColumnOfANewVersion) {
