@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from server_process import shared_dir
+from shared_data import shared_dir
 
 import graphfeed as gf
 
@@ -38,6 +38,18 @@ def parametrize(file: str, condition=lambda case: True):
     """Runs a test for every case of a file that meets a condition."""
     found = [case for case in cases(file) if condition(case)]
     return pytest.mark.parametrize("case", found, ids=[case["name"] for case in found])
+
+
+def graphs_of_sizes(sizes) -> list[dict]:
+    """Graphs of these numbers of nodes and edges, labelled with their index."""
+    return [
+        {
+            "x": np.ones((nodes, 1), np.float32),
+            "edge_index": np.arange(2 * edges).reshape(2, edges) % nodes,
+            "y": np.array([i]),
+        }
+        for i, (nodes, edges) in enumerate(sizes)
+    ]
 
 
 def tensor(recorded: dict) -> Any:

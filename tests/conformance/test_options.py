@@ -1,7 +1,6 @@
 """FixedSizeOptions against the recorded ones."""
 
 import golden
-import numpy as np
 import pytest
 
 import graphfeed as gf
@@ -13,18 +12,6 @@ def recorded(name: str) -> dict:
     if name not in CASES:
         pytest.skip("recorded cases are absent")
     return CASES[name]
-
-
-def graphs_of(sizes):
-    """Graphs of these numbers of nodes and edges."""
-    return [
-        {
-            "x": np.ones((nodes, 1), np.float32),
-            "edge_index": np.arange(2 * edges).reshape(2, edges) % nodes,
-            "y": np.array([i]),
-        }
-        for i, (nodes, edges) in enumerate(sizes)
-    ]
 
 
 def test_default_edges_are_all_pairs():
@@ -55,7 +42,7 @@ def test_repr():
 @pytest.mark.parametrize("name", ["from_dataset_2", "from_dataset_4"])
 def test_from_dataset(name, ingest):
     case = recorded(name)
-    dataset = ingest(graphs_of(case["sizes"]))
+    dataset = ingest(golden.graphs_of_sizes(case["sizes"]))
     batch_size = case["expect"]["num_graphs"]
     golden.assert_options_equal(
         gf.FixedSizeOptions.from_dataset(dataset, batch_size), case["expect"]
@@ -65,12 +52,12 @@ def test_from_dataset(name, ingest):
 def test_from_dataset_needs_room_for_padding(ingest):
     assert "error" in recorded("from_dataset_bs1")["expect"]
     with pytest.raises(ValueError, match="at least 2"):
-        gf.FixedSizeOptions.from_dataset(ingest(graphs_of([[3, 2]])), 1)
+        gf.FixedSizeOptions.from_dataset(ingest(golden.graphs_of_sizes([[3, 2]])), 1)
 
 
 def test_from_dataset_honours_sample_limit(ingest):
     case = recorded("from_dataset_sample_limit_ignored")
-    dataset = ingest(graphs_of(case["sizes"]))
+    dataset = ingest(golden.graphs_of_sizes(case["sizes"]))
     options = gf.FixedSizeOptions.from_dataset(dataset, 4, sample_limit=case["sample_limit"])
     nodes, edges = case["sizes"][0]
     assert (options.num_nodes, options.num_edges) == (nodes * 3 + 1, edges * 3 + 1)
@@ -88,7 +75,8 @@ def test_from_dataset_by_type(ingest):
 @pytest.mark.parametrize("name", ["from_loader_batches_of_2", "from_loader_batches_of_2_limit1"])
 def test_from_loader(name, ingest):
     case = recorded(name)
-    loader = gf.DataLoader(ingest(graphs_of(case["sizes"])), batch_size=case["batch_size"])
+    dataset = ingest(golden.graphs_of_sizes(case["sizes"]))
+    loader = gf.DataLoader(dataset, batch_size=case["batch_size"])
     options = gf.FixedSizeOptions.from_loader(loader, case.get("sample_limit") or 1000)
     golden.assert_options_equal(options, case["expect"])
     assert next(iter(loader)).position == (0, 0), "no epoch of the loader may be consumed"

@@ -7,18 +7,6 @@ import pytest
 import graphfeed as gf
 
 
-def graphs_of(sizes):
-    """Graphs of these numbers of nodes and edges, labelled with their index."""
-    return [
-        {
-            "x": np.ones((nodes, 1), np.float32),
-            "edge_index": np.arange(2 * edges).reshape(2, edges) % nodes,
-            "y": np.array([i]),
-        }
-        for i, (nodes, edges) in enumerate(sizes)
-    ]
-
-
 def loader_of(case, dataset):
     """The sampler's limits are the options' less what is kept for padding."""
     limit = case["max_num_graphs"]
@@ -48,7 +36,7 @@ def packs(loader):
 
 @golden.parametrize("stream_pack", lambda case: "ok" in case["expect"])
 def test_packs(case, ingest):
-    loader = loader_of(case, ingest(graphs_of(case["sizes"])))
+    loader = loader_of(case, ingest(golden.graphs_of_sizes(case["sizes"])))
     assert packs(loader) == case["expect"]["ok"]
     plan = loader.plan(0)
     assert plan.num_batches == len(case["expect"]["ok"]) == loader.num_batches(0)
@@ -59,7 +47,7 @@ def test_packs(case, ingest):
 
 @golden.parametrize("stream_pack", lambda case: "error" in case["expect"])
 def test_refused(case, ingest):
-    dataset = ingest(graphs_of(case["sizes"]))
+    dataset = ingest(golden.graphs_of_sizes(case["sizes"]))
     with pytest.raises(golden.error_types(case["expect"]["error"])):
         list(loader_of(case, dataset))
 
@@ -74,7 +62,7 @@ def mutag_case():
 @pytest.fixture(scope="module")
 def mutag_like(client):
     """Graphs of MUTAG's sizes."""
-    info = client.ingest("mutag-sizes", graphs_of(mutag_case()["sizes"]))
+    info = client.ingest("mutag-sizes", golden.graphs_of_sizes(mutag_case()["sizes"]))
     return client.dataset(info.name)
 
 

@@ -39,7 +39,7 @@ from graphfeed.errors import (
 from graphfeed.graph_loaders import DataLoader, FixedSizeDataLoader
 from graphfeed.info import Column, Counts, DatasetInfo, PlanSummary, Stats, Summary
 from graphfeed.ingest import Collection
-from graphfeed.links import FixedSizeLinkNeighborLoader, LinkNeighborLoader, NegativeSampling
+from graphfeed.link_loaders import FixedSizeLinkNeighborLoader, LinkNeighborLoader, NegativeSampling
 from graphfeed.loader import Loader
 from graphfeed.neighbor_loaders import FixedSizeNeighborLoader, NeighborLoader
 from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy, TrimReport

@@ -72,6 +72,14 @@ def ids(field: str, value: Any, total: int) -> np.ndarray:
     return result
 
 
+def handed_on(given: dict[str, Any], *own: str) -> dict[str, Any]:
+    """What a constructor hands on to the next one by name, so that its signature is the only list
+    of it: `given` are its `locals()` as it begins, without those that are its `own` and those that
+    it takes as **."""
+    kept = {"self", "__class__", "arguments", "torch_arguments", *own}
+    return {name: value for name, value in given.items() if name not in kept}
+
+
 class LoaderArguments(TypedDict, total=False):
     """What every loader takes by name besides its own arguments; Loader has what they mean."""
 

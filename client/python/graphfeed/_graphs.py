@@ -134,10 +134,10 @@ class Types:
             store = {name: item for name, item in value.items() if item is not None}
             if isinstance(key, str):
                 index = self._index(self.node_types, key, where)
-                num_nodes[index] = self._node_store(store, index, columns, where)
+                num_nodes[index] = self._store("node", index, store, columns, where)
             else:
                 index = self._index(self.edge_types, _edge_type(key), where)
-                num_edges[index] = self._edge_store(store, index, columns, where)
+                num_edges[index] = self._store("edge", index, store, columns, where) or 0
         for index, count in enumerate(num_nodes):
             if count is None:
                 num_nodes[index] = self._largest_id(index, columns) + 1
@@ -151,25 +151,18 @@ class Types:
             )
         return types.index(key)
 
-    def _node_store(self, store: dict, index: int, columns: dict, where: str) -> int | None:
-        name_of = self.node_types[index]
-        count = _count(store.pop("num_nodes", None), f"{name_of!r} num_nodes", where)
+    def _store(
+        self, level: str, index: int, store: dict, columns: dict, where: str
+    ) -> int | None:
+        """Adds the columns of a type of nodes or edges; how many there are, as far as it says."""
+        name_of = (self.node_types if level == "node" else self.edge_types)[index]
+        count = _count(store.pop(f"num_{level}s", None), f"{name_of!r} num_{level}s", where)
         for name, value in store.items():
             rows = _store_rows(name, value, f"{where}{name_of!r} {name!r}")
-            columns["node", index, name] = rows
+            columns[level, index, name] = rows
             if count is None:
                 count = len(rows)
         return count
-
-    def _edge_store(self, store: dict, index: int, columns: dict, where: str) -> int:
-        name_of = self.edge_types[index]
-        count = _count(store.pop("num_edges", None), f"{name_of!r} num_edges", where)
-        for name, value in store.items():
-            rows = _store_rows(name, value, f"{where}{name_of!r} {name!r}")
-            columns["edge", index, name] = rows
-            if count is None:
-                count = len(rows)
-        return count or 0
 
     def _largest_id(self, node_type: int, columns: Mapping[ColumnKey, Rows]) -> int:
         """The largest id of a node type that nothing but edges mention; -1 for none."""

@@ -91,17 +91,7 @@ class FixedSizeClusterLoader(FixedSizeSampledLoader, ClusterLoader):
         over_size_strategy: OverSizeStrategy = OverSizeStrategy.TrimNodesAndEdges,
         **arguments: Unpack[FixedSizeArguments],
     ) -> None:
-        super().__init__(
-            dataset,
-            num_parts=num_parts,
-            partition=partition,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            fixed_size_options=fixed_size_options,
-            over_size_strategy=over_size_strategy,
-            **arguments,
-        )
+        super().__init__(**_arguments.handed_on(locals()), **arguments)
 
 
 def partitioned(dataset: Dataset, num_parts: int) -> tuple[Dataset, str]:

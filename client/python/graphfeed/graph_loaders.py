@@ -85,23 +85,7 @@ class DataLoader(_GraphLoader):
         prefetch: int = 0,
         **torch_arguments: Any,
     ) -> None:
-        super().__init__(
-            dataset,
-            shuffle=shuffle,
-            seed=seed,
-            drop_last=drop_last,
-            follow_batch=follow_batch,
-            exclude_keys=exclude_keys,
-            num_shards=num_shards,
-            shard_index=shard_index,
-            uneven_shards=uneven_shards,
-            index_dtype=index_dtype,
-            narrow_columns=narrow_columns,
-            float16_columns=float16_columns,
-            batch_sampler=batch_sampler,
-            prefetch=prefetch,
-            **torch_arguments,
-        )
+        super().__init__(**_arguments.handed_on(locals(), "batch_size"), **torch_arguments)
         self.batch_size = _arguments.integer("batch_size", batch_size, 1)
         if self._batches is not None:
             if self.batch_size != 1:
@@ -188,26 +172,7 @@ class FixedSizeDataLoader(FixedSizeLoader, _GraphLoader):
             None if batch_size is None else _arguments.integer("batch_size", batch_size, 2)
         )
         super().__init__(
-            dataset,
-            fixed_size_options=fixed_size_options,
-            over_size_strategy=over_size_strategy,
-            add_pad_masks=add_pad_masks,
-            options=options,
-            incomplete_step=incomplete_step,
-            micro_batches=micro_batches,
-            shuffle=shuffle,
-            seed=seed,
-            drop_last=drop_last,
-            follow_batch=follow_batch,
-            exclude_keys=exclude_keys,
-            num_shards=num_shards,
-            shard_index=shard_index,
-            uneven_shards=uneven_shards,
-            index_dtype=index_dtype,
-            narrow_columns=narrow_columns,
-            float16_columns=float16_columns,
-            batch_sampler=batch_sampler,
-            prefetch=prefetch,
+            **_arguments.handed_on(locals(), "batch_size", "fixed_size_strategy"),
             **torch_arguments,
         )
         if fixed_size_options is None and batch_size is None:

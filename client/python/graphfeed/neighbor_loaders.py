@@ -68,21 +68,7 @@ class NeighborLoader(NeighborhoodLoader):
         seed: int | None = None,
         **arguments: Unpack[LoaderArguments],
     ) -> None:
-        super().__init__(
-            dataset,
-            num_neighbors,
-            replace=replace,
-            subgraph_type=subgraph_type,
-            disjoint=disjoint,
-            temporal_strategy=temporal_strategy,
-            time_attr=time_attr,
-            weight_attr=weight_attr,
-            directed=directed,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            **arguments,
-        )
+        super().__init__(**_arguments.handed_on(locals(), "input_nodes", "input_time"), **arguments)
         self._seeds = seed_nodes(input_nodes, dataset.info)
         self._input_time = self._check_times("input_time", input_time, self._seeds.count)
 
@@ -141,25 +127,7 @@ class FixedSizeNeighborLoader(FixedSizeSampledLoader, NeighborLoader):
         over_size_strategy: OverSizeStrategy = OverSizeStrategy.TrimNodesAndEdges,
         **arguments: Unpack[FixedSizeArguments],
     ) -> None:
-        super().__init__(
-            dataset,
-            num_neighbors=num_neighbors,
-            input_nodes=input_nodes,
-            input_time=input_time,
-            replace=replace,
-            subgraph_type=subgraph_type,
-            disjoint=disjoint,
-            temporal_strategy=temporal_strategy,
-            time_attr=time_attr,
-            weight_attr=weight_attr,
-            directed=directed,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            fixed_size_options=fixed_size_options,
-            over_size_strategy=over_size_strategy,
-            **arguments,
-        )
+        super().__init__(**_arguments.handed_on(locals()), **arguments)
 
 
 def seed_nodes(input_nodes: Any, info: DatasetInfo) -> SeedNodes:

@@ -20,14 +20,10 @@ template <typename T>
 ColumnBlock Column(Level level, int type, std::string name, DType dtype,
                    std::vector<int64_t> row_shape, std::vector<int64_t> sizes,
                    const std::vector<T>& values) {
-  ColumnBlock column;
-  column.name = std::move(name);
+  ColumnBlock column =
+      graphfeed::Column(std::move(name), dtype, std::move(row_shape), std::move(sizes), values);
   column.level = level;
   column.type = type;
-  column.dtype = dtype;
-  column.row_shape = std::move(row_shape);
-  column.sizes = std::move(sizes);
-  column.rows = Bytes(values);
   return column;
 }
 

@@ -24,7 +24,7 @@ std::string DataFolder(const std::string& name) {
       shared != nullptr ? std::filesystem::path(shared) : std::filesystem::path(GRAPHFEED_SHARED);
   const std::filesystem::path folder = root / "data" / name;
   if (std::filesystem::is_directory(folder)) return folder.string();
-  std::cerr << "\n*** " << name << " is not at hand (GRAPHFEED_SHARED_DIR): nothing is checked\n\n";
+  std::cerr << "\n*** " << folder.string() << " IS ABSENT: set GRAPHFEED_SHARED_DIR\n\n";
   return "";
 }
 

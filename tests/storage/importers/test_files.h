@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "storage/graph/graph_block.h"
 #include "storage/importers/graph_source.h"
+#include "tests/storage/column_blocks.h"
 
 namespace graphfeed {
 
@@ -45,11 +46,6 @@ class TempFolder {
  private:
   std::filesystem::path path_;
 };
-
-template <typename T>
-std::string Bytes(const std::vector<T>& values) {
-  return std::string(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T));
-}
 
 template <typename T>
 std::vector<T> Values(const std::string& bytes) {

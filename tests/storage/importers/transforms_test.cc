@@ -17,45 +17,17 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 template <typename T>
-ColumnBlock Column(std::string name, DType dtype, std::vector<int64_t> row_shape,
-                   std::vector<int64_t> sizes, const std::vector<T>& values) {
-  ColumnBlock column;
-  column.name = std::move(name);
-  column.dtype = dtype;
-  column.row_shape = std::move(row_shape);
-  column.sizes = std::move(sizes);
-  column.rows = Bytes(values);
-  return column;
-}
-
-ColumnBlock EdgeIndex(std::vector<int64_t> sizes, const std::vector<int64_t>& pairs) {
-  ColumnBlock column = Column("edge_index", DType::kInt64, {2}, std::move(sizes), pairs);
-  column.concat_last = true;
-  return column;
-}
-
-GraphBlock Block(std::vector<int64_t> num_nodes, std::vector<int64_t> num_edges,
-                 std::vector<ColumnBlock> columns) {
-  GraphBlock block;
-  block.num_graphs = static_cast<int64_t>(num_nodes.size());
-  block.num_nodes = {std::move(num_nodes)};
-  block.num_edges = {std::move(num_edges)};
-  block.columns = std::move(columns);
-  return block;
-}
-
-template <typename T>
 std::vector<T> Rows(const GraphBlock& block, const std::string& name) {
   return Values<T>(FindColumn(block, name)->rows);
 }
 
 // Graph 0: nodes 0, 1, 2 and edges (0, 1), (1, 1); graph 1: nodes 0, 1 and edge (1, 0).
 GraphBlock TwoGraphs() {
-  return Block({3, 2}, {2, 1},
-               {EdgeIndex({2, 1}, {0, 1, 1, 1, 1, 0}),
-                Column<float>("x", DType::kFloat32, {1}, {3, 2}, {10, 11, 12, 20, 21}),
-                Column<int32_t>("w", DType::kInt32, {}, {2, 1}, {5, 6, 7}),
-                Column<int64_t>("y", DType::kInt64, {}, {}, {0, 1})});
+  return Graphs({3, 2}, {2, 1},
+                {EdgeIndex({2, 1}, {0, 1, 1, 1, 1, 0}),
+                 Column<float>("x", DType::kFloat32, {1}, {3, 2}, {10, 11, 12, 20, 21}),
+                 Column<int32_t>("w", DType::kInt32, {}, {2, 1}, {5, 6, 7}),
+                 Column<int64_t>("y", DType::kInt64, {}, {}, {0, 1})});
 }
 
 TEST(AddSelfLoopsTest, LoopsFollowTheEdgesWhereThereAreNone) {
@@ -78,16 +50,16 @@ TEST(AddSelfLoopsTest, AValueThatTheColumnCannotHoldIsRefused) {
 }
 
 TEST(AddSelfLoopsTest, NodeIdsThatTheIndexCannotHoldAreRefused) {
-  GraphBlock block = Block({200}, {0}, {Column<int8_t>("edge_index", DType::kInt8, {2}, {0}, {})});
+  GraphBlock block = Graphs({200}, {0}, {Column<int8_t>("edge_index", DType::kInt8, {2}, {0}, {})});
   EXPECT_THAT(ApplyTransforms({AddSelfLoops()}, block).message(),
               HasSubstr("edge_index is int8, which cannot hold edge (128, 128)"));
 }
 
 TEST(ToUndirectedTest, EdgesAndReversesAreSortedAndMerged) {
   GraphBlock block =
-      Block({3}, {3},
-            {EdgeIndex({3}, {2, 0, 0, 1, 1, 0}),
-             Column<float>("edge_attr", DType::kFloat32, {2}, {3}, {1, 10, 2, 20, 4, 40})});
+      Graphs({3}, {3},
+             {EdgeIndex({3}, {2, 0, 0, 1, 1, 0}),
+              Column<float>("edge_attr", DType::kFloat32, {2}, {3}, {1, 10, 2, 20, 4, 40})});
   ASSERT_TRUE(ApplyTransforms({ToUndirected()}, block).ok());
   EXPECT_THAT(block.num_edges[0], ElementsAre(4));
   EXPECT_THAT(Rows<int64_t>(block, "edge_index"), ElementsAre(0, 1, 0, 2, 1, 0, 2, 0));
@@ -95,7 +67,7 @@ TEST(ToUndirectedTest, EdgesAndReversesAreSortedAndMerged) {
 }
 
 TEST(ToUndirectedTest, ALoopMeetsItsOwnReverse) {
-  GraphBlock block = Block(
+  GraphBlock block = Graphs(
       {1}, {1},
       {EdgeIndex({1}, {0, 0}), Column<double>("edge_weight", DType::kFloat64, {}, {1}, {2.5})});
   ASSERT_TRUE(ApplyTransforms({ToUndirected()}, block).ok());
@@ -104,15 +76,15 @@ TEST(ToUndirectedTest, ALoopMeetsItsOwnReverse) {
 }
 
 TEST(ToUndirectedTest, EveryDtypeIsSummed) {
-  GraphBlock block =
-      Block({2}, {2},
-            {EdgeIndex({2}, {0, 1, 1, 0}), Column<uint8_t>("edge_b", DType::kBool, {}, {2}, {0, 1}),
-             Column<uint8_t>("edge_u1", DType::kUint8, {}, {2}, {100, 155}),
-             Column<int8_t>("edge_i1", DType::kInt8, {}, {2}, {-100, 50}),
-             Column<int16_t>("edge_i2", DType::kInt16, {}, {2}, {300, 1}),
-             Column<int64_t>("edge_i8", DType::kInt64, {}, {2}, {int64_t{1} << 40, 1}),
-             Column<uint16_t>("edge_f2", DType::kFloat16, {}, {2},
-                              {Float16FromFloat(0.5F), Float16FromFloat(1.25F)})});
+  GraphBlock block = Graphs(
+      {2}, {2},
+      {EdgeIndex({2}, {0, 1, 1, 0}), Column<uint8_t>("edge_b", DType::kBool, {}, {2}, {0, 1}),
+       Column<uint8_t>("edge_u1", DType::kUint8, {}, {2}, {100, 155}),
+       Column<int8_t>("edge_i1", DType::kInt8, {}, {2}, {-100, 50}),
+       Column<int16_t>("edge_i2", DType::kInt16, {}, {2}, {300, 1}),
+       Column<int64_t>("edge_i8", DType::kInt64, {}, {2}, {int64_t{1} << 40, 1}),
+       Column<uint16_t>("edge_f2", DType::kFloat16, {}, {2},
+                        {Float16FromFloat(0.5F), Float16FromFloat(1.25F)})});
   ASSERT_TRUE(ApplyTransforms({ToUndirected()}, block).ok());
   EXPECT_THAT(Rows<uint8_t>(block, "edge_b"), ElementsAre(1, 1));
   EXPECT_THAT(Rows<uint8_t>(block, "edge_u1"), ElementsAre(255, 255));
@@ -123,19 +95,19 @@ TEST(ToUndirectedTest, EveryDtypeIsSummed) {
 }
 
 TEST(ToUndirectedTest, SumsThatDoNotFitAreRefused) {
-  GraphBlock block = Block({2}, {2},
-                           {EdgeIndex({2}, {0, 1, 1, 0}),
-                            Column<uint8_t>("edge_u", DType::kUint8, {}, {2}, {100, 156})});
+  GraphBlock block = Graphs({2}, {2},
+                            {EdgeIndex({2}, {0, 1, 1, 0}),
+                             Column<uint8_t>("edge_u", DType::kUint8, {}, {2}, {100, 156})});
   EXPECT_THAT(ApplyTransforms({ToUndirected()}, block).message(),
               HasSubstr("edge_u is uint8, which cannot hold the sum at edge (0, 1) of graph 0"));
 }
 
 TEST(RemoveIsolatedNodesTest, NodesInNoEdgeGoAndIdsAreRenumbered) {
-  GraphBlock block = Block({4, 2, 1}, {2, 0, 1},
-                           {EdgeIndex({2, 0, 1}, {3, 1, 1, 3, 0, 0}),
-                            Column<float>("x", DType::kFloat32, {2}, {4, 2, 1},
-                                          {0, 0, 1, 1, 2, 2, 3, 3, 10, 10, 11, 11, 20, 20}),
-                            Column<int64_t>("y", DType::kInt64, {}, {}, {1, 2, 3})});
+  GraphBlock block = Graphs({4, 2, 1}, {2, 0, 1},
+                            {EdgeIndex({2, 0, 1}, {3, 1, 1, 3, 0, 0}),
+                             Column<float>("x", DType::kFloat32, {2}, {4, 2, 1},
+                                           {0, 0, 1, 1, 2, 2, 3, 3, 10, 10, 11, 11, 20, 20}),
+                             Column<int64_t>("y", DType::kInt64, {}, {}, {1, 2, 3})});
   ASSERT_TRUE(ApplyTransforms({RemoveIsolatedNodes()}, block).ok());
   EXPECT_THAT(block.num_nodes[0], ElementsAre(2, 0, 1));
   EXPECT_THAT(Rows<int64_t>(block, "edge_index"), ElementsAre(1, 0, 0, 1, 0, 0));
@@ -145,12 +117,12 @@ TEST(RemoveIsolatedNodesTest, NodesInNoEdgeGoAndIdsAreRenumbered) {
 }
 
 TEST(RemoveIsolatedNodesTest, OtherIndexColumnsFollow) {
-  GraphBlock block = Block(
+  GraphBlock block = Graphs(
       {3}, {2},
       {EdgeIndex({2}, {0, 2, 2, 0}), Column<int64_t>("root_index", DType::kInt64, {}, {1}, {2})});
   ASSERT_TRUE(ApplyTransforms({RemoveIsolatedNodes()}, block).ok());
   EXPECT_THAT(Rows<int64_t>(block, "root_index"), ElementsAre(1));
-  GraphBlock dangling = Block(
+  GraphBlock dangling = Graphs(
       {3}, {2},
       {EdgeIndex({2}, {0, 2, 2, 0}), Column<int64_t>("root_index", DType::kInt64, {}, {1}, {1})});
   EXPECT_THAT(ApplyTransforms({RemoveIsolatedNodes()}, dangling).message(),
@@ -158,26 +130,26 @@ TEST(RemoveIsolatedNodesTest, OtherIndexColumnsFollow) {
 }
 
 TEST(NormalizeFeaturesTest, RowsSumToOneAfterTheGraphsMinimumIsTakenOff) {
-  GraphBlock block = Block({2, 1}, {0, 0},
-                           {EdgeIndex({0, 0}, {}), Column<float>("x", DType::kFloat32, {2}, {2, 1},
-                                                                 {-1, 2, 0, 0, /**/ 5, 5.5F})});
+  GraphBlock block = Graphs({2, 1}, {0, 0},
+                            {EdgeIndex({0, 0}, {}), Column<float>("x", DType::kFloat32, {2}, {2, 1},
+                                                                  {-1, 2, 0, 0, /**/ 5, 5.5F})});
   ASSERT_TRUE(ApplyTransforms({NormalizeFeatures()}, block).ok());
   // Graph 0: min -1: [0, 3] / 3, [1, 1] / 2. Graph 1: min 5: [0, 0.5], whose sum is below 1.
   EXPECT_THAT(Rows<float>(block, "x"), ElementsAre(0, 1, 0.5F, 0.5F, 0, 0.5F));
 }
 
 TEST(NormalizeFeaturesTest, ATensorOfOneAxisIsOneRow) {
-  GraphBlock block = Block({3}, {0}, {Column<double>("x", DType::kFloat64, {}, {3}, {1, 2, 4})});
+  GraphBlock block = Graphs({3}, {0}, {Column<double>("x", DType::kFloat64, {}, {3}, {1, 2, 4})});
   ASSERT_TRUE(ApplyTransforms({NormalizeFeatures()}, block).ok());
   EXPECT_THAT(Rows<double>(block, "x"), ElementsAre(0, 0.25, 0.75));
 }
 
 TEST(NormalizeFeaturesTest, NamedColumnsOfAnyLevelAndFloatDtype) {
-  GraphBlock block = Block({1}, {1},
-                           {EdgeIndex({1}, {0, 0}),
-                            Column<uint16_t>("edge_attr", DType::kFloat16, {2}, {1},
-                                             {Float16FromFloat(1), Float16FromFloat(3)}),
-                            Column<float>("u", DType::kFloat32, {2, 2}, {1}, {0, 2, 4, 4})});
+  GraphBlock block = Graphs({1}, {1},
+                            {EdgeIndex({1}, {0, 0}),
+                             Column<uint16_t>("edge_attr", DType::kFloat16, {2}, {1},
+                                              {Float16FromFloat(1), Float16FromFloat(3)}),
+                             Column<float>("u", DType::kFloat32, {2, 2}, {1}, {0, 2, 4, 4})});
   ASSERT_TRUE(ApplyTransforms({NormalizeFeatures{{"edge_attr", "u"}}}, block).ok());
   EXPECT_EQ(FloatFromFloat16(Rows<uint16_t>(block, "edge_attr")[1]), 1.0F);
   EXPECT_THAT(Rows<float>(block, "u"), ElementsAre(0, 1, 0.5F, 0.5F));
@@ -189,7 +161,7 @@ TEST(NormalizeFeaturesTest, WhatCannotBeNormalizedIsNamed) {
               HasSubstr("column w is int32; only float columns"));
   EXPECT_THAT(ApplyTransforms({NormalizeFeatures{{"pos"}}}, block).message(),
               HasSubstr("there is no column pos"));
-  block = Block({2}, {0}, {Column<float>("x", DType::kFloat32, {1}, {2}, {1, NAN})});
+  block = Graphs({2}, {0}, {Column<float>("x", DType::kFloat32, {1}, {2}, {1, NAN})});
   EXPECT_THAT(ApplyTransforms({NormalizeFeatures()}, block).message(),
               HasSubstr("column x of graph 0 has the value nan"));
 }
@@ -197,9 +169,9 @@ TEST(NormalizeFeaturesTest, WhatCannotBeNormalizedIsNamed) {
 TEST(TransformsTest, RunInOrderWithTheLevelsOfTheBeginning) {
   // After the first transform w has as many rows as there are nodes; it stays an edge column.
   GraphBlock block =
-      Block({3}, {1},
-            {EdgeIndex({1}, {0, 1}), Column<float>("x", DType::kFloat32, {1}, {3}, {1, 2, 3}),
-             Column<int32_t>("w", DType::kInt32, {}, {1}, {7})});
+      Graphs({3}, {1},
+             {EdgeIndex({1}, {0, 1}), Column<float>("x", DType::kFloat32, {1}, {3}, {1, 2, 3}),
+              Column<int32_t>("w", DType::kInt32, {}, {1}, {7})});
   ASSERT_TRUE(ApplyTransforms({RemoveIsolatedNodes(), ToUndirected(), AddSelfLoops()}, block).ok());
   EXPECT_THAT(block.num_nodes[0], ElementsAre(2));
   EXPECT_THAT(block.num_edges[0], ElementsAre(4));
@@ -210,7 +182,7 @@ TEST(TransformsTest, RunInOrderWithTheLevelsOfTheBeginning) {
 
 TEST(TransformsTest, TheNameDecidesBetweenAsManyNodesAsEdgesAndADeclarationBeforeIt) {
   const auto make = [](std::optional<Level> level) {
-    GraphBlock block = Block(
+    GraphBlock block = Graphs(
         {2}, {2},
         {EdgeIndex({2}, {0, 0, 0, 0}), Column<float>("edge_w", DType::kFloat32, {}, {2}, {1, 2}),
          Column<float>("w", DType::kFloat32, {}, {2}, {1, 2})});
@@ -272,9 +244,10 @@ GraphBlock RandomBlock(std::mt19937& random) {
     for (int64_t i = 0; i < e; ++i) weights.push_back(static_cast<float>(random() % 100));
     for (int64_t i = 0; i < n; ++i) x.push_back(static_cast<float>(random() % 100));
   }
-  return Block(nodes, edges,
-               {EdgeIndex(edges, pairs), Column("edge_weight", DType::kFloat32, {}, edges, weights),
-                Column("x", DType::kFloat32, {}, nodes, x)});
+  return Graphs(
+      nodes, edges,
+      {EdgeIndex(edges, pairs), Column("edge_weight", DType::kFloat32, {}, edges, weights),
+       Column("x", DType::kFloat32, {}, nodes, x)});
 }
 
 TEST(TransformsTest, PropertiesHoldOnRandomGraphs) {

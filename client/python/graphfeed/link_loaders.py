@@ -111,18 +111,15 @@ class LinkNeighborLoader(NeighborhoodLoader):
     ) -> None:
         self.neg_sampling = _negative_sampling(neg_sampling, neg_sampling_ratio)
         super().__init__(
-            dataset,
-            num_neighbors,
-            replace=replace,
-            subgraph_type=subgraph_type,
-            disjoint=disjoint,
-            temporal_strategy=temporal_strategy,
-            time_attr=time_attr,
-            weight_attr=weight_attr,
-            directed=directed,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=seed,
+            **_arguments.handed_on(
+                locals(),
+                "edge_label_index",
+                "edge_label",
+                "edge_label_time",
+                "neg_sampling",
+                "neg_sampling_ratio",
+                "exclude_seed_edges",
+            ),
             **arguments,
         )
         self.exclude_seed_edges = bool(exclude_seed_edges)
@@ -209,29 +206,7 @@ class FixedSizeLinkNeighborLoader(FixedSizeSampledLoader, LinkNeighborLoader):
         over_size_strategy: OverSizeStrategy = OverSizeStrategy.TrimNodesAndEdges,
         **arguments: Unpack[FixedSizeArguments],
     ) -> None:
-        super().__init__(
-            dataset,
-            num_neighbors=num_neighbors,
-            edge_label_index=edge_label_index,
-            edge_label=edge_label,
-            edge_label_time=edge_label_time,
-            neg_sampling=neg_sampling,
-            neg_sampling_ratio=neg_sampling_ratio,
-            exclude_seed_edges=exclude_seed_edges,
-            replace=replace,
-            subgraph_type=subgraph_type,
-            disjoint=disjoint,
-            temporal_strategy=temporal_strategy,
-            time_attr=time_attr,
-            weight_attr=weight_attr,
-            directed=directed,
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            fixed_size_options=fixed_size_options,
-            over_size_strategy=over_size_strategy,
-            **arguments,
-        )
+        super().__init__(**_arguments.handed_on(locals()), **arguments)
 
 
 def seed_edges(edge_label_index: Any, info: DatasetInfo) -> SeedEdges:
