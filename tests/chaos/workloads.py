@@ -18,7 +18,7 @@ sys.path.append(str(ROOT / "tests" / "support"))
 sys.path.append(str(ROOT / "client" / "python" / "examples"))
 from imdb import NODE_TYPES, read_imdb  # noqa: E402
 from qm9 import read_qm9  # noqa: E402
-from server_process import shared_dir  # noqa: E402
+from shared_data import shared_dir  # noqa: E402
 
 import graphfeed as gf  # noqa: E402
 

@@ -9,9 +9,9 @@ import subprocess
 import sys
 
 import pytest
-from server_process import ROOT, shared_dir
+from shared_data import shared_dir
 
-EXAMPLES = ROOT / "client" / "python" / "examples"
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "client" / "python" / "examples"
 
 
 def run(name: str, server, *arguments) -> str:

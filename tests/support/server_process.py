@@ -1,4 +1,4 @@
-"""What the Python tests share: a server process, and the way to recorded data."""
+"""A server process for the Python tests."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ import pathlib
 import re
 import signal
 import subprocess
-import sys
-import warnings
 from collections.abc import Sequence
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 class Server:
@@ -57,14 +53,3 @@ class Server:
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
-
-
-def shared_dir(part: str) -> pathlib.Path | None:
-    """A folder of recorded cases or datasets; None, with a loud message, where it is absent."""
-    folder = pathlib.Path(os.environ.get("GRAPHFEED_SHARED_DIR", ROOT.parent / "shared")) / part
-    if folder.is_dir():
-        return folder
-    message = f"{folder} IS ABSENT: tests against recorded data run on nothing"
-    print(f"\n*** {message} (set GRAPHFEED_SHARED_DIR) ***\n", file=sys.__stderr__, flush=True)
-    warnings.warn(message, stacklevel=2)
-    return None

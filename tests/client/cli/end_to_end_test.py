@@ -19,7 +19,8 @@ import unittest
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
-from server_process import Server, shared_dir  # noqa: E402
+from server_process import Server
+from shared_data import shared_dir  # noqa: E402
 
 # Sizes of the graphs that the tests write: cycles, whose nodes are labelled by their parity.
 CYCLES = [3, 4, 5, 6, 7, 8, 3, 4, 5, 12]
@@ -211,6 +212,10 @@ class EndToEndTest(unittest.TestCase):
         folder = self.folder / "data"
         text = self.run_command("verify", "cycles", "--data-dir", folder, online=False)
         self.assertIn(fingerprint, text)
+        typo = self.folder / "typo"
+        error = self.run_command("verify", "cycles", "--data-dir", typo, code=1, online=False)
+        self.assertIn(str(typo), error)
+        self.assertFalse(typo.exists())
 
     def test_a_dataset_from_import_to_rm(self) -> None:
         self.start_server()

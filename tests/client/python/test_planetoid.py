@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from server_process import shared_dir
+from shared_data import shared_dir
 
 import graphfeed as gf
 
