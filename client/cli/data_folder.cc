@@ -1,13 +1,19 @@
 #include "client/cli/data_folder.h"
 
+#include <filesystem>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "storage/chunk_store.h"
 #include "storage/graph/status_macros.h"
 
 namespace graphfeed {
 
 absl::StatusOr<std::unique_ptr<Catalog>> OpenDataFolder(const std::string& folder) {
+  if (!std::filesystem::is_directory(folder)) {
+    return absl::NotFoundError(absl::StrCat("\"", folder, "\" is no folder"));
+  }
   GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(folder));
   return Catalog::Open(std::move(store), CatalogOptions());
 }

@@ -9,8 +9,8 @@
 
 namespace graphfeed {
 
-// The datasets in a data folder, for commands that need no server. FAILED_PRECONDITION while a
-// server runs on it.
+// The datasets in a data folder, for commands that need no server. NOT_FOUND where there is no
+// folder, FAILED_PRECONDITION while a server runs on it.
 absl::StatusOr<std::unique_ptr<Catalog>> OpenDataFolder(const std::string& folder);
 
 }  // namespace graphfeed

@@ -94,7 +94,8 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
     out << "frames of shard  " << FormatCount(plan.shard_frames) << "\n";
   }
   if (spec.sampling.has_value()) {
-    out << "seeds            " << FormatCount(plan.real.seeds) << "\n";
+    out << (spec.strategy == Strategy::kCluster ? "clusters         " : "seeds            ")
+        << FormatCount(plan.real.seeds) << "\n";
     if (!description.layout.ragged) {
       out << "bytes per batch  " << FormatCount(description.layout.slab_bytes) << "\n\n"
           << LayoutTable(description.layout, description.layout.places);

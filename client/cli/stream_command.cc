@@ -192,7 +192,7 @@ class Reader {
                          {"epochs", num_epochs_},
                          {"seconds", all_seconds_},
                          {"batches", all_batches_},
-                         {unit(), all_units_},
+                         {sampled() ? "seeds" : "graphs", all_units_},
                          {"bytes", all_bytes_},
                          {"batches_per_second", static_cast<double>(all_batches_) * rate},
                          {UnitsPerSecond(), static_cast<double>(all_units_) * rate},
@@ -206,7 +206,10 @@ class Reader {
 
   // What batches are made of: graphs, or the seeds of sampled ones.
   bool sampled() const { return info_->resolved_spec.sampling.has_value(); }
-  const char* unit() const { return sampled() ? "seeds" : "graphs"; }
+  const char* unit() const {
+    if (info_->resolved_spec.strategy == Strategy::kCluster) return "clusters";
+    return sampled() ? "seeds" : "graphs";
+  }
   const char* UnitsPerSecond() const {
     return sampled() ? "seeds_per_second" : "graphs_per_second";
   }
