@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from graphfeed import _random, _repr, errors
+from graphfeed import _arguments, _random, _repr, errors
 from graphfeed.dataset import _split_counts, _spread
 from graphfeed.info import Stats, Summary
 
@@ -226,3 +226,16 @@ def test_subgraphs_take_counts_ids_and_masks():
 def test_transforms_are_values():
     assert gf.transforms.NormalizeFeatures("x") == gf.transforms.NormalizeFeatures(("x",))
     assert gf.transforms.AddSelfLoops(2)._native() == ("add_self_loops", {"fill_value": 2.0})
+
+
+def test_a_constructor_hands_on_all_arguments_but_its_own():
+    class Base:
+        def __init__(self, **given):
+            self.given = given
+
+    class Loader(Base):
+        def __init__(self, dataset, batch_size=1, *, shuffle=False, seed=None, **arguments):
+            super().__init__(**_arguments.handed_on(locals(), "batch_size"), **arguments)
+
+    given = Loader("mutag", 3, seed=4, prefetch=5).given
+    assert given == {"dataset": "mutag", "shuffle": False, "seed": 4, "prefetch": 5}
