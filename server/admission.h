@@ -11,7 +11,8 @@
 namespace graphfeed {
 
 // Memory for frames, promised before it is allocated: a stream is accepted only when all frames
-// that it may hold at a time fit beside those of the others. Thread-safe. Must outlive its places.
+// that it may hold at a time, and what it holds beside them, fit beside those of the others.
+// Thread-safe. Must outlive its places.
 class Admission {
  public:
   // A promise; the bytes are free again when it is destroyed. A stream and its frames that are
@@ -36,9 +37,10 @@ class Admission {
   // `what` names the places in errors: "streams".
   Admission(const char* what, int64_t capacity_bytes, int64_t max_places);
 
-  // Room for `frames` frames, or as many as are free but at least one. RESOURCE_EXHAUSTED says how
-  // much is needed and free. Requires frames > 0.
-  absl::StatusOr<std::shared_ptr<Place>> Reserve(int64_t frame_bytes, uint32_t frames);
+  // Room for `fixed_bytes` and `frames` frames, or as many as are free but at least one.
+  // RESOURCE_EXHAUSTED says how much is needed and free. Requires frames > 0, no negative bytes.
+  absl::StatusOr<std::shared_ptr<Place>> Reserve(int64_t frame_bytes, uint32_t frames,
+                                                 int64_t fixed_bytes = 0);
 
   int64_t capacity_bytes() const { return capacity_bytes_; }
   int64_t reserved_bytes() const;

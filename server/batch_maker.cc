@@ -11,7 +11,6 @@
 #include "server/frame_digest.h"
 #include "server/sampling/seed_sampler.h"
 #include "server/sampling/size_estimate.h"
-#include "server/sampling/subgraph_bound.h"
 #include "storage/graph/status_macros.h"
 
 namespace graphfeed {
@@ -23,61 +22,12 @@ std::string Hex(const Fingerprint& fingerprint) {
 }
 
 // A plan and what it refers to.
-struct PlanAndRecipe {
-  std::shared_ptr<const Recipe> recipe;  // shared with the plan's users
+struct PlanAndBasis {
+  std::shared_ptr<const Recipe::Basis> basis;  // shared with recipes and other plans
   std::unique_ptr<const EpochPlan> plan;
 };
 
-// The most graphs that a ragged batch of the spec can hold.
-int64_t MaxGraphs(const BatchSpec& spec, int64_t num_graphs) {
-  const std::vector<int64_t>& sizes = spec.selection.batch_sizes;
-  const int64_t graphs =
-      sizes.empty() ? spec.batch_size : *std::max_element(sizes.begin(), sizes.end());
-  return std::min(graphs, spec.selection.size(num_graphs));
-}
-
-// graphs * max, without overflow; at most `total` if no graph can occur twice.
-int64_t BoundOf(int64_t graphs, int64_t max, int64_t total, bool repeats) {
-  int64_t product = 0;
-  if (__builtin_mul_overflow(graphs, max, &product)) product = INT64_MAX;
-  return repeats ? product : std::min(product, total);
-}
-
 }  // namespace
-
-std::string Recipe::dataset_name() const { return absl::StrCat(info().name, "@", info().version); }
-
-StreamInfo Recipe::Header(uint64_t seed, uint32_t prefetch) const {
-  return {.dataset = dataset_name(),
-          .fingerprint = info().fingerprint,
-          .layout = layout(),
-          .resolved_spec = RequestFromSpec(spec, info().schema),
-          .spec_digest = spec_digest,
-          .seed = seed,
-          .prefetch = prefetch};
-}
-
-int64_t Recipe::FrameBound(int64_t max_frame_bytes) const {
-  if (!layout().ragged) return layout().slab_bytes;
-  const DatasetInfo& dataset_info = info();
-  if (seeds.has_value()) {
-    const absl::StatusOr<Placement> placement =
-        Place(layout(), LargestSubgraph(dataset_info, spec, *seeds), max_frame_bytes);
-    return placement.ok() ? placement->slab_bytes : max_frame_bytes;
-  }
-  const bool repeats = spec.selection.kind == Selection::Kind::kIds;
-  Counts most{.graphs = MaxGraphs(spec, dataset_info.num_graphs), .nodes = {}, .edges = {}};
-  for (size_t type = 0; type < dataset_info.num_nodes.size(); ++type) {
-    most.nodes.push_back(BoundOf(most.graphs, dataset_info.node_sizes[type].max,
-                                 dataset_info.num_nodes[type], repeats));
-  }
-  for (size_t type = 0; type < dataset_info.num_edges.size(); ++type) {
-    most.edges.push_back(BoundOf(most.graphs, dataset_info.edge_sizes[type].max,
-                                 dataset_info.num_edges[type], repeats));
-  }
-  const absl::StatusOr<Placement> placement = Place(layout(), most, max_frame_bytes);
-  return placement.ok() ? placement->slab_bytes : max_frame_bytes;
-}
 
 BatchMaker::BatchMaker(Catalog& catalog, Metrics& metrics, int64_t max_frame_bytes,
                        int64_t plan_memory_bytes)
@@ -101,39 +51,46 @@ absl::StatusOr<std::shared_ptr<const Recipe>> BatchMaker::Open(
 
 absl::StatusOr<std::shared_ptr<Recipe>> BatchMaker::MakeRecipe(std::shared_ptr<Dataset> dataset,
                                                                BatchSpecRequest spec,
-                                                               int64_t max_frame_bytes) const {
+                                                               int64_t max_frame_bytes) {
+  auto basis = std::make_shared<Recipe::Basis>();
   auto recipe = std::make_shared<Recipe>();
-  recipe->dataset = std::move(dataset);
+  recipe->basis = basis;
+  basis->dataset = std::move(dataset);
   const DatasetInfo& info = recipe->info();
   const bool sampled = spec.strategy == Strategy::kNeighbor || spec.strategy == Strategy::kCluster;
-  if (sampled) GF_RETURN_IF_ERROR(AddSeeds(spec, *recipe));
-  GF_ASSIGN_OR_RETURN(recipe->spec, ResolveSpec(spec, info, recipe->items()));
-  recipe->spec_digest = SpecDigest(recipe->spec, info.schema);
+  if (sampled) {
+    GF_ASSIGN_OR_RETURN(recipe->seeds, MakeSeeds(basis->dataset, spec));
+    basis->seed_offsets.num_graphs = recipe->seeds->size();
+  }
+  GF_ASSIGN_OR_RETURN(
+      basis->spec,
+      ResolveSpec(spec, info, sampled ? basis->seed_offsets : basis->dataset->offsets()));
+  recipe->spec_digest = SpecDigest(basis->spec, info.schema);
   std::unique_ptr<SeedSampler> sampler;
   if (sampled) {
-    GF_ASSIGN_OR_RETURN(sampler, SeedSampler::Create(info, recipe->spec, *recipe->seeds,
-                                                     *recipe->dataset->graph(), *recipe->dataset));
+    GF_ASSIGN_OR_RETURN(sampler, SeedSampler::Create(info, basis->spec, *recipe->seeds,
+                                                     *basis->dataset->graph(), *basis->dataset));
     recipe->scratch_bytes = sampler->scratch_bytes();
   }
   GF_ASSIGN_OR_RETURN(recipe->collater,
-                      Collater::Create(info, recipe->dataset->offsets(), recipe->spec,
+                      Collater::Create(info, basis->dataset->offsets(), basis->spec,
                                        max_frame_bytes, std::move(sampler)));
   return recipe;
 }
 
-// Reads the seeds, and derives the options if there are none: from an epoch of seed 0, so that
-// they are a function of dataset and spec.
-absl::Status BatchMaker::AddSeeds(BatchSpecRequest& spec, Recipe& recipe) const {
-  GF_ASSIGN_OR_RETURN(const SamplingSpec sampling, ResolveSampling(spec, recipe.info()));
+// Reads the seeds, and derives the options if there are none: from epochs of seed 0, so that they
+// are a function of dataset and spec.
+absl::StatusOr<SeedSet> BatchMaker::MakeSeeds(const std::shared_ptr<Dataset>& dataset,
+                                              BatchSpecRequest& spec) {
+  const DatasetInfo& info = dataset->info();
+  GF_ASSIGN_OR_RETURN(const SamplingSpec sampling, ResolveSampling(spec, info));
   if (!spec.ragged && !spec.options.has_value()) {
     GF_ASSIGN_OR_RETURN(BudgetReport budget,
-                        EstimateSampled(recipe.dataset, spec, /*seed=*/0, /*epoch=*/0,
-                                        spec.sample_limit, /*quantile=*/1));
+                        EstimateSampled(dataset, spec, /*seed=*/0, /*epoch=*/0, spec.sample_limit,
+                                        /*quantile=*/1));
     spec.options = std::move(budget.options);
   }
-  GF_ASSIGN_OR_RETURN(recipe.seeds, SeedSet::Read(recipe.info(), sampling, *recipe.dataset));
-  recipe.seed_offsets.num_graphs = recipe.seeds->size();
-  return absl::OkStatus();
+  return SeedSet::Read(info, sampling, *dataset);
 }
 
 absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(absl::string_view dataset,
@@ -147,7 +104,7 @@ absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(absl::string_view datas
 absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(std::shared_ptr<Dataset> dataset,
                                                          BatchSpecRequest spec, uint64_t seed,
                                                          int64_t epoch, int64_t sample_limit,
-                                                         double quantile) const {
+                                                         double quantile) {
   // Batches as they are before any padding or trimming.
   spec.ragged = true;
   spec.options.reset();
@@ -169,8 +126,8 @@ absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(std::shared_ptr<Dataset
   GF_ASSIGN_OR_RETURN(
       SizeEstimate estimate,
       EstimateSizes(
-          recipe->info(), recipe->spec, *recipe->seeds, recipe->items(), *recipe->dataset->graph(),
-          *recipe->dataset,
+          recipe->info(), recipe->spec(), *recipe->seeds, recipe->basis->items(),
+          *recipe->dataset().graph(), recipe->dataset(),
           {.seed = seed, .epoch = epoch, .num_samples = sample_limit, .quantile = quantile}));
   BudgetReport report{.options = RequestFromOptions(estimate.options, recipe->info().schema),
                       .trimmed_nodes = std::move(estimate.trimmed_nodes),
@@ -191,9 +148,10 @@ absl::StatusOr<std::shared_ptr<const EpochPlan>> BatchMaker::Plan(
                     .epoch = epoch};
   return plans_.Get(key, [&]() -> absl::StatusOr<std::shared_ptr<const EpochPlan>> {
     const auto start = std::chrono::steady_clock::now();
-    auto made = std::make_shared<PlanAndRecipe>();
-    made->recipe = recipe;
-    GF_ASSIGN_OR_RETURN(made->plan, EpochPlan::Create(recipe->spec, recipe->items(), seed, epoch));
+    auto made = std::make_shared<PlanAndBasis>();
+    made->basis = recipe->basis;
+    GF_ASSIGN_OR_RETURN(made->plan,
+                        EpochPlan::Create(made->basis->spec, made->basis->items(), seed, epoch));
     metrics_.PlanMade(std::chrono::steady_clock::now() - start);
     return std::shared_ptr<const EpochPlan>(made, made->plan.get());
   });
@@ -211,14 +169,14 @@ absl::StatusOr<BuiltFrame> BatchMaker::Build(const Recipe& recipe, const EpochPl
   BuiltFrame frame;
   GF_ASSIGN_OR_RETURN(
       frame.info,
-      recipe.collater->Collate(plan, seed, step.ordinal, step.null_frame, *recipe.dataset,
+      recipe.collater->Collate(plan, seed, step.ordinal, step.null_frame, recipe.dataset(),
                                std::min(max_frame_bytes, max_frame_bytes_), [&](int64_t size) {
                                  frame.slab = slabs.Take(size);
                                  return frame.slab.data();
                                }));
   frame.info.repeat = step.repeat;
   frame.info.digest = FrameDigest(frame.slab.data(), frame.slab.size());
-  metrics_.FrameBuilt(recipe.spec.strategy, std::chrono::steady_clock::now() - start);
+  metrics_.FrameBuilt(recipe.spec().strategy, std::chrono::steady_clock::now() - start);
   return frame;
 }
 

@@ -14,44 +14,17 @@
 #include "absl/strings/string_view.h"
 #include "proto/frame/slab.h"
 #include "proto/frame/stream_info.h"
-#include "server/batching/collater.h"
 #include "server/batching/plan.h"
 #include "server/batching/spec.h"
 #include "server/frame_stream.h"
 #include "server/metrics.h"
 #include "server/plan_cache.h"
+#include "server/recipe.h"
 #include "server/sampling/seed_set.h"
 #include "storage/catalog.h"
 #include "storage/graph/mutex.h"
 
 namespace graphfeed {
-
-// A spec resolved against a dataset: all that batches depend on but seed, epoch and ordinal.
-// Immutable.
-struct Recipe {
-  std::shared_ptr<Dataset> dataset;  // shared with the catalog's other readers
-  BatchSpec spec;
-  Fingerprint spec_digest{};
-  // Sampled specs only: what the selection chooses from, and how much that is.
-  std::optional<SeedSet> seeds;
-  GraphOffsets seed_offsets;
-  int64_t scratch_bytes = 0;           // working memory of building a frame, beside its slab
-  std::unique_ptr<Collater> collater;  // refers to all of the above
-
-  const DatasetInfo& info() const { return dataset->info(); }
-  const Layout& layout() const { return collater->layout(); }
-  // What plans are made of: graphs, or the items that sampled batches select.
-  const GraphOffsets& items() const {
-    return seeds.has_value() ? seed_offsets : dataset->offsets();
-  }
-  // "name@version".
-  std::string dataset_name() const;
-  // What a stream of this recipe says before its first frame.
-  StreamInfo Header(uint64_t seed, uint32_t prefetch) const;
-  // No frame is larger, whatever the seed, the epoch and the ordinal. For ragged layouts a bound
-  // computed from the dataset's largest graphs or from the fan-outs, at most `max_frame_bytes`.
-  int64_t FrameBound(int64_t max_frame_bytes) const;
-};
 
 // Opens datasets and makes frames of them: the same function for streams and single batches.
 // Thread-safe; calls may block, for reading and planning.
@@ -95,11 +68,12 @@ class BatchMaker {
  private:
   absl::StatusOr<std::shared_ptr<Recipe>> MakeRecipe(std::shared_ptr<Dataset> dataset,
                                                      BatchSpecRequest spec,
-                                                     int64_t max_frame_bytes) const;
-  absl::Status AddSeeds(BatchSpecRequest& spec, Recipe& recipe) const;
+                                                     int64_t max_frame_bytes);
+  absl::StatusOr<SeedSet> MakeSeeds(const std::shared_ptr<Dataset>& dataset,
+                                    BatchSpecRequest& spec);
   absl::StatusOr<BudgetReport> EstimateSampled(std::shared_ptr<Dataset> dataset,
                                                BatchSpecRequest spec, uint64_t seed, int64_t epoch,
-                                               int64_t sample_limit, double quantile) const;
+                                               int64_t sample_limit, double quantile);
 
   // What an estimate depends on.
   struct EstimateKey {

@@ -76,8 +76,8 @@ class MetricsObserver final : public StreamObserver {
  public:
   MetricsObserver(Metrics& metrics, const Recipe& recipe)
       : metrics_(metrics),
-        strategy_(recipe.spec.strategy),
-        padded_(recipe.spec.fixed_size()),
+        strategy_(recipe.spec().strategy),
+        padded_(recipe.spec().fixed_size()),
         padded_nodes_(Sum(recipe.layout().padded.nodes)),
         padded_edges_(Sum(recipe.layout().padded.edges)) {}
 
@@ -126,8 +126,8 @@ absl::StatusOr<FrameStream::Opened> OpenStream(const wire::StreamRequest& reques
       std::min(request.prefetch == 0 ? limits.default_frames : request.prefetch, limits.max_frames);
   GF_ASSIGN_OR_RETURN(
       std::shared_ptr<Admission::Place> place,
-      admission.Reserve(recipe->FrameBound(request.max_frame_bytes) + recipe->scratch_bytes,
-                        wanted));
+      admission.Reserve(recipe->FrameBound(request.max_frame_bytes) + recipe->scratch_bytes, wanted,
+                        recipe->held_bytes()));
 
   // Ragged frames differ in size: a buffer kept for reuse would only stand beside the next one.
   const size_t idle_slabs = recipe->layout().ragged ? 0 : place->frames();

@@ -19,14 +19,14 @@ namespace {
 absl::Status ReadStrings(const Recipe& recipe, const std::vector<int64_t>& graphs,
                          v1::GetBatchResponse& response) {
   const std::vector<ColumnSchema>& columns = recipe.info().schema.columns;
-  const std::vector<std::string>& excluded = recipe.spec.exclude_keys;
+  const std::vector<std::string>& excluded = recipe.spec().exclude_keys;
   for (size_t i = 0; i < columns.size(); ++i) {
     if (columns[i].dtype != DType::kString || columns[i].level != Level::kGraph ||
         std::binary_search(excluded.begin(), excluded.end(), columns[i].name)) {
       continue;
     }
     GF_ASSIGN_OR_RETURN(std::vector<std::string> values,
-                        recipe.dataset->ReadStrings(static_cast<int>(i), graphs));
+                        recipe.dataset().ReadStrings(static_cast<int>(i), graphs));
     v1::StringColumn* column = response.add_strings();
     column->set_name(columns[i].name);
     for (std::string& value : values) column->add_values(std::move(value));
@@ -100,7 +100,7 @@ absl::Status Handlers::Handle(const v1::DescribePlanRequest& message,
   summary.shard_frames = shard.NumFrames(plan->num_frames());
   *response.mutable_plan() = wire::ToProto(summary);
   *response.mutable_resolved_spec() =
-      wire::ToProto(RequestFromSpec(recipe->spec, recipe->info().schema));
+      wire::ToProto(RequestFromSpec(recipe->spec(), recipe->info().schema));
   *response.mutable_layout() = wire::ToProto(recipe->layout());
   for (int64_t count : plan->GraphsPerBatch()) response.add_graphs_per_batch(count);
   const Fingerprint& fingerprint = recipe->info().fingerprint;
@@ -116,8 +116,9 @@ absl::Status Handlers::Handle(const v1::GetBatchRequest& message, v1::GetBatchRe
       maker_.Open(request.dataset, request.fingerprint, request.spec, request.max_frame_bytes));
   // The slab, its copy in the answer, and the answer's bytes.
   const int64_t frame_bytes = recipe->FrameBound(request.max_frame_bytes);
-  GF_ASSIGN_OR_RETURN(const std::shared_ptr<Admission::Place> place,
-                      admission_.Reserve(3 * frame_bytes + recipe->scratch_bytes, 1));
+  GF_ASSIGN_OR_RETURN(
+      const std::shared_ptr<Admission::Place> place,
+      admission_.Reserve(3 * frame_bytes + recipe->scratch_bytes, 1, recipe->held_bytes()));
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<const EpochPlan> plan,
                       maker_.Plan(recipe, request.seed, request.epoch));
   SlabPool slabs(0);
@@ -127,7 +128,7 @@ absl::Status Handlers::Handle(const v1::GetBatchRequest& message, v1::GetBatchRe
   *response.mutable_header() = wire::ToProto(recipe->Header(request.seed, 1));
   *response.mutable_frame() = wire::ToProto(frame.info);
   response.mutable_frame()->set_payload(frame.slab.data(), frame.slab.size());
-  if (recipe->spec.strategy == Strategy::kPlain) {
+  if (recipe->spec().strategy == Strategy::kPlain) {
     std::vector<int64_t> graphs;
     plan->GraphsOf(request.ordinal, graphs);
     GF_RETURN_IF_ERROR(ReadStrings(*recipe, graphs, response));

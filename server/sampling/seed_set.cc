@@ -20,6 +20,8 @@ absl::StatusOr<std::vector<int64_t>> ReadMask(int column, int64_t num_nodes,
         std::copy(values, values + count, mask.begin() + offset);
       }));
   std::vector<int64_t> nodes;
+  nodes.reserve(mask.size() -
+                static_cast<size_t>(std::count(mask.begin(), mask.end(), uint8_t{0})));
   for (int64_t node = 0; node < num_nodes; ++node) {
     if (mask[static_cast<size_t>(node)] != 0) nodes.push_back(node);
   }
