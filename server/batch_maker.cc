@@ -21,6 +21,9 @@ std::string Hex(const Fingerprint& fingerprint) {
       absl::string_view(reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()));
 }
 
+// More than EstimateKey::kMaxEntries take.
+constexpr int64_t kEstimateBytes = int64_t{1} << 24;
+
 // A plan and what it refers to.
 struct PlanAndBasis {
   std::shared_ptr<const Recipe::Basis> basis;  // shared with recipes and other plans
@@ -29,12 +32,14 @@ struct PlanAndBasis {
 
 }  // namespace
 
-BatchMaker::BatchMaker(Catalog& catalog, Metrics& metrics, int64_t max_frame_bytes,
-                       int64_t plan_memory_bytes)
+BatchMaker::BatchMaker(Catalog& catalog, Metrics& metrics, Admission& admission,
+                       int64_t max_frame_bytes, int64_t plan_memory_bytes)
     : catalog_(catalog),
       metrics_(metrics),
       max_frame_bytes_(max_frame_bytes),
-      plans_(plan_memory_bytes) {}
+      admission_(admission),
+      plans_(plan_memory_bytes),
+      estimates_(kEstimateBytes) {}
 
 absl::StatusOr<std::shared_ptr<const Recipe>> BatchMaker::Open(
     absl::string_view dataset, const std::optional<Fingerprint>& fingerprint,
@@ -117,27 +122,32 @@ absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(std::shared_ptr<Dataset
                         .spec_digest = recipe->spec_digest,
                         .seed = seed,
                         .epoch = epoch,
-                        .sample_limit = sample_limit,
+                        .num_samples = sample_limit,
                         .quantile = quantile};
-  {
-    MutexLock lock(&estimates_mu_);
-    if (const auto known = estimates_.find(key); known != estimates_.end()) return known->second;
-  }
   GF_ASSIGN_OR_RETURN(
-      SizeEstimate estimate,
-      EstimateSizes(
-          recipe->info(), recipe->spec(), *recipe->seeds, recipe->basis->items(),
-          *recipe->dataset().graph(), recipe->dataset(),
-          {.seed = seed, .epoch = epoch, .num_samples = sample_limit, .quantile = quantile}));
-  BudgetReport report{.options = RequestFromOptions(estimate.options, recipe->info().schema),
-                      .trimmed_nodes = std::move(estimate.trimmed_nodes),
-                      .trimmed_edges = std::move(estimate.trimmed_edges),
-                      .trimmed_batches = estimate.trimmed_batches,
-                      .num_samples = estimate.num_samples};
-  MutexLock lock(&estimates_mu_);
-  if (estimates_.size() >= kMaxEstimates) estimates_.erase(estimates_.begin());
-  estimates_.emplace(key, report);
-  return report;
+      const std::shared_ptr<const Estimate> estimate,
+      estimates_.Get(key, [&]() -> absl::StatusOr<std::shared_ptr<const Estimate>> {
+        const auto start = std::chrono::steady_clock::now();
+        GF_ASSIGN_OR_RETURN(const std::shared_ptr<Admission::Place> place,
+                            admission_.Reserve(recipe->scratch_bytes, 1, recipe->held_bytes()));
+        GF_ASSIGN_OR_RETURN(
+            SizeEstimate sizes,
+            EstimateSizes(recipe->info(), recipe->spec(), *recipe->seeds, recipe->basis->items(),
+                          *recipe->dataset().graph(), recipe->dataset(),
+                          {.seed = key.seed,
+                           .epoch = key.epoch,
+                           .num_samples = key.num_samples,
+                           .quantile = key.quantile}));
+        metrics_.EstimateMade(std::chrono::steady_clock::now() - start);
+        auto made = std::make_shared<Estimate>();
+        made->report = {.options = RequestFromOptions(sizes.options, recipe->info().schema),
+                        .trimmed_nodes = std::move(sizes.trimmed_nodes),
+                        .trimmed_edges = std::move(sizes.trimmed_edges),
+                        .trimmed_batches = sizes.trimmed_batches,
+                        .num_samples = sizes.num_samples};
+        return made;
+      }));
+  return estimate->report;
 }
 
 absl::StatusOr<std::shared_ptr<const EpochPlan>> BatchMaker::Plan(

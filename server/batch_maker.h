@@ -1,28 +1,25 @@
 #ifndef GRAPHFEED_SERVER_BATCH_MAKER_H_
 #define GRAPHFEED_SERVER_BATCH_MAKER_H_
 
-#include <compare>
-#include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/frame/slab.h"
 #include "proto/frame/stream_info.h"
+#include "server/admission.h"
 #include "server/batching/plan.h"
 #include "server/batching/spec.h"
+#include "server/estimate_cache.h"
 #include "server/frame_stream.h"
 #include "server/metrics.h"
 #include "server/plan_cache.h"
 #include "server/recipe.h"
 #include "server/sampling/seed_set.h"
 #include "storage/catalog.h"
-#include "storage/graph/mutex.h"
 
 namespace graphfeed {
 
@@ -30,9 +27,9 @@ namespace graphfeed {
 // Thread-safe; calls may block, for reading and planning.
 class BatchMaker {
  public:
-  // `max_frame_bytes` bounds every frame, whatever a request allows. The arguments must outlive
-  // the maker and its recipes.
-  BatchMaker(Catalog& catalog, Metrics& metrics, int64_t max_frame_bytes,
+  // `max_frame_bytes` bounds every frame, whatever a request allows. Estimates reserve in
+  // `admission` what they work with. The arguments must outlive the maker and its recipes.
+  BatchMaker(Catalog& catalog, Metrics& metrics, Admission& admission, int64_t max_frame_bytes,
              int64_t plan_memory_bytes);
 
   // NOT_FOUND; FAILED_PRECONDITION naming both fingerprints if the dataset has another one than
@@ -44,8 +41,9 @@ class BatchMaker {
                                                      int64_t max_frame_bytes);
 
   // Makes `sample_limit` batches of a sampled spec, whose options are left out, from an epoch on,
-  // and chooses sizes that the share `quantile` of them does not exceed, by type. Errors as Open
-  // and EstimateSizes, which also says what 0 means.
+  // and chooses sizes that the share `quantile` of them does not exceed, by type. All who
+  // ask for the same share it. Errors as Open, Admission::Reserve, and EstimateSizes, which also
+  // says what 0 means.
   absl::StatusOr<BudgetReport> EstimateSampled(absl::string_view dataset,
                                                const BatchSpecRequest& spec, uint64_t seed,
                                                int64_t epoch, int64_t sample_limit,
@@ -61,7 +59,10 @@ class BatchMaker {
                                    SlabPool& slabs);
 
   // Plans of deleted datasets must not keep them open.
-  void Forget(const Fingerprint& fingerprint) { plans_.Forget(fingerprint); }
+  void Forget(const Fingerprint& fingerprint) {
+    plans_.Forget(fingerprint);
+    estimates_.Forget(fingerprint);
+  }
 
   int64_t plan_bytes() const { return plans_.bytes(); }
 
@@ -75,27 +76,12 @@ class BatchMaker {
                                                BatchSpecRequest spec, uint64_t seed, int64_t epoch,
                                                int64_t sample_limit, double quantile);
 
-  // What an estimate depends on.
-  struct EstimateKey {
-    Fingerprint fingerprint{};
-    Fingerprint spec_digest{};
-    uint64_t seed = 0;
-    int64_t epoch = 0;
-    int64_t sample_limit = 0;
-    double quantile = 1;
-
-    friend auto operator<=>(const EstimateKey&, const EstimateKey&) = default;
-  };
-  static constexpr size_t kMaxEstimates = 256;
-
   Catalog& catalog_;
   Metrics& metrics_;
   const int64_t max_frame_bytes_;
+  Admission& admission_;
   PlanCache plans_;
-  // Estimates take as long as hundreds of batches, and every stream and every question about a spec
-  // without options asks for the same one.
-  mutable Mutex estimates_mu_;
-  mutable std::map<EstimateKey, BudgetReport> estimates_ ABSL_GUARDED_BY(estimates_mu_);
+  EstimateCache estimates_;
 };
 
 }  // namespace graphfeed

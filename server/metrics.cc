@@ -25,7 +25,7 @@ double Seconds(std::chrono::nanoseconds time) {
 const prometheus::Histogram::BucketBoundaries kWorkSeconds = {
     1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2,
     2e-2, 5e-2, 0.1,  0.2,  0.5,  1,    2,    5,    10};
-// Calls: up to days, since streams may run for as long as a training does.
+// Estimates; calls: up to days, since streams may run for as long as a training does.
 const prometheus::Histogram::BucketBoundaries kCallSeconds = {
     1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3, 10, 60, 600, 3600, 36000, 360000};
 
@@ -106,6 +106,11 @@ struct Metrics::Impl {
   prometheus::Counter& skipped_graphs =
       NewCounter(*registry, "graphfeed_skipped_graphs_total",
                  "Graphs left out by OverSize.Skip, of each epoch that a stream began.");
+  prometheus::Histogram& estimate_seconds = prometheus::BuildHistogram()
+                                                .Name("graphfeed_estimate_seconds")
+                                                .Help("Time to take sizes from sampled batches.")
+                                                .Register(*registry)
+                                                .Add({}, kCallSeconds);
   prometheus::Histogram& plan_seconds = prometheus::BuildHistogram()
                                             .Name("graphfeed_plan_seconds")
                                             .Help("Time to plan an epoch.")
@@ -198,6 +203,10 @@ void Metrics::FrameSent(Strategy strategy, const FrameCounts& counts) {
 
 void Metrics::GraphsSkipped(int64_t count) {
   impl_->skipped_graphs.Increment(static_cast<double>(count));
+}
+
+void Metrics::EstimateMade(std::chrono::nanoseconds time) {
+  impl_->estimate_seconds.Observe(Seconds(time));
 }
 
 void Metrics::PlanMade(std::chrono::nanoseconds time) {

@@ -51,6 +51,7 @@ class Metrics {
   void FrameSent(Strategy strategy, const FrameCounts& counts);
   void GraphsSkipped(int64_t count);
   void PlanMade(std::chrono::nanoseconds time);
+  void EstimateMade(std::chrono::nanoseconds time);
   void StreamWaited(bool for_client, std::chrono::nanoseconds time);
 
   // `read` is called for each Text, and for each scrape until StopListening. Before Listen.

@@ -65,7 +65,7 @@ struct Server::Impl {
         catalog(std::move(open_catalog)),
         admission("streams", config.slab_memory, config.max_streams),
         ingest_admission("ingests", 0, config.max_ingests),
-        maker(*catalog, metrics, config.max_frame_bytes, config.plan_memory),
+        maker(*catalog, metrics, admission, config.max_frame_bytes, config.plan_memory),
         calls(metrics),
         handlers(*catalog, maker, admission),
         build_pool(std::make_unique<ThreadPool>(BuildThreads(config))),

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -189,6 +190,52 @@ TEST_F(LimitsTest, SampledStreamsReserveForTheirSeedsToo) {
   masked->reset();
   EXPECT_TRUE(Eventually([&] { return Reserved() == 0; }));
   EXPECT_TRUE(Refusal(*client_, options).ok());
+}
+
+TEST_F(LimitsTest, EqualEstimatesAreMadeOnceHoweverManyAskAtOnce) {
+  Start([](ServerConfig& config) {
+    config.build_threads = 4;
+    config.slab_memory = 1 << 20;
+  });
+  SingleGraph graph = HomogeneousGraph("ring", 1000, {});
+  for (int64_t i = 0; i < 1000; ++i) graph.ends[0].push_back({i, (i + 1) % 1000});
+  graph.spec.num_edges = {1000};
+  auto ingest = client_->Ingest(graph.spec);
+  ASSERT_TRUE(ingest.ok()) << ingest.status();
+  for (GraphBlock& block : graph.Blocks()) ASSERT_TRUE((*ingest)->Append(std::move(block)).ok());
+  ASSERT_TRUE((*ingest)->Commit().ok());
+
+  SampledEstimate request;
+  request.dataset = "ring";
+  request.spec.strategy = Strategy::kNeighbor;
+  request.spec.batch_size = 10;
+  request.spec.shuffle = true;
+  request.spec.sampling.emplace().num_neighbors[""] = {1, 1};
+  std::vector<absl::StatusOr<BudgetReport>> reports(4, absl::UnknownError(""));
+  std::vector<std::thread> threads;
+  for (absl::StatusOr<BudgetReport>& report : reports) {
+    threads.emplace_back([&] { report = client_->EstimateOptions(request); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const absl::StatusOr<BudgetReport>& report : reports) {
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_EQ(report->options.num_nodes, reports[0]->options.num_nodes);
+  }
+  EXPECT_EQ(server_->Metric("graphfeed_estimate_seconds_count"), 1);
+  EXPECT_EQ(Reserved(), 0);
+
+  // It works in memory that streams leave free.
+  StreamOptions large = BigBatches(30'000);
+  large.prefetch = 1;
+  auto stream = client_->StreamBatches(large);
+  ASSERT_TRUE((*stream)->info().ok()) << (*stream)->info().status();
+  request.spec.selection.kind = Selection::Kind::kIds;
+  for (int64_t i = 0; i < 60'000; ++i) request.spec.selection.ids.push_back(i % 1000);
+  EXPECT_EQ(client_->EstimateOptions(request).status().code(),
+            absl::StatusCode::kResourceExhausted);
+  stream->reset();
+  ASSERT_TRUE(Eventually([&] { return Reserved() == 0; }));
+  EXPECT_TRUE(client_->EstimateOptions(request).ok()) << "errors are not kept";
 }
 
 // Reads messages one by one, as slowly as the test likes.

@@ -29,6 +29,7 @@ TEST(MetricsTest, CountsWhatItIsTold) {
   metrics.GraphsSkipped(6);
   metrics.StreamWaited(/*for_client=*/true, milliseconds(1500));
   metrics.PlanMade(milliseconds(2));
+  metrics.EstimateMade(milliseconds(3));
 
   const std::string text = metrics.Text();
   for (const char* line : {
@@ -50,6 +51,7 @@ TEST(MetricsTest, CountsWhatItIsTold) {
            "graphfeed_stream_wait_seconds_total{for=\"client\"} 1.5",
            "graphfeed_stream_wait_seconds_total{for=\"build\"} 0",
            "graphfeed_plan_seconds_count 1",
+           "graphfeed_estimate_seconds_count 1",
        }) {
     EXPECT_THAT(text, HasSubstr(line));
   }

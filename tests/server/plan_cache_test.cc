@@ -127,10 +127,10 @@ TEST_F(PlanCacheTest, PlansInUseStayAndLeaveNoRoom) {
   EXPECT_TRUE(Get(cache, 2).ok());
 }
 
-TEST_F(PlanCacheTest, NeverMoreThanKMaxPlans) {
+TEST_F(PlanCacheTest, NeverMoreThanKMaxEntries) {
   PlanCache cache(int64_t{1} << 40);
   for (int epoch = 0; epoch < 200; ++epoch) ASSERT_TRUE(Get(cache, epoch).ok());
-  EXPECT_EQ(cache.bytes(), static_cast<int64_t>(PlanCache::kMaxPlans) * plan_bytes_);
+  EXPECT_EQ(cache.bytes(), static_cast<int64_t>(PlanKey::kMaxEntries) * plan_bytes_);
 }
 
 TEST_F(PlanCacheTest, ForgottenPlansGoWhenTheyAreReleased) {
