@@ -122,7 +122,7 @@ absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(std::shared_ptr<Dataset
                         .spec_digest = recipe->spec_digest,
                         .seed = seed,
                         .epoch = epoch,
-                        .num_samples = sample_limit,
+                        .num_samples = sample_limit == 0 ? SizeRequest::kDefaultSamples : sample_limit,
                         .quantile = quantile};
   GF_ASSIGN_OR_RETURN(
       const std::shared_ptr<const Estimate> estimate,

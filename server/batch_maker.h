@@ -40,10 +40,10 @@ class BatchMaker {
                                                      const BatchSpecRequest& spec,
                                                      int64_t max_frame_bytes);
 
-  // Makes `sample_limit` batches of a sampled spec, whose options are left out, from an epoch on,
-  // and chooses sizes that the share `quantile` of them does not exceed, by type. All who
-  // ask for the same share it. Errors as Open, Admission::Reserve, and EstimateSizes, which also
-  // says what 0 means.
+  // Makes `sample_limit` batches (0: SizeRequest::kDefaultSamples) of a sampled spec, whose options
+  // are left out, from an epoch on, and chooses sizes that the share `quantile` of them does not
+  // exceed, by type. All who ask for the same share it. Errors as Open, Admission::Reserve and
+  // EstimateSizes.
   absl::StatusOr<BudgetReport> EstimateSampled(absl::string_view dataset,
                                                const BatchSpecRequest& spec, uint64_t seed,
                                                int64_t epoch, int64_t sample_limit,

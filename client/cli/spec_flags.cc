@@ -146,7 +146,7 @@ void SpecFlags::Register(CLI::App& command) {
   add("--float16", float16_, "float columns to send as float16, a,b,c")->delimiter(',');
   add("--sample-limit", sample_limit_,
       "graphs to look at when sizes are taken from the dataset (default: all); sampled batches to "
-      "make for that (default: an epoch, at most 1000)")
+      "make for that, in as many epochs as needed (default: 1000)")
       ->check(CLI::NonNegativeNumber);
   add("--quantile", quantile_,
       "sampled batches: the share of them that sizes taken from the dataset need to hold, by type; "
@@ -263,10 +263,11 @@ absl::StatusOr<std::optional<BudgetReport>> SpecFlags::TakeSizes(Client& client,
   if (!IsSampled(spec.strategy) || spec.ragged || spec.options.has_value()) {
     return std::optional<BudgetReport>();
   }
+  // Not of the stream's seed and epoch: all runs have the same shapes.
   GF_ASSIGN_OR_RETURN(BudgetReport report, client.EstimateOptions({.dataset = options.dataset,
                                                                    .spec = spec,
-                                                                   .seed = options.seed,
-                                                                   .epoch = options.start_epoch,
+                                                                   .seed = 0,
+                                                                   .epoch = 0,
                                                                    .quantile = quantile_,
                                                                    .sample_limit = sample_limit_}));
   spec.options = report.options;

@@ -144,7 +144,7 @@ struct SampledEstimate {
   uint64_t seed = 0;
   int64_t epoch = 0;
   double quantile = 1;       // the share of batches that no budget may cut, by type; in (0, 1]
-  int64_t sample_limit = 0;  // batches that are made; 0: an epoch, but at most 1000
+  int64_t sample_limit = 0;  // batches, in as many epochs as that needs; 0: 1000
 };
 
 // A dataset on its way to the server. Not thread-safe; dropped without Commit it leaves nothing.

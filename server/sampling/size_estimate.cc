@@ -37,9 +37,8 @@ absl::Status ForEachBatch(const DatasetInfo& dataset, const BatchSpec& spec, con
                           absl::FunctionRef<void(const SampledBatch&)> use) {
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<SeedSampler> sampler,
                       SeedSampler::Create(dataset, spec, seeds, graph, features));
-  const bool one_epoch = request.num_samples == 0 || !EpochsDiffer(spec);
-  int64_t missing =
-      request.num_samples == 0 ? SizeRequest::kMaxDefaultSamples : request.num_samples;
+  const bool one_epoch = !EpochsDiffer(spec);
+  int64_t missing = request.num_samples;
   SampledBatch sampled;
   for (int64_t epoch = request.epoch; missing > 0; ++epoch) {
     GF_ASSIGN_OR_RETURN(const std::unique_ptr<const EpochPlan> plan,
@@ -75,10 +74,10 @@ absl::StatusOr<SizeEstimate> EstimateSizes(const DatasetInfo& dataset, const Bat
                                            const SeedSet& seeds, const GraphOffsets& items,
                                            GraphStore& graph, FeatureStore& features,
                                            const SizeRequest& request) {
-  if (request.num_samples < 0 || request.num_samples > SizeRequest::kMaxSamples) {
+  if (request.num_samples < 1 || request.num_samples > SizeRequest::kMaxSamples) {
     return absl::InvalidArgumentError(
-        absl::StrCat("sample_limit is ", request.num_samples, "; it is 0 (an epoch, at most ",
-                     SizeRequest::kMaxDefaultSamples, " batches) to ", SizeRequest::kMaxSamples));
+        absl::StrCat("sample_limit is ", request.num_samples, " batches; it is 1 to ",
+                     SizeRequest::kMaxSamples, ", or 0 for ", SizeRequest::kDefaultSamples));
   }
   SizeEstimate estimate;
   std::vector<Counts> sizes;

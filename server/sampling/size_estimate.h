@@ -18,11 +18,11 @@ struct SizeRequest {
   uint64_t seed = 0;
   int64_t epoch = 0;  // the first
   // Batches to make, in as many epochs as that needs; one epoch at most if every epoch has the same
-  // batches. 0: an epoch, but at most kMaxDefaultSamples.
-  int64_t num_samples = 0;
+  // batches.
+  int64_t num_samples = kDefaultSamples;
   double quantile = 1;  // in (0, 1]; 1 is the maximum
 
-  static constexpr int64_t kMaxDefaultSamples = 1000;
+  static constexpr int64_t kDefaultSamples = 1000;
   static constexpr int64_t kMaxSamples = 1'000'000;
 };
 

@@ -163,7 +163,7 @@ class FixedSizeOptions:
         """
         _check_sample_limit(sample_limit)
         if hasattr(loader, "_sampled_spec"):
-            return sampled_options(loader, 1.0, sample_limit, loader.seed)
+            return sampled_options(loader, 1.0, loader.seed, sample_limit)
         sizes = _LargestSizes()
         while sizes.num_batches < sample_limit:
             before = sizes.num_batches
@@ -196,8 +196,7 @@ class FixedSizeOptions:
         Args:
             loader: of sampled batches. Those of its seed are looked at, from epoch 0 on.
             quantile: in (0, 1]; 1 is the maximum.
-            sample_limit: batches to sample, in as many epochs as that needs; by default an epoch,
-                at most 1000 batches of it.
+            sample_limit: batches to sample, in as many epochs as that needs; by default 1000.
 
         Raises:
             ValueError: quantile is out of its range; the loader has no batches.
@@ -212,7 +211,7 @@ class FixedSizeOptions:
             raise errors.InvalidArgument(f"quantile is {quantile}; it must be above 0, at most 1")
         if sample_limit is not None:
             _check_sample_limit(sample_limit)
-        return sampled_options(loader, float(quantile), sample_limit or 0, loader.seed)
+        return sampled_options(loader, float(quantile), loader.seed, sample_limit or 0)
 
     def __repr__(self) -> str:
         return (
@@ -230,8 +229,9 @@ class FixedSizeOptions:
         return repr(self)
 
 
-def sampled_options(loader: Any, quantile: float, limit: int, seed: int) -> FixedSizeOptions:
-    """What the server says of the sizes of a sampled loader's batches, epoch 0 first."""
+def sampled_options(loader: Any, quantile: float, seed: int, limit: int = 0) -> FixedSizeOptions:
+    """What the server says of the sizes of a sampled loader's batches, epoch 0 first: of as many as
+    it takes for specs without options where no limit is given."""
     from graphfeed import _spec
 
     info, spec = loader.dataset.info, loader._sampled_spec()

@@ -21,9 +21,6 @@ from graphfeed.options import (
 SUBGRAPH_TYPES = ("directional", "bidirectional", "induced")
 TEMPORAL_STRATEGIES = ("uniform", "last")
 
-# Batches that sizes are taken from where none are given.
-_DERIVED_FROM = 1000
-
 
 class SampledLoader(Loader):
     """Batches that are taken out of a single graph; without padding each has its own sizes.
@@ -80,7 +77,7 @@ class FixedSizeSampledLoader(FixedSizeLoader):
 
     def _derived_options(self) -> FixedSizeOptions:
         # Not of the loader's seed: shapes that every run shares need compiling but once.
-        return sampled_options(self, 1.0, _DERIVED_FROM, seed=0)
+        return sampled_options(self, 1.0, seed=0)
 
     def _check_options(self, options: FixedSizeOptions) -> None:
         super()._check_options(options)

@@ -415,6 +415,16 @@ class EndToEndTest(unittest.TestCase):
         self.assertIn("5 with 20 seeds, 85 nodes", text)
         self.assertIn("none of them exceeds it", text)
 
+        # Sizes are those of all runs, whatever their seed and epoch.
+        drawn = ["--strategy", "neighbor", "--num-neighbors", "1,1", "--input-nodes", "movie",
+                 "--batch-size", 4, "--shuffle", "--json"]  # fmt: skip
+        first, second = (
+            json.loads(self.run_command("plan", "movies", *drawn, "--seed", seed, "--epoch", epoch))
+            for seed, epoch in ((5, 0), (6, 2))
+        )
+        self.assertEqual(first["budget"]["num_samples"], 1000)
+        self.assertEqual(first["spec"]["options"], second["spec"]["options"])
+
         links = ["--strategy", "neighbor", "--num-neighbors", "2", "--links", "movie|to|actor",
                  "--negatives", "binary:1", "--batch-size", 16]  # fmt: skip
         lines = self.run_command("stream", "movies", *links, "--ragged", "--json").splitlines()

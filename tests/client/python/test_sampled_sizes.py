@@ -50,6 +50,17 @@ def test_sizes_are_sampled_when_not_given(homogeneous):
     assert other.fixed_size_options == loader.fixed_size_options
 
 
+def test_the_server_finds_the_same_sizes_for_a_spec_without_options(graph):
+    dataset, _, seeds, _ = graph
+    loader = fixed(dataset, fixed_size_options=None, shuffle=True, seed=3, **seeds)
+    assert loader.fixed_size_options.report.num_samples == 1000, "of many epochs"
+    request = loader._stream_options(0)
+    request.spec.options = None
+    assert request.spec.options is None
+    found = dataset.client._call(lambda client: client.describe_plan(request, 0))
+    assert found.spec_digest.hex() == loader._ask_spec_digest(0)
+
+
 def by_type(counts):
     """Sums of numbers, or of dicts by type."""
     result = {}
@@ -62,8 +73,8 @@ def by_type(counts):
 def test_quantiles_say_what_they_cost(graph):
     dataset, _, seeds, store = graph
     loader = plain(dataset, shuffle=True, batch_size=2, **seeds)
-    options = gf.FixedSizeOptions.estimate(loader, quantile=0.5)
-    maximum = gf.FixedSizeOptions.estimate(loader, quantile=1.0)
+    options = gf.FixedSizeOptions.estimate(loader, quantile=0.5, sample_limit=len(loader))
+    maximum = gf.FixedSizeOptions.estimate(loader, quantile=1.0, sample_limit=len(loader))
     report = options.report
     batches = list(loader)
     assert report.num_samples == len(batches) and 0 < report.trimmed_batches <= 1
