@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/sampling/edge_limit.h"
 #include "storage/graph/status_macros.h"
 
 namespace graphfeed {
@@ -78,6 +79,7 @@ absl::Status FindReverses(const Schema& schema, GraphStore& graph, int edge_type
             }
           }
         }
+        return absl::OkStatus();
       }));
 
   for (const Wanted& entry : wanted) {
@@ -101,7 +103,7 @@ absl::Status FindReverses(const Schema& schema, GraphStore& graph, int edge_type
 }  // namespace
 
 absl::Status AddInducedEdges(const Schema& schema, GraphStore& graph,
-                             absl::Span<const std::unique_ptr<NodeTable>> tables,
+                             absl::Span<const std::unique_ptr<NodeTable>> tables, int64_t max_edges,
                              InEdgeReader& reader, Subgraph& subgraph,
                              std::vector<std::vector<int64_t>>& positions) {
   std::vector<int32_t> places;
@@ -131,6 +133,8 @@ absl::Status AddInducedEdges(const Schema& schema, GraphStore& graph,
               positions[e].push_back(run_positions[next]);
             }
           }
+          return CheckEdgeLimit(schema, static_cast<int>(e),
+                                static_cast<int64_t>(positions[e].size()), max_edges);
         }));
   }
   return absl::OkStatus();
@@ -162,9 +166,19 @@ std::vector<int> ReverseEdgeTypes(const Schema& schema) {
 }
 
 absl::Status AddReverseEdges(const Schema& schema, GraphStore& graph,
-                             absl::Span<const int> reverse_types, InEdgeReader& reader,
-                             Subgraph& subgraph, std::vector<std::vector<int64_t>>& positions) {
+                             absl::Span<const int> reverse_types, int64_t max_edges,
+                             InEdgeReader& reader, Subgraph& subgraph,
+                             std::vector<std::vector<int64_t>>& positions) {
   const size_t num_edge_types = schema.edge_types.size();
+  std::vector<int64_t> num_edges(num_edge_types, 0);
+  for (size_t e = 0; e < num_edge_types; ++e) {
+    const auto count = static_cast<int64_t>(positions[e].size());
+    num_edges[e] += count;
+    if (count > 0) num_edges[reverse_types[e]] += count;
+  }
+  for (size_t e = 0; e < num_edge_types; ++e) {
+    GF_RETURN_IF_ERROR(CheckEdgeLimit(schema, static_cast<int>(e), num_edges[e], max_edges));
+  }
   std::vector<std::vector<PlacedEdge>> lists(num_edge_types);
   for (size_t e = 0; e < num_edge_types; ++e) {
     const Subgraph::Edges& edges = subgraph.edges[e];

@@ -22,9 +22,10 @@ namespace graphfeed {
 // Adds every edge of the graph between nodes of the subgraph (in disjoint ones: of the same tree):
 // for each edge type by target in list order, then by position. A repeated seed has in-edges of its
 // own at each of its places; as a source it is found at its first. `tables` (by node type) know the
-// nodes. Costs what the nodes' degrees sum up to.
+// nodes. Costs what the nodes' degrees sum up to. Ends with CheckEdgeLimit's error soon after there
+// are more than `max_edges` of a type.
 absl::Status AddInducedEdges(const Schema& schema, GraphStore& graph,
-                             absl::Span<const std::unique_ptr<NodeTable>> tables,
+                             absl::Span<const std::unique_ptr<NodeTable>> tables, int64_t max_edges,
                              InEdgeReader& reader, Subgraph& subgraph,
                              std::vector<std::vector<int64_t>>& positions);
 
@@ -40,10 +41,12 @@ std::vector<int> ReverseEdgeTypes(const Schema& schema);
 // The reverse is the graph's own edge v -> u, the first in position order. Where the graph has
 // none, an edge type that is its own reverse gets an edge v -> u under the id of u -> v, as PyG's
 // does; for two paired edge types that is FAILED_PRECONDITION naming the edge. Costs what the
-// degrees of the sources sum up to.
+// degrees of the sources sum up to. CheckEdgeLimit's error if edges and reverses, before equal ones
+// are one, are more than `max_edges` of a type.
 absl::Status AddReverseEdges(const Schema& schema, GraphStore& graph,
-                             absl::Span<const int> reverse_types, InEdgeReader& reader,
-                             Subgraph& subgraph, std::vector<std::vector<int64_t>>& positions);
+                             absl::Span<const int> reverse_types, int64_t max_edges,
+                             InEdgeReader& reader, Subgraph& subgraph,
+                             std::vector<std::vector<int64_t>>& positions);
 
 }  // namespace graphfeed
 

@@ -101,8 +101,8 @@ absl::StatusOr<Clusters> Clusters::Read(const Schema& schema, int column, int64_
 }
 
 absl::Status UniteClusters(const Schema& schema, const Clusters& clusters,
-                           absl::Span<const int64_t> chosen, GraphStore& graph,
-                           Subgraph& subgraph) {
+                           absl::Span<const int64_t> chosen, GraphStore& graph, Subgraph& subgraph,
+                           int64_t max_edges) {
   GF_RETURN_IF_ERROR(CheckHomogeneous(schema));
   subgraph.Clear(1, 1);
   std::vector<int64_t>& nodes = subgraph.nodes[0];
@@ -135,8 +135,8 @@ absl::Status UniteClusters(const Schema& schema, const Clusters& clusters,
   std::vector<std::vector<int64_t>> positions(1);
   InEdgeReader reader;
   // By target and position; then, stably, by source.
-  GF_RETURN_IF_ERROR(
-      AddInducedEdges(schema, graph, absl::MakeConstSpan(&table, 1), reader, subgraph, positions));
+  GF_RETURN_IF_ERROR(AddInducedEdges(schema, graph, absl::MakeConstSpan(&table, 1), max_edges,
+                                     reader, subgraph, positions));
   SortBySource(nodes.size(), subgraph.edges[0], positions[0]);
   subgraph.edges[0].edge_id.resize(positions[0].size());
   return graph.EdgeIds(0, positions[0], absl::MakeSpan(subgraph.edges[0].edge_id));

@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "server/batching/subgraph.h"
+#include "server/sampling/edge_limit.h"
 #include "storage/graph/feature_store.h"
 #include "storage/graph/graph_store.h"
 #include "storage/graph/schema.h"
@@ -35,9 +36,11 @@ struct Clusters {
 // PyG's ClusterLoader has them. None are seeds. INVALID_ARGUMENT for a cluster that does not
 // exist or is given twice.
 //
-// Time and memory are proportional to the nodes and their in-edges, not to the graph.
+// Time and memory are proportional to the nodes and their in-edges, not to the graph; more than
+// `max_edges` edges are RESOURCE_EXHAUSTED.
 absl::Status UniteClusters(const Schema& schema, const Clusters& clusters,
-                           absl::Span<const int64_t> chosen, GraphStore& graph, Subgraph& subgraph);
+                           absl::Span<const int64_t> chosen, GraphStore& graph, Subgraph& subgraph,
+                           int64_t max_edges = kMaxSampledEdges);
 
 }  // namespace graphfeed
 

@@ -27,6 +27,9 @@ absl::Status ConditionalChoice::Choose(const Question& question, const StreamDra
     size_t first = 0;
     for (size_t i = 0; i < count; ++i) {
       ChooseNumbers(question, stream, begin + i, first, ends_[i], uniform);
+      GF_RETURN_IF_ERROR(CheckEdgeLimit(schema, question.edge_type,
+                                        static_cast<int64_t>(positions.size() + numbers_.size()),
+                                        question.max_edges));
       for (const int64_t number : numbers_) {
         positions.push_back(candidates_[first + static_cast<size_t>(number)]);
       }

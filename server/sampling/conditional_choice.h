@@ -9,6 +9,7 @@
 #include "absl/types/span.h"
 #include "proto/frame/batch_spec.h"
 #include "server/sampling/draws.h"
+#include "server/sampling/edge_limit.h"
 #include "server/sampling/row_reader.h"
 #include "server/sampling/uniform_choice.h"
 #include "server/sampling/weighted_choice.h"
@@ -31,12 +32,13 @@ class ConditionalChoice {
     bool latest = false;  // of the allowed ones the latest `fan_out`; not with weights
     int64_t fan_out = 0;
     bool replace = false;
+    int64_t max_edges = kMaxEdgePlaces;  // of the type, those chosen before included
   };
 
   // For each run i the chosen positions are appended to `positions`, and `first_target` + i as
   // often to `targets`. Draws are those at place i of `stream`. time_limits[i]: no neighbour of
   // run i is later; may be empty without time_column. FAILED_PRECONDITION names the edge whose
-  // weight is negative or not finite.
+  // weight is negative or not finite; CheckEdgeLimit's error beyond `max_edges`.
   absl::Status Choose(const Question& question, const StreamDraws& stream, const Schema& schema,
                       GraphStore& graph, FeatureStore& features, absl::Span<const InRun> runs,
                       absl::Span<const int64_t> time_limits, int32_t first_target,

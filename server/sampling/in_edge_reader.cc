@@ -15,7 +15,7 @@ absl::Status InEdgeReader::Visit(GraphStore& graph, int edge_type, absl::Span<co
   const auto flush = [&]() -> absl::Status {
     sources_.resize(positions_.size());
     GF_RETURN_IF_ERROR(graph.Sources(edge_type, positions_, absl::MakeSpan(sources_)));
-    visitor(pieces_, positions_, sources_);
+    GF_RETURN_IF_ERROR(visitor(pieces_, positions_, sources_));
     pieces_.clear();
     positions_.clear();
     return absl::OkStatus();

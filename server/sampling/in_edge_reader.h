@@ -23,12 +23,12 @@ class InEdgeReader {
   };
 
   // The edges of the pieces one after the other.
-  using Visitor =
-      absl::FunctionRef<void(absl::Span<const Piece> pieces, absl::Span<const int64_t> positions,
-                             absl::Span<const int64_t> sources)>;
+  using Visitor = absl::FunctionRef<absl::Status(absl::Span<const Piece> pieces,
+                                                 absl::Span<const int64_t> positions,
+                                                 absl::Span<const int64_t> sources)>;
 
   // Calls `visitor` for groups that together hold all in-edges of the nodes, in the order of
-  // `nodes` and of the positions.
+  // `nodes` and of the positions. Its first error ends the reading and is returned.
   absl::Status Visit(GraphStore& graph, int edge_type, absl::Span<const int64_t> nodes,
                      Visitor visitor);
 

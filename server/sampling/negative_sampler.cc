@@ -88,6 +88,7 @@ class NegativeSampler {
                             }
                             next += piece.count;
                           }
+                          return absl::OkStatus();
                         }));
       size_t kept = 0;
       for (size_t i = 0; i < open_.size(); ++i) {
@@ -127,6 +128,7 @@ class NegativeSampler {
                             sources.insert(sources.end(), next, next + piece.count);
                             next += piece.count;
                           }
+                          return absl::OkStatus();
                         }));
       finish_until(targets.size());
     }

@@ -92,11 +92,11 @@ class NeighborSampler::Impl {
         subgraph.edges[e].target.clear();
         state.positions[e].clear();
       }
-      GF_RETURN_IF_ERROR(AddInducedEdges(schema_, graph_, state.tables, state.in_edges, subgraph,
-                                         state.positions));
+      GF_RETURN_IF_ERROR(AddInducedEdges(schema_, graph_, state.tables, max_edges(), state.in_edges,
+                                         subgraph, state.positions));
     } else if (options_.subgraph_type == SubgraphType::kBidirectional) {
-      GF_RETURN_IF_ERROR(AddReverseEdges(schema_, graph_, reverse_types_, state.in_edges, subgraph,
-                                         state.positions));
+      GF_RETURN_IF_ERROR(AddReverseEdges(schema_, graph_, reverse_types_, max_edges(),
+                                         state.in_edges, subgraph, state.positions));
     }
 
     for (size_t e = 0; e < schema_.edge_types.size(); ++e) {
@@ -250,8 +250,10 @@ class NeighborSampler::Impl {
     const EdgeType& type = schema_.edge_types[edge_type];
     std::vector<int64_t>& positions = state.positions[edge_type];
     std::vector<int32_t>& targets = subgraph.edges[edge_type].target;
-    ConditionalChoice::Question question{
-        .edge_type = edge_type, .fan_out = fan_out, .replace = options_.replace};
+    ConditionalChoice::Question question{.edge_type = edge_type,
+                                         .fan_out = fan_out,
+                                         .replace = options_.replace,
+                                         .max_edges = max_edges()};
     if (temporal_) {
       question.time_column = options_.time_columns[type.source];
       question.latest = options_.temporal_strategy == TemporalStrategy::kLast;
@@ -310,13 +312,10 @@ class NeighborSampler::Impl {
         present, "; a batch holds at most ", kMaxPlaces, ": take fewer seeds or neighbours"));
   }
 
-  // So are those of edges, of which a batch also has no more than its memory allows.
+  int64_t max_edges() const { return std::min(kMaxEdgePlaces, options_.max_edges); }
+
   absl::Status CheckPlaces(int edge_type, size_t present, int64_t more) const {
-    const int64_t limit = std::min(kMaxPlaces, options_.max_edges);
-    if (more <= limit - static_cast<int64_t>(present)) return absl::OkStatus();
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "sampling takes ", more, " edges of '", schema_.EdgeTypeName(edge_type), "' beside ",
-        present, "; a batch holds at most ", limit, ": take fewer seeds or neighbours"));
+    return CheckEdgeLimit(schema_, edge_type, static_cast<int64_t>(present) + more, max_edges());
   }
 
   const Schema& schema_;

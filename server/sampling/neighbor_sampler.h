@@ -2,7 +2,6 @@
 #define GRAPHFEED_SERVER_SAMPLING_NEIGHBOR_SAMPLER_H_
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include "absl/types/span.h"
 #include "proto/frame/batch_spec.h"
 #include "server/batching/subgraph.h"
+#include "server/sampling/edge_limit.h"
 #include "storage/graph/feature_store.h"
 #include "storage/graph/graph_store.h"
 #include "storage/graph/schema.h"
@@ -43,8 +43,9 @@ struct NeighborSamplerOptions {
   // 8 bytes a node. Decides about time and memory, never about bytes of a subgraph.
   int64_t max_dense_nodes = int64_t{1} << 27;
   // Edges of one type that a batch may take, before any trimming: what bounds its memory. With
-  // replacement a fan-out is not bounded by the graph. At most 2^31 - 1, the width of a place.
-  int64_t max_edges = std::numeric_limits<int32_t>::max();
+  // replacement a fan-out is not bounded by the graph, nor in disjoint trees. Bidirectional ones
+  // count with the added reverses, induced ones as sampled and as kept. At most kMaxEdgePlaces.
+  int64_t max_edges = kMaxEdgePlaces;
 };
 
 // Seeds of one batch and node type.

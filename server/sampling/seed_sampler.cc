@@ -57,13 +57,14 @@ struct SeedSampler::Scratch {
 };
 
 SeedSampler::SeedSampler(const DatasetInfo& dataset, const BatchSpec& spec, const SeedSet& seeds,
-                         GraphStore& graph, FeatureStore& features)
+                         GraphStore& graph, FeatureStore& features, int64_t max_edges)
     : dataset_(dataset),
       spec_(spec),
       sampling_(*spec.sampling),
       seeds_(seeds),
       graph_(graph),
-      features_(features) {
+      features_(features),
+      max_edges_(max_edges) {
   if (sampling_.links.has_value()) {
     reverse_type_ = ReverseEdgeTypes(dataset.schema)[sampling_.links->edge_type];
   }
@@ -74,7 +75,8 @@ SeedSampler::~SeedSampler() = default;
 absl::StatusOr<std::unique_ptr<SeedSampler>> SeedSampler::Create(
     const DatasetInfo& dataset, const BatchSpec& spec, const SeedSet& seeds, GraphStore& graph,
     FeatureStore& features, int64_t max_edges) {
-  std::unique_ptr<SeedSampler> sampler(new SeedSampler(dataset, spec, seeds, graph, features));
+  std::unique_ptr<SeedSampler> sampler(
+      new SeedSampler(dataset, spec, seeds, graph, features, max_edges));
   const SamplingSpec& sampling = *spec.sampling;
   if (sampling.partition >= 0) return sampler;
   NeighborSamplerOptions options;
@@ -126,8 +128,8 @@ absl::Status SeedSampler::SampleInto(const EpochPlan& plan, uint64_t seed, int64
     scratch.items.push_back(spec_.selection(position));
   }
   if (sampler_ == nullptr) {
-    GF_RETURN_IF_ERROR(
-        UniteClusters(dataset_.schema, seeds_.clusters(), scratch.items, graph_, sampled.subgraph));
+    GF_RETURN_IF_ERROR(UniteClusters(dataset_.schema, seeds_.clusters(), scratch.items, graph_,
+                                     sampled.subgraph, max_edges_));
   } else if (sampling_.links.has_value()) {
     GF_RETURN_IF_ERROR(SampleLinks(plan.epoch(), seed, batch, scratch, sampled));
   } else {

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "server/batching/sampled_batch.h"
 #include "server/batching/spec.h"
+#include "server/sampling/edge_limit.h"
 #include "server/sampling/neighbor_sampler.h"
 #include "server/sampling/seed_set.h"
 #include "storage/graph/dataset_info.h"
@@ -18,9 +19,6 @@
 #include "storage/graph/mutex.h"
 
 namespace graphfeed {
-
-// More than any batch that an accelerator takes; some 4 GB of working memory.
-inline constexpr int64_t kMaxSampledEdges = int64_t{1} << 26;
 
 // Makes the batches of sampled specs: takes a plan's seeds, seed edges or clusters, samples around
 // them, and trims what is too large for a spec of fixed size. Thread-safe.
@@ -47,7 +45,7 @@ class SeedSampler final : public BatchSampler {
  private:
   struct Scratch;
   SeedSampler(const DatasetInfo& dataset, const BatchSpec& spec, const SeedSet& seeds,
-              GraphStore& graph, FeatureStore& features);
+              GraphStore& graph, FeatureStore& features, int64_t max_edges);
 
   absl::Status SampleInto(const EpochPlan& plan, uint64_t seed, int64_t batch, Scratch& scratch,
                           SampledBatch& sampled) const;
@@ -68,6 +66,7 @@ class SeedSampler final : public BatchSampler {
   const SeedSet& seeds_;
   GraphStore& graph_;
   FeatureStore& features_;
+  const int64_t max_edges_;
   std::unique_ptr<NeighborSampler> sampler_;  // null for clusters
   int reverse_type_ = -1;                     // of the seed edges' type
   mutable Mutex mu_;
