@@ -187,7 +187,8 @@ absl::Status CheckColumnRows(const Schema& types, const ColumnBlock& column, int
   const int64_t row_bytes = RowBytes(column);
   if (!types.collection) {
     if (!strings && row_bytes == 0 && column.sizes.size() != 1) {
-      return absl::InvalidArgumentError("rows without bytes need their number as the only size");
+      return absl::InvalidArgumentError(
+          "its rows have no values, so their number must be given, as the only entry of sizes");
     }
     if (column.sizes.empty()) {
       if (!strings && row_bytes > 0 && static_cast<int64_t>(column.rows.size()) % row_bytes != 0) {

@@ -73,6 +73,12 @@ absl::StatusOr<std::vector<int>> ColumnsNamed(const Schema& schema, Level level,
     columns.push_back(schema.FindColumn(level, static_cast<int>(t), name));
     found |= columns.back() >= 0;
   }
+  const auto has_name = [&](const ColumnSchema& column) { return column.name == name; };
+  const auto other = std::find_if(schema.columns.begin(), schema.columns.end(), has_name);
+  if (!found && other != schema.columns.end()) {
+    return Invalid(field, " names \"", name, "\", which is a column of level ",
+                   LevelName(other->level), "; it takes one of level ", LevelName(level));
+  }
   if (!found) {
     return Invalid(field, " names \"", name, "\", which is no ", LevelName(level),
                    " column of the dataset");

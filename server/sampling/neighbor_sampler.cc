@@ -334,7 +334,7 @@ NeighborSampler::~NeighborSampler() = default;
 absl::StatusOr<std::unique_ptr<NeighborSampler>> NeighborSampler::Create(
     const Schema& schema, NeighborSamplerOptions options, GraphStore& graph,
     FeatureStore& features) {
-  GF_RETURN_IF_ERROR(CheckSamplerOptions(schema, options));
+  GF_RETURN_IF_ERROR(CheckSamplerOptions(schema, graph, options));
   return std::unique_ptr<NeighborSampler>(
       new NeighborSampler(std::make_unique<Impl>(schema, std::move(options), graph, features)));
 }

@@ -47,10 +47,11 @@ absl::Status CheckFanOuts(const Schema& schema, const NeighborSamplerOptions& op
   return absl::OkStatus();
 }
 
-// `columns` are of `level`, one for each of `num_types` types, or empty.
+// `columns` are of `level`, one for each of `num_types` types, or empty. They are those that a spec
+// names as `attribute`.
 absl::Status CheckColumns(const Schema& schema, absl::string_view option,
-                          const std::vector<int>& columns, Level level, size_t num_types,
-                          bool (*is_kind)(DType), absl::string_view kind) {
+                          absl::string_view attribute, const std::vector<int>& columns, Level level,
+                          size_t num_types, bool (*is_kind)(DType), absl::string_view kind) {
   if (columns.empty()) return absl::OkStatus();
   if (columns.size() != num_types) {
     return Invalid(option, " has ", columns.size(), " entries for ", num_types, " ",
@@ -68,7 +69,8 @@ absl::Status CheckColumns(const Schema& schema, absl::string_view option,
                      " column of '", store, "'");
     }
     if (!is_kind(column.dtype) || column.row_elements() != 1) {
-      return Invalid(option, ": column '", column.name, "' of '", store, "' has rows of ",
+      return Invalid(attribute, ": column '", column.name, "'",
+                     store.empty() ? "" : absl::StrCat(" of '", store, "'"), " has rows of ",
                      column.row_elements(), " ", DTypeName(column.dtype), "; it must have one ",
                      kind, " a row");
     }
@@ -91,13 +93,15 @@ absl::Status CheckTemporal(const NeighborSamplerOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status CheckReverses(const Schema& schema, const NeighborSamplerOptions& options) {
+// Edge types without edges need no reverses.
+absl::Status CheckReverses(const Schema& schema, const GraphStore& graph,
+                           const NeighborSamplerOptions& options) {
   if (options.subgraph_type != SubgraphType::kBidirectional) return absl::OkStatus();
   const std::vector<int> reverse = ReverseEdgeTypes(schema);
   for (size_t e = 0; e < reverse.size(); ++e) {
     const std::vector<int64_t>& hops = options.num_neighbors[e];
     const bool sampled = std::any_of(hops.begin(), hops.end(), [](int64_t k) { return k != 0; });
-    if (!sampled || reverse[e] >= 0) continue;
+    if (!sampled || reverse[e] >= 0 || graph.NumEdges(static_cast<int>(e)) == 0) continue;
     const EdgeType& type = schema.edge_types[e];
     return Invalid("subgraph_type 'bidirectional': '", schema.EdgeTypeName(static_cast<int>(e)),
                    "' has no reverse edge type '", schema.node_types[type.target], "|rev_",
@@ -109,17 +113,18 @@ absl::Status CheckReverses(const Schema& schema, const NeighborSamplerOptions& o
 
 }  // namespace
 
-absl::Status CheckSamplerOptions(const Schema& schema, const NeighborSamplerOptions& options) {
+absl::Status CheckSamplerOptions(const Schema& schema, const GraphStore& graph,
+                                 const NeighborSamplerOptions& options) {
   if (schema.collection) {
     return Invalid("neighbours are sampled from a single graph, not from a collection of graphs");
   }
   GF_RETURN_IF_ERROR(CheckFanOuts(schema, options));
-  GF_RETURN_IF_ERROR(CheckColumns(schema, "time_columns", options.time_columns, Level::kNode,
-                                  schema.node_types.size(), IsInteger, "integer"));
-  GF_RETURN_IF_ERROR(CheckColumns(schema, "weight_columns", options.weight_columns, Level::kEdge,
-                                  schema.edge_types.size(), IsFloat, "float"));
+  GF_RETURN_IF_ERROR(CheckColumns(schema, "time_columns", "time_attr", options.time_columns,
+                                  Level::kNode, schema.node_types.size(), IsInteger, "integer"));
+  GF_RETURN_IF_ERROR(CheckColumns(schema, "weight_columns", "weight_attr", options.weight_columns,
+                                  Level::kEdge, schema.edge_types.size(), IsFloat, "float"));
   GF_RETURN_IF_ERROR(CheckTemporal(options));
-  return CheckReverses(schema, options);
+  return CheckReverses(schema, graph, options);
 }
 
 std::vector<int> ExpansionOrder(const Schema& schema) {

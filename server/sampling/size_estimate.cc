@@ -95,6 +95,12 @@ absl::StatusOr<SizeEstimate> EstimateSizes(const DatasetInfo& dataset, const Bat
           most_seeds.nodes[t] = std::max(most_seeds.nodes[t], sampled.subgraph.num_seeds[t]);
         }
       }));
+  if (sizes.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "drop_last: sizes are taken from batches, and an epoch has none: its only one has ",
+        spec.selection.size(items.num_graphs), " seeds where batch_size is ", spec.batch_size,
+        ", and is left out"));
+  }
   GF_ASSIGN_OR_RETURN(Counts budget, QuantileBudget(sizes, request.quantile, most_seeds));
   estimate.options.num_nodes = std::move(budget.nodes);
   estimate.options.num_edges = std::move(budget.edges);

@@ -408,6 +408,7 @@ absl::StatusOr<std::optional<GraphBlock>> NpySource::NextRows() {
   GraphBlock block;
   ColumnBlock rows = EmptyBlock(column);
   GF_RETURN_IF_ERROR(column.rows->Read(row_, count, rows.rows));
+  if (column.row_bytes() == 0) rows.sizes = {count};  // which rows without bytes do not tell
   block.columns.push_back(std::move(rows));
   row_ += count;
   done_ += count;

@@ -149,6 +149,10 @@ class VersionSource final : public GraphSource {
     const int64_t count = std::min(columns[column_].num_rows - row_, most);
     GraphBlock block;
     GF_ASSIGN_OR_RETURN(block.columns.emplace_back(), Read(column_, {row_, count}));
+    // Rows without bytes do not tell how many they are.
+    if (column.dtype != DType::kString && RowBytes(column) == 0) {
+      block.columns.back().sizes = {count};
+    }
     row_ += count;
     done_ += count;
     if (count == 0) NextColumn();  // a column without rows is a column nevertheless

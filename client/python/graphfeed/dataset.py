@@ -233,8 +233,9 @@ class Dataset:
                 boolean column; with the node type in a heterogeneous graph.
             exclude_keys: columns to leave out.
         """
-        from graphfeed.neighbor_loaders import NeighborLoader
+        from graphfeed.neighbor_loaders import NeighborLoader, seed_nodes
 
+        seed_nodes(nodes, self.info, "nodes")  # so that errors name this argument
         loader = NeighborLoader(
             self, [], nodes, subgraph_type="induced", exclude_keys=exclude_keys, seed=0,
             batch_size=max(self.info.num_nodes),

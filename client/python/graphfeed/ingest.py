@@ -185,7 +185,10 @@ def _ingest_single(client: Any, spec: Any, graph: Any, progress: bool | None) ->
             step = max(1, BLOCK_BYTES * max(len(rows), 1) // max(rows.nbytes, 1))
             for start in range(0, max(len(rows), 1), step):
                 piece = Rows(rows.form, rows.values[start : start + step])
-                stream.append(0, [], [], [_block(key, piece, None)])
+                # Rows without bytes do not tell how many they are.
+                empty_rows = 0 in rows.form.row_shape
+                sizes = np.array([len(piece)], np.int64) if empty_rows else None
+                stream.append(0, [], [], [_block(key, piece, sizes)])
                 bar.add(len(piece))
         return DatasetInfo._from_native(stream.commit())
 

@@ -73,7 +73,7 @@ class LinkNeighborLoader(NeighborhoodLoader):
             for all edges.
         edge_label: integer label of each seed edge. With binary negatives 0 stands for those, and
             the given labels come out one higher.
-        edge_label_time: the time of each seed edge; needs time_attr.
+        edge_label_time: the time of each seed edge, which time_attr needs and comes with.
         neg_sampling: "binary", "triplet", NegativeSampling(mode, amount), a dict of these or any
             object with them, or None.
         neg_sampling_ratio: PyG's former name of NegativeSampling("binary", ratio).
@@ -133,6 +133,10 @@ class LinkNeighborLoader(NeighborhoodLoader):
                 )
             if self.neg_sampling is not None and self.neg_sampling.mode == "triplet":
                 raise errors.InvalidArgument("edge_label goes with pairs; triplets have none")
+        if self.time_attr and edge_label_time is None:
+            raise errors.InvalidArgument(
+                "time_attr is given without edge_label_time; seed edges have no times of their own"
+            )
         self._input_time = self._check_times(
             "edge_label_time", edge_label_time, self._seeds.count
         )

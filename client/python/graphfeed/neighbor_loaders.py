@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Unpack
 
 import numpy as np
@@ -130,24 +131,34 @@ class FixedSizeNeighborLoader(FixedSizeSampledLoader, NeighborLoader):
         super().__init__(**_arguments.handed_on(locals()), **arguments)
 
 
-def seed_nodes(input_nodes: Any, info: DatasetInfo) -> SeedNodes:
-    """What `input_nodes` means for a dataset."""
-    node_type, what = "", input_nodes
+def seed_nodes(given: Any, info: DatasetInfo, field: str = "input_nodes") -> SeedNodes:
+    """What `field` means for a dataset."""
+    node_type, what = "", given
+    if isinstance(given, Mapping):
+        raise errors.InvalidArgument(
+            f"{field} is a dict; it takes nodes of one type (transforms.Subgraph cuts several types "
+            "when a graph is ingested)"
+        )
     if info.heterogeneous:
-        if isinstance(input_nodes, str):
-            node_type, what = input_nodes, None
-        elif isinstance(input_nodes, tuple) and len(input_nodes) == 2:
-            node_type, what = input_nodes
+        if isinstance(given, str):
+            node_type, what = given, None
+        elif isinstance(given, tuple) and len(given) == 2:
+            node_type, what = given
         else:
             raise errors.InvalidArgument(
-                "input_nodes of a heterogeneous graph is a node type, or (type, mask column, mask "
+                f"{field} of a heterogeneous graph is a node type, or (type, mask column, mask "
                 f"or ids); the types are {list(info.node_types)}"
             )
         if node_type not in info.node_types:
             raise errors.InvalidArgument(
-                f"input_nodes: there is no node type {node_type!r}; there are "
+                f"{field}: there is no node type {node_type!r}; there are "
                 f"{list(info.node_types)}"
             )
+    elif isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
+        raise errors.InvalidArgument(
+            f"{field} names the node type {given[0]!r}, but the graph is homogeneous; give what "
+            "comes after it alone"
+        )
     number = info.node_types.index(node_type) if node_type else 0
     total = info.num_nodes[number]
     if what is None:
@@ -157,17 +168,17 @@ def seed_nodes(input_nodes: Any, info: DatasetInfo) -> SeedNodes:
         if what not in [c.name for c in columns if c.dtype == "bool"]:
             kinds = {c.name: c.dtype for c in columns}
             raise errors.InvalidArgument(
-                f"input_nodes: {what!r} is no boolean column of the nodes; their columns: {kinds}"
+                f"{field}: {what!r} is no boolean column of the nodes; their columns: {kinds}"
             )
         return SeedNodes(node_type, None, what, None)
-    array = _arguments.array("input_nodes", what)
+    array = _arguments.array(field, what)
     if array.dtype == bool:
         if array.shape != (total,):
             raise errors.InvalidArgument(
-                f"input_nodes: the mask has shape {list(array.shape)} for {total} nodes"
+                f"{field}: the mask has shape {list(array.shape)} for {total} nodes"
             )
         array = np.flatnonzero(array)
-    ids = _arguments.ids("input_nodes", array, total)
+    ids = _arguments.ids(field, array, total)
     if not len(ids):
-        raise errors.InvalidArgument("input_nodes is empty")
+        raise errors.InvalidArgument(f"{field} is empty")
     return SeedNodes(node_type, ids, "", len(ids))

@@ -475,3 +475,16 @@ def test_progress_is_shown_when_asked(client, capsys):
     assert "25/25" in capsys.readouterr().err
     client.ingest("progress", MOLECULES)
     assert capsys.readouterr().err == "", "stderr is no terminal here"
+
+
+def test_columns_without_width_are_kept_in_single_graphs(client):
+    graph = {
+        "x": np.zeros((5, 0), np.float32),
+        "edge_index": np.array([[0, 1], [1, 2]]),
+        "edge_attr": np.zeros((2, 0), np.float32),
+    }
+    client.ingest("no-width", graph)
+    (found,) = client.dataset("no-width")
+    assert found.x.shape == (5, 0) and found.edge_attr.shape == (2, 0)
+    (batch,) = gf.NeighborLoader(client.dataset("no-width"), [-1], batch_size=5)
+    assert batch.x.shape == (5, 0) and batch.edge_attr.shape == (2, 0)

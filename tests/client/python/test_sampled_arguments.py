@@ -159,6 +159,18 @@ def test_arguments_are_checked(arguments, message, homogeneous):
         gf.NeighborLoader(homogeneous, [2], **arguments)
 
 
+def test_errors_name_the_argument_that_names_nodes(homogeneous, typed):
+    for what in ("train_mask", np.ones(60, bool)):
+        with pytest.raises(ValueError, match="input_nodes names the node type 'node', but the graph"):
+            gf.NeighborLoader(homogeneous, [2], ("node", what))
+    with pytest.raises(ValueError, match="^nodes is a dict; it takes nodes of one type"):
+        typed.subgraph({"movie": [1]})
+    with pytest.raises(ValueError, match="^nodes: there is no node type 'film'"):
+        typed.subgraph("film")
+    with pytest.raises(ValueError, match=r"^nodes\[1\] is 99; it must be 0 to 59"):
+        homogeneous.subgraph([1, 99])
+
+
 def test_shards_need_a_seed_only_where_something_is_drawn(homogeneous):
     shards = {"num_shards": 2, "shard_index": 1}
     for draws_nothing in ([-1, 0], []):
@@ -288,6 +300,8 @@ def test_labels_are_checked(homogeneous):
         gf.LinkNeighborLoader(
             homogeneous, [2], edge_label=np.ones(400, int), neg_sampling="triplet"
         )
+    with pytest.raises(ValueError, match="time_attr is given without edge_label_time"):
+        gf.LinkNeighborLoader(homogeneous, [2], time_attr="time")
     with pytest.raises(ValueError, match="edge_label_time is given without time_attr"):
         gf.LinkNeighborLoader(homogeneous, [2], edge_label_time=np.ones(400, int))
 

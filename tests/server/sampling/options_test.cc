@@ -100,6 +100,27 @@ TEST(SamplerOptionsTest, BidirectionalNeedsReverseEdgeTypesOfWhatIsSampled) {
   EXPECT_TRUE(NeighborSampler::Create(graph.schema, options, graph.store, *graph.features).ok());
 }
 
+TEST(SamplerOptionsTest, EdgeTypesWithoutEdgesNeedNoReverses) {
+  TestGraph graph(HeteroSchema({"m", "d"}, {{0, "to", 1}, {1, "rev_to", 0}, {0, "none", 1}}), {2, 2},
+                  {{{0, 1}}, {{1, 0}}, {}});
+  const auto sampler = MakeSampler(graph, {.num_neighbors = {{1}, {1}, {1}},
+                                           .subgraph_type = SubgraphType::kBidirectional});
+  ASSERT_NE(sampler, nullptr);
+  const Subgraph subgraph = SampleOnce(*sampler, {.nodes = {std::vector<int64_t>{0}}});
+  EXPECT_EQ(subgraph.edges[0].source.size(), 1u);
+  EXPECT_TRUE(subgraph.edges[2].source.empty());
+}
+
+TEST(SamplerOptionsTest, MessagesNameWhatTheSpecSays) {
+  TestGraph graph = HomogeneousGraph(2, {{0, 1}});
+  graph.AddColumn(NodeColumn("x", DType::kFloat32));
+  graph.AddColumn(EdgeColumn("count", DType::kInt64));
+  ExpectRefused(graph, {.num_neighbors = {{1}}, .time_columns = {0}},
+                "time_attr: column 'x' has rows of 1 float32; it must have one integer a row");
+  ExpectRefused(graph, {.num_neighbors = {{1}}, .weight_columns = {1}},
+                "weight_attr: column 'count' has rows of 1 int64; it must have one float a row");
+}
+
 TEST(SamplerOptionsTest, SeedsMustExist) {
   TestGraph graph = Graph();
   const auto sampler = MakeSampler(graph, {.num_neighbors = {{1}, {1}}});

@@ -149,6 +149,17 @@ TEST(NpySourceTest, EmptyColumnsOfASingleGraphAreStillDeclared) {
   EXPECT_EQ((*blocks)[1].columns[0].rows, "");
 }
 
+TEST(NpySourceTest, RowsWithoutValuesOfASingleGraphAreCounted) {
+  TempFolder folder;
+  folder.Write("edge_index.npy", Npy<int64_t>("<i8", {2, 1}, {0, 1}));
+  folder.Write("x.npy", Npy<float>("<f4", {3, 0}, {}));
+  const auto blocks = Read(folder);
+  ASSERT_TRUE(blocks.ok()) << blocks.status();
+  ASSERT_EQ(blocks->size(), 2u);
+  EXPECT_EQ((*blocks)[0].columns[0].name, "x");
+  EXPECT_THAT((*blocks)[0].columns[0].sizes, ElementsAre(3));
+}
+
 TEST(NpySourceTest, NodesOfAGraphWithoutNodeColumnsMustBeTold) {
   TempFolder folder;
   folder.Write("edge_index.npy", Npy<int64_t>("<i8", {2, 1}, {0, 1}));

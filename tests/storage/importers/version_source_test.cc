@@ -74,7 +74,9 @@ TEST(VersionSourceTest, ASingleGraphMoves) {
   std::mt19937_64 rng(3);
   SingleGraph graph = HomogeneousGraph("g", 50, RandomEnds(rng, 120, 50, 50));
   const std::vector<double> x(50, 1.5);
-  graph.columns = {NodeRows("x", 0, DType::kFloat64, {}, Bytes(x))};
+  graph.columns = {NodeRows("x", 0, DType::kFloat64, {}, Bytes(x)),
+                   NodeRows("no_width", 0, DType::kFloat32, {0}, "")};
+  graph.columns.back().sizes = {50};
   ExpectMoves(graph.spec, graph.Blocks());
 }
 
