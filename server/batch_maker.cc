@@ -118,12 +118,13 @@ absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(std::shared_ptr<Dataset
   spec.follow_batch.clear();
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<const Recipe> recipe,
                       MakeRecipe(std::move(dataset), std::move(spec), max_frame_bytes_));
-  const EstimateKey key{.fingerprint = recipe->info().fingerprint,
-                        .spec_digest = recipe->spec_digest,
-                        .seed = seed,
-                        .epoch = epoch,
-                        .num_samples = sample_limit == 0 ? SizeRequest::kDefaultSamples : sample_limit,
-                        .quantile = quantile};
+  const EstimateKey key{
+      .fingerprint = recipe->info().fingerprint,
+      .spec_digest = recipe->spec_digest,
+      .seed = seed,
+      .epoch = epoch,
+      .num_samples = sample_limit == 0 ? SizeRequest::kDefaultSamples : sample_limit,
+      .quantile = quantile};
   GF_ASSIGN_OR_RETURN(
       const std::shared_ptr<const Estimate> estimate,
       estimates_.Get(key, [&]() -> absl::StatusOr<std::shared_ptr<const Estimate>> {

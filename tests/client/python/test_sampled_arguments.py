@@ -161,7 +161,7 @@ def test_arguments_are_checked(arguments, message, homogeneous):
 
 def test_errors_name_the_argument_that_names_nodes(homogeneous, typed):
     for what in ("train_mask", np.ones(60, bool)):
-        with pytest.raises(ValueError, match="input_nodes names the node type 'node', but the graph"):
+        with pytest.raises(ValueError, match="input_nodes names the node type 'node', but the"):
             gf.NeighborLoader(homogeneous, [2], ("node", what))
     with pytest.raises(ValueError, match="^nodes is a dict; it takes nodes of one type"):
         typed.subgraph({"movie": [1]})

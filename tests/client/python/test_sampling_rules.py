@@ -133,9 +133,9 @@ def test_edges_of_weight_zero_are_never_drawn(homogeneous):
 @pytest.mark.parametrize("arguments, message", [
     ({"time_attr": "nope"}, 'time_attr names "nope", which is no node column'),
     ({"time_attr": "x"}, "time_attr: column 'x' has rows of 1 float32; it must have one integer"),
-    ({"time_attr": "weight"}, '"weight", which is a column of level edge; it takes one of level node'),
+    ({"time_attr": "weight"}, '"weight", which is a column of level edge; it takes one of level'),
     ({"weight_attr": "nope"}, 'weight_attr names "nope", which is no edge column'),
-    ({"weight_attr": "time"}, '"time", which is a column of level node; it takes one of level edge'),
+    ({"weight_attr": "time"}, '"time", which is a column of level node; it takes one of level'),
     ({"weight_attr": "edge_attr"}, "weight_attr: column 'edge_attr' has rows of 1 int64"),
 ])
 def test_the_server_checks_columns(arguments, message, homogeneous):

@@ -101,10 +101,10 @@ TEST(SamplerOptionsTest, BidirectionalNeedsReverseEdgeTypesOfWhatIsSampled) {
 }
 
 TEST(SamplerOptionsTest, EdgeTypesWithoutEdgesNeedNoReverses) {
-  TestGraph graph(HeteroSchema({"m", "d"}, {{0, "to", 1}, {1, "rev_to", 0}, {0, "none", 1}}), {2, 2},
-                  {{{0, 1}}, {{1, 0}}, {}});
-  const auto sampler = MakeSampler(graph, {.num_neighbors = {{1}, {1}, {1}},
-                                           .subgraph_type = SubgraphType::kBidirectional});
+  TestGraph graph(HeteroSchema({"m", "d"}, {{0, "to", 1}, {1, "rev_to", 0}, {0, "none", 1}}),
+                  {2, 2}, {{{0, 1}}, {{1, 0}}, {}});
+  const auto sampler = MakeSampler(
+      graph, {.num_neighbors = {{1}, {1}, {1}}, .subgraph_type = SubgraphType::kBidirectional});
   ASSERT_NE(sampler, nullptr);
   const Subgraph subgraph = SampleOnce(*sampler, {.nodes = {std::vector<int64_t>{0}}});
   EXPECT_EQ(subgraph.edges[0].source.size(), 1u);
