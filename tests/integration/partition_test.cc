@@ -88,7 +88,10 @@ TEST_F(PartitionDatasetTest, ANewVersionHasTheClustersAsAColumn) {
   // The same seed, the same clusters, under the column's usual name.
   ASSERT_TRUE(client_->Partition("cliques@1", 10, /*seed=*/1).ok());
   EXPECT_EQ(ReadColumn("cliques@3", "partition"), clusters);
-  EXPECT_EQ(server_.Metric("graphfeed_rpcs_total{code=\"OK\",method=\"PartitionDataset\"}"), 2);
+  // Calls are counted behind their answer.
+  EXPECT_TRUE(Eventually([&] {
+    return server_.Metric("graphfeed_rpcs_total{code=\"OK\",method=\"PartitionDataset\"}") == 2;
+  }));
 }
 
 TEST_F(PartitionDatasetTest, PartitionsWaitForEachOther) {
