@@ -40,6 +40,10 @@ const std::vector<Flag>& Flags() {
   static const auto* const flags = new std::vector<Flag>{
       {"data-dir", "DIR", "where datasets are stored; created if missing (required)",
        &ServerConfig::data_dir},
+      {"snapshot-dir", "DIR",
+       "where clients may have snapshots made; links take no room if it lies on the file system of "
+       "--data-dir; empty: nowhere",
+       &ServerConfig::snapshot_dir},
       {"listen", "ADDR", "address of the service; port 0 picks a free one", &ServerConfig::listen},
       {"metrics-listen", "ADDR", "address of /metrics for Prometheus; empty: none",
        &ServerConfig::metrics_listen},
@@ -63,7 +67,8 @@ const std::vector<Flag>& Flags() {
       {"max-prefetch", "N", "frames ahead at most; more are clamped",
        Number{&ServerConfig::max_prefetch, 1, 1024}},
       {"max-streams", "N", "open streams at most", Number{&ServerConfig::max_streams, 1, 1000000}},
-      {"max-ingests", "N", "running ingests at most", Number{&ServerConfig::max_ingests, 1, 1000}},
+      {"max-ingests", "N", "running ingests at most, and as many exports",
+       Number{&ServerConfig::max_ingests, 1, 1000}},
       {"drain-timeout", "TIME", "how long running calls may take at shutdown (30s, 2m)",
        &ServerConfig::drain_timeout},
       {"log-level", "LEVEL", "trace, debug, info, warn, error or off", &ServerConfig::log_level},

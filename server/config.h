@@ -17,6 +17,7 @@ namespace graphfeed {
 // slab_memory + plan_memory + ingest_memory for each running ingest + the offsets of open datasets.
 struct ServerConfig {
   std::string data_dir;
+  std::string snapshot_dir;                    // where snapshots go; empty: none are made
   std::string listen = "0.0.0.0:50051";        // port 0 picks one
   std::string metrics_listen;                  // empty: no metrics endpoint
   int64_t memory_budget = int64_t{1} << 30;    // cached chunks
@@ -29,7 +30,7 @@ struct ServerConfig {
   int64_t default_prefetch = 4;
   int64_t max_prefetch = 64;
   int64_t max_streams = 1000;
-  int64_t max_ingests = 8;
+  int64_t max_ingests = 8;  // and as many exports
   absl::Duration drain_timeout = absl::Seconds(30);
   std::string log_level = "info";
 };

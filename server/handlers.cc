@@ -1,7 +1,9 @@
 #include "server/handlers.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -10,6 +12,7 @@
 #include "proto/wire/requests.h"
 #include "server/batching/options.h"
 #include "storage/graph/status_macros.h"
+#include "storage/ingest_spec.h"
 #include "storage/partition.h"
 
 namespace graphfeed {
@@ -25,8 +28,12 @@ absl::Status ReadStrings(const Recipe& recipe, const std::vector<int64_t>& graph
         std::binary_search(excluded.begin(), excluded.end(), columns[i].name)) {
       continue;
     }
+    std::vector<RowRange> rows;
+    for (const int64_t graph : graphs) {
+      rows.push_back({graph * columns[i].rows_per_graph, columns[i].rows_per_graph});
+    }
     GF_ASSIGN_OR_RETURN(std::vector<std::string> values,
-                        recipe.dataset().ReadStrings(static_cast<int>(i), graphs));
+                        recipe.dataset().ReadStrings(static_cast<int>(i), rows));
     v1::StringColumn* column = response.add_strings();
     column->set_name(columns[i].name);
     for (std::string& value : values) column->add_values(std::move(value));
@@ -144,6 +151,28 @@ absl::Status Handlers::Handle(const v1::PartitionDatasetRequest& message,
                                                             .seed = request.seed,
                                                             .column = std::move(request.column)}));
   response = wire::ToProto(info);
+  return absl::OkStatus();
+}
+
+absl::Status Handlers::Handle(const v1::CreateSnapshotRequest& request,
+                              v1::CreateSnapshotResponse& response) {
+  if (snapshot_dir_.empty()) {
+    return absl::FailedPreconditionError("the server has no --snapshot-dir");
+  }
+  // No name of this kind leaves the folder.
+  if (absl::Status status = CheckDatasetName(request.name()); !status.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat("name: ", status.message()));
+  }
+  const std::filesystem::path folder = std::filesystem::path(snapshot_dir_) / request.name();
+  std::error_code error;
+  std::filesystem::create_directories(snapshot_dir_, error);
+  if (error) {
+    return absl::UnavailableError(
+        absl::StrCat("cannot create \"", snapshot_dir_, "\": ", error.message()));
+  }
+  GF_ASSIGN_OR_RETURN(const std::vector<DatasetInfo> infos, catalog_.Snapshot(folder.string()));
+  response.set_folder(std::filesystem::absolute(folder, error).string());
+  for (const DatasetInfo& info : infos) *response.add_datasets() = wire::ToProto(info);
   return absl::OkStatus();
 }
 

@@ -1,6 +1,9 @@
 #ifndef GRAPHFEED_SERVER_HANDLERS_H_
 #define GRAPHFEED_SERVER_HANDLERS_H_
 
+#include <string>
+#include <utility>
+
 #include "absl/status/status.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "server/admission.h"
@@ -13,8 +16,12 @@ namespace graphfeed {
 // calls may block. The arguments must outlive the handlers.
 class Handlers {
  public:
-  Handlers(Catalog& catalog, BatchMaker& maker, Admission& admission)
-      : catalog_(catalog), maker_(maker), admission_(admission) {}
+  // Snapshots go below `snapshot_dir`; empty: they are refused.
+  Handlers(Catalog& catalog, BatchMaker& maker, Admission& admission, std::string snapshot_dir)
+      : catalog_(catalog),
+        maker_(maker),
+        admission_(admission),
+        snapshot_dir_(std::move(snapshot_dir)) {}
 
   absl::Status Handle(const v1::ListDatasetsRequest& request, v1::ListDatasetsResponse& response);
   absl::Status Handle(const v1::GetDatasetRequest& request, v1::DatasetInfo& response);
@@ -26,11 +33,14 @@ class Handlers {
   // Takes as long as METIS does, which nothing can stop: a client that goes away does not keep the
   // version from being published.
   absl::Status Handle(const v1::PartitionDatasetRequest& request, v1::DatasetInfo& response);
+  absl::Status Handle(const v1::CreateSnapshotRequest& request,
+                      v1::CreateSnapshotResponse& response);
 
  private:
   Catalog& catalog_;
   BatchMaker& maker_;
   Admission& admission_;
+  const std::string snapshot_dir_;
 };
 
 }  // namespace graphfeed

@@ -65,9 +65,10 @@ struct Server::Impl {
         catalog(std::move(open_catalog)),
         admission("streams", config.slab_memory, config.max_streams),
         ingest_admission("ingests", 0, config.max_ingests),
+        export_admission("exports", 0, config.max_ingests),
         maker(*catalog, metrics, admission, config.max_frame_bytes, config.plan_memory),
         calls(metrics),
-        handlers(*catalog, maker, admission),
+        handlers(*catalog, maker, admission, config.snapshot_dir),
         build_pool(std::make_unique<ThreadPool>(BuildThreads(config))),
         ingest_pool(std::make_unique<ThreadPool>(static_cast<int>(config.ingest_threads))),
         partition_pool(std::make_unique<ThreadPool>(1)),
@@ -81,7 +82,11 @@ struct Server::Impl {
         ingests{.calls = calls,
                 .pool = *ingest_pool,
                 .catalog = *catalog,
-                .admission = ingest_admission} {
+                .admission = ingest_admission},
+        exports{.calls = calls,
+                .pool = *build_pool,
+                .catalog = *catalog,
+                .admission = export_admission} {
     metrics.AddReadings([this] { return Readings(); });
   }
 
@@ -92,6 +97,7 @@ struct Server::Impl {
   Metrics metrics;
   Admission admission;
   Admission ingest_admission;
+  Admission export_admission;
   BatchMaker maker;
   Calls calls;
   Handlers handlers;
@@ -100,6 +106,7 @@ struct Server::Impl {
   std::unique_ptr<ThreadPool> partition_pool;
   StreamContext streams;
   IngestContext ingests;
+  ExportContext exports;
   std::unique_ptr<grpc::Service> service;
   std::unique_ptr<grpc::Server> server;
   int port = 0;
@@ -167,7 +174,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
                                        {.build = *impl->build_pool,
                                         .ingest = *impl->ingest_pool,
                                         .partition = *impl->partition_pool},
-                                       impl->handlers, impl->streams, impl->ingests);
+                                       impl->handlers, impl->streams, impl->ingests, impl->exports);
   grpc::ServerBuilder builder;
   ConfigureChannels(builder);
   builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &impl->port);

@@ -16,14 +16,21 @@ using Base =
                 v1::GraphFeed::WithCallbackMethod_DescribePlan<
                     v1::GraphFeed::WithCallbackMethod_GetBatch<
                         v1::GraphFeed::WithCallbackMethod_PartitionDataset<
-                            v1::GraphFeed::WithRawCallbackMethod_StreamBatches<
-                                v1::GraphFeed::Service>>>>>>>>>;
+                            v1::GraphFeed::WithCallbackMethod_ExportVersion<
+                                v1::GraphFeed::WithCallbackMethod_CreateSnapshot<
+                                    v1::GraphFeed::WithRawCallbackMethod_StreamBatches<
+                                        v1::GraphFeed::Service>>>>>>>>>>>;
 
 class Service final : public Base {
  public:
   Service(Calls& calls, const ServicePools& pools, Handlers& handlers, StreamContext& streams,
-          IngestContext& ingests)
-      : calls_(calls), pools_(pools), handlers_(handlers), streams_(streams), ingests_(ingests) {}
+          IngestContext& ingests, ExportContext& exports)
+      : calls_(calls),
+        pools_(pools),
+        handlers_(handlers),
+        streams_(streams),
+        ingests_(ingests),
+        exports_(exports) {}
 
   // The synchronous forms are hidden on purpose.
   grpc::ServerUnaryReactor* ListDatasets(Callback* context, const v1::ListDatasetsRequest* request,
@@ -60,6 +67,15 @@ class Service final : public Base {
   grpc::ServerReadReactor<v1::IngestRequest>* Ingest(Callback* /*context*/,
                                                      v1::DatasetInfo* response) override {
     return StartIngest(ingests_, response);
+  }
+  grpc::ServerWriteReactor<v1::IngestRequest>* ExportVersion(
+      Callback* /*context*/, const v1::ExportVersionRequest* request) override {
+    return StartExport(exports_, *request);
+  }
+  grpc::ServerUnaryReactor* CreateSnapshot(Callback* context,
+                                           const v1::CreateSnapshotRequest* request,
+                                           v1::CreateSnapshotResponse* response) override {
+    return Answer("CreateSnapshot", pools_.ingest, context, request, response);
   }
   grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamBatches(
       Callback* /*context*/, const grpc::ByteBuffer* request) override {
@@ -100,14 +116,16 @@ class Service final : public Base {
   Handlers& handlers_;
   StreamContext& streams_;
   IngestContext& ingests_;
+  ExportContext& exports_;
 };
 
 }  // namespace
 
 std::unique_ptr<grpc::Service> MakeGraphFeedService(Calls& calls, const ServicePools& pools,
                                                     Handlers& handlers, StreamContext& streams,
-                                                    IngestContext& ingests) {
-  return std::make_unique<Service>(calls, pools, handlers, streams, ingests);
+                                                    IngestContext& ingests,
+                                                    ExportContext& exports) {
+  return std::make_unique<Service>(calls, pools, handlers, streams, ingests, exports);
 }
 
 const char* GraphFeedServiceName() { return v1::GraphFeed::service_full_name(); }

@@ -5,6 +5,7 @@
 
 #include "grpcpp/impl/service_type.h"
 #include "server/executor.h"
+#include "server/export_reactor.h"
 #include "server/handlers.h"
 #include "server/ingest_reactor.h"
 #include "server/stream_reactor.h"
@@ -23,7 +24,7 @@ struct ServicePools {
 // service.
 std::unique_ptr<grpc::Service> MakeGraphFeedService(Calls& calls, const ServicePools& pools,
                                                     Handlers& handlers, StreamContext& streams,
-                                                    IngestContext& ingests);
+                                                    IngestContext& ingests, ExportContext& exports);
 
 // "graphfeed.v1.GraphFeed", as health checks name it.
 const char* GraphFeedServiceName();

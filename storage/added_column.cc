@@ -43,6 +43,7 @@ absl::StatusOr<Manifest> WithColumn(IngestHost& host, const Manifest& base,
   GF_RETURN_IF_ERROR(CheckBlock(base.info, column));
   Manifest manifest = base;
   DatasetInfo& info = manifest.info;
+  info.version = 0;  // the next one
   const ColumnSchema schema{
       .name = column.name,
       .level = Level::kNode,

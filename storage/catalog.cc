@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <filesystem>
 #include <map>
+#include <system_error>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -15,6 +17,7 @@
 #include "storage/added_column.h"
 #include "storage/chunk_cache.h"
 #include "storage/dataset.h"
+#include "storage/digest.h"
 #include "storage/graph/mutex.h"
 #include "storage/graph/status_macros.h"
 #include "storage/ingest_session.h"
@@ -54,6 +57,8 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view reference);
   absl::StatusOr<DatasetInfo> AddColumn(absl::string_view reference, const ColumnBlock& column);
   absl::Status Delete(absl::string_view name, int64_t version);
+  absl::StatusOr<std::unique_ptr<IngestSession>> StartIngest(IngestSpec spec);
+  absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to);
   StorageStats stats() const;
   const CatalogOptions& options() const { return options_; }
 
@@ -71,6 +76,10 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   using Versions = std::map<int64_t, Version>;
 
   absl::Status LoadRecord(const std::string& key, const std::string& value);
+  // Gives the manifest its number, if it has none, or says that it is in use.
+  absl::Status Number(DatasetInfo& info) const;
+  // Discards the columns of a manifest that nobody will know.
+  void Drop(const Manifest& manifest);
   absl::Status Sweep();
   absl::StatusOr<Version*> Find(absl::string_view name, std::optional<int64_t> version) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -208,29 +217,44 @@ void Engine::Discard(absl::Span<const uint64_t> columns) {
   garbage_.insert(garbage_.end(), doomed.begin(), doomed.end());
 }
 
-absl::StatusOr<DatasetInfo> Engine::Publish(Manifest manifest) {
-  MutexLock publish_lock(&publish_mu_);
-  DatasetInfo& info = manifest.info;
+absl::Status Engine::Number(DatasetInfo& info) const {
+  MutexLock lock(&mu_);
+  const auto dataset = datasets_.find(info.name);
+  if (info.version == 0) {
+    if (const auto it = newest_.find(info.name); it != newest_.end()) info.version = it->second;
+    if (dataset != datasets_.end()) {
+      info.version = std::max(info.version, dataset->second.rbegin()->first);
+    }
+    ++info.version;
+    return absl::OkStatus();
+  }
+  if (dataset == datasets_.end()) return absl::OkStatus();
+  const auto version = dataset->second.find(info.version);
+  if (version == dataset->second.end()) return absl::OkStatus();
+  return absl::AlreadyExistsError(
+      absl::StrCat("\"", info.name, "@", info.version, "\" exists, with fingerprint ",
+                   DigestHex(version->second.manifest->info.fingerprint)));
+}
+
+void Engine::Drop(const Manifest& manifest) {
   {
     MutexLock lock(&mu_);
-    int64_t newest = 0;
-    if (const auto it = newest_.find(info.name); it != newest_.end()) newest = it->second;
-    if (const auto it = datasets_.find(info.name); it != datasets_.end()) {
-      newest = std::max(newest, it->second.rbegin()->first);
-    }
-    info.version = newest + 1;
+    Reference(manifest);
   }
-  const std::string key = ManifestKey(info.name, info.version);
+  Release(manifest);
+}
+
+absl::StatusOr<DatasetInfo> Engine::Publish(Manifest manifest) {
+  MutexLock publish_lock(&publish_mu_);
+  if (absl::Status status = Number(manifest.info); !status.ok()) {
+    Drop(manifest);
+    return status;
+  }
+  const std::string key = ManifestKey(manifest.info.name, manifest.info.version);
   if (absl::Status status = store_->PutRecord(key, EncodeManifest(manifest)); !status.ok()) {
     // The record may be there nevertheless. Where that cannot be undone, its columns stay, and the
     // next start finds both or neither. Columns that it shares with other versions stay anyway.
-    if (store_->DeleteRecord(key).ok()) {
-      {
-        MutexLock lock(&mu_);
-        Reference(manifest);
-      }
-      Release(manifest);
-    }
+    if (store_->DeleteRecord(key).ok()) Drop(manifest);
     return status;
   }
   const auto published = std::make_shared<const Manifest>(std::move(manifest));
@@ -238,6 +262,17 @@ absl::StatusOr<DatasetInfo> Engine::Publish(Manifest manifest) {
   Reference(*published);
   datasets_[published->info.name][published->info.version].manifest = published;
   return published->info;
+}
+
+absl::StatusOr<std::unique_ptr<IngestSession>> Engine::StartIngest(IngestSpec spec) {
+  // Said before the rows are sent; Publish decides.
+  if (spec.copy_of.has_value() && spec.copy_of->version > 0) {
+    DatasetInfo copy;
+    copy.name = spec.name;
+    copy.version = spec.copy_of->version;
+    GF_RETURN_IF_ERROR(Number(copy));
+  }
+  return StartIngestSession(shared_from_this(), std::move(spec), options_);
 }
 
 absl::StatusOr<Engine::Version*> Engine::Find(absl::string_view name,
@@ -358,6 +393,16 @@ absl::Status Engine::Delete(absl::string_view name, int64_t version) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<DatasetInfo>> Engine::Snapshot(const std::string& to) {
+  MutexLock publish_lock(&publish_mu_);  // what is listed is what is copied
+  std::error_code error;
+  if (std::filesystem::exists(to, error)) {
+    return absl::AlreadyExistsError(absl::StrCat("\"", to, "\" exists"));
+  }
+  GF_RETURN_IF_ERROR(store_->Snapshot(to));
+  return List();
+}
+
 StorageStats Engine::stats() const {
   const ChunkCache::Stats cache = cache_.stats();
   return {.cached_bytes = cache.cached_bytes,
@@ -383,13 +428,16 @@ class StoreCatalog : public Catalog {
     return engine_->OpenDataset(name);
   }
   absl::StatusOr<std::unique_ptr<IngestSession>> StartIngest(IngestSpec spec) override {
-    return StartIngestSession(engine_, std::move(spec), engine_->options());
+    return engine_->StartIngest(std::move(spec));
   }
   absl::StatusOr<DatasetInfo> AddColumn(absl::string_view name, ColumnBlock column) override {
     return engine_->AddColumn(name, column);
   }
   absl::Status Delete(absl::string_view name, int64_t version) override {
     return engine_->Delete(name, version);
+  }
+  absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to) override {
+    return engine_->Snapshot(to);
   }
   StorageStats stats() const override { return engine_->stats(); }
 

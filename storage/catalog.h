@@ -30,9 +30,9 @@ class Dataset : public FeatureStore {
   virtual const DatasetInfo& info() const = 0;
   // Valid while the dataset is.
   virtual const GraphOffsets& offsets() const = 0;
-  // Rows of a graph-level string column.
+  // The strings of these rows of a string column, one range after the other.
   virtual absl::StatusOr<std::vector<std::string>> ReadStrings(
-      int column, absl::Span<const int64_t> graphs) = 0;
+      int column, absl::Span<const RowRange> ranges) = 0;
   // The in-neighbour lists of a single graph, valid while the dataset is; null for collections.
   virtual GraphStore* graph() = 0;
   // Reads every chunk, recomputes the fingerprint and compares in-neighbour lists with the edges;
@@ -83,6 +83,9 @@ class Catalog {
   virtual absl::StatusOr<DatasetInfo> AddColumn(absl::string_view name, ColumnBlock column) = 0;
   // Immediate for new readers; chunks go when nobody uses them any more.
   virtual absl::Status Delete(absl::string_view name, int64_t version) = 0;
+  // Copies all versions, as they are at one moment, into the new folder `to`, which is a data
+  // folder like any other, and lists them. ALREADY_EXISTS when the folder exists.
+  virtual absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to) = 0;
   virtual StorageStats stats() const = 0;
 };
 

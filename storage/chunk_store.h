@@ -55,6 +55,10 @@ class ChunkStore {
   virtual absl::Status DeleteRecord(absl::string_view key) = 0;
   virtual absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListRecords() = 0;
 
+  // A copy of everything, as it is at one moment, in the folder `to`, which does not exist yet and
+  // is there whole or not at all. Opened as a store it is one like any other.
+  virtual absl::Status Snapshot(const std::string& to) = 0;
+
   // Bytes on disk, for metrics.
   virtual int64_t StoredBytes() = 0;
 };

@@ -47,7 +47,7 @@ class StoredDataset : public Dataset {
                          RowVisitor visitor) override;
   absl::Status GatherRows(int column, absl::Span<const int64_t> rows, std::byte* dst) override;
   absl::StatusOr<std::vector<std::string>> ReadStrings(int column,
-                                                       absl::Span<const int64_t> graphs) override;
+                                                       absl::Span<const RowRange> ranges) override;
   GraphStore* graph() override { return graph_ ? &*graph_ : nullptr; }
   absl::Status Verify() override;
 
@@ -65,7 +65,7 @@ class StoredDataset : public Dataset {
   std::string OffsetsName(Level level, size_t type) const;
   absl::Status LoadOffsets(Level level, size_t type, std::vector<int64_t>& offsets);
   absl::Status CheckColumn(int column, bool strings) const;
-  absl::StatusOr<std::vector<RowRange>> StringRanges(int column, absl::Span<const int64_t> graphs);
+  absl::StatusOr<std::vector<RowRange>> StringBytes(int column, absl::Span<const RowRange> ranges);
   absl::Status VerifyColumn(const StoredColumn& column);
   absl::Status VerifyAdjacency(int edge_type);
 
@@ -151,56 +151,58 @@ absl::Status StoredDataset::GatherRows(int column, absl::Span<const int64_t> row
   return status.ok() ? status : Prefixed(ColumnName(column), status);
 }
 
-// Where the strings of the graphs lie in the bytes, graph after graph.
-absl::StatusOr<std::vector<RowRange>> StoredDataset::StringRanges(
-    int column, absl::Span<const int64_t> graphs) {
-  const int64_t per_graph = schema().columns[column].rows_per_graph;
-  const auto strings_per_graph = static_cast<size_t>(per_graph);
-  std::vector<RowRange> offsets;
-  for (const int64_t graph : graphs) {
-    if (graph < 0 || graph >= info().num_graphs) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(Name(), " has no graph ", graph, "; it has ", info().num_graphs));
+// Where the strings lie in the column's bytes, one after the other.
+absl::StatusOr<std::vector<RowRange>> StoredDataset::StringBytes(
+    int column, absl::Span<const RowRange> ranges) {
+  const int64_t num_strings = info().columns[column].num_rows;
+  std::vector<RowRange> offsets;  // a bound more than strings
+  std::vector<size_t> first_bound;
+  size_t num_bounds = 0;
+  for (const RowRange& range : ranges) {
+    if (range.first < 0 || range.count < 0 || range.first > num_strings - range.count) {
+      return absl::InvalidArgumentError(absl::StrCat(ColumnName(column), " has no rows ",
+                                                     range.first, " to ", range.first + range.count,
+                                                     "; it has ", num_strings));
     }
-    offsets.push_back({graph * per_graph, per_graph + 1});
+    offsets.push_back({range.first, range.count + 1});
+    first_bound.push_back(num_bounds);
+    num_bounds += static_cast<size_t>(range.count) + 1;
   }
   const int64_t num_bytes = manifest_->columns[column].rows.storage.num_rows;
-  std::vector<int64_t> bounds(graphs.size() * (strings_per_graph + 1));
+  std::vector<int64_t> bounds(num_bounds);
   const auto copy = [&](size_t range, int64_t offset, int64_t count, const std::byte* rows) {
-    std::memcpy(&bounds[range * (strings_per_graph + 1) + static_cast<size_t>(offset)], rows,
+    std::memcpy(&bounds[first_bound[range] + static_cast<size_t>(offset)], rows,
                 static_cast<size_t>(count) * sizeof(int64_t));
   };
   GF_RETURN_IF_ERROR(Prefixed(ColumnName(column),
                               cache_.VisitRows(*columns_[column].string_offsets, offsets, copy)));
-  std::vector<RowRange> ranges;
-  for (size_t i = 0; i < bounds.size(); ++i) {
-    if (i % (strings_per_graph + 1) == strings_per_graph) continue;
-    const int64_t begin = bounds[i];
-    const int64_t end = bounds[i + 1];
-    if (begin < 0 || end < begin || end > num_bytes) {
-      return absl::DataLossError(absl::StrCat(ColumnName(column), ": a string from byte ", begin,
-                                              " to ", end, " of ", num_bytes));
+  std::vector<RowRange> strings;
+  for (size_t r = 0; r < ranges.size(); ++r) {
+    const int64_t* bound = &bounds[first_bound[r]];
+    for (int64_t i = 0; i < ranges[r].count; ++i, ++bound) {
+      const int64_t begin = bound[0];
+      const int64_t end = bound[1];
+      if (begin < 0 || end < begin || end > num_bytes) {
+        return absl::DataLossError(absl::StrCat(ColumnName(column), ": a string from byte ", begin,
+                                                " to ", end, " of ", num_bytes));
+      }
+      strings.push_back({begin, end - begin});
     }
-    ranges.push_back({begin, end - begin});
   }
-  return ranges;
+  return strings;
 }
 
 absl::StatusOr<std::vector<std::string>> StoredDataset::ReadStrings(
-    int column, absl::Span<const int64_t> graphs) {
+    int column, absl::Span<const RowRange> ranges) {
   GF_RETURN_IF_ERROR(CheckColumn(column, /*strings=*/true));
-  if (schema().columns[column].level != Level::kGraph) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(ColumnName(column), " is not graph level; only such strings can be read"));
-  }
-  GF_ASSIGN_OR_RETURN(const std::vector<RowRange> ranges, StringRanges(column, graphs));
-  std::vector<std::string> strings(ranges.size());
-  for (size_t i = 0; i < ranges.size(); ++i) strings[i].resize(ranges[i].count);
+  GF_ASSIGN_OR_RETURN(const std::vector<RowRange> bytes, StringBytes(column, ranges));
+  std::vector<std::string> strings(bytes.size());
+  for (size_t i = 0; i < bytes.size(); ++i) strings[i].resize(bytes[i].count);
   const auto copy = [&](size_t range, int64_t offset, int64_t count, const std::byte* rows) {
     std::memcpy(strings[range].data() + offset, rows, static_cast<size_t>(count));
   };
   GF_RETURN_IF_ERROR(
-      Prefixed(ColumnName(column), cache_.VisitRows(*columns_[column].rows, ranges, copy)));
+      Prefixed(ColumnName(column), cache_.VisitRows(*columns_[column].rows, bytes, copy)));
   return strings;
 }
 

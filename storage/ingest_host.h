@@ -18,8 +18,8 @@ class IngestHost {
   virtual ChunkStore& store() = 0;
   // A uid that was never given out before, whatever crashed.
   virtual absl::StatusOr<uint64_t> NewColumn() = 0;
-  // Gives the manifest its version and makes it known. Takes charge of its columns, also when it
-  // fails.
+  // Makes the manifest known, as the version that it names or, if that is 0, as the next one. Takes
+  // charge of its columns, also when it fails: ALREADY_EXISTS for a version that is in use.
   virtual absl::StatusOr<DatasetInfo> Publish(Manifest manifest) = 0;
   // Deletes what there may be of columns that no manifest lists.
   virtual void Discard(absl::Span<const uint64_t> columns) = 0;

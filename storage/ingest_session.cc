@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/adjacency_builder.h"
 #include "storage/column_writer.h"
+#include "storage/digest.h"
 #include "storage/edge_scan.h"
 #include "storage/graph/status_macros.h"
 #include "storage/graph_check.h"
@@ -74,6 +75,8 @@ class Session : public IngestSession {
   absl::Status OpenWriters(IngestColumn& column);
   absl::Status OpenSizes();
   absl::StatusOr<Schema> MakeSchema() const;
+  // Gives the version the original's number, or says that it is something else.
+  static absl::Status BecomeCopy(const CopiedVersion& original, DatasetInfo& info);
   // Derives the in-neighbour lists of a single graph from its finished columns.
   absl::Status WriteAdjacency(Manifest& manifest);
   absl::Status ChargeWriters();
@@ -291,9 +294,19 @@ absl::StatusOr<DatasetInfo> Session::DoCommit() {
   }
   info.raw_bytes = RawBytes(manifest);
   info.fingerprint = ComputeFingerprint(manifest);
+  if (spec_.copy_of.has_value()) GF_RETURN_IF_ERROR(BecomeCopy(*spec_.copy_of, info));
   if (!spec_.collection) GF_RETURN_IF_ERROR(WriteAdjacency(manifest));
   new_columns_.Keep();
   return host_->Publish(std::move(manifest));
+}
+
+absl::Status Session::BecomeCopy(const CopiedVersion& original, DatasetInfo& info) {
+  info.version = original.version;
+  info.transforms = original.transforms;
+  if (info.fingerprint == original.fingerprint) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("the copy of a version of \"", info.name,
+                                          "\" has fingerprint ", DigestHex(info.fingerprint),
+                                          " instead of ", DigestHex(original.fingerprint)));
 }
 
 absl::Status Session::WriteAdjacency(Manifest& manifest) {

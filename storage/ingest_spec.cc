@@ -67,6 +67,16 @@ absl::StatusOr<DatasetReference> ParseDatasetReference(absl::string_view text) {
 
 absl::StatusOr<Schema> CheckIngestSpec(const IngestSpec& spec) {
   GF_RETURN_IF_ERROR(CheckDatasetName(spec.name));
+  if (spec.copy_of.has_value()) {
+    if (spec.copy_of->version < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("copy_of.version is ", spec.copy_of->version, "; it is at least 0"));
+    }
+    if (!spec.transforms.empty()) {
+      return absl::InvalidArgumentError(
+          "transforms are given with copy_of; a copy has the rows of the original");
+    }
+  }
   Schema schema = Schema::Homogeneous(spec.collection);
   if (spec.heterogeneous) {
     schema.heterogeneous = true;

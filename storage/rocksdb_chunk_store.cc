@@ -5,6 +5,7 @@
 #include <rocksdb/slice.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
 
 #include <algorithm>
 #include <atomic>
@@ -139,6 +140,7 @@ class RocksDbChunkStore : public ChunkStore {
   absl::Status PutRecord(absl::string_view key, absl::string_view value) override;
   absl::Status DeleteRecord(absl::string_view key) override;
   absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListRecords() override;
+  absl::Status Snapshot(const std::string& to) override;
   int64_t StoredBytes() override;
 
   // For BulkWriter.
@@ -359,6 +361,15 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> RocksDbChunkSto
   }
   if (!it->status().ok()) return ToStatus(it->status());
   return records;
+}
+
+absl::Status RocksDbChunkStore::Snapshot(const std::string& to) {
+  rocksdb::Checkpoint* made = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  if (status.ok()) status = checkpoint->CreateCheckpoint(to);
+  if (status.ok()) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("copying to \"", to, "\": ", status.ToString()));
 }
 
 int64_t RocksDbChunkStore::StoredBytes() {

@@ -61,6 +61,8 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   AddPartitionCommand(app, action);
   AddRemoveCommand(app, action);
   AddVerifyCommand(app, action);
+  AddExportCommand(app, action);
+  AddSyncCommand(app, action);
   AddSnapshotCommands(app, action);
 
   try {

@@ -33,6 +33,8 @@ void AddStreamCommand(CLI::App& app, Action& action);
 void AddPartitionCommand(CLI::App& app, Action& action);
 void AddRemoveCommand(CLI::App& app, Action& action);
 void AddVerifyCommand(CLI::App& app, Action& action);
+void AddExportCommand(CLI::App& app, Action& action);
+void AddSyncCommand(CLI::App& app, Action& action);
 // "snapshot" and "restore".
 void AddSnapshotCommands(CLI::App& app, Action& action);
 

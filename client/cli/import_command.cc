@@ -8,95 +8,49 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
+#include "client/cli/dataset_store.h"
 #include "client/cli/json_output.h"
 #include "client/cli/progress_bar.h"
 #include "client/cli/text_output.h"
-#include "storage/catalog.h"
-#include "storage/chunk_store.h"
+#include "client/cpp/version_file.h"
 #include "storage/graph/status_macros.h"
 #include "storage/importers/npy_source.h"
 #include "storage/importers/tu_source.h"
-#include "storage/importers/version_source.h"
 #include "storage/transforms.h"
 
 namespace graphfeed {
 namespace {
 
-// Where blocks go: into a server or straight into a data folder.
-class Sink {
- public:
-  virtual ~Sink() = default;
-  virtual absl::Status Append(GraphBlock block) = 0;
-  virtual absl::StatusOr<DatasetInfo> Commit() = 0;
-};
-
-class ServerSink : public Sink {
- public:
-  static absl::StatusOr<std::unique_ptr<Sink>> Open(const ServerFlags& flags,
-                                                    const IngestSpec& spec) {
-    auto sink = std::make_unique<ServerSink>();
-    GF_ASSIGN_OR_RETURN(sink->client_, flags.Connect());
-    GF_ASSIGN_OR_RETURN(sink->stream_, sink->client_->Ingest(spec));
-    return sink;
-  }
-  absl::Status Append(GraphBlock block) override { return stream_->Append(std::move(block)); }
-  absl::StatusOr<DatasetInfo> Commit() override { return stream_->Commit(); }
-
- private:
-  std::unique_ptr<Client> client_;
-  std::unique_ptr<IngestStream> stream_;
-};
-
-class FolderSink : public Sink {
- public:
-  static absl::StatusOr<std::unique_ptr<Sink>> Open(const std::string& folder,
-                                                    const IngestSpec& spec) {
-    auto sink = std::make_unique<FolderSink>();
-    GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(folder));
-    GF_ASSIGN_OR_RETURN(sink->catalog_, Catalog::Open(std::move(store), CatalogOptions()));
-    GF_ASSIGN_OR_RETURN(sink->session_, sink->catalog_->StartIngest(spec));
-    return sink;
-  }
-  absl::Status Append(GraphBlock block) override { return session_->Append(std::move(block)); }
-  absl::StatusOr<DatasetInfo> Commit() override { return session_->Commit(); }
-
- private:
-  std::unique_ptr<Catalog> catalog_;
-  std::unique_ptr<IngestSession> session_;
-};
-
 using OpenSource =
     std::function<absl::StatusOr<std::unique_ptr<GraphSource>>(const ImportProgress& progress)>;
 
-// What both formats share.
+// What all formats share.
 struct ImportFlags {
   std::string path;
   std::string name;
-  ServerFlags server;
-  std::string data_dir;
+  StoreFlags to;
   std::vector<std::string> transforms;
   bool progress = ProgressByDefault();
   bool json = false;
-  std::optional<Fingerprint> fingerprint;  // what the new version must have
 
   void Register(CLI::App& command, const char* path_help) {
     command.add_option("path", path, path_help)->required();
     command.add_option("--name", name, "of the dataset (default: as in the files)");
-    server.Register(command);
-    command
-        .add_option("--data-dir", data_dir,
-                    "write into this data folder instead; no server may run on it")
-        ->excludes("--server");
+    to.Register(command, "write into this data folder instead; no server may run on it");
+    command.add_flag("--progress,!--no-progress", progress,
+                     "show how far it is (default: on a terminal)");
+    command.add_flag("--json", json, "print the new version as JSON");
+  }
+
+  void RegisterTransforms(CLI::App& command) {
     command
         .add_option("--transform", transforms,
                     "applied to every graph, in this order; may be repeated")
         ->take_all();
-    command.add_flag("--progress,!--no-progress", progress,
-                     "show how far it is (default: on a terminal)");
-    command.add_flag("--json", json, "print the new version as JSON");
     command.footer(
         "Transforms, separated by commas:\n"
         "  normalize_features     or normalize_features(columns=x,pos)\n"
@@ -125,7 +79,9 @@ struct ImportFlags {
   }
 };
 
-absl::Status Import(const ImportFlags& flags, const OpenSource& open, const Console& console) {
+absl::Status Import(
+    const ImportFlags& flags, const OpenSource& open, const Console& console,
+    absl::FunctionRef<void(IngestSpec&)> adjust = [](IngestSpec&) {}) {
   const auto start = std::chrono::steady_clock::now();
   GF_ASSIGN_OR_RETURN(std::vector<Transform> transforms, flags.Transforms());
   ProgressBar bar(console.err, flags.progress);
@@ -136,24 +92,14 @@ absl::Status Import(const ImportFlags& flags, const OpenSource& open, const Cons
   IngestSpec spec = source->spec();
   if (!flags.name.empty()) spec.name = flags.name;
   spec.transforms = std::move(transforms);
-  GF_ASSIGN_OR_RETURN(std::unique_ptr<Sink> sink, flags.data_dir.empty()
-                                                      ? ServerSink::Open(flags.server, spec)
-                                                      : FolderSink::Open(flags.data_dir, spec));
-  const absl::string_view unit = spec.collection ? "graphs" : "rows";
-  while (true) {
-    GF_ASSIGN_OR_RETURN(std::optional<GraphBlock> block, source->Next());
-    if (!block.has_value()) break;
-    GF_RETURN_IF_ERROR(sink->Append(*std::move(block)));
-    bar.Update("importing", unit, source->done(), source->total());
-  }
-  bar.Update("finishing", unit, source->done(), source->total());
-  GF_ASSIGN_OR_RETURN(const DatasetInfo info, sink->Commit());
+  adjust(spec);
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<DatasetStore> to, flags.to.OpenOrCreate());
+  GF_ASSIGN_OR_RETURN(
+      const DatasetInfo info,
+      Transfer(*source, spec, *to, [&](absl::string_view unit, int64_t done, int64_t total) {
+        bar.Update(done < total ? "importing" : "finishing", unit, done, total);
+      }));
   bar.Clear();
-  if (flags.fingerprint.has_value() && info.fingerprint != *flags.fingerprint) {
-    return absl::DataLossError(absl::StrCat(info.name, "@", info.version, " has fingerprint ",
-                                            FormatFingerprint(info.fingerprint), ", not ",
-                                            FormatFingerprint(*flags.fingerprint)));
-  }
 
   if (flags.json) {
     console.out << Dump(ToJson(info), 2) << "\n";
@@ -203,6 +149,7 @@ void AddTu(CLI::App& import, Action& action) {
       "A dataset in the TU text format: NAME_A.txt, NAME_graph_indicator.txt and so on, plain "
       "or gzipped");
   flags->common.Register(*command, "folder with the files");
+  flags->common.RegisterTransforms(*command);
   command->add_flag("--use-node-attr", flags->tu.node_attributes,
                     "put node attributes into x, before the labels");
   command->add_flag("--use-edge-attr", flags->tu.edge_attributes,
@@ -230,6 +177,7 @@ void AddNpy(CLI::App& import, Action& action) {
       "A folder of .npy files with a schema.json (docs/importing.md): a collection with "
       "node_ptr.npy and edge_ptr.npy, or a single graph");
   flags->common.Register(*command, "the folder");
+  flags->common.RegisterTransforms(*command);
   command
       ->add_option("--kinds", flags->kinds,
                    "levels of columns where their sizes do not tell: w=edge,u=graph")
@@ -246,26 +194,25 @@ void AddNpy(CLI::App& import, Action& action) {
   });
 }
 
-void AddVersion(CLI::App& import, Action& action) {
-  auto flags = std::make_shared<ImportFlags>();  // shared with the callback
+void AddFile(CLI::App& import, Action& action) {
+  struct Flags {
+    ImportFlags common;
+    bool new_version = false;
+  };
+  auto flags = std::make_shared<Flags>();  // shared with the callback
   CLI::App* command = import.add_subcommand(
-      "version",
-      "A version (--name NAME or NAME@VERSION) of another data folder or snapshot, on which no "
-      "server runs; without transforms it has the same fingerprint afterwards");
-  flags->Register(*command, "the other data folder");
-  command->get_option("--name")->required();
+      "file", "A version that `export` has written: a copy with the same number and fingerprint");
+  flags->common.Register(*command, "the file");
+  command->add_flag("--new-version", flags->new_version,
+                    "give it the next number here instead of its own");
   command->callback([flags, &action] {
-    action = [flags](const Console& console) -> absl::Status {
-      GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(flags->path));
-      GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog,
-                          Catalog::Open(std::move(store), CatalogOptions()));
-      GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> dataset,
-                          catalog->OpenDataset(flags->name));
-      ImportFlags target = *flags;
-      target.name = dataset->info().name;
-      if (target.transforms.empty()) target.fingerprint = dataset->info().fingerprint;
+    action = [flags](const Console& console) {
       return Import(
-          target, [&](const ImportProgress&) { return ReadVersion(dataset); }, console);
+          flags->common, [&](const ImportProgress&) { return OpenVersionFile(flags->common.path); },
+          console,
+          [&](IngestSpec& spec) {
+            if (flags->new_version && spec.copy_of.has_value()) spec.copy_of->version = 0;
+          });
     };
   });
 }
@@ -277,7 +224,7 @@ void AddImportCommand(CLI::App& app, Action& action) {
   command->require_subcommand(1);
   AddTu(*command, action);
   AddNpy(*command, action);
-  AddVersion(*command, action);
+  AddFile(*command, action);
 }
 
 }  // namespace graphfeed

@@ -7,69 +7,86 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
+#include "client/cli/data_folder.h"
+#include "client/cli/dataset_store.h"
 #include "client/cli/text_output.h"
 #include "storage/catalog.h"
-#include "storage/chunk_store.h"
 #include "storage/graph/status_macros.h"
 #include "storage/snapshot.h"
 
 namespace graphfeed {
 namespace {
 
-struct CopyFlags {
-  std::string folder;    // of the snapshot
-  std::string data_dir;  // of a server
-  bool verify = true;
-};
-
-// Says what a folder holds; reads all of it if `verify`.
-absl::Status Report(const std::string& folder, bool verify, const Console& console) {
-  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(folder));
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog,
-                      Catalog::Open(std::move(store), CatalogOptions()));
+void Print(const std::vector<DatasetInfo>& infos, const Console& console) {
   TextTable table({"DATASET", "FINGERPRINT"});
-  for (const DatasetInfo& info : catalog->List()) {
-    const std::string name = absl::StrCat(info.name, "@", info.version);
-    if (verify) {
-      GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> dataset, catalog->OpenDataset(name));
-      GF_RETURN_IF_ERROR(dataset->Verify());
-    }
-    table.Add({name, FormatFingerprint(info.fingerprint)});
+  for (const DatasetInfo& info : infos) {
+    table.Add({absl::StrCat(info.name, "@", info.version), FormatFingerprint(info.fingerprint)});
   }
   console.out << table.ToString();
-  return absl::OkStatus();
 }
 
+// Copies a folder on which no server runs and says what is in it; reads all of it if `verify`.
 absl::Status Copy(const std::string& from, const std::string& to, bool verify,
                   const Console& console) {
   GF_RETURN_IF_ERROR(CopyDataDir(from, to));
-  return Report(to, verify, console);
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog, OpenDataFolder(to));
+  for (const DatasetInfo& info : catalog->List()) {
+    if (!verify) break;
+    GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> dataset,
+                        catalog->OpenDataset(absl::StrCat(info.name, "@", info.version)));
+    GF_RETURN_IF_ERROR(dataset->Verify());
+  }
+  Print(catalog->List(), console);
+  return absl::OkStatus();
 }
 
-void RegisterCopy(CLI::App& command, CopyFlags& flags, const char* folder_help) {
-  command.add_option("folder", flags.folder, folder_help)->required();
-  command.add_option("--data-dir", flags.data_dir, "data folder; no server may run on it")
-      ->required();
-  command.add_flag("--verify,!--no-verify", flags.verify,
-                   "read the copy and compare it with its fingerprints (default)");
+// Has a running server copy its folder.
+absl::Status CopyAtServer(const ServerFlags& server, const std::string& name,
+                          const Console& console) {
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, server.Connect());
+  GF_ASSIGN_OR_RETURN(const SnapshotInfo snapshot, client->CreateSnapshot(name));
+  console.out << "at the server: " << snapshot.folder << "\n";
+  Print(snapshot.datasets, console);
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 void AddSnapshotCommands(CLI::App& app, Action& action) {
-  auto snapshot = std::make_shared<CopyFlags>();  // shared with the callback
+  struct SnapshotFlags {
+    StoreFlags from;
+    std::string folder;
+    bool verify = true;
+  };
+  auto snapshot = std::make_shared<SnapshotFlags>();  // shared with the callback
   CLI::App* command = app.add_subcommand(
       "snapshot", "Copy a data folder with all its versions; chunk files are linked, if possible");
-  RegisterCopy(*command, *snapshot, "the new folder");
+  command
+      ->add_option("folder", snapshot->folder,
+                   "the new folder; of a server: its name below --snapshot-dir")
+      ->required();
+  snapshot->from.Register(*command, "of this data folder; no server may run on it");
+  command->add_flag("--verify,!--no-verify", snapshot->verify,
+                    "read the copy of --data-dir and compare it with its fingerprints (default)");
   command->callback([snapshot, &action] {
     action = [snapshot](const Console& console) {
-      return Copy(snapshot->data_dir, snapshot->folder, snapshot->verify, console);
+      return snapshot->from.data_dir.empty()
+                 ? CopyAtServer(snapshot->from.server, snapshot->folder, console)
+                 : Copy(snapshot->from.data_dir, snapshot->folder, snapshot->verify, console);
     };
   });
-  auto restore = std::make_shared<CopyFlags>();  // shared with the callback
+  struct RestoreFlags {
+    std::string folder;
+    std::string data_dir;
+    bool verify = true;
+  };
+  auto restore = std::make_shared<RestoreFlags>();  // shared with the callback
   command = app.add_subcommand(
       "restore", "Make a data folder of a snapshot: the same versions with the same fingerprints");
-  RegisterCopy(*command, *restore, "the snapshot");
+  command->add_option("folder", restore->folder, "the snapshot")->required();
+  command->add_option("--data-dir", restore->data_dir, "the new data folder")->required();
+  command->add_flag("--verify,!--no-verify", restore->verify,
+                    "read the copy and compare it with its fingerprints (default)");
   command->callback([restore, &action] {
     action = [restore](const Console& console) {
       return Copy(restore->folder, restore->data_dir, restore->verify, console);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cpp/batch_stream.h"
+#include "client/cpp/export_stream.h"
 #include "client/cpp/ingest_stream.h"
 #include "client/cpp/methods.h"
 #include "client/cpp/replicas.h"
@@ -32,13 +33,7 @@ class RpcClient final : public Client {
   absl::StatusOr<std::vector<DatasetInfo>> ListDatasets() override {
     v1::ListDatasetsResponse response;
     GF_RETURN_IF_ERROR(Ask(methods::kListDatasets, v1::ListDatasetsRequest(), &response));
-    std::vector<DatasetInfo> datasets;
-    datasets.reserve(static_cast<size_t>(response.datasets_size()));
-    for (const v1::DatasetInfo& message : response.datasets()) {
-      GF_ASSIGN_OR_RETURN(DatasetInfo info, ReadAnswer(wire::FromProto(message)));
-      datasets.push_back(std::move(info));
-    }
-    return datasets;
+    return ReadInfos(response.datasets());
   }
 
   absl::StatusOr<DatasetInfo> GetDataset(const std::string& dataset) override {
@@ -124,10 +119,36 @@ class RpcClient final : public Client {
     return NewIngestStream(*replica->channel, spec);
   }
 
+  absl::StatusOr<std::unique_ptr<GraphSource>> Export(const std::string& dataset) override {
+    GF_ASSIGN_OR_RETURN(const std::shared_ptr<Replica> replica, calls_.FindReachable());
+    return NewExportStream(*replica->channel, dataset);
+  }
+
+  absl::StatusOr<SnapshotInfo> CreateSnapshot(const std::string& name) override {
+    v1::CreateSnapshotRequest request;
+    request.set_name(name);
+    v1::CreateSnapshotResponse response;
+    GF_RETURN_IF_ERROR(
+        calls_.Tell(methods::kCreateSnapshot, request, absl::InfiniteDuration(), &response));
+    GF_ASSIGN_OR_RETURN(std::vector<DatasetInfo> datasets, ReadInfos(response.datasets()));
+    return SnapshotInfo{.folder = response.folder(), .datasets = std::move(datasets)};
+  }
+
  private:
   absl::Status Ask(const char* method, const google::protobuf::MessageLite& request,
                    google::protobuf::MessageLite* response) {
     return calls_.Ask(method, request, options_.timeout, response);
+  }
+
+  static absl::StatusOr<std::vector<DatasetInfo>> ReadInfos(
+      const google::protobuf::RepeatedPtrField<v1::DatasetInfo>& messages) {
+    std::vector<DatasetInfo> infos;
+    infos.reserve(static_cast<size_t>(messages.size()));
+    for (const v1::DatasetInfo& message : messages) {
+      GF_ASSIGN_OR_RETURN(DatasetInfo info, ReadAnswer(wire::FromProto(message)));
+      infos.push_back(std::move(info));
+    }
+    return infos;
   }
 
   absl::StatusOr<GetBatchResult> ReadBatch(const StreamOptions& options, int64_t epoch,

@@ -21,6 +21,7 @@
 #include "proto/frame/stream_info.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/graph_block.h"
+#include "storage/graph/graph_source.h"
 
 namespace graphfeed {
 
@@ -159,6 +160,11 @@ class IngestStream {
   virtual absl::StatusOr<DatasetInfo> Commit() = 0;
 };
 
+struct SnapshotInfo {
+  std::string folder;  // on the server
+  std::vector<DatasetInfo> datasets;
+};
+
 // A client of one server or its replicas. Thread-safe. Errors carry the server's code and message.
 class Client {
  public:
@@ -188,6 +194,12 @@ class Client {
   virtual absl::StatusOr<std::unique_ptr<BatchStream>> StreamBatches(
       const StreamOptions& options) = 0;
   virtual absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(const IngestSpec& spec) = 0;
+  // A version as what an Ingest elsewhere makes a copy of: the same number and fingerprint. Not
+  // resumed when the server fails. May outlive the client.
+  virtual absl::StatusOr<std::unique_ptr<GraphSource>> Export(const std::string& dataset) = 0;
+  // A copy of all that the server holds at one moment, in the new folder `name` below its
+  // --snapshot-dir. ALREADY_EXISTS when there is one of this name.
+  virtual absl::StatusOr<SnapshotInfo> CreateSnapshot(const std::string& name) = 0;
 };
 
 }  // namespace graphfeed

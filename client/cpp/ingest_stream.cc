@@ -2,10 +2,10 @@
 
 #include <utility>
 
-#include "client/cpp/block_splitter.h"
 #include "client/cpp/methods.h"
 #include "client/cpp/requests.h"
 #include "graphfeed/v1/graphfeed.pb.h"
+#include "proto/wire/block_splitter.h"
 #include "proto/wire/messages.h"
 #include "storage/graph/status_macros.h"
 
@@ -28,12 +28,12 @@ class RpcIngestStream final : public IngestStream {
     const int64_t num_graphs = block.num_graphs;
     // The server's reason stays in the call; a block that cannot be sent ends the ingest, too.
     GF_RETURN_IF_ERROR(failed_);
-    failed_ = SplitBlock(std::move(block), collection_, num_graphs_, SplitLimits{},
-                         [this](GraphBlock part) {
-                           v1::IngestRequest request;
-                           *request.mutable_block() = wire::ToProto(std::move(part));
-                           return call_->Write(request);
-                         });
+    failed_ = wire::SplitBlock(std::move(block), collection_, num_graphs_, wire::SplitLimits{},
+                               [this](GraphBlock part) {
+                                 v1::IngestRequest request;
+                                 *request.mutable_block() = wire::ToProto(std::move(part));
+                                 return call_->Write(request);
+                               });
     num_graphs_ += num_graphs;
     return failed_;
   }

@@ -8,6 +8,8 @@ namespace graphfeed::methods {
 inline constexpr char kListDatasets[] = "/graphfeed.v1.GraphFeed/ListDatasets";
 inline constexpr char kGetDataset[] = "/graphfeed.v1.GraphFeed/GetDataset";
 inline constexpr char kIngest[] = "/graphfeed.v1.GraphFeed/Ingest";
+inline constexpr char kExportVersion[] = "/graphfeed.v1.GraphFeed/ExportVersion";
+inline constexpr char kCreateSnapshot[] = "/graphfeed.v1.GraphFeed/CreateSnapshot";
 inline constexpr char kDeleteVersion[] = "/graphfeed.v1.GraphFeed/DeleteVersion";
 inline constexpr char kEstimateOptions[] = "/graphfeed.v1.GraphFeed/EstimateOptions";
 inline constexpr char kPartitionDataset[] = "/graphfeed.v1.GraphFeed/PartitionDataset";

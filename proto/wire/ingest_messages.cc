@@ -159,6 +159,12 @@ v1::IngestBegin ToProto(const IngestSpec& spec) {
   }
   CopyTo(spec.num_nodes, message.mutable_num_nodes());
   CopyTo(spec.num_edges, message.mutable_num_edges());
+  if (spec.copy_of.has_value()) {
+    v1::CopiedVersion* copy_of = message.mutable_copy_of();
+    copy_of->set_version(spec.copy_of->version);
+    copy_of->set_fingerprint(ToProto(spec.copy_of->fingerprint));
+    CopyTo(spec.copy_of->transforms, copy_of->mutable_transforms());
+  }
   return message;
 }
 
@@ -187,6 +193,15 @@ absl::StatusOr<IngestSpec> FromProto(const v1::IngestBegin& message) {
   }
   spec.num_nodes.assign(message.num_nodes().begin(), message.num_nodes().end());
   spec.num_edges.assign(message.num_edges().begin(), message.num_edges().end());
+  if (message.has_copy_of()) {
+    const v1::CopiedVersion& copy_of = message.copy_of();
+    absl::StatusOr<Fingerprint> fingerprint =
+        FingerprintFromProto(copy_of.fingerprint(), "copy_of.fingerprint");
+    if (!fingerprint.ok()) return fingerprint.status();
+    spec.copy_of = {.version = copy_of.version(),
+                    .fingerprint = *fingerprint,
+                    .transforms = {copy_of.transforms().begin(), copy_of.transforms().end()}};
+  }
   return spec;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "storage/graph/dataset_info.h"
 #include "storage/graph/dtype.h"
 #include "storage/graph/schema.h"
 
@@ -67,6 +68,13 @@ using Transform = std::variant<NormalizeFeatures, AddSelfLoops, ToUndirected, Re
 // Of a long list of ids only the first ones and the number: "subgraph(movie=0,1,5,...:978 ids)".
 std::string TransformName(const Transform& transform);
 
+// What a copy of a published version shares with it beside its rows.
+struct CopiedVersion {
+  int64_t version = 0;  // the copy's number; 0: the next one
+  Fingerprint fingerprint{};
+  std::vector<std::string> transforms = {};  // as recorded: they are in the rows
+};
+
 // What an ingest declares before its first row.
 struct IngestSpec {
   std::string name;  // of the dataset: [A-Za-z0-9_.-]{1,128}, starting with a letter or digit
@@ -78,6 +86,9 @@ struct IngestSpec {
   std::vector<Transform> transforms = {};
   std::vector<int64_t> num_nodes = {};  // single graph: its size by node type
   std::vector<int64_t> num_edges = {};  // single graph: by edge type
+  // The new version is a copy of one of another server: transforms are refused, and so is the
+  // commit where the rows have another fingerprint or the number is in use here.
+  std::optional<CopiedVersion> copy_of = {};
 };
 
 }  // namespace graphfeed

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "storage/importers/graph_source.h"
+#include "storage/graph/graph_source.h"
 #include "storage/importers/npy_schema.h"
 
 namespace graphfeed {

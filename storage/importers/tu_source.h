@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "storage/importers/graph_source.h"
+#include "storage/graph/graph_source.h"
 #include "storage/importers/tu_tables.h"
 
 namespace graphfeed {

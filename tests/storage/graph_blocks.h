@@ -156,12 +156,6 @@ inline absl::StatusOr<std::string> ReadColumnRows(Dataset& dataset, int column) 
   return ReadRows(dataset, column, {{0, dataset.info().columns[column].num_rows}});
 }
 
-inline std::vector<int64_t> AllGraphs(const Dataset& dataset) {
-  std::vector<int64_t> graphs(static_cast<size_t>(dataset.info().num_graphs));
-  std::iota(graphs.begin(), graphs.end(), 0);
-  return graphs;
-}
-
 // Whether the dataset holds exactly the block's graphs.
 inline void ExpectHolds(Dataset& dataset, const GraphBlock& block) {
   const DatasetInfo& info = dataset.info();
@@ -175,7 +169,8 @@ inline void ExpectHolds(Dataset& dataset, const GraphBlock& block) {
     SCOPED_TRACE(block.columns[c].name);
     ASSERT_EQ(info.schema.columns[c].name, block.columns[c].name);
     if (block.columns[c].dtype == DType::kString) {
-      const auto strings = dataset.ReadStrings(static_cast<int>(c), AllGraphs(dataset));
+      const auto strings =
+          dataset.ReadStrings(static_cast<int>(c), {{0, info.columns[c].num_rows}});
       ASSERT_TRUE(strings.ok()) << strings.status();
       EXPECT_TRUE(*strings == block.columns[c].strings);
     } else {

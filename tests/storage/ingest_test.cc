@@ -353,7 +353,7 @@ TEST_P(IngestTest, HeterogeneousColumnsKeepTypesApart) {
   EXPECT_TRUE(dataset->Verify().ok()) << dataset->Verify();
 }
 
-TEST_P(IngestTest, StringsAreReadByGraph) {
+TEST_P(IngestTest, StringsAreReadByRow) {
   GraphBlock block = TwoGraphs();
   ColumnBlock names = Column("names", DType::kString, {}, {2, 2}, "");
   names.strings = {"", "b", "gr\xc3\xbc\xc3\x9f", std::string(1000, 'd')};
@@ -364,12 +364,13 @@ TEST_P(IngestTest, StringsAreReadByGraph) {
   const int column = 3;
   EXPECT_EQ(dataset->info().schema.columns[column].rows_per_graph, 2);
   EXPECT_THAT(
-      *dataset->ReadStrings(column, {1, 0, 1}),
+      *dataset->ReadStrings(column, {{2, 2}, {0, 1}, {4, 0}, {1, 3}}),
       ElementsAre(names.strings[2], names.strings[3], "", "b", names.strings[2], names.strings[3]));
   EXPECT_THAT(*dataset->ReadStrings(column, {}), IsEmpty());
-  EXPECT_TRUE(absl::IsInvalidArgument(dataset->ReadStrings(column, {2}).status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(dataset->ReadStrings(column, {-1}).status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(dataset->ReadStrings(0, {0}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(dataset->ReadStrings(column, {{4, 1}}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(dataset->ReadStrings(column, {{-1, 1}}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(dataset->ReadStrings(column, {{0, -1}}).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(dataset->ReadStrings(0, {{0, 1}}).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(ReadColumnRows(*dataset, column).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(
       dataset->VisitRows(9, {}, [](size_t, int64_t, int64_t, const std::byte*) {})));

@@ -154,7 +154,7 @@ TEST_F(PartitionTest, AGraphBeyondMetissIndicesIsRefusedWithTheLimit) {
     }
     const DatasetInfo& info() const override { return info_; }
     const GraphOffsets& offsets() const override { return offsets_; }
-    absl::StatusOr<std::vector<std::string>> ReadStrings(int, absl::Span<const int64_t>) override {
+    absl::StatusOr<std::vector<std::string>> ReadStrings(int, absl::Span<const RowRange>) override {
       return absl::UnimplementedError("not read");
     }
     GraphStore* graph() override { return nullptr; }

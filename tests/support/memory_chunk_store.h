@@ -168,6 +168,9 @@ class MemoryChunkStore : public ChunkStore {
                                                             disk_->records_.end());
   }
 
+  absl::Status Snapshot(const std::string& to) override {
+    return absl::UnimplementedError(absl::StrCat("no folder \"", to, "\" can hold memory"));
+  }
   int64_t StoredBytes() override {
     MutexLock lock(&disk_->mu_);
     int64_t bytes = 0;

@@ -113,7 +113,7 @@ class EndToEndTest(unittest.TestCase):
         data, copy, back = (self.folder / name for name in ("data", "copy", "back"))
         error = self.run_command("snapshot", copy, "--data-dir", data, code=1, online=False)
         self.assertIn("FAILED_PRECONDITION", error)
-        self.assertIn("is a server running on it?", error)
+        self.assertIn("another process uses the data folder", error)
         self.stop_server()
 
         text = self.run_command("snapshot", copy, "--data-dir", data, online=False)
@@ -138,36 +138,137 @@ class EndToEndTest(unittest.TestCase):
         self.run_command(*tu, "cycles")
         self.assertIn("cycles@3", self.run_command("ls"))
 
-    def test_a_version_moves_to_another_server(self) -> None:
-        write_npy(self.folder / "npy")
+    def import_two_versions(self, **where) -> None:
+        """`cycles` with and without loops, where the options say."""
+        tu = ["import", "tu", self.folder / "CYCLES", "--name", "cycles"]
+        for transform in ([], ["--transform", "add_self_loops"]):
+            self.run_command(*tu, *transform, *where.get("to", []), online="to" not in where)
+
+    def test_a_version_moves_in_a_file(self) -> None:
         source, target = self.folder / "source", self.folder / "data"
-        self.run_command(
-            "import", "npy", self.folder / "npy", "--data-dir", source, online=False
-        )
-        loops = ["--transform", "add_self_loops"]
-        self.run_command(
-            "import", "tu", self.folder / "CYCLES", "--name", "cycles", *loops, "--data-dir",
-            source, online=False,
-        )  # fmt: skip
-        versions = {
-            version: json.loads(
-                self.run_command(
-                    "import", "version", source, "--name", f"cycles@{version}", "--data-dir",
-                    target, "--json", online=False,
-                )  # fmt: skip
+        self.import_two_versions(to=["--data-dir", source])
+        files = {v: self.folder / f"cycles-{v}" for v in (1, 2)}
+        for version, file in files.items():
+            text = self.run_command(
+                "export", f"cycles@{version}", file, "--data-dir", source, online=False
             )
-            for version in (2, 1)
-        }
-        self.start_server()
-        again = json.loads(
-            self.run_command("import", "version", source, "--name", "cycles", "--json")
+            self.assertIn(f"cycles@{version} -> {file}; fingerprint ", text)
+        error = self.run_command(
+            "export", "cycles@3", self.folder / "x", "--data-dir", source, code=1, online=False
         )
-        self.assertEqual(again["version"], 3)
-        self.assertEqual(again["fingerprint"], versions[2]["fingerprint"])
-        self.assertEqual(again["columns"], versions[2]["columns"])
-        self.assertNotEqual(again["fingerprint"], versions[1]["fingerprint"])
-        error = self.run_command("import", "version", source, "--name", "nothing", code=1)
-        self.assertIn("NOT_FOUND", error)
+        self.assertIn("versions: 1, 2", error)
+
+        second = json.loads(
+            self.run_command(
+                "import", "file", files[2], "--data-dir", target, "--json", online=False
+            )
+        )
+        self.assertEqual((second["version"], second["transforms"]), (2, ["add_self_loops(fill_value=1)"]))
+        self.start_server()
+        first = json.loads(self.run_command("import", "file", files[1], "--json"))
+        self.assertEqual((first["version"], first["transforms"]), (1, []))
+        self.assertNotEqual(first["fingerprint"], second["fingerprint"])
+        self.assertIn("ALREADY_EXISTS", self.run_command("import", "file", files[1], code=1))
+        third = json.loads(self.run_command("import", "file", files[1], "--new-version", "--json"))
+        self.assertEqual((third["version"], third["fingerprint"]), (3, first["fingerprint"]))
+        other = json.loads(self.run_command("import", "file", files[2], "--name", "o", "--json"))
+        self.assertEqual((other["name"], other["fingerprint"]), ("o", second["fingerprint"]))
+
+        again = self.folder / "again"
+        self.run_command("export", "cycles@1", again)
+        self.assertEqual(again.read_bytes(), files[1].read_bytes())
+        damaged = bytearray(files[1].read_bytes())
+        damaged[len(damaged) // 2] ^= 1
+        again.write_bytes(damaged)
+        error = self.run_command("import", "file", again, "--name", "damaged", code=1)
+        self.assertIn("DATA_LOSS", error)
+        self.assertNotIn("damaged", self.run_command("ls"))
+
+    def test_a_replica_follows_a_writer(self) -> None:
+        self.start_server()
+        writer = Server(self.folder / "writer")
+        self.addCleanup(writer.stop)
+        at_writer = ["--server", writer.address]
+        sync = ["sync", "--from", writer.address]
+        self.import_two_versions(to=at_writer)
+        text = self.run_command(*sync)
+        self.assertEqual(text.count(" copied"), 2, text)
+        listed = json.loads(self.run_command("ls", "--json"))
+        self.assertEqual(
+            listed, json.loads(self.run_command("ls", "--json", *at_writer, online=False))
+        )
+        rows = json.loads(self.run_command(*sync, "--json"))
+        self.assertEqual({row["state"] for row in rows}, {"present"})
+        self.assertEqual([r["fingerprint"] for r in rows], [i["fingerprint"] for i in listed])
+        spec = ["cycles@2", "--strategy", "pad", "--batch-size", 4]
+        both = f"{self.server.address},{writer.address}"
+        self.run_command("verify", *spec, "--server", both, online=False)
+
+        # What the writer has not is kept, unless it is to go.
+        self.run_command("rm", "cycles@1", *at_writer, online=False)
+        self.run_command(*sync)
+        self.assertIn("cycles@1", self.run_command("ls"))
+        text = self.run_command(*sync, "--delete")
+        self.assertRegex(text, r"cycles@1 .*deleted")
+        self.assertNotIn("cycles@1", self.run_command("ls"))
+
+        # Two histories under one name are told, and neither is touched.
+        tu = ["import", "tu", self.folder / "CYCLES", "--name", "cycles"]
+        self.run_command(*tu)
+        self.run_command(*tu, "--transform", "to_undirected", *at_writer, online=False)
+        same = json.loads(self.run_command(*sync, "cycles", "--json", code=0))
+        self.assertEqual([row["version"] for row in same], [2, 3])  # cycles are undirected
+        self.run_command(*tu)
+        self.run_command(*tu, "--transform", "add_self_loops", *at_writer, online=False)
+        error = self.run_command(*sync, code=1)
+        self.assertIn("FAILED_PRECONDITION", error)
+        self.assertIn("cycles@4 has fingerprint", error)
+        self.assertIn("nothing", self.run_command(*sync, "nothing", code=1))
+
+    def test_following_goes_on_while_the_writer_is_away(self) -> None:
+        self.start_server()
+        writer = Server(self.folder / "writer")
+        self.addCleanup(lambda: writer.stop())
+        self.import_two_versions(to=["--server", writer.address])
+        command = [
+            os.environ["GRAPHFEED_CLI"], "sync", "--from", writer.address, "--server",
+            self.server.address, "--follow", "--interval", "0.05", "--retry-timeout", "0",
+        ]  # fmt: skip
+        follower = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            lines = [follower.stdout.readline() for _ in range(2)]
+            self.assertRegex(lines[0], r"copied cycles@1 [0-9a-f]{32}")
+            self.assertRegex(lines[1], r"copied cycles@2 [0-9a-f]{32}")
+            self.assertEqual(writer.stop(), 0)
+            self.assertIn("graphfeed: ", follower.stderr.readline())
+            writer = Server(self.folder / "writer", address=writer.address)
+            self.run_command(
+                "import", "tu", self.folder / "CYCLES", "--name", "new", "--server",
+                writer.address, online=False,
+            )  # fmt: skip
+            self.assertRegex(follower.stdout.readline(), r"copied new@1 [0-9a-f]{32}")
+        finally:
+            follower.kill()
+            follower.communicate()
+        self.assertIn("new@1", self.run_command("ls"))
+
+    def test_a_running_server_makes_snapshots(self) -> None:
+        self.server = Server(
+            self.folder / "data", "--snapshot-dir", str(self.folder / "snapshots")
+        )
+        self.addCleanup(self.stop_server)
+        self.import_two_versions()
+        text = self.run_command("snapshot", "monday")
+        self.assertIn(f"at the server: {self.folder}/snapshots/monday", text)
+        self.assertEqual(text.count("cycles@"), 2)
+        self.assertIn("ALREADY_EXISTS", self.run_command("snapshot", "monday", code=1))
+        back = self.folder / "back"
+        copied = self.run_command(
+            "restore", self.folder / "snapshots/monday", "--data-dir", back, online=False
+        )
+        self.assertEqual(copied.splitlines(), text.splitlines()[1:])
 
     def test_verify_recomputes_digests_and_fingerprints(self) -> None:
         self.start_server()

@@ -15,7 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "storage/graph/graph_block.h"
-#include "storage/importers/graph_source.h"
+#include "storage/graph/graph_source.h"
 #include "tests/storage/column_blocks.h"
 
 namespace graphfeed {

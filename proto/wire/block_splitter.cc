@@ -1,4 +1,4 @@
-#include "client/cpp/block_splitter.h"
+#include "proto/wire/block_splitter.h"
 
 #include <algorithm>
 #include <string>
@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "storage/graph/status_macros.h"
 
-namespace graphfeed {
+namespace graphfeed::wire {
 namespace {
 
 // Wire bytes of a row's or a graph's bookkeeping: sizes, lengths.
@@ -251,4 +251,4 @@ absl::Status SplitBlock(GraphBlock block, bool collection, int64_t first_graph,
                     : SplitRows(std::move(block), limits, send);
 }
 
-}  // namespace graphfeed
+}  // namespace graphfeed::wire

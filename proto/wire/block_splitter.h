@@ -1,5 +1,5 @@
-#ifndef GRAPHFEED_CLIENT_CPP_BLOCK_SPLITTER_H_
-#define GRAPHFEED_CLIENT_CPP_BLOCK_SPLITTER_H_
+#ifndef GRAPHFEED_PROTO_WIRE_BLOCK_SPLITTER_H_
+#define GRAPHFEED_PROTO_WIRE_BLOCK_SPLITTER_H_
 
 #include <cstdint>
 
@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "storage/graph/graph_block.h"
 
-namespace graphfeed {
+namespace graphfeed::wire {
 
 struct SplitLimits {
   int64_t target_bytes = int64_t{4} << 20;  // of a message, if it has more than one graph or row
@@ -22,6 +22,6 @@ absl::Status SplitBlock(GraphBlock block, bool collection, int64_t first_graph,
                         const SplitLimits& limits,
                         absl::FunctionRef<absl::Status(GraphBlock)> send);
 
-}  // namespace graphfeed
+}  // namespace graphfeed::wire
 
-#endif  // GRAPHFEED_CLIENT_CPP_BLOCK_SPLITTER_H_
+#endif  // GRAPHFEED_PROTO_WIRE_BLOCK_SPLITTER_H_

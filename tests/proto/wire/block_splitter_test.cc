@@ -1,4 +1,4 @@
-#include "client/cpp/block_splitter.h"
+#include "proto/wire/block_splitter.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-namespace graphfeed {
+namespace graphfeed::wire {
 namespace {
 
 using ::testing::HasSubstr;
@@ -215,4 +215,4 @@ TEST(BlockSplitterTest, AFailedSendEndsIt) {
 }
 
 }  // namespace
-}  // namespace graphfeed
+}  // namespace graphfeed::wire

@@ -1,8 +1,7 @@
-#include "storage/importers/version_source.h"
+#include "storage/version_source.h"
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -11,6 +10,9 @@
 namespace graphfeed {
 namespace {
 
+// What a string is taken to have before any of its column has been read.
+constexpr int64_t kFirstStringBytes = 1024;
+
 class VersionSource final : public GraphSource {
  public:
   VersionSource(std::shared_ptr<Dataset> dataset, int64_t block_bytes)
@@ -18,6 +20,8 @@ class VersionSource final : public GraphSource {
     const DatasetInfo& info = dataset_->info();
     const Schema& schema = info.schema;
     spec_.name = info.name;
+    spec_.copy_of = {
+        .version = info.version, .fingerprint = info.fingerprint, .transforms = info.transforms};
     spec_.collection = schema.collection;
     spec_.heterogeneous = schema.heterogeneous;
     if (schema.heterogeneous) {
@@ -29,6 +33,9 @@ class VersionSource final : public GraphSource {
     if (!schema.collection) {
       spec_.num_nodes = info.num_nodes;
       spec_.num_edges = info.num_edges;
+    }
+    for (const ColumnSchema& column : schema.columns) {
+      row_bytes_.push_back(column.dtype == DType::kString ? kFirstStringBytes : column.row_bytes());
     }
     if (schema.collection) {
       total_ = info.num_graphs;
@@ -47,14 +54,6 @@ class VersionSource final : public GraphSource {
 
  private:
   const Schema& schema() const { return dataset_->info().schema; }
-
-  static int64_t RowBytes(const ColumnSchema& column) {
-    int64_t elements = 1;
-    for (const int64_t extent : column.row_shape) elements *= extent;
-    // Strings are of any length: a guess bounds their number.
-    return column.dtype == DType::kString ? 64
-                                          : elements * static_cast<int64_t>(SizeOf(column.dtype));
-  }
 
   // Rows of a column that graphs [first, first + count) have.
   RowRange Rows(const ColumnSchema& column, int64_t first, int64_t count) const {
@@ -80,14 +79,13 @@ class VersionSource final : public GraphSource {
     block.zero_dim = column.zero_dim;
     block.non_tensor = column.non_tensor;
     if (column.dtype == DType::kString) {
-      // Read by graph; those of nodes and edges are refused there, by name.
-      const int64_t per_graph = std::max<int64_t>(column.rows_per_graph, 1);
-      std::vector<int64_t> graphs(static_cast<size_t>(range.count / per_graph));
-      std::iota(graphs.begin(), graphs.end(), range.first / per_graph);
-      GF_ASSIGN_OR_RETURN(block.strings, dataset_->ReadStrings(static_cast<int>(index), graphs));
+      GF_ASSIGN_OR_RETURN(block.strings, dataset_->ReadStrings(static_cast<int>(index), {range}));
+      int64_t bytes = 0;
+      for (const std::string& value : block.strings) bytes += static_cast<int64_t>(value.size());
+      if (range.count > 0) row_bytes_[index] = bytes / range.count + 1;
       return block;
     }
-    const int64_t row_bytes = RowBytes(column);
+    const int64_t row_bytes = row_bytes_[index];
     block.rows.resize(static_cast<size_t>(range.count * row_bytes));
     GF_RETURN_IF_ERROR(
         dataset_->VisitRows(static_cast<int>(index), {range},
@@ -100,8 +98,8 @@ class VersionSource final : public GraphSource {
 
   int64_t GraphBytes(int64_t graph) const {
     int64_t bytes = 0;
-    for (const ColumnSchema& column : schema().columns) {
-      bytes += Rows(column, graph, 1).count * RowBytes(column);
+    for (size_t i = 0; i < row_bytes_.size(); ++i) {
+      bytes += Rows(schema().columns[i], graph, 1).count * row_bytes_[i];
     }
     return bytes;
   }
@@ -143,14 +141,14 @@ class VersionSource final : public GraphSource {
     const std::vector<ColumnInfo>& columns = dataset_->info().columns;
     while (column_ < columns.size() && row_ == columns[column_].num_rows && row_ > 0) NextColumn();
     if (column_ == columns.size()) return std::nullopt;
-    const ColumnSchema& column = schema().columns[column_];
-    int64_t most = std::max<int64_t>(block_bytes_ / std::max<int64_t>(RowBytes(column), 1), 1);
-    if (column.dtype == DType::kString) most = columns[column_].num_rows;  // one graph's
+    const int64_t most =
+        std::max<int64_t>(block_bytes_ / std::max<int64_t>(row_bytes_[column_], 1), 1);
     const int64_t count = std::min(columns[column_].num_rows - row_, most);
     GraphBlock block;
     GF_ASSIGN_OR_RETURN(block.columns.emplace_back(), Read(column_, {row_, count}));
     // Rows without bytes do not tell how many they are.
-    if (column.dtype != DType::kString && RowBytes(column) == 0) {
+    const ColumnSchema& column = schema().columns[column_];
+    if (column.dtype != DType::kString && column.row_bytes() == 0) {
       block.columns.back().sizes = {count};
     }
     row_ += count;
@@ -167,6 +165,7 @@ class VersionSource final : public GraphSource {
   const std::shared_ptr<Dataset> dataset_;  // shared with its other readers
   const int64_t block_bytes_;
   IngestSpec spec_;
+  std::vector<int64_t> row_bytes_;  // by column; of strings the mean of those last read
   int64_t total_ = 0;
   int64_t done_ = 0;
   size_t column_ = 0;  // single graph: where the next block begins

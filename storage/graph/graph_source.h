@@ -1,5 +1,5 @@
-#ifndef GRAPHFEED_STORAGE_IMPORTERS_GRAPH_SOURCE_H_
-#define GRAPHFEED_STORAGE_IMPORTERS_GRAPH_SOURCE_H_
+#ifndef GRAPHFEED_STORAGE_GRAPH_GRAPH_SOURCE_H_
+#define GRAPHFEED_STORAGE_GRAPH_GRAPH_SOURCE_H_
 
 #include <cstdint>
 #include <functional>
@@ -18,8 +18,8 @@ using ImportProgress = std::function<void(absl::string_view unit, int64_t done, 
 // graph (of a single graph: one row), however large.
 inline constexpr int64_t kDefaultBlockBytes = int64_t{4} << 20;
 
-// A dataset in somebody else's format, read once from front to back in blocks that an ingest
-// takes, whether into a server or straight into a data folder. Not thread-safe.
+// A dataset on its way, read once from front to back in blocks that an ingest takes, whether into a
+// server or straight into a data folder. Not thread-safe.
 class GraphSource {
  public:
   virtual ~GraphSource() = default;
@@ -35,4 +35,4 @@ class GraphSource {
 
 }  // namespace graphfeed
 
-#endif  // GRAPHFEED_STORAGE_IMPORTERS_GRAPH_SOURCE_H_
+#endif  // GRAPHFEED_STORAGE_GRAPH_GRAPH_SOURCE_H_

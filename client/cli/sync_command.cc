@@ -1,0 +1,204 @@
+#include <map>
+#include <memory>
+#include <ostream>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "client/cli/command.h"
+#include "client/cli/dataset_store.h"
+#include "client/cli/json_output.h"
+#include "client/cli/progress_bar.h"
+#include "client/cli/text_output.h"
+#include "storage/graph/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+struct SyncFlags {
+  std::string from;
+  StoreFlags to;
+  std::vector<std::string> names;  // none: all
+  bool remove = false;
+  bool follow = false;
+  double interval_seconds = 10;
+  bool json = false;
+  bool progress = ProgressByDefault();
+};
+
+using VersionKey = std::pair<std::string, int64_t>;  // in the order in which they were made
+using Versions = std::map<VersionKey, Fingerprint>;
+
+std::string Title(const VersionKey& key) { return absl::StrCat(key.first, "@", key.second); }
+
+// One look at both sides: what the replica lacks is copied, oldest first.
+class Pass {
+ public:
+  Pass(const SyncFlags& flags, DatasetStore& from, DatasetStore& to, const Console& console)
+      : flags_(flags), from_(from), to_(to), bar_(console.err, flags.progress) {}
+
+  absl::Status Run() {
+    GF_ASSIGN_OR_RETURN(const Versions wanted, List(from_));
+    GF_ASSIGN_OR_RETURN(const Versions present, List(to_));
+    for (const std::string& name : flags_.names) {
+      const auto first = wanted.lower_bound({name, 0});
+      if (first != wanted.end() && first->first.first == name) continue;
+      return absl::NotFoundError(absl::StrCat("there is no dataset \"", name, "\" to follow"));
+    }
+    for (const auto& [key, fingerprint] : wanted) {
+      const auto found = present.find(key);
+      if (found == present.end()) {
+        GF_RETURN_IF_ERROR(Copy(key));
+      } else if (found->second == fingerprint) {
+        Add(key, fingerprint, "present");
+      } else {
+        // Two histories under one name: no order of copying makes one of them.
+        return absl::FailedPreconditionError(
+            absl::StrCat(Title(key), " has fingerprint ", FormatFingerprint(fingerprint), " at ",
+                         flags_.from, " and ", FormatFingerprint(found->second), " here"));
+      }
+    }
+    for (const auto& [key, fingerprint] : present) {
+      if (!flags_.remove || wanted.contains(key)) continue;
+      GF_RETURN_IF_ERROR(to_.Delete(key.first, key.second));
+      Add(key, fingerprint, "deleted");
+    }
+    bar_.Clear();
+    return absl::OkStatus();
+  }
+
+  struct Row {
+    VersionKey key;
+    Fingerprint fingerprint;
+    const char* state;
+  };
+  const std::vector<Row>& rows() const { return rows_; }
+
+ private:
+  absl::StatusOr<Versions> List(DatasetStore& store) const {
+    const std::set<std::string> names(flags_.names.begin(), flags_.names.end());
+    GF_ASSIGN_OR_RETURN(const std::vector<DatasetInfo> infos, store.List());
+    Versions versions;
+    for (const DatasetInfo& info : infos) {
+      if (!names.empty() && !names.contains(info.name)) continue;
+      versions[{info.name, info.version}] = info.fingerprint;
+    }
+    return versions;
+  }
+
+  // The commit at the replica compares the fingerprint of what it has stored.
+  absl::Status Copy(const VersionKey& key) {
+    absl::StatusOr<std::unique_ptr<GraphSource>> source = from_.Export(Title(key));
+    if (absl::IsNotFound(source.status())) return absl::OkStatus();  // deleted meanwhile
+    GF_RETURN_IF_ERROR(source.status());
+    const IngestSpec& spec = (*source)->spec();
+    if (!spec.copy_of.has_value() || VersionKey(spec.name, spec.copy_of->version) != key) {
+      return absl::DataLossError(
+          absl::StrCat(flags_.from, " sent another version than ", Title(key)));
+    }
+    GF_ASSIGN_OR_RETURN(
+        const DatasetInfo info,
+        Transfer(**source, spec, to_, [&](absl::string_view unit, int64_t done, int64_t total) {
+          bar_.Update(Title(key), unit, done, total);
+        }));
+    Add(key, info.fingerprint, "copied");
+    return absl::OkStatus();
+  }
+
+  void Add(const VersionKey& key, const Fingerprint& fingerprint, const char* state) {
+    rows_.push_back({key, fingerprint, state});
+  }
+
+  const SyncFlags& flags_;
+  DatasetStore& from_;
+  DatasetStore& to_;
+  ProgressBar bar_;
+  std::vector<Row> rows_;
+};
+
+void Report(const std::vector<Pass::Row>& rows, bool json, const Console& console) {
+  if (json) {
+    Json list = Json::array();
+    for (const Pass::Row& row : rows) {
+      list.push_back({{"name", row.key.first},
+                      {"version", row.key.second},
+                      {"fingerprint", FormatFingerprint(row.fingerprint)},
+                      {"state", row.state}});
+    }
+    console.out << Dump(list, 2) << "\n";
+    return;
+  }
+  TextTable table({"DATASET", "FINGERPRINT", "STATE"});
+  for (const Pass::Row& row : rows) {
+    table.Add({Title(row.key), FormatFingerprint(row.fingerprint), row.state});
+  }
+  console.out << table.ToString();
+}
+
+// For as long as the process lives. A side that cannot be reached is one more reason to look again;
+// what looking again cannot cure ends it.
+absl::Status Follow(const SyncFlags& flags, DatasetStore& from, DatasetStore& to,
+                    const Console& console) {
+  for (;; absl::SleepFor(absl::Seconds(flags.interval_seconds))) {
+    Pass pass(flags, from, to, console);
+    const absl::Status status = pass.Run();
+    for (const Pass::Row& row : pass.rows()) {
+      if (row.state == absl::string_view("present")) continue;
+      console.out << row.state << " " << Title(row.key) << " " << FormatFingerprint(row.fingerprint)
+                  << std::endl;
+    }
+    if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
+        absl::IsResourceExhausted(status) || absl::IsCancelled(status) ||
+        absl::IsNotFound(status)) {
+      console.err << "graphfeed: " << status.message() << std::endl;
+    } else if (!status.ok()) {
+      return status;
+    }
+  }
+}
+
+absl::Status Sync(const SyncFlags& flags, const Console& console) {
+  StoreFlags writer;
+  writer.server = flags.to.server;
+  writer.server.server = flags.from;
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<DatasetStore> from, writer.Open());
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<DatasetStore> to, flags.to.OpenOrCreate());
+  if (flags.follow) return Follow(flags, *from, *to, console);
+  Pass pass(flags, *from, *to, console);
+  const absl::Status status = pass.Run();
+  Report(pass.rows(), flags.json, console);
+  return status;
+}
+
+}  // namespace
+
+void AddSyncCommand(CLI::App& app, Action& action) {
+  auto flags = std::make_shared<SyncFlags>();  // shared with the callback
+  CLI::App* command = app.add_subcommand(
+      "sync",
+      "Copy the versions that another server has and this one lacks, with their numbers, and prove "
+      "by fingerprint that both hold the same");
+  command->add_option("names", flags->names, "datasets (default: all)");
+  command->add_option("--from", flags->from, "address of the server that is followed")->required();
+  flags->to.Register(*command, "into this data folder instead; no server may run on it");
+  command->add_flag("--delete", flags->remove,
+                    "delete here what the other server does not have (any more)");
+  CLI::Option* follow = command->add_flag("--follow", flags->follow, "go on for ever");
+  command->add_option("--interval", flags->interval_seconds, "seconds between looks")
+      ->needs(follow)
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->add_flag("--progress,!--no-progress", flags->progress,
+                    "show how far it is (default: on a terminal)");
+  command->add_flag("--json", flags->json, "print it as JSON")->excludes(follow);
+  command->callback([flags, &action] {
+    action = [flags](const Console& console) { return Sync(*flags, console); };
+  });
+}
+
+}  // namespace graphfeed

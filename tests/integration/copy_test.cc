@@ -1,0 +1,165 @@
+// Versions from one server to another, and snapshots of a running one.
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/test_graphs.h"
+#include "tests/support/test_server.h"
+
+namespace graphfeed {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+absl::StatusOr<DatasetInfo> Copy(Client& from, const std::string& dataset, Client& to) {
+  auto source = from.Export(dataset);
+  if (!source.ok()) return source.status();
+  auto stream = to.Ingest((*source)->spec());
+  if (!stream.ok()) return stream.status();
+  for (;;) {
+    auto block = (*source)->Next();
+    if (!block.ok()) return block.status();
+    if (!block->has_value()) return (*stream)->Commit();
+    if (absl::Status status = (*stream)->Append(**std::move(block)); !status.ok()) return status;
+  }
+}
+
+// The digests of a shuffled, packed epoch.
+std::vector<uint64_t> Digests(Client& client, const std::string& dataset) {
+  StreamOptions options;
+  options.dataset = dataset;
+  options.seed = 5;
+  options.spec.strategy = Strategy::kStreamPack;
+  options.spec.shuffle = true;
+  options.spec.options = FixedSizeOptionsRequest{
+      .num_nodes = {{"", 60}}, .num_edges = {{"", 150}}, .num_graphs = 8, .pad_graph_defaults = {}};
+  auto stream = client.StreamBatches(options);
+  EXPECT_TRUE(stream.ok()) << stream.status();
+  std::vector<uint64_t> digests;
+  for (;;) {
+    const auto batch = (*stream)->Next();
+    EXPECT_TRUE(batch.ok()) << batch.status();
+    if (!batch.ok() || !batch->has_value()) return digests;
+    digests.push_back((*batch)->info().digest);
+  }
+}
+
+class CopyTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const int64_t graphs : {50, 2000}) {
+      ASSERT_TRUE(IngestMolecules(*from_client_, "molecules", graphs).ok());
+    }
+  }
+  static double OpenExports(const TestServer& server) {
+    return server.Metric("graphfeed_open_exports");
+  }
+
+  TestServer from_;
+  TestServer to_;
+  const std::unique_ptr<Client> from_client_ = from_.NewClient();
+  const std::unique_ptr<Client> to_client_ = to_.NewClient();
+};
+
+TEST_F(CopyTest, ACopyHasTheNumberTheFingerprintAndTheBatchesOfTheOriginal) {
+  for (const char* name : {"molecules@2", "molecules@1"}) {
+    const auto original = from_client_->GetDataset(name);
+    const auto copy = Copy(*from_client_, name, *to_client_);
+    ASSERT_TRUE(copy.ok()) << copy.status();
+    EXPECT_EQ(copy->version, original->version);
+    EXPECT_EQ(copy->fingerprint, original->fingerprint);
+    const std::vector<uint64_t> digests = Digests(*from_client_, name);
+    EXPECT_GT(digests.size(), 5u);
+    EXPECT_EQ(Digests(*to_client_, name), digests);
+  }
+  const absl::Status again = Copy(*from_client_, "molecules", *to_client_).status();
+  EXPECT_TRUE(absl::IsAlreadyExists(again)) << again;
+  EXPECT_THAT(std::string(again.message()), HasSubstr("molecules@2"));
+}
+
+TEST_F(CopyTest, AnExportOutlivesItsVersionAndItsClient) {
+  auto client = from_.NewClient();
+  auto source = client->Export("molecules@2");
+  ASSERT_TRUE(source.ok()) << source.status();
+  ASSERT_TRUE(client->DeleteVersion("molecules", 2).ok());
+  client.reset();
+  int64_t graphs = 0;
+  for (;;) {
+    const auto block = (*source)->Next();
+    ASSERT_TRUE(block.ok()) << block.status();
+    if (!block->has_value()) break;
+    graphs += (*block)->num_graphs;
+  }
+  EXPECT_EQ(graphs, 2000);
+}
+
+TEST_F(CopyTest, WhatIsNotThereIsNotFound) {
+  const absl::Status status = from_client_->Export("molecules@9").status();
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("versions: 1, 2"));
+}
+
+TEST_F(CopyTest, ExportsThatAreDroppedFreeTheirPlaces) {
+  TestServer server([](ServerConfig& config) { config.max_ingests = 2; });
+  const auto client = server.NewClient();
+  // Larger than what a connection holds, so that the export waits for its reader.
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(IngestMolecules(*client, "large", 20'000).ok());
+  {
+    auto one = client->Export("large");
+    auto two = client->Export("large");
+    ASSERT_TRUE(one.ok() && two.ok()) << one.status() << two.status();
+    ASSERT_TRUE((*one)->Next().ok());
+  }
+  EXPECT_TRUE(Eventually([&] { return client->Export("large").ok(); }));
+}
+
+TEST(SnapshotTest, ARunningServersSnapshotIsAServersFolder) {
+  std::string pattern = testing::TempDir() + "/snapshots_XXXXXX";
+  ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+  const std::string folder = pattern + "/below";
+  TestServer server([&](ServerConfig& config) { config.snapshot_dir = folder; });
+  const auto client = server.NewClient();
+  for (const int64_t graphs : {50, 80}) {
+    ASSERT_TRUE(IngestMolecules(*client, "molecules", graphs).ok());
+  }
+  const auto snapshot = client->CreateSnapshot("monday");
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  EXPECT_THAT(snapshot->datasets, SizeIs(2));
+  EXPECT_EQ(snapshot->folder, folder + "/monday");
+  const absl::Status again = client->CreateSnapshot("monday").status();
+  EXPECT_TRUE(absl::IsAlreadyExists(again)) << again;
+  for (const char* name : {"", "..", "a/b", ".hidden"}) {
+    const absl::Status status = client->CreateSnapshot(name).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << name << ": " << status;
+  }
+  // What comes afterwards is not in it.
+  ASSERT_TRUE(client->DeleteVersion("molecules", 1).ok());
+  ASSERT_TRUE(IngestMolecules(*client, "later", 10).ok());
+  {
+    TestServer restored([&](ServerConfig& config) { config.data_dir = folder + "/monday"; });
+    const auto other = restored.NewClient();
+    EXPECT_THAT(*other->ListDatasets(), SizeIs(2));
+    EXPECT_EQ(Digests(*other, "molecules@2"), Digests(*client, "molecules@2"));
+    EXPECT_GT(Digests(*other, "molecules@1").size(), 1u);
+  }
+  std::filesystem::remove_all(pattern);
+}
+
+TEST(SnapshotTest, AServerWithoutAPlaceForThemRefuses) {
+  TestServer server;
+  const absl::Status status = server.NewClient()->CreateSnapshot("monday").status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("--snapshot-dir"));
+}
+
+}  // namespace
+}  // namespace graphfeed
