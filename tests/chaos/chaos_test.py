@@ -22,8 +22,16 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-import workloads  # noqa: E402, which finds the modules that the others need
-from cluster import KEEPALIVE, Reader, Replica, Source, act, cpp_command, python_command  # noqa: E402
+import workloads  # noqa: E402, F401: it finds the modules that the others need
+from cluster import (  # noqa: E402
+    KEEPALIVE,
+    Reader,
+    Replica,
+    Source,
+    act,
+    cpp_command,
+    python_command,
+)
 from namespaces import Namespaces, NotPermittedError  # noqa: E402
 from tcp_proxy import BadNetwork  # noqa: E402
 
