@@ -364,6 +364,14 @@ absl::StatusOr<std::vector<std::pair<std::string, std::string>>> RocksDbChunkSto
 }
 
 absl::Status RocksDbChunkStore::Snapshot(const std::string& to) {
+  // Where RocksDB writes before it renames. It would delete files that it finds there.
+  const std::string unfinished = (fs::path(to) / "").parent_path().string() + ".tmp";
+  std::error_code error;
+  if (fs::exists(unfinished, error)) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("\"", unfinished,
+                     "\", where the copy is made, exists: remove it if it is the rest of one"));
+  }
   rocksdb::Checkpoint* made = nullptr;
   rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);

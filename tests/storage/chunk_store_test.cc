@@ -191,6 +191,21 @@ TEST(RocksDbChunkStoreTest, ASecondProcessIsToldWhoIsInTheWay) {
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(folder.path().string()));
 }
 
+TEST(RocksDbChunkStoreTest, ASnapshotRemovesNothingThatWasThere) {
+  TestFolder folder;
+  const auto store = OpenRocksDbChunkStore((folder.path() / "data").string());
+  ASSERT_TRUE(store.ok()) << store.status();
+  ASSERT_TRUE((*store)->Snapshot((folder.path() / "monday.tmp").string()).ok());
+  ASSERT_TRUE(std::filesystem::exists(folder.path() / "monday.tmp" / "CURRENT"));
+  for (const char* name : {"monday", "monday/"}) {
+    const absl::Status status = (*store)->Snapshot((folder.path() / name).string());
+    EXPECT_TRUE(absl::IsAlreadyExists(status)) << status;
+    EXPECT_TRUE(std::filesystem::exists(folder.path() / "monday.tmp" / "CURRENT"));
+  }
+  std::filesystem::remove_all(folder.path() / "monday.tmp");
+  EXPECT_TRUE((*store)->Snapshot((folder.path() / "monday").string()).ok());
+}
+
 TEST(RocksDbChunkStoreTest, BulkFilesOfACrashAreRemoved) {
   const TestFolder folder;
   ASSERT_TRUE(OpenRocksDbChunkStore(folder.path().string()).ok());
