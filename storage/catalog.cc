@@ -225,6 +225,10 @@ absl::Status Engine::Number(DatasetInfo& info) const {
     if (dataset != datasets_.end()) {
       info.version = std::max(info.version, dataset->second.rbegin()->first);
     }
+    if (info.version >= kMaxVersion) {  // a copy brought so high a one
+      return absl::FailedPreconditionError(
+          absl::StrCat("\"", info.name, "@", info.version, "\" has the last number that there is"));
+    }
     ++info.version;
     return absl::OkStatus();
   }
@@ -372,7 +376,10 @@ absl::Status Engine::Delete(absl::string_view name, int64_t version) {
   {
     MutexLock lock(&mu_);
     GF_RETURN_IF_ERROR(Find(name, version).status());
-    newest = datasets_.find(name)->second.rbegin()->first == version;
+    // The newest one that is there may be a copy, older than one that was deleted.
+    const auto deleted = newest_.find(name);
+    newest = datasets_.find(name)->second.rbegin()->first == version &&
+             (deleted == newest_.end() || deleted->second < version);
   }
   // A number is never given out again: it may still be in somebody's notes.
   if (newest) {

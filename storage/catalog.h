@@ -33,6 +33,8 @@ class Dataset : public FeatureStore {
   // The strings of these rows of a string column, one range after the other.
   virtual absl::StatusOr<std::vector<std::string>> ReadStrings(
       int column, absl::Span<const RowRange> ranges) = 0;
+  // How many bytes each of these strings has.
+  virtual absl::StatusOr<std::vector<int64_t>> StringSizes(int column, const RowRange& range) = 0;
   // The in-neighbour lists of a single graph, valid while the dataset is; null for collections.
   virtual GraphStore* graph() = 0;
   // Reads every chunk, recomputes the fingerprint and compares in-neighbour lists with the edges;

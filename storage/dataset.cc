@@ -48,6 +48,7 @@ class StoredDataset : public Dataset {
   absl::Status GatherRows(int column, absl::Span<const int64_t> rows, std::byte* dst) override;
   absl::StatusOr<std::vector<std::string>> ReadStrings(int column,
                                                        absl::Span<const RowRange> ranges) override;
+  absl::StatusOr<std::vector<int64_t>> StringSizes(int column, const RowRange& range) override;
   GraphStore* graph() override { return graph_ ? &*graph_ : nullptr; }
   absl::Status Verify() override;
 
@@ -204,6 +205,15 @@ absl::StatusOr<std::vector<std::string>> StoredDataset::ReadStrings(
   GF_RETURN_IF_ERROR(
       Prefixed(ColumnName(column), cache_.VisitRows(*columns_[column].rows, bytes, copy)));
   return strings;
+}
+
+absl::StatusOr<std::vector<int64_t>> StoredDataset::StringSizes(int column, const RowRange& range) {
+  GF_RETURN_IF_ERROR(CheckColumn(column, /*strings=*/true));
+  GF_ASSIGN_OR_RETURN(const std::vector<RowRange> bytes, StringBytes(column, {range}));
+  std::vector<int64_t> sizes;
+  sizes.reserve(bytes.size());
+  for (const RowRange& string : bytes) sizes.push_back(string.count);
+  return sizes;
 }
 
 absl::Status StoredDataset::VerifyColumn(const StoredColumn& column) {

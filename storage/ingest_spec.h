@@ -16,6 +16,9 @@ namespace graphfeed {
 // [A-Za-z0-9_.-]{1,128}, starting with a letter or digit.
 absl::Status CheckDatasetName(absl::string_view name);
 
+// Numbers of versions are 1 to this: in JSON, too, they are exact.
+inline constexpr int64_t kMaxVersion = int64_t{1} << 53;
+
 // "mutag" or "mutag@3".
 struct DatasetReference {
   std::string name;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -10,8 +12,9 @@
 namespace graphfeed {
 namespace {
 
-// What a string is taken to have before any of its column has been read.
-constexpr int64_t kFirstStringBytes = 1024;
+// What a block has in memory beside the bytes of its rows.
+constexpr int64_t kStringBytes = sizeof(std::string);
+constexpr int64_t kSizeBytes = sizeof(int64_t);  // for each column and type of a graph
 
 class VersionSource final : public GraphSource {
  public:
@@ -35,7 +38,7 @@ class VersionSource final : public GraphSource {
       spec_.num_edges = info.num_edges;
     }
     for (const ColumnSchema& column : schema.columns) {
-      row_bytes_.push_back(column.dtype == DType::kString ? kFirstStringBytes : column.row_bytes());
+      row_bytes_.push_back(column.dtype == DType::kString ? kStringBytes : column.row_bytes());
     }
     if (schema.collection) {
       total_ = info.num_graphs;
@@ -80,12 +83,10 @@ class VersionSource final : public GraphSource {
     block.non_tensor = column.non_tensor;
     if (column.dtype == DType::kString) {
       GF_ASSIGN_OR_RETURN(block.strings, dataset_->ReadStrings(static_cast<int>(index), {range}));
-      int64_t bytes = 0;
-      for (const std::string& value : block.strings) bytes += static_cast<int64_t>(value.size());
-      if (range.count > 0) row_bytes_[index] = bytes / range.count + 1;
       return block;
     }
     const int64_t row_bytes = row_bytes_[index];
+    if (row_bytes == 0) return block;
     block.rows.resize(static_cast<size_t>(range.count * row_bytes));
     GF_RETURN_IF_ERROR(
         dataset_->VisitRows(static_cast<int>(index), {range},
@@ -96,22 +97,57 @@ class VersionSource final : public GraphSource {
     return block;
   }
 
+  bool HoldsStrings(size_t column) const {
+    return schema().columns[column].dtype == DType::kString;
+  }
+
+  // Without the contents of strings.
   int64_t GraphBytes(int64_t graph) const {
-    int64_t bytes = 0;
+    int64_t bytes =
+        kSizeBytes * static_cast<int64_t>(row_bytes_.size() + schema().node_types.size() +
+                                          schema().edge_types.size());
     for (size_t i = 0; i < row_bytes_.size(); ++i) {
       bytes += Rows(schema().columns[i], graph, 1).count * row_bytes_[i];
     }
     return bytes;
   }
 
+  // How many graphs from `first` on make up a block.
+  absl::StatusOr<int64_t> CountGraphs(int64_t first) {
+    std::vector<int64_t> bytes;
+    for (int64_t sum = 0; first + static_cast<int64_t>(bytes.size()) < total_;) {
+      const int64_t more = GraphBytes(first + static_cast<int64_t>(bytes.size()));
+      if (!bytes.empty() && more > block_bytes_ - sum) break;
+      bytes.push_back(more);
+      sum += more;
+    }
+    // Strings have any size, so theirs are looked up.
+    for (size_t i = 0; i < schema().columns.size(); ++i) {
+      if (!HoldsStrings(i)) continue;
+      const ColumnSchema& column = schema().columns[i];
+      GF_ASSIGN_OR_RETURN(
+          const std::vector<int64_t> sizes,
+          dataset_->StringSizes(static_cast<int>(i),
+                                Rows(column, first, static_cast<int64_t>(bytes.size()))));
+      auto size = sizes.begin();
+      for (size_t g = 0; g < bytes.size(); ++g) {
+        const auto end = size + Rows(column, first + static_cast<int64_t>(g), 1).count;
+        bytes[g] = std::accumulate(size, end, bytes[g]);
+        size = end;
+      }
+    }
+    int64_t count = 0;
+    for (int64_t sum = 0; count < static_cast<int64_t>(bytes.size()); ++count) {
+      sum += bytes[static_cast<size_t>(count)];
+      if (count > 0 && sum > block_bytes_) break;
+    }
+    return count;
+  }
+
   absl::StatusOr<std::optional<GraphBlock>> NextGraphs() {
     if (done_ == total_) return std::nullopt;
     const int64_t first = done_;
-    int64_t count = 0;
-    for (int64_t bytes = 0; first + count < total_; ++count) {
-      bytes += GraphBytes(first + count);
-      if (count > 0 && bytes > block_bytes_) break;
-    }
+    GF_ASSIGN_OR_RETURN(const int64_t count, CountGraphs(first));
     GraphBlock block;
     block.num_graphs = count;
     block.num_nodes.resize(schema().node_types.size());
@@ -137,20 +173,31 @@ class VersionSource final : public GraphSource {
     return std::optional(std::move(block));
   }
 
+  // How many rows from `row_` on make up a block; `left` are there.
+  absl::StatusOr<int64_t> CountRows(int64_t left) {
+    if (row_bytes_[column_] == 0) return left;
+    const int64_t most = std::max<int64_t>(block_bytes_ / row_bytes_[column_], 1);
+    left = std::min(left, most);
+    if (!HoldsStrings(column_)) return left;
+    GF_ASSIGN_OR_RETURN(const std::vector<int64_t> sizes,
+                        dataset_->StringSizes(static_cast<int>(column_), {row_, left}));
+    int64_t count = 0;
+    for (int64_t sum = 0; count < left; ++count) {
+      sum += kStringBytes + sizes[static_cast<size_t>(count)];
+      if (count > 0 && sum > block_bytes_) break;
+    }
+    return count;
+  }
+
   absl::StatusOr<std::optional<GraphBlock>> NextRows() {
     const std::vector<ColumnInfo>& columns = dataset_->info().columns;
     while (column_ < columns.size() && row_ == columns[column_].num_rows && row_ > 0) NextColumn();
     if (column_ == columns.size()) return std::nullopt;
-    const int64_t most =
-        std::max<int64_t>(block_bytes_ / std::max<int64_t>(row_bytes_[column_], 1), 1);
-    const int64_t count = std::min(columns[column_].num_rows - row_, most);
+    GF_ASSIGN_OR_RETURN(const int64_t count, CountRows(columns[column_].num_rows - row_));
     GraphBlock block;
     GF_ASSIGN_OR_RETURN(block.columns.emplace_back(), Read(column_, {row_, count}));
     // Rows without bytes do not tell how many they are.
-    const ColumnSchema& column = schema().columns[column_];
-    if (column.dtype != DType::kString && column.row_bytes() == 0) {
-      block.columns.back().sizes = {count};
-    }
+    if (row_bytes_[column_] == 0) block.columns.back().sizes = {count};
     row_ += count;
     done_ += count;
     if (count == 0) NextColumn();  // a column without rows is a column nevertheless
@@ -165,7 +212,7 @@ class VersionSource final : public GraphSource {
   const std::shared_ptr<Dataset> dataset_;  // shared with its other readers
   const int64_t block_bytes_;
   IngestSpec spec_;
-  std::vector<int64_t> row_bytes_;  // by column; of strings the mean of those last read
+  std::vector<int64_t> row_bytes_;  // by column; of strings without their contents
   int64_t total_ = 0;
   int64_t done_ = 0;
   size_t column_ = 0;  // single graph: where the next block begins

@@ -157,6 +157,9 @@ TEST_F(PartitionTest, AGraphBeyondMetissIndicesIsRefusedWithTheLimit) {
     absl::StatusOr<std::vector<std::string>> ReadStrings(int, absl::Span<const RowRange>) override {
       return absl::UnimplementedError("not read");
     }
+    absl::StatusOr<std::vector<int64_t>> StringSizes(int, const RowRange&) override {
+      return absl::UnimplementedError("not read");
+    }
     GraphStore* graph() override { return nullptr; }
     absl::Status Verify() override { return absl::UnimplementedError("not read"); }
     absl::Status VisitRows(int, absl::Span<const RowRange>, RowVisitor) override {

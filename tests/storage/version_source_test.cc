@@ -108,6 +108,41 @@ TEST(VersionSourceTest, StringsOfNodesMove) {
   ExpectMoves(spec, {block});
 }
 
+// A block of a source by default, if it has more than one of them.
+void ExpectBounded(GraphSource& source, int64_t num_strings) {
+  int64_t read = 0;
+  for (const GraphBlock& block : ReadBlocks(source)) {
+    size_t bytes = 0;
+    for (const ColumnBlock& column : block.columns) {
+      read += static_cast<int64_t>(column.strings.size());
+      for (const std::string& value : column.strings) bytes += sizeof(value) + value.size();
+      if (column.strings.size() == 1) bytes = 0;
+    }
+    EXPECT_LE(bytes, static_cast<size_t>(kDefaultBlockBytes));
+  }
+  EXPECT_EQ(read, num_strings);
+}
+
+TEST(VersionSourceTest, LongStringsAfterShortOnesDoNotMakeLargeBlocks) {
+  ColumnBlock texts = Column("texts", DType::kString, {}, {}, "");
+  texts.strings.assign(200'000, "");
+  for (int i = 0; i < 20; ++i) texts.strings.emplace_back(3 << 19, 't');
+  const auto count = static_cast<int64_t>(texts.strings.size());
+  const auto catalog = NewCatalog();
+
+  const std::vector<int64_t> none(texts.strings.size(), 0);
+  const auto collection = Ingest(*catalog, {.name = "c", .kinds = {{"texts", Level::kGraph}}},
+                                 {Graphs(none, none, {texts})});
+  ASSERT_TRUE(collection.ok()) << collection.status();
+  ExpectBounded(*ReadVersion(*catalog->OpenDataset("c")), count);
+
+  SingleGraph graph = HomogeneousGraph("g", count, {});
+  graph.columns = {texts};
+  const auto single = Ingest(*catalog, graph.spec, graph.Blocks());
+  ASSERT_TRUE(single.ok()) << single.status();
+  ExpectBounded(*ReadVersion(*catalog->OpenDataset("g")), count);
+}
+
 TEST(VersionSourceTest, WhatWasTransformedMovesAsItIsNow) {
   std::mt19937_64 rng(3);
   SingleGraph graph = HomogeneousGraph("g", 50, RandomEnds(rng, 120, 50, 50));
@@ -161,6 +196,30 @@ TEST_F(CopyTest, NumbersComeInAnyOrderAndAreNotGivenOutAgain) {
   const auto next = Copy("d@2", *to, [](CopiedVersion& copy) { copy.version = 0; });
   ASSERT_TRUE(next.ok()) << next.status();
   EXPECT_EQ(next->version, 4);
+}
+
+TEST_F(CopyTest, AnOlderCopyThatIsDeletedFreesNoHigherNumber) {
+  MakeVersions(*from_, 5);
+  const auto to = NewCatalog();
+  ASSERT_TRUE(Copy("d@5", *to).ok());
+  ASSERT_TRUE(to->Delete("d", 5).ok());
+  ASSERT_TRUE(Copy("d@3", *to).ok());
+  ASSERT_TRUE(to->Delete("d", 3).ok());
+  EXPECT_EQ(Ingest(*to, {.name = "d"}, {MoleculeBlock(3)})->version, 6);
+}
+
+TEST_F(CopyTest, NumbersHaveALast) {
+  MakeVersions(*from_, 1);
+  const auto to = NewCatalog();
+  const int64_t last = int64_t{1} << 53;
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      Copy("d", *to, [&](CopiedVersion& copy) { copy.version = last + 1; }).status()));
+  const auto copy = Copy("d", *to, [&](CopiedVersion& copied) { copied.version = last; });
+  ASSERT_TRUE(copy.ok()) << copy.status();
+  const absl::Status next = Ingest(*to, {.name = "d"}, {MoleculeBlock(3)}).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(next)) << next;
+  ASSERT_EQ(to->List().size(), 1u);
+  EXPECT_EQ(to->Get("d")->version, last);
 }
 
 TEST_F(CopyTest, ANumberInUseIsRefusedBeforeAnyRow) {
