@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/cpp/methods.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/wire/ingest_sequence.h"
@@ -33,7 +34,8 @@ absl::StatusOr<std::unique_ptr<GraphSource>> NewExportStream(rpc::Channel& chann
   request.set_dataset(dataset);
   GF_ASSIGN_OR_RETURN(std::shared_ptr<rpc::DownStream> call,  // shared by copies of the function
                       channel.StartDown(methods::kExportVersion, request));
-  return wire::ReadIngestSequence([call] { return ReadMessage(*call); });
+  return wire::ReadIngestSequence(absl::StrCat("the export of \"", dataset, "\""),
+                                  [call] { return ReadMessage(*call); });
 }
 
 }  // namespace graphfeed

@@ -196,7 +196,8 @@ absl::StatusOr<std::unique_ptr<GraphSource>> OpenVersionFile(const std::string& 
   // Shared by copies of the function.
   const auto records = std::make_shared<RecordReader>(std::move(file));
   GF_RETURN_IF_ERROR(records->ReadMagic());
-  return wire::ReadIngestSequence([records] { return records->Next(); });
+  return wire::ReadIngestSequence(absl::StrCat("\"", path, "\""),
+                                  [records] { return records->Next(); });
 }
 
 }  // namespace graphfeed

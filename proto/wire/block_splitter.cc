@@ -65,7 +65,7 @@ struct Cursor {
     if (is_string()) {
       const auto first = column->strings.begin() + next_row;
       part.strings.assign(first, first + rows);
-    } else {
+    } else if (row_bytes > 0) {
       part.rows = column->rows.substr(next_row * row_bytes, rows * row_bytes);
     }
     next_row += rows;
@@ -236,6 +236,10 @@ absl::Status SplitRows(GraphBlock block, const SplitLimits& limits,
       }
       GraphBlock part;
       part.columns.push_back(cursor.Cut(rows));
+      // Rows without bytes: their number is in sizes alone.
+      if (!cursor.is_string() && cursor.row_bytes == 0) {
+        part.columns.back().sizes = cursor.column->sizes;
+      }
       GF_RETURN_IF_ERROR(send(std::move(part)));
     } while (cursor.next_row < num_rows[c]);
   }

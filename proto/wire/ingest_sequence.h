@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -35,9 +36,12 @@ class IngestSequence {
 // The next message of a sequence, or nullopt where it ends.
 using NextMessage = std::function<absl::StatusOr<std::optional<v1::IngestRequest>>()>;
 
-// The way back. Reads the begin; INVALID_ARGUMENT for messages out of order, DATA_LOSS for a
-// sequence that ends before its commit or that commits another number of graphs.
-absl::StatusOr<std::unique_ptr<GraphSource>> ReadIngestSequence(NextMessage next);
+// The way back. Reads the begin; INVALID_ARGUMENT for messages that are malformed or out of order,
+// DATA_LOSS for a sequence that ends before its commit or that commits another number of graphs.
+// These name the sequence as `title` does; errors of `next` pass as they are. What the rows add up
+// to is not looked at: an ingest does that.
+absl::StatusOr<std::unique_ptr<GraphSource>> ReadIngestSequence(std::string title,
+                                                                NextMessage next);
 
 }  // namespace graphfeed::wire
 

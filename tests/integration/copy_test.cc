@@ -17,7 +17,6 @@ namespace graphfeed {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 absl::StatusOr<DatasetInfo> Copy(Client& from, const std::string& dataset, Client& to) {
@@ -59,9 +58,6 @@ class CopyTest : public testing::Test {
     for (const int64_t graphs : {50, 2000}) {
       ASSERT_TRUE(IngestMolecules(*from_client_, "molecules", graphs).ok());
     }
-  }
-  static double OpenExports(const TestServer& server) {
-    return server.Metric("graphfeed_open_exports");
   }
 
   TestServer from_;

@@ -118,6 +118,7 @@ TEST_F(VersionFileTest, AFileThatEndsEarlyIsFound) {
   for (size_t length = 8; length < good.size(); ++length) {
     const absl::Status status = Read(Put(good.substr(0, length)));
     EXPECT_TRUE(absl::IsDataLoss(status)) << length << " bytes: " << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(Path("put")));
   }
 }
 

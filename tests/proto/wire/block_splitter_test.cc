@@ -140,7 +140,8 @@ TEST(BlockSplitterTest, RowsOfASingleGraphAreCutByColumn) {
   GraphBlock block;
   ColumnBlock x = Column("x", DType::kFloat32, {4});
   for (int i = 0; i < 1000; ++i) x.rows.append(16, static_cast<char>(i));
-  const ColumnBlock empty = Column("edge_attr", DType::kFloat32, {0});
+  ColumnBlock empty = Column("edge_attr", DType::kFloat32, {0});
+  empty.sizes = {1000};
   ColumnBlock name = Column("name", DType::kString, {});
   for (int i = 0; i < 50; ++i)
     name.strings.push_back(std::string(20, static_cast<char>('a' + i % 26)));
@@ -158,7 +159,11 @@ TEST(BlockSplitterTest, RowsOfASingleGraphAreCutByColumn) {
     EXPECT_LE(RowBytes(part), 500);
     const std::string& column = part.columns[0].name;
     if (column == "x") ++parts_of_x;
-    if (column == "edge_attr") saw_empty = true;
+    if (column == "edge_attr") {
+      EXPECT_FALSE(saw_empty);
+      saw_empty = true;
+      EXPECT_EQ(part.columns[0].sizes, empty.sizes) << "nothing else tells their number";
+    }
     Append(joined[column == "x" ? 0 : column == "edge_attr" ? 1 : 2], part.columns[0]);
   }
   EXPECT_GE(parts_of_x, 32u);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -14,6 +15,7 @@ namespace graphfeed::wire {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class ListSource : public GraphSource {
  public:
@@ -53,12 +55,13 @@ std::vector<v1::IngestRequest> Messages(const std::vector<GraphBlock>& blocks) {
 absl::StatusOr<std::unique_ptr<GraphSource>> Read(std::vector<v1::IngestRequest> messages) {
   // Shared by copies of the function.
   const auto rest = std::make_shared<std::vector<v1::IngestRequest>>(std::move(messages));
-  return ReadIngestSequence([rest]() -> absl::StatusOr<std::optional<v1::IngestRequest>> {
+  const auto next = [rest]() -> absl::StatusOr<std::optional<v1::IngestRequest>> {
     if (rest->empty()) return std::optional<v1::IngestRequest>();
     v1::IngestRequest message = std::move(rest->front());
     rest->erase(rest->begin());
     return std::optional(std::move(message));
-  });
+  };
+  return ReadIngestSequence("\"d.gf\"", next);
 }
 
 // How reading them ends.
@@ -128,6 +131,7 @@ TEST(IngestSequenceTest, WhatIsCutShortOrOutOfOrderIsNoDataset) {
     const absl::Status status = ReadAll(std::move(messages));
     EXPECT_EQ(status.code(), code) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(what));
+    EXPECT_THAT(std::string(status.message()), StartsWith("\"d.gf\": "));
   };
   expect({good[1]}, absl::StatusCode::kInvalidArgument, "no begin");
   expect({good[0], good[0]}, absl::StatusCode::kInvalidArgument, "twice");
@@ -135,6 +139,27 @@ TEST(IngestSequenceTest, WhatIsCutShortOrOutOfOrderIsNoDataset) {
   expect({good[0], good[1], good[3]}, absl::StatusCode::kDataLoss, "there were 5");
   expect({good[0], good[1], good[2], good[3], good[1]}, absl::StatusCode::kInvalidArgument,
          "goes on");
+}
+
+TEST(IngestSequenceTest, NumbersThatNothingBacksAreCountedWithoutHarm) {
+  v1::IngestRequest begin;
+  begin.mutable_begin()->set_name("d");
+  v1::IngestRequest block;
+  v1::ColumnBlock* column = block.mutable_block()->add_columns();
+  column->set_name("x");
+  column->set_dtype(v1::FLOAT64);
+  column->set_rows("12345678");
+  for (const int64_t extent : {int64_t{1} << 62, int64_t{8}, int64_t{-1}}) {
+    column->add_row_shape(extent);
+  }
+  v1::IngestRequest sizes = block;
+  sizes.mutable_block()->mutable_columns(0)->add_sizes(INT64_MAX);
+  v1::IngestRequest graphs;
+  graphs.mutable_block()->set_num_graphs(INT64_MAX);
+  v1::IngestRequest commit;
+  commit.mutable_commit()->set_num_graphs(7);
+  const absl::Status status = ReadAll({begin, block, sizes, sizes, graphs, graphs, commit});
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
 }
 
 }  // namespace
