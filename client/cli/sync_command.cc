@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -43,29 +44,31 @@ class Pass {
       : flags_(flags), from_(from), to_(to), bar_(console.err, flags.progress) {}
 
   absl::Status Run() {
-    GF_ASSIGN_OR_RETURN(const Versions wanted, List(from_));
+    // In this order, so that what another pass copies meanwhile is not taken for deleted.
     GF_ASSIGN_OR_RETURN(const Versions present, List(to_));
+    GF_ASSIGN_OR_RETURN(const Versions wanted, List(from_));
     for (const std::string& name : flags_.names) {
-      const auto first = wanted.lower_bound({name, 0});
-      if (first != wanted.end() && first->first.first == name) continue;
-      return absl::NotFoundError(absl::StrCat("there is no dataset \"", name, "\" to follow"));
+      if (Has(wanted, name) || (flags_.remove && Has(present, name))) continue;
+      return absl::NotFoundError(
+          absl::StrCat("there is no dataset \"", name, "\" at ", flags_.from));
     }
+    // Before anything is changed.
     for (const auto& [key, fingerprint] : wanted) {
       const auto found = present.find(key);
-      if (found == present.end()) {
-        GF_RETURN_IF_ERROR(Copy(key));
-      } else if (found->second == fingerprint) {
+      if (found != present.end()) GF_RETURN_IF_ERROR(Compare(key, fingerprint, found->second));
+    }
+    for (const auto& [key, fingerprint] : wanted) {
+      if (present.contains(key)) {
         Add(key, fingerprint, "present");
       } else {
-        // Two histories under one name: no order of copying makes one of them.
-        return absl::FailedPreconditionError(
-            absl::StrCat(Title(key), " has fingerprint ", FormatFingerprint(fingerprint), " at ",
-                         flags_.from, " and ", FormatFingerprint(found->second), " here"));
+        GF_RETURN_IF_ERROR(Copy(key, fingerprint));
       }
     }
     for (const auto& [key, fingerprint] : present) {
       if (!flags_.remove || wanted.contains(key)) continue;
-      GF_RETURN_IF_ERROR(to_.Delete(key.first, key.second));
+      const absl::Status status = to_.Delete(key.first, key.second);
+      if (absl::IsNotFound(status)) continue;  // by somebody else
+      GF_RETURN_IF_ERROR(status);
       Add(key, fingerprint, "deleted");
     }
     bar_.Clear();
@@ -91,22 +94,53 @@ class Pass {
     return versions;
   }
 
+  static bool Has(const Versions& versions, const std::string& name) {
+    const auto first = versions.lower_bound({name, 0});
+    return first != versions.end() && first->first.first == name;
+  }
+
+  // Two histories under one name: no order of copying makes one of them.
+  absl::Status Compare(const VersionKey& key, const Fingerprint& there,
+                       const Fingerprint& here) const {
+    if (there == here) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat(Title(key), " has fingerprint ",
+                                                      FormatFingerprint(there), " at ", flags_.from,
+                                                      " and ", FormatFingerprint(here), " here"));
+  }
+
   // The commit at the replica compares the fingerprint of what it has stored.
-  absl::Status Copy(const VersionKey& key) {
+  absl::Status Copy(const VersionKey& key, const Fingerprint& fingerprint) {
     absl::StatusOr<std::unique_ptr<GraphSource>> source = from_.Export(Title(key));
     if (absl::IsNotFound(source.status())) return absl::OkStatus();  // deleted meanwhile
-    GF_RETURN_IF_ERROR(source.status());
+    if (!source.ok()) return NotCopied(key, source.status());
     const IngestSpec& spec = (*source)->spec();
     if (!spec.copy_of.has_value() || VersionKey(spec.name, spec.copy_of->version) != key) {
       return absl::DataLossError(
           absl::StrCat(flags_.from, " sent another version than ", Title(key)));
     }
-    GF_ASSIGN_OR_RETURN(
-        const DatasetInfo info,
+    const absl::StatusOr<DatasetInfo> info =
         Transfer(**source, spec, to_, [&](absl::string_view unit, int64_t done, int64_t total) {
           bar_.Update(Title(key), unit, done, total);
-        }));
-    Add(key, info.fingerprint, "copied");
+        });
+    if (absl::IsAlreadyExists(info.status())) return FindCopied(key, fingerprint, info.status());
+    if (!info.ok()) return NotCopied(key, info.status());
+    Add(key, info->fingerprint, "copied");
+    return absl::OkStatus();
+  }
+
+  static absl::Status NotCopied(const VersionKey& key, const absl::Status& status) {
+    return absl::Status(status.code(),
+                        absl::StrCat("copying ", Title(key), ": ", status.message()));
+  }
+
+  // Somebody else has copied it meanwhile, as it is.
+  absl::Status FindCopied(const VersionKey& key, const Fingerprint& fingerprint,
+                          const absl::Status& refusal) {
+    GF_ASSIGN_OR_RETURN(const Versions present, List(to_));
+    const auto found = present.find(key);
+    if (found == present.end()) return refusal;
+    GF_RETURN_IF_ERROR(Compare(key, fingerprint, found->second));
+    Add(key, fingerprint, "present");
     return absl::OkStatus();
   }
 
@@ -163,6 +197,10 @@ absl::Status Follow(const SyncFlags& flags, DatasetStore& from, DatasetStore& to
 }
 
 absl::Status Sync(const SyncFlags& flags, const Console& console) {
+  if (flags.to.data_dir.empty() && absl::StrContains(flags.to.server.server, ',')) {
+    return absl::InvalidArgumentError(absl::StrCat("--server is \"", flags.to.server.server,
+                                                   "\"; one server at a time can be synced"));
+  }
   StoreFlags writer;
   writer.server = flags.to.server;
   writer.server.server = flags.from;

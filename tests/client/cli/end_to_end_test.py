@@ -163,7 +163,8 @@ class EndToEndTest(unittest.TestCase):
                 "import", "file", files[2], "--data-dir", target, "--json", online=False
             )
         )
-        self.assertEqual((second["version"], second["transforms"]), (2, ["add_self_loops(fill_value=1)"]))
+        self.assertEqual(second["version"], 2)
+        self.assertEqual(second["transforms"], ["add_self_loops(fill_value=1)"])
         self.start_server()
         first = json.loads(self.run_command("import", "file", files[1], "--json"))
         self.assertEqual((first["version"], first["transforms"]), (1, []))
@@ -220,10 +221,46 @@ class EndToEndTest(unittest.TestCase):
         self.assertEqual([row["version"] for row in same], [2, 3])  # cycles are undirected
         self.run_command(*tu)
         self.run_command(*tu, "--transform", "add_self_loops", *at_writer, online=False)
+        self.run_command(
+            "import", "tu", self.folder / "CYCLES", "--name", "another", *at_writer, online=False
+        )
         error = self.run_command(*sync, code=1)
         self.assertIn("FAILED_PRECONDITION", error)
         self.assertIn("cycles@4 has fingerprint", error)
+        self.assertNotIn("another", self.run_command("ls"))
         self.assertIn("nothing", self.run_command(*sync, "nothing", code=1))
+        error = self.run_command(*sync, "--server", both, code=1, online=False)
+        self.assertIn("one server at a time", error)
+
+        # A dataset that is gone altogether can be named.
+        self.run_command(*sync, "another")
+        self.run_command("rm", "another@1", *at_writer, online=False)
+        self.assertIn("there is no dataset", self.run_command(*sync, "another", code=1))
+        self.assertRegex(self.run_command(*sync, "another", "--delete"), r"another@1 .*deleted")
+        self.assertNotIn("another", self.run_command("ls"))
+
+    def test_two_may_copy_the_same_versions_at_once(self) -> None:
+        self.start_server()
+        writer = Server(self.folder / "writer")
+        self.addCleanup(writer.stop)
+        for _ in range(10):
+            self.import_two_versions(to=["--server", writer.address])
+        command = [
+            os.environ["GRAPHFEED_CLI"], "sync", "--from", writer.address, "--server",
+            self.server.address, "--json",
+        ]  # fmt: skip
+        syncs = [
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(3)
+        ]
+        copied = []
+        for sync in syncs:
+            out, error = sync.communicate(timeout=120)
+            self.assertEqual(sync.returncode, 0, error)
+            rows = json.loads(out)
+            self.assertEqual([row["version"] for row in rows], list(range(1, 21)))
+            copied += [row["version"] for row in rows if row["state"] == "copied"]
+        self.assertEqual(sorted(copied), list(range(1, 21)), "each was copied once")
 
     def test_following_goes_on_while_the_writer_is_away(self) -> None:
         self.start_server()
