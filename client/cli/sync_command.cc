@@ -209,7 +209,8 @@ absl::Status Sync(const SyncFlags& flags, const Console& console) {
   if (flags.follow) return Follow(flags, *from, *to, console);
   Pass pass(flags, *from, *to, console);
   const absl::Status status = pass.Run();
-  Report(pass.rows(), flags.json, console);
+  // Also what was copied before something failed.
+  if (status.ok() || !pass.rows().empty()) Report(pass.rows(), flags.json, console);
   return status;
 }
 

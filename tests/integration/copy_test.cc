@@ -1,13 +1,17 @@
 // Versions from one server to another, and snapshots of a running one.
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/test_graphs.h"
@@ -29,6 +33,16 @@ absl::StatusOr<DatasetInfo> Copy(Client& from, const std::string& dataset, Clien
     if (!block.ok()) return block.status();
     if (!block->has_value()) return (*stream)->Commit();
     if (absl::Status status = (*stream)->Append(**std::move(block)); !status.ok()) return status;
+  }
+}
+
+// Reads to the end.
+absl::StatusOr<int64_t> CountGraphs(GraphSource& source) {
+  for (int64_t graphs = 0;;) {
+    const auto block = source.Next();
+    if (!block.ok()) return block.status();
+    if (!block->has_value()) return graphs;
+    graphs += (*block)->num_graphs;
   }
 }
 
@@ -88,14 +102,9 @@ TEST_F(CopyTest, AnExportOutlivesItsVersionAndItsClient) {
   ASSERT_TRUE(source.ok()) << source.status();
   ASSERT_TRUE(client->DeleteVersion("molecules", 2).ok());
   client.reset();
-  int64_t graphs = 0;
-  for (;;) {
-    const auto block = (*source)->Next();
-    ASSERT_TRUE(block.ok()) << block.status();
-    if (!block->has_value()) break;
-    graphs += (*block)->num_graphs;
-  }
-  EXPECT_EQ(graphs, 2000);
+  const auto graphs = CountGraphs(**source);
+  ASSERT_TRUE(graphs.ok()) << graphs.status();
+  EXPECT_EQ(*graphs, 2000);
 }
 
 TEST_F(CopyTest, WhatIsNotThereIsNotFound) {
@@ -104,18 +113,48 @@ TEST_F(CopyTest, WhatIsNotThereIsNotFound) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("versions: 1, 2"));
 }
 
-TEST_F(CopyTest, ExportsThatAreDroppedFreeTheirPlaces) {
-  TestServer server([](ServerConfig& config) { config.max_ingests = 2; });
-  const auto client = server.NewClient();
-  // Larger than what a connection holds, so that the export waits for its reader.
-  for (int i = 0; i < 20; ++i) ASSERT_TRUE(IngestMolecules(*client, "large", 20'000).ok());
+// More than what a connection holds, so that an export waits for its reader.
+class LargeExportTest : public testing::Test {
+ protected:
+  static constexpr int64_t kGraphs = 100'000;
+
+  void SetUp() override { ASSERT_TRUE(IngestMolecules(*client_, "large", kGraphs).ok()); }
+
+  TestServer server_{[](ServerConfig& config) { config.max_ingests = 2; }};
+  const std::unique_ptr<Client> client_ = server_.NewClient();
+};
+
+TEST_F(LargeExportTest, ExportsHavePlacesAndFreeThemWhenTheyAreDropped) {
   {
-    auto one = client->Export("large");
-    auto two = client->Export("large");
+    const auto one = client_->Export("large");
+    const auto two = client_->Export("large");
     ASSERT_TRUE(one.ok() && two.ok()) << one.status() << two.status();
+    const absl::Status third = client_->Export("large").status();
+    EXPECT_TRUE(absl::IsResourceExhausted(third)) << third;
+    EXPECT_THAT(std::string(third.message()), HasSubstr("exports: 2 are open; at most 2"));
     ASSERT_TRUE((*one)->Next().ok());
   }
-  EXPECT_TRUE(Eventually([&] { return client->Export("large").ok(); }));
+  EXPECT_TRUE(Eventually([&] { return client_->Export("large").ok(); }));
+}
+
+TEST_F(LargeExportTest, ADrainLetsARunningExportEnd) {
+  auto source = client_->Export("large");
+  ASSERT_TRUE(source.ok()) << source.status();
+  std::thread stop([&] { server_.server().Shutdown(absl::Now() + absl::Seconds(60)); });
+  EXPECT_TRUE(Eventually([&] { return absl::IsUnavailable(client_->Export("large").status()); }));
+  const auto graphs = CountGraphs(**source);
+  stop.join();
+  ASSERT_TRUE(graphs.ok()) << graphs.status();
+  EXPECT_EQ(*graphs, kGraphs);
+}
+
+TEST_F(LargeExportTest, ADrainThatIsOverCutsAnExportThatNobodyReads) {
+  auto source = client_->Export("large");
+  ASSERT_TRUE(source.ok()) << source.status();
+  server_.server().Shutdown(absl::Now());
+  const auto graphs = CountGraphs(**source);
+  EXPECT_TRUE(absl::IsUnavailable(graphs.status()) || absl::IsCancelled(graphs.status()))
+      << graphs.status();
 }
 
 TEST(SnapshotTest, ARunningServersSnapshotIsAServersFolder) {
@@ -147,6 +186,50 @@ TEST(SnapshotTest, ARunningServersSnapshotIsAServersFolder) {
     EXPECT_EQ(Digests(*other, "molecules@2"), Digests(*client, "molecules@2"));
     EXPECT_GT(Digests(*other, "molecules@1").size(), 1u);
   }
+  std::filesystem::remove_all(pattern);
+}
+
+TEST(SnapshotTest, WhatIsListedIsWhatIsCopiedWhileOthersWriteAndDelete) {
+  std::string pattern = testing::TempDir() + "/snapshots_XXXXXX";
+  ASSERT_NE(mkdtemp(pattern.data()), nullptr);
+  TestServer server([&](ServerConfig& config) { config.snapshot_dir = pattern; });
+  std::atomic<bool> enough = false;
+  std::thread writer([&] {
+    const auto client = server.NewClient();
+    for (int64_t version = 1; !enough; ++version) {
+      const auto info = IngestMolecules(*client, "molecules", 100 + version);
+      EXPECT_TRUE(info.ok()) << info.status();
+      if (version <= 3) continue;
+      EXPECT_TRUE(client->DeleteVersion("molecules", version - 3).ok());
+    }
+  });
+  const auto client = server.NewClient();
+  EXPECT_TRUE(Eventually([&] {
+    const auto newest = client->GetDataset("molecules");
+    return newest.ok() && newest->version > 4;
+  }));
+  for (const char* name : {"one", "two", "three"}) {
+    const auto snapshot = client->CreateSnapshot(name);
+    if (!snapshot.ok()) {
+      ADD_FAILURE() << snapshot.status();
+      break;
+    }
+    TestServer restored([&](ServerConfig& config) { config.data_dir = pattern + "/" + name; });
+    const auto other = restored.NewClient();
+    const auto listed = other->ListDatasets();
+    EXPECT_TRUE(listed.ok()) << listed.status();
+    EXPECT_EQ(listed->size(), snapshot->datasets.size());
+    for (size_t i = 0; i < listed->size(); ++i) {
+      const DatasetInfo& info = (*listed)[i];
+      EXPECT_EQ(info.version, snapshot->datasets[i].version);
+      EXPECT_EQ(info.fingerprint, snapshot->datasets[i].fingerprint);
+      const auto source = other->Export(absl::StrCat(info.name, "@", info.version));
+      EXPECT_TRUE(source.ok()) << source.status();
+      EXPECT_EQ(*CountGraphs(**source), 100 + info.version);
+    }
+  }
+  enough = true;
+  writer.join();
   std::filesystem::remove_all(pattern);
 }
 
