@@ -22,6 +22,7 @@ struct StreamPlan {
   ShardPosition shard;  // of the first epoch; later ones start at ordinal 0
   int64_t first_epoch;
   int64_t max_frame_bytes;
+  bool compact;
   SlabPool slabs;
 };
 
@@ -38,9 +39,14 @@ class BatchEpoch final : public FrameSource::Epoch {
   const EpochInfo& info() const override { return info_; }
 
   absl::StatusOr<BuiltFrame> Build(int64_t j) override {
-    return stream_->maker.Build(*stream_->recipe, *plan_, stream_->seed,
-                                shard_.At(j, plan_->num_frames()), stream_->max_frame_bytes,
-                                stream_->slabs);
+    GF_ASSIGN_OR_RETURN(BuiltFrame frame,
+                        stream_->maker.Build(*stream_->recipe, *plan_, stream_->seed,
+                                             shard_.At(j, plan_->num_frames()),
+                                             stream_->max_frame_bytes, stream_->slabs));
+    if (stream_->compact) {
+      frame.compact = Compact(stream_->recipe->layout(), frame.info.real, frame.slab.data());
+    }
+    return frame;
   }
 
  private:
@@ -141,6 +147,7 @@ absl::StatusOr<FrameStream::Opened> OpenStream(const wire::StreamRequest& reques
                                .uneven = request.uneven_shards},
                      .first_epoch = request.start_epoch,
                      .max_frame_bytes = request.max_frame_bytes,
+                     .compact = request.encoding == Encoding::kCompact && !recipe->layout().ragged,
                      .slabs = SlabPool(idle_slabs)});
   auto source = std::make_unique<BatchSource>(stream);
   GF_ASSIGN_OR_RETURN(std::shared_ptr<FrameSource::Epoch> first,

@@ -24,7 +24,9 @@ struct EstimateKey {
   static constexpr size_t kMaxEntries = 256;
   std::string what() const { return "memory of estimates: one"; }
 
-  friend auto operator<=>(const EstimateKey&, const EstimateKey&) = default;
+  // As for plans (plan_cache.h).
+  friend auto operator<=>(const EstimateKey&,
+                          const EstimateKey&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 struct Estimate {

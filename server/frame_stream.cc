@@ -131,7 +131,8 @@ void FrameStream::BuildNext() {
     if (!stop_.has_value()) {
       Entry& entry = entries_[number - first_];
       if (built.ok()) {
-        entry.result = Frame{std::move(built->info), std::move(built->slab), std::move(slot)};
+        entry.result = Frame{std::move(built->info), std::move(built->slab), std::move(slot),
+                             std::move(built->compact)};
       } else {
         entry.result = built.status();
         running_->exhausted = true;

@@ -15,6 +15,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "proto/frame/compact.h"
 #include "proto/frame/slab.h"
 #include "proto/frame/stream_info.h"
 #include "server/executor.h"
@@ -25,6 +26,7 @@ namespace graphfeed {
 struct BuiltFrame {
   FrameInfo info;
   Slab slab;
+  std::optional<CompactFrame> compact = {};  // how to send it, if not as it is
 };
 
 // What a stream sends, pulled piece by piece: the seam between scheduling (FrameStream) and
@@ -91,6 +93,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     FrameInfo info;
     Slab slab;
     Slot slot;
+    std::optional<CompactFrame> compact = {};
   };
   using Message = std::variant<StreamInfo, EpochInfo, Frame>;
 

@@ -29,6 +29,7 @@ absl::Status ReadStrings(const Recipe& recipe, const std::vector<int64_t>& graph
       continue;
     }
     std::vector<RowRange> rows;
+    rows.reserve(graphs.size());
     for (const int64_t graph : graphs) {
       rows.push_back({graph * columns[i].rows_per_graph, columns[i].rows_per_graph});
     }

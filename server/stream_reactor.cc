@@ -2,6 +2,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "grpcpp/impl/codegen/proto_utils.h"
@@ -46,9 +47,21 @@ grpc::ByteBuffer Encode(FrameStream::Message message) {
     return Encode(response);
   }
   auto& frame = std::get<FrameStream::Frame>(message);
-  const std::string header = wire::EncodeFrameHeader(frame.info, frame.slab.size());
-  const grpc::Slice slices[] = {grpc::Slice(header), Alias(std::move(frame))};
-  return grpc::ByteBuffer(slices, 2);
+  if (!frame.compact.has_value()) {
+    const std::string header = wire::EncodeFrameHeader(frame.info, frame.slab.size());
+    const grpc::Slice slices[] = {grpc::Slice(header), Alias(std::move(frame))};
+    return grpc::ByteBuffer(slices, 2);
+  }
+  const CompactFrame compact = *std::move(frame.compact);
+  std::vector<grpc::Slice> slices;
+  slices.reserve(1 + compact.literals.size());
+  slices.emplace_back(wire::EncodeFrameHeader(frame.info, compact.payload_bytes, compact.runs));
+  const grpc::Slice slab = Alias(std::move(frame));
+  for (const CompactFrame::Piece& piece : compact.literals) {
+    slices.push_back(slab.sub(static_cast<size_t>(piece.offset),
+                              static_cast<size_t>(piece.offset + piece.size)));
+  }
+  return grpc::ByteBuffer(slices.data(), slices.size());
 }
 
 absl::StatusOr<wire::StreamRequest> Decode(grpc::ByteBuffer& bytes) {

@@ -39,6 +39,7 @@ absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect() const {
   ClientOptions options;
   options.endpoints = absl::StrSplit(server, ',');
   options.timeout = absl::Seconds(timeout_seconds);
+  options.encoding = encoding;
   options.retry_timeout = absl::Seconds(retry_timeout_seconds);
   options.keepalive_time = absl::Seconds(keepalive_seconds);
   options.keepalive_timeout = absl::Seconds(keepalive_seconds);

@@ -47,6 +47,7 @@ struct ServerFlags {
   double timeout_seconds = 60;
   double retry_timeout_seconds = 60;
   double keepalive_seconds = 10;
+  Encoding encoding = Encoding::kDense;
 
   ServerFlags();
   void Register(CLI::App& command);

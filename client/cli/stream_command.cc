@@ -260,6 +260,12 @@ void AddStreamCommand(CLI::App& app, Action& action) {
       "stream", "Stream epochs and report throughput, packing efficiency and the batches' shapes");
   flags->spec.Register(*command);
   flags->server.Register(*command);
+  command
+      ->add_flag(
+          "--compact",
+          [flags = flags.get()](int64_t) { flags->server.encoding = Encoding::kCompact; },
+          "leave the padding out on the way; the batches are the same")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   command->add_option("--epochs", flags->num_epochs, "how many; 0: until interrupted")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);

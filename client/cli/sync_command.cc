@@ -180,7 +180,7 @@ absl::Status Follow(const SyncFlags& flags, DatasetStore& from, DatasetStore& to
                     const Console& console) {
   for (;; absl::SleepFor(absl::Seconds(flags.interval_seconds))) {
     Pass pass(flags, from, to, console);
-    const absl::Status status = pass.Run();
+    absl::Status status = pass.Run();
     for (const Pass::Row& row : pass.rows()) {
       if (row.state == absl::string_view("present")) continue;
       console.out << row.state << " " << Title(row.key) << " " << FormatFingerprint(row.fingerprint)
@@ -208,7 +208,7 @@ absl::Status Sync(const SyncFlags& flags, const Console& console) {
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<DatasetStore> to, flags.to.OpenOrCreate());
   if (flags.follow) return Follow(flags, *from, *to, console);
   Pass pass(flags, *from, *to, console);
-  const absl::Status status = pass.Run();
+  absl::Status status = pass.Run();
   // Also what was copied before something failed.
   if (status.ok() || !pass.rows().empty()) Report(pass.rows(), flags.json, console);
   return status;

@@ -109,7 +109,8 @@ class RpcClient final : public Client {
   absl::StatusOr<std::unique_ptr<BatchStream>> StreamBatches(
       const StreamOptions& options) override {
     // Refused here what the wire cannot carry.
-    GF_RETURN_IF_ERROR(MakeStreamRequest(options, options_.max_frame_bytes).status());
+    GF_RETURN_IF_ERROR(
+        MakeStreamRequest(options, options_.encoding, options_.max_frame_bytes).status());
     return NewBatchStream(std::make_unique<ResumingReader>(options, options_, replicas_),
                           options.client_prefetch, options_.interrupted);
   }

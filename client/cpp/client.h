@@ -36,6 +36,8 @@ struct ClientOptions {
   // Asked about ten times a second by every thread that waits in this client, on that thread; true
   // gives the wait up with CANCELLED. A stream goes on, other calls are cancelled.
   std::function<bool()> interrupted = nullptr;
+  // How frames travel; what arrives is the same. kCompact saves the padding's share of the bytes.
+  Encoding encoding = Encoding::kDense;
   // How long streams and calls look for a server that answers, once one has, without any progress.
   // 0: each server is tried once. Errors that another attempt cannot cure are told at once.
   absl::Duration retry_timeout = absl::Seconds(60);

@@ -41,6 +41,7 @@ absl::Status CheckShards(const StreamOptions& options) {
 }  // namespace
 
 absl::StatusOr<v1::StreamBatchesRequest> MakeStreamRequest(const StreamOptions& options,
+                                                           Encoding encoding,
                                                            int64_t max_frame_bytes) {
   GF_RETURN_IF_ERROR(CheckShards(options));
   v1::StreamBatchesRequest request;
@@ -56,7 +57,7 @@ absl::StatusOr<v1::StreamBatchesRequest> MakeStreamRequest(const StreamOptions& 
   request.set_uneven_shards(wire::ToProto(options.uneven_shards));
   request.set_prefetch(options.prefetch);
   request.set_max_frame_bytes(max_frame_bytes);
-  request.set_encoding(v1::ENCODING_DENSE);
+  request.set_encoding(wire::ToProto(encoding));
   return request;
 }
 

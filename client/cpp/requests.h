@@ -15,6 +15,7 @@
 namespace graphfeed {
 
 absl::StatusOr<v1::StreamBatchesRequest> MakeStreamRequest(const StreamOptions& options,
+                                                           Encoding encoding,
                                                            int64_t max_frame_bytes);
 v1::GetBatchRequest MakeGetBatchRequest(const StreamOptions& options, int64_t epoch,
                                         int64_t ordinal, int64_t max_frame_bytes);

@@ -130,11 +130,11 @@ absl::Status ResumingReader::Start(std::shared_ptr<Replica> replica) {
     rest.num_epochs = cursor_.num_epochs();
   }
   GF_ASSIGN_OR_RETURN(const v1::StreamBatchesRequest request,
-                      MakeStreamRequest(rest, client_.max_frame_bytes));
+                      MakeStreamRequest(rest, client_.encoding, client_.max_frame_bytes));
   GF_ASSIGN_OR_RETURN(std::unique_ptr<rpc::DownStream> call,
                       replica->channel->StartDown(methods::kStreamBatches, request));
-  current_.emplace(
-      Call{.replica = std::move(replica), .decoder = StreamDecoder(rest, client_.max_frame_bytes)});
+  current_.emplace(Call{.replica = std::move(replica),
+                        .decoder = StreamDecoder(rest, client_.max_frame_bytes, client_.encoding)});
   absl::MutexLock lock(&mu_);
   call_ = std::move(call);
   if (cancelled_) call_->Cancel();

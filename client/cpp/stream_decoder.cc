@@ -10,7 +10,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "proto/wire/frame_codec.h"
+#include "proto/frame/compact.h"
 #include "storage/graph/status_macros.h"
 
 namespace graphfeed {
@@ -149,8 +149,9 @@ absl::Status CheckStreamInfo(const StreamInfo& info, const StreamOptions& option
   return absl::OkStatus();
 }
 
-StreamDecoder::StreamDecoder(const StreamOptions& options, int64_t max_frame_bytes)
-    : options_(options), max_frame_bytes_(max_frame_bytes) {}
+StreamDecoder::StreamDecoder(const StreamOptions& options, int64_t max_frame_bytes,
+                             Encoding encoding)
+    : options_(options), max_frame_bytes_(max_frame_bytes), encoding_(encoding) {}
 
 absl::StatusOr<StreamDecoder::Event> StreamDecoder::Decode(
     google::protobuf::io::ZeroCopyInputStream& message) {
@@ -160,6 +161,11 @@ absl::StatusOr<StreamDecoder::Event> StreamDecoder::Decode(
     if (!frames_.has_value()) {
       refused = absl::DataLossError("a frame before the header");
       return nullptr;
+    }
+    if (encoding_ == Encoding::kCompact && frames_->slab_bytes() > 0) {
+      const absl::StatusOr<std::byte*> buffer = CompactBuffer(size);
+      refused = buffer.status();
+      return buffer.ok() ? *buffer : nullptr;
     }
     absl::StatusOr<Slab> taken = frames_->Allocate(size);
     if (!taken.ok()) {
@@ -175,7 +181,30 @@ absl::StatusOr<StreamDecoder::Event> StreamDecoder::Decode(
   if (auto* header = std::get_if<StreamInfo>(&*event)) return TakeHeader(std::move(*header));
   if (auto* epoch = std::get_if<EpochInfo>(&*event)) return TakeEpoch(std::move(*epoch));
   auto& frame = std::get<wire::DecodedFrame>(*event);
+  if (!slab) {
+    GF_ASSIGN_OR_RETURN(slab, ExpandFrame(frame));
+  }
   return TakeFrame(std::move(frame.info), std::move(slab));
+}
+
+absl::StatusOr<std::byte*> StreamDecoder::CompactBuffer(int64_t size) {
+  if (size < 0 || size > frames_->slab_bytes()) {
+    return absl::DataLossError(absl::StrCat(
+        "a compact frame of ", size, " bytes; the layout's slab has ", frames_->slab_bytes()));
+  }
+  if (compact_ == nullptr || size > compact_bytes_) {
+    compact_ = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(size));
+    compact_bytes_ = size;
+  }
+  return compact_.get();
+}
+
+absl::StatusOr<Slab> StreamDecoder::ExpandFrame(const wire::DecodedFrame& frame) {
+  GF_ASSIGN_OR_RETURN(const int64_t size,
+                      ExpandedBytes(frame.runs, frame.payload_bytes, frames_->slab_bytes()));
+  GF_ASSIGN_OR_RETURN(Slab slab, frames_->Allocate(size));
+  Expand(frame.runs, frame.payload, slab.data());
+  return slab;
 }
 
 absl::StatusOr<StreamDecoder::Event> StreamDecoder::TakeHeader(StreamInfo info) {

@@ -1,6 +1,7 @@
 #ifndef GRAPHFEED_CLIENT_CPP_STREAM_DECODER_H_
 #define GRAPHFEED_CLIENT_CPP_STREAM_DECODER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "proto/frame/layout.h"
 #include "proto/frame/slab.h"
 #include "proto/frame/stream_info.h"
+#include "proto/wire/frame_codec.h"
 
 namespace graphfeed {
 
@@ -28,10 +30,12 @@ class FrameReader {
   static absl::StatusOr<FrameReader> Create(const Layout& layout, int64_t max_frame_bytes,
                                             bool verify_digests, size_t max_idle);
 
-  // A buffer for a payload of `size` bytes, or why no frame can have that size.
+  // Of every frame; 0 where each has its own.
+  int64_t slab_bytes() const { return placement_ == nullptr ? 0 : placement_->slab_bytes; }
+  // A buffer for a slab of `size` bytes, or why no frame can have that size.
   absl::StatusOr<Slab> Allocate(int64_t size);
-  // The batch that `slab`, which holds the whole payload, makes up. DATA_LOSS when the counts do
-  // not fit the layout, the payload's size is not the counts', or the digest is another.
+  // The batch that `slab` makes up. DATA_LOSS when the counts do not fit the layout, the
+  // slab's size is not the counts', or the digest is another.
   absl::StatusOr<Batch> Finish(FrameInfo info, Slab slab) const;
 
  private:
@@ -51,7 +55,8 @@ class StreamDecoder {
   using Event =
       std::variant<std::shared_ptr<const StreamInfo>, std::shared_ptr<const EpochInfo>, Batch>;
 
-  StreamDecoder(const StreamOptions& options, int64_t max_frame_bytes);
+  StreamDecoder(const StreamOptions& options, int64_t max_frame_bytes,
+                Encoding encoding = Encoding::kDense);
 
   // After an error the stream cannot be read on.
   absl::StatusOr<Event> Decode(google::protobuf::io::ZeroCopyInputStream& message);
@@ -62,11 +67,17 @@ class StreamDecoder {
   absl::StatusOr<Event> TakeHeader(StreamInfo info);
   absl::StatusOr<Event> TakeEpoch(EpochInfo info);
   absl::StatusOr<Event> TakeFrame(FrameInfo info, Slab slab);
+  // Room for a payload that is not yet a slab, reused by the next one.
+  absl::StatusOr<std::byte*> CompactBuffer(int64_t size);
+  absl::StatusOr<Slab> ExpandFrame(const wire::DecodedFrame& frame);
   absl::Status CheckEpochComplete() const;
   absl::Status CheckPosition(const FrameInfo& info) const;
 
   const StreamOptions options_;
   const int64_t max_frame_bytes_;
+  const Encoding encoding_;
+  std::unique_ptr<std::byte[]> compact_;  // compact_bytes_ of them
+  int64_t compact_bytes_ = 0;
   std::optional<FrameReader> frames_;       // after the header
   std::shared_ptr<const EpochInfo> epoch_;  // the latest; shared with the stream
   int64_t epoch_frames_ = 0;                // received of it

@@ -46,15 +46,36 @@ absl::Status CheckCounts(const Layout& layout, const Counts& counts) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> CountOf(const TensorSpec& tensor, const Counts& counts) {
-  const auto type = static_cast<size_t>(tensor.type);
+absl::Status CheckAxis(const TensorSpec& tensor, const Counts& counts) {
+  const auto has_type = [&](const std::vector<int64_t>& types) {
+    return tensor.type >= 0 && static_cast<size_t>(tensor.type) < types.size();
+  };
   switch (tensor.axis) {
     case Axis::kNodes:
-      if (tensor.type < 0 || type >= counts.nodes.size()) break;
-      return counts.nodes[type];
+      if (has_type(counts.nodes)) return absl::OkStatus();
+      break;
     case Axis::kEdges:
-      if (tensor.type < 0 || type >= counts.edges.size()) break;
-      return counts.edges[type];
+      if (has_type(counts.edges)) return absl::OkStatus();
+      break;
+    case Axis::kGraphs:
+    case Axis::kPtr:
+    case Axis::kSeeds:
+    case Axis::kLabels:
+      return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat("tensor ", DisplayName(tensor), " has axis ",
+                                                 static_cast<int>(tensor.axis), " of type ",
+                                                 tensor.type, ", which the layout does not have"));
+}
+
+}  // namespace
+
+int64_t CountOf(const TensorSpec& tensor, const Counts& counts) {
+  switch (tensor.axis) {
+    case Axis::kNodes:
+      return counts.nodes[tensor.type];
+    case Axis::kEdges:
+      return counts.edges[tensor.type];
     case Axis::kGraphs:
       return counts.graphs;
     case Axis::kPtr:
@@ -64,12 +85,8 @@ absl::StatusOr<int64_t> CountOf(const TensorSpec& tensor, const Counts& counts) 
     case Axis::kLabels:
       return counts.labels;
   }
-  return absl::InvalidArgumentError(absl::StrCat("tensor ", DisplayName(tensor), " has axis ",
-                                                 static_cast<int>(tensor.axis), " of type ",
-                                                 tensor.type, ", which the layout does not have"));
+  return 0;
 }
-
-}  // namespace
 
 int Layout::Find(absl::string_view store, absl::string_view name) const {
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -89,7 +106,8 @@ absl::StatusOr<Placement> Place(const Layout& layout, const Counts& counts, int6
   Placement placement;
   placement.places.reserve(layout.tensors.size());
   for (const TensorSpec& tensor : layout.tensors) {
-    GF_ASSIGN_OR_RETURN(const int64_t count, CountOf(tensor, counts));
+    GF_RETURN_IF_ERROR(CheckAxis(tensor, counts));
+    const int64_t count = CountOf(tensor, counts);
     if (tensor.axis_scale < 0 || std::any_of(tensor.row_shape.begin(), tensor.row_shape.end(),
                                              [](int64_t dim) { return dim < 0; })) {
       return absl::InvalidArgumentError(

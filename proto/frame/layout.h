@@ -48,6 +48,10 @@ struct TensorSpec {
   friend bool operator==(const TensorSpec&, const TensorSpec&) = default;
 };
 
+// How many of what the tensor's axis counts there are. `tensor.type` must be in the range of the
+// counts.
+int64_t CountOf(const TensorSpec& tensor, const Counts& counts);
+
 // A tensor's place in a slab.
 struct TensorPlace {
   // With all k micro-batches, which follow each other along the first dimension: x is [k N, F],

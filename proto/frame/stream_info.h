@@ -11,6 +11,12 @@
 
 namespace graphfeed {
 
+// How a frame's slab travels. The slab that arrives is the same.
+enum class Encoding : uint8_t {
+  kDense = 0,
+  kCompact = 1,  // without the padding, which the receiver writes itself (compact.h)
+};
+
 // What is known of one frame besides its tensors.
 struct FrameInfo {
   int64_t epoch = 0;

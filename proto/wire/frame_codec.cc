@@ -129,14 +129,18 @@ absl::StatusOr<DecodedFrame> ReadFrame(CodedInputStream& input,
   absl::StatusOr<FrameInfo> info = FromProto(message);
   if (!info.ok()) return BadContent(info.status());
   frame.info = *std::move(info);
+  frame.runs = std::move(*message.mutable_runs());
   if (!has_payload) allocate(0);
   return frame;
 }
 
 }  // namespace
 
-std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes) {
-  const std::string fields = ToProto(info).SerializeAsString();
+std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes,
+                              absl::string_view runs) {
+  v1::Frame frame = ToProto(info);
+  frame.set_runs(runs.data(), runs.size());
+  const std::string fields = frame.SerializeAsString();
   const uint32_t payload = static_cast<uint32_t>(payload_bytes);
   const size_t frame_bytes = fields.size() + CodedOutputStream::VarintSize32(kPayloadTag) +
                              CodedOutputStream::VarintSize32(payload) + payload;

@@ -8,6 +8,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "google/protobuf/io/zero_copy_stream.h"
 #include "proto/frame/layout.h"
 #include "proto/frame/stream_info.h"
@@ -15,12 +16,15 @@
 namespace graphfeed::wire {
 
 // The bytes of a StreamBatchesResponse that carries a frame, up to and without its payload: the
-// payload is the message's last field, so the slab itself follows on the wire without a copy.
-std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes);
+// payload is the message's last field, so the slab itself follows on the wire without a copy. Of a
+// compact frame `runs` says what it is besides the payload.
+std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes,
+                              absl::string_view runs = "");
 
 // A frame whose payload has been read into memory that the caller provided.
 struct DecodedFrame {
   FrameInfo info;
+  std::string runs;  // empty: the payload is the slab
   std::byte* payload = nullptr;
   int64_t payload_bytes = 0;
 };

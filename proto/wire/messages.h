@@ -66,6 +66,9 @@ absl::StatusOr<IngestSpec> FromProto(const v1::IngestBegin& message);
 v1::IngestBlock ToProto(GraphBlock block);
 absl::StatusOr<GraphBlock> FromProto(v1::IngestBlock message);
 
+v1::Encoding ToProto(Encoding encoding);
+absl::StatusOr<Encoding> FromProto(v1::Encoding encoding);
+
 v1::UnevenShards ToProto(UnevenShards uneven);
 absl::StatusOr<UnevenShards> FromProto(v1::UnevenShards uneven);
 

@@ -141,11 +141,7 @@ absl::StatusOr<StreamRequest> ParseRequest(const v1::StreamBatchesRequest& messa
   GF_RETURN_IF_ERROR(ParseShards(message, request));
   request.prefetch = message.prefetch();
   GF_ASSIGN_OR_RETURN(request.max_frame_bytes, MaxFrameBytes(message.max_frame_bytes()));
-  if (!v1::Encoding_IsValid(message.encoding())) {
-    return FieldError("encoding",
-                      absl::StrCat("unknown value ", static_cast<int>(message.encoding()),
-                                   "; at most ", static_cast<int>(v1::Encoding_MAX)));
-  }
+  GF_ASSIGN_OR_RETURN(request.encoding, FromProto(message.encoding()));
   GF_ASSIGN_OR_RETURN(request.spec, Spec(message.spec(), message.has_spec()));
   return request;
 }

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/frame/batch_spec.h"
+#include "proto/frame/stream_info.h"
 #include "storage/graph/dataset_info.h"
 
 namespace graphfeed::wire {
@@ -37,6 +38,7 @@ struct StreamRequest {
   int64_t shard_index = 0;
   UnevenShards uneven_shards = UnevenShards::kNull;
   uint32_t prefetch = 0;  // 0: the server's default
+  Encoding encoding = Encoding::kDense;
   int64_t max_frame_bytes = kDefaultMaxFrameBytes;
 };
 absl::StatusOr<StreamRequest> ParseRequest(const v1::StreamBatchesRequest& message);

@@ -222,6 +222,12 @@ absl::StatusOr<BatchSpecRequest> FromProto(const v1::BatchSpec& message) {
   return spec;
 }
 
+v1::Encoding ToProto(Encoding encoding) { return static_cast<v1::Encoding>(encoding); }
+
+absl::StatusOr<Encoding> FromProto(v1::Encoding encoding) {
+  return EnumFromProto<Encoding>(encoding, v1::Encoding_IsValid, "encoding");
+}
+
 v1::UnevenShards ToProto(UnevenShards uneven) { return static_cast<v1::UnevenShards>(uneven); }
 
 absl::StatusOr<UnevenShards> FromProto(v1::UnevenShards uneven) {

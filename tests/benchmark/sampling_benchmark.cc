@@ -236,8 +236,7 @@ absl::Status MeasureStreams(const DatasetInfo& info, const std::string& data_dir
     GF_ASSIGN_OR_RETURN(options.spec.options->num_edges,
                         ParseCounts(absl::GetFlag(FLAGS_num_edges)));
   }
-  GF_RETURN_IF_ERROR(CompareToConstant(name, *server.client, options, *server.process,
-                                       absl::GetFlag(FLAGS_rounds),
+  GF_RETURN_IF_ERROR(CompareToConstant(name, server, options, absl::GetFlag(FLAGS_rounds),
                                        absl::Seconds(absl::GetFlag(FLAGS_seconds))));
   const int64_t resident = ResidentBytes(server.process->pid());
   std::printf(R"({"benchmark": "sampling_memory", "strategy": "%s", "memory_budget": %ld, )"

@@ -96,14 +96,14 @@ absl::Status ReadOneEpoch(Client& client, const DatasetInfo& info) {
   }
 }
 
-absl::Status MeasureCpp(Client& client, const DatasetInfo& info, const ChildProcess& server) {
+absl::Status MeasureCpp(const BenchmarkServer& server, const DatasetInfo& info) {
   for (const auto& [strategy, name] : {std::pair(Strategy::kPadToMax, "pad_to_max"),
                                        std::pair(Strategy::kStreamPack, "stream_pack")}) {
-    GF_RETURN_IF_ERROR(CompareToConstant(name, client, OptionsFor(info, strategy, kSeed), server,
+    GF_RETURN_IF_ERROR(CompareToConstant(name, server, OptionsFor(info, strategy, kSeed),
                                          absl::GetFlag(FLAGS_rounds),
                                          absl::Seconds(absl::GetFlag(FLAGS_seconds))));
-    GF_RETURN_IF_ERROR(MeasureDigests(name, client, OptionsFor(info, strategy, kSeed), server,
-                                      absl::GetFlag(FLAGS_rounds),
+    GF_RETURN_IF_ERROR(MeasureDigests(name, *server.client, OptionsFor(info, strategy, kSeed),
+                                      *server.process, absl::GetFlag(FLAGS_rounds),
                                       absl::Seconds(absl::GetFlag(FLAGS_seconds))));
   }
   return absl::OkStatus();
@@ -154,7 +154,7 @@ absl::Status Benchmark(const std::string& data_dir, bool generate) {
   GF_ASSIGN_OR_RETURN(const DatasetInfo info, server.client->GetDataset(dataset));
   GF_RETURN_IF_ERROR(ReadOneEpoch(*server.client, info));
   GF_RETURN_IF_ERROR(MeasurePlans(*server.client, info));
-  GF_RETURN_IF_ERROR(MeasureCpp(*server.client, info, *server.process));
+  GF_RETURN_IF_ERROR(MeasureCpp(server, info));
   if (absl::GetFlag(FLAGS_python)) GF_RETURN_IF_ERROR(MeasurePython(server.address, info));
   return absl::OkStatus();
 }

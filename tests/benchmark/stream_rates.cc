@@ -109,32 +109,43 @@ absl::StatusOr<BenchmarkServer> StartServer(const std::vector<std::string>& argu
   options.endpoints = {server.address};
   options.timeout = absl::Minutes(10);
   GF_ASSIGN_OR_RETURN(server.client, Client::Create(options));
+  options.encoding = Encoding::kCompact;
+  GF_ASSIGN_OR_RETURN(server.compact_client, Client::Create(options));
   return server;
 }
 
-absl::Status CompareToConstant(absl::string_view name, Client& client, StreamOptions options,
-                               const ChildProcess& server, int rounds, absl::Duration time) {
+absl::Status CompareToConstant(absl::string_view name, const BenchmarkServer& server,
+                               StreamOptions options, int rounds, absl::Duration time) {
   if (rounds < 1) return absl::InvalidArgumentError(absl::StrCat("rounds is ", rounds));
   StreamOptions constant_options = options;
   constant_options.seed = kConstantSeed;
   std::vector<Rates> built;
   std::vector<Rates> constant;
+  std::vector<Rates> compact;
   std::vector<double> ratios;
+  std::vector<double> compact_ratios;
+  const ChildProcess& process = *server.process;
   for (int round = 0; round < rounds; ++round) {
-    GF_ASSIGN_OR_RETURN(Rates a, Measure(client, options, server, time));
-    GF_ASSIGN_OR_RETURN(Rates b, Measure(client, constant_options, server, time));
-    ratios.push_back(a.bytes_per_s / b.bytes_per_s);
+    GF_ASSIGN_OR_RETURN(Rates a, Measure(*server.client, options, process, time));
+    GF_ASSIGN_OR_RETURN(Rates b, Measure(*server.compact_client, options, process, time));
+    GF_ASSIGN_OR_RETURN(Rates c, Measure(*server.client, constant_options, process, time));
+    ratios.push_back(a.bytes_per_s / c.bytes_per_s);
+    compact_ratios.push_back(b.bytes_per_s / c.bytes_per_s);
     built.push_back(a);
-    constant.push_back(b);
+    compact.push_back(b);
+    constant.push_back(c);
   }
   const std::string strategy(name);
   Report(strategy, "built", Median(built));
+  Report(strategy, "compact", Median(compact));
   Report(strategy, "constant", Median(constant));
   std::sort(ratios.begin(), ratios.end());
+  std::sort(compact_ratios.begin(), compact_ratios.end());
   std::printf(R"({"benchmark": "stream_ratio", "client": "cpp", "strategy": "%s", )"
-              R"("built_to_constant": %.3f})"
+              R"("built_to_constant": %.3f, "compact_to_constant": %.3f})"
               "\n",
-              strategy.c_str(), ratios[ratios.size() / 2]);
+              strategy.c_str(), ratios[ratios.size() / 2],
+              compact_ratios[compact_ratios.size() / 2]);
   std::fflush(stdout);
   return absl::OkStatus();
 }

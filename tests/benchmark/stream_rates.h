@@ -25,15 +25,17 @@ struct BenchmarkServer {
   std::unique_ptr<ChildProcess> process;
   std::string address;
   std::unique_ptr<Client> client;
+  std::unique_ptr<Client> compact_client;  // the same, but padding does not travel
 };
 
 // Starts this program again with arguments that make it call ServeUntilInputEnds.
 absl::StatusOr<BenchmarkServer> StartServer(const std::vector<std::string>& arguments);
 
-// Prints a JSON line of the stream's rates, one of the constant slab's, and one of their ratio:
-// medians of `rounds` measurements of length `time`, taken in turn. `name` names the strategy.
-absl::Status CompareToConstant(absl::string_view name, Client& client, StreamOptions options,
-                               const ChildProcess& server, int rounds, absl::Duration time);
+// Prints a JSON line of the stream's rates, one of the same frames' without padding on the way, one
+// of the constant slab's, and one of the ratios to it: medians of `rounds` measurements of length
+// `time`, taken in turn. `name` names the strategy.
+absl::Status CompareToConstant(absl::string_view name, const BenchmarkServer& server,
+                               StreamOptions options, int rounds, absl::Duration time);
 
 // Prints a JSON line of what digests cost: the share of throughput that a client gains by not
 // checking them, and the share that is lost when the server hashes each frame once more.

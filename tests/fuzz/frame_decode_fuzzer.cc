@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "proto/frame/compact.h"
 #include "proto/wire/frame_codec.h"
 #include "proto/wire/messages.h"
 
@@ -19,7 +20,8 @@ constexpr int64_t kMaxPayload = 1 << 16;
 
 void Check(const DecodedFrame& frame, const std::string& payload) {
   // Encoded again, it decodes to the same.
-  const std::string bytes = EncodeFrameHeader(frame.info, frame.payload_bytes) + payload;
+  const std::string bytes =
+      EncodeFrameHeader(frame.info, frame.payload_bytes, frame.runs) + payload;
   google::protobuf::io::ArrayInputStream input(bytes.data(), static_cast<int>(bytes.size()));
   std::string again;
   const auto event = DecodeStreamResponse(input, [&](int64_t size) {
@@ -31,6 +33,14 @@ void Check(const DecodedFrame& frame, const std::string& payload) {
           ToProto(frame.info).SerializeAsString()) {
     std::abort();
   }
+}
+
+// A code that is accepted writes as many bytes as it says.
+void CheckExpansion(const DecodedFrame& frame, const std::byte* payload) {
+  const auto size = ExpandedBytes(frame.runs, frame.payload_bytes, kMaxPayload);
+  if (!size.ok()) return;
+  const auto slab = std::make_unique<std::byte[]>(static_cast<size_t>(*size));
+  Expand(frame.runs, payload, slab.get());
 }
 
 void Check(const StreamInfo& info) {
@@ -66,6 +76,7 @@ void Fuzz(const uint8_t* data, size_t size) {
   if (const auto* frame = std::get_if<DecodedFrame>(&*event)) {
     Check(*frame, std::string(reinterpret_cast<const char*>(payload.get()),
                               static_cast<size_t>(frame->payload_bytes)));
+    CheckExpansion(*frame, payload.get());
   } else if (const auto* info = std::get_if<StreamInfo>(&*event)) {
     Check(*info);
   }

@@ -69,6 +69,7 @@ TEST(ExactlyOnceTest, NothingButItsArgumentsDecidesABatch) {
   std::map<Strategy, int> strategies;
   const auto first = one_thread.NewClient();
   const auto second = eight_threads.NewClient();
+  const auto compact = eight_threads.NewClient({.encoding = Encoding::kCompact});
   while (asked.size() < kSpecs) {
     StreamOptions options = draw.Next();
     SCOPED_TRACE(Describe(options));
@@ -77,6 +78,7 @@ TEST(ExactlyOnceTest, NothingButItsArgumentsDecidesABatch) {
     const std::vector<Content> contents = Stream(*first, options, 1);
     ASSERT_FALSE(HasFailure());
     EXPECT_EQ(Stream(*second, options, 16), contents);
+    EXPECT_EQ(Stream(*compact, options, 2), contents) << "without padding on the way";
     for (size_t i = contents.size(); i-- > 0;) {
       const auto alone = second->GetBatch(options, options.start_epoch, contents[i].ordinal);
       ASSERT_TRUE(alone.ok()) << alone.status();

@@ -286,6 +286,7 @@ class Client:
         retry_timeout: float = 60.0,
         keepalive_time: float = 10.0,
         keepalive_timeout: float = 10.0,
+        compact: bool = False,
     ) -> None: ...
     def take_notices(self) -> list[str]:
         """What streams had to do to go on, since the last call."""

@@ -65,7 +65,8 @@ class ClientHandle {
 
 std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
                                       int64_t max_frame_bytes, double timeout, double retry_timeout,
-                                      double keepalive_time, double keepalive_timeout) {
+                                      double keepalive_time, double keepalive_timeout,
+                                      bool compact) {
   auto notices = std::make_shared<Notices>();
   ClientOptions options;
   options.endpoints = endpoints;
@@ -74,6 +75,7 @@ std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
   options.retry_timeout = absl::Seconds(retry_timeout);
   options.keepalive_time = absl::Seconds(keepalive_time);
   options.keepalive_timeout = absl::Seconds(keepalive_timeout);
+  options.encoding = compact ? Encoding::kCompact : Encoding::kDense;
   options.interrupted = &SignalRaised;
   options.on_failover = [notices](const std::string& what) { notices->Add(what); };
   return std::make_unique<ClientHandle>(Check(Client::Create(options)), notices);
@@ -89,7 +91,8 @@ void BindClient(py::module_& m) {
            py::arg("timeout") = absl::ToDoubleSeconds(defaults.timeout),
            py::arg("retry_timeout") = absl::ToDoubleSeconds(defaults.retry_timeout),
            py::arg("keepalive_time") = absl::ToDoubleSeconds(defaults.keepalive_time),
-           py::arg("keepalive_timeout") = absl::ToDoubleSeconds(defaults.keepalive_timeout))
+           py::arg("keepalive_timeout") = absl::ToDoubleSeconds(defaults.keepalive_timeout),
+           py::arg("compact") = false)
       .def("take_notices", &ClientHandle::TakeNotices)
       .def("list_datasets",
            [](const ClientHandle& self) {

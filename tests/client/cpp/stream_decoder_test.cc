@@ -11,6 +11,7 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/stubs/logging.h"
 #include "graphfeed/v1/graphfeed.pb.h"
+#include "proto/wire/frame_codec.h"
 #include "proto/wire/messages.h"
 #include "tests/client/cpp/stream_messages.h"
 
@@ -32,7 +33,7 @@ StreamOptions Options() {
 class StreamDecoderTest : public ::testing::Test {
  protected:
   absl::Status Feed(const std::vector<std::string>& messages) {
-    StreamDecoder decoder(options_, max_frame_bytes_);
+    StreamDecoder decoder(options_, max_frame_bytes_, encoding_);
     for (const std::string& message : messages) {
       // Small pieces, as they come out of a socket.
       google::protobuf::io::ArrayInputStream input(message.data(), static_cast<int>(message.size()),
@@ -52,6 +53,7 @@ class StreamDecoderTest : public ::testing::Test {
 
   StreamOptions options_ = Options();
   int64_t max_frame_bytes_ = kMaxBytes;
+  Encoding encoding_ = Encoding::kDense;
   const std::string header_ = HeaderMessage(MakeStreamInfo(SmallLayout()));
   std::vector<Batch> batches_;
 };
@@ -78,6 +80,33 @@ TEST_F(StreamDecoderTest, PutsTensorsWhereTheLayoutSays) {
   EXPECT_EQ(std::memcmp(edges->data, Payload(0, 192).data() + 64, 48), 0);
   EXPECT_FALSE(batch.Find("", "z").has_value());
   EXPECT_FALSE(batch.Find("movie", "x").has_value());
+}
+
+TEST_F(StreamDecoderTest, CompactFramesBecomeTheSlabOrAreRefused) {
+  encoding_ = Encoding::kCompact;
+  const int64_t size = SmallLayout().slab_bytes;
+  ASSERT_GT(size, 20);
+  const std::string slab = std::string(10, 'd') + std::string(static_cast<size_t>(size) - 10, 'p');
+  FrameInfo info = MakeFrameInfo(0, 0, {.graphs = 1, .nodes = {3}, .edges = {2}}, slab);
+  std::string runs = {10};
+  for (auto rest = static_cast<uint64_t>(size - 10); rest > 0; rest >>= 7) {
+    runs.push_back(static_cast<char>((rest & 0x7f) | (rest > 0x7f ? 0x80 : 0)));
+  }
+  runs += {1, 'p'};
+  const auto frame = [&](const std::string& code, const std::string& payload) {
+    return wire::EncodeFrameHeader(info, static_cast<int64_t>(payload.size()), code) + payload;
+  };
+  const std::string data(10, 'd');
+  ASSERT_TRUE(Feed({header_, EpochMessage(0, 1), frame(runs, data)}).ok());
+  ASSERT_EQ(batches_.size(), 1u);
+  EXPECT_EQ(std::memcmp(batches_[0].data(), slab.data(), slab.size()), 0);
+
+  ExpectDataLoss({header_, EpochMessage(0, 1), frame(runs, data + "d")}, "payload is longer");
+  ExpectDataLoss({header_, EpochMessage(0, 1), frame("", data)}, "payload is longer");
+  ExpectDataLoss({header_, EpochMessage(0, 1), frame(runs, "dddddddddx")}, "digest");
+  ExpectDataLoss({header_, EpochMessage(0, 1), frame(std::string{10, 0}, data)},
+                 "the layout's slab");
+  ExpectDataLoss({header_, EpochMessage(0, 1), frame(runs, slab + "x")}, "the layout's slab");
 }
 
 TEST_F(StreamDecoderTest, RaggedFramesArePlacedByTheirOwnCounts) {

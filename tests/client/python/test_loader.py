@@ -56,6 +56,23 @@ def test_each_iteration_is_the_next_epoch(dataset):
     assert next(iter(loader)).position == (1, 0)
 
 
+def test_batches_without_padding_on_the_way_are_the_same(client, dataset):
+    compact = gf.connect(client.endpoints, encoding="compact")
+    assert pickle.loads(pickle.dumps(compact)).encoding == "compact"
+    arguments = {"shuffle": True, "seed": 3}
+    for make in (
+        lambda d: packed(d, **arguments),
+        lambda d: gf.FixedSizeDataLoader(d, batch_size=9, micro_batches=2, **arguments),
+        lambda d: gf.DataLoader(d, batch_size=9, **arguments),
+    ):
+        pairs = zip(make(dataset), make(compact.dataset("loader")), strict=True)
+        for dense, other in pairs:
+            for (name, array), (_, same) in zip(dense.items(), other.items(), strict=True):
+                np.testing.assert_array_equal(array, same, err_msg=name)
+    with pytest.raises(gf.errors.InvalidArgument, match="encoding is 'zip'"):
+        gf.connect(client.endpoints, encoding="zip")
+
+
 def test_the_seed_decides(dataset):
     def order(seed):
         return epoch_labels(gf.FixedSizeDataLoader(dataset, 9, shuffle=True, seed=seed))
