@@ -115,6 +115,7 @@ TEST_F(ReplicasTest, AServerWithOtherContentIsNeverMixedIn) {
   const auto other = NewServer(kGraphs + 1);
   StreamOptions options = Options();
   options.start_ordinal = 1;
+  options.num_epochs = 0;  // more than a connection holds when its server goes
   ClientOptions client_options;
   client_options.endpoints = {first->endpoint(), other->endpoint()};
   client_options.retry_timeout = absl::ZeroDuration();
