@@ -1,6 +1,7 @@
 #include "storage/chunk_cache.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -9,11 +10,11 @@
 #include "absl/strings/str_cat.h"
 #include "storage/chunk_table.h"
 #include "storage/column_reader.h"
+#include "storage/graph/aligned_memory.h"
 
 namespace graphfeed {
 namespace {
 
-constexpr size_t kAlignment = 64;
 constexpr int64_t kLineBytes = 64;
 // A long gather leaves and enters the guard after so many bytes, so that eviction can go on, and
 // reads its missing pieces in groups of so many.
@@ -23,30 +24,21 @@ constexpr size_t kMaxMissing = 4096;
 // the processor's own prefetcher asks for.
 constexpr size_t kRangesAhead = 4;
 constexpr int64_t kLinesAhead = 4;
+// One new chunk in so many enters behind the clock's hand, the others under it.
+constexpr uint64_t kLinksPerStep = 8;
+// The share of the budget that holes may take before a block is cleared.
+constexpr int64_t kHoleShare = 8;
 
 }  // namespace
 
-// Rows in memory. The rows begin at an aligned address within the allocation: plain new and
-// an own round-up rather than an aligned one, which cannot reuse a hole of the very size it needs.
-struct ChunkCache::Chunk {
-  static std::unique_ptr<Chunk> Create(Column& column, uint32_t number, absl::string_view rows) {
-    auto chunk = std::make_unique<Chunk>();
-    chunk->column = &column;
-    chunk->number = number;
-    chunk->bytes = static_cast<int64_t>(rows.size() + kAlignment + sizeof(Chunk));
-    chunk->memory = static_cast<std::byte*>(::operator new(rows.size() + kAlignment));
-    const auto address = reinterpret_cast<uintptr_t>(chunk->memory);
-    chunk->rows = chunk->memory + (-address % kAlignment);
-    std::memcpy(chunk->rows, rows.data(), rows.size());
-    return chunk;
-  }
-  ~Chunk() { ::operator delete(memory); }
+// Rows in memory, after this header of one line.
+struct alignas(ChunkMemory::kAlignment) ChunkCache::Chunk {
+  Column* column;
+  uint32_t number;
+  int64_t bytes;  // with the header
 
-  Column* column = nullptr;
-  uint32_t number = 0;
-  int64_t bytes = 0;
-  std::byte* memory = nullptr;
-  std::byte* rows = nullptr;
+  std::byte* memory() { return reinterpret_cast<std::byte*>(this); }
+  std::byte* rows() { return memory() + sizeof(Chunk); }
 };
 
 // A part of a range that lies in one chunk.
@@ -59,11 +51,14 @@ struct ChunkCache::Piece {
 };
 
 ChunkCache::ChunkCache(ChunkStore& store, int64_t budget_bytes)
-    : store_(store), budget_bytes_(budget_bytes) {}
+    : store_(store), budget_bytes_(budget_bytes), memory_(budget_bytes) {}
 
 ChunkCache::~ChunkCache() {
   MutexLock lock(&mu_);
-  for (Chunk* chunk : clock_) delete chunk;
+  for (Chunk* chunk : clock_) memory_.Free(chunk->memory(), chunk->bytes);
+  for (const Retired& retired : retired_) {
+    memory_.Free(retired.chunk->memory(), retired.chunk->bytes);
+  }
 }
 
 std::shared_ptr<ChunkCache::Column> ChunkCache::Open(const ColumnStorage& storage) {
@@ -74,22 +69,13 @@ std::shared_ptr<ChunkCache::Column> ChunkCache::Open(const ColumnStorage& storag
 }
 
 void ChunkCache::Forget(uint64_t uid) {
-  std::vector<std::unique_ptr<Chunk>> freed;
   MutexLock lock(&mu_);
   const auto it = columns_.find(uid);
   if (it == columns_.end()) return;
   const Column* column = it->second.get();
-  size_t kept = 0;
-  for (Chunk* chunk : clock_) {
-    if (chunk->column == column) {
-      Retire(chunk);
-    } else {
-      clock_[kept++] = chunk;
-    }
-  }
-  clock_.resize(kept);
+  RetireIf([&](const Chunk& chunk) { return chunk.column == column; });
   columns_.erase(it);
-  freed = Reclaim();
+  Reclaim();
 }
 
 // The first lines of a range that is in memory; nothing for one that cannot be.
@@ -109,7 +95,7 @@ void ChunkCache::Prefetch(const Column& column, const RowRange& range) {
 absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ranges,
                                    RowVisitor visitor) {
   const ColumnStorage& storage = column.storage;
-  alignas(kAlignment) static constexpr std::byte kNoRows[kAlignment] = {};
+  alignas(kLineBytes) static constexpr std::byte kNoRows[kLineBytes] = {};
   absl::InlinedVector<Piece, 8> missing;
   int64_t hits = 0;
   int64_t guarded_bytes = 0;
@@ -190,6 +176,10 @@ absl::Status ChunkCache::ReadChunks(Column& column, absl::Span<const uint32_t> n
 
   absl::Status status;
   size_t num_read = 0;
+  struct FreeBuffer {
+    void operator()(std::byte* buffer) const { std::free(buffer); }
+  };
+  std::unique_ptr<std::byte, FreeBuffer> homeless;  // a chunk at a time for which there is no room
   store_.ReadChunks(keys, [&](size_t k, absl::StatusOr<absl::string_view> value) {
     if (!status.ok()) return;
     ++num_read;
@@ -203,9 +193,16 @@ absl::Status ChunkCache::ReadChunks(Column& column, absl::Span<const uint32_t> n
       status = ChunkError(key.chunk, rows.status());
       return;
     }
-    std::unique_ptr<Chunk> chunk = Chunk::Create(column, key.chunk, *rows);
-    use(k, chunk->rows);
-    Insert(std::move(chunk));
+    Chunk* const chunk = NewChunk(column, key.chunk, rows->size());
+    if (chunk == nullptr && homeless == nullptr) {
+      homeless.reset(static_cast<std::byte*>(AllocateAligned(static_cast<size_t>(
+          std::min(storage.rows_per_chunk, storage.num_rows) * storage.row_bytes))));
+      if (homeless == nullptr) throw std::bad_alloc();
+    }
+    std::byte* const buffer = chunk != nullptr ? chunk->rows() : homeless.get();
+    std::memcpy(buffer, rows->data(), rows->size());
+    use(k, buffer);
+    if (chunk != nullptr) Link(chunk);
   });
   if (status.ok() && num_read != keys.size()) {
     return absl::InternalError(
@@ -214,24 +211,38 @@ absl::Status ChunkCache::ReadChunks(Column& column, absl::Span<const uint32_t> n
   return status;
 }
 
-void ChunkCache::Insert(std::unique_ptr<Chunk> chunk) {
-  if (chunk->bytes > budget_bytes_) return;
-  std::vector<std::unique_ptr<Chunk>> freed;  // after the lock is released
+ChunkCache::Chunk* ChunkCache::NewChunk(Column& column, uint32_t number, size_t row_bytes) {
+  const auto bytes = static_cast<int64_t>(row_bytes + sizeof(Chunk));
+  if (bytes > budget_bytes_) return nullptr;
+  MutexLock lock(&mu_);
+  if (column.chunks[number].load(std::memory_order_relaxed) != nullptr) return nullptr;
+  std::byte* const memory = MakeRoom(bytes);
+  return memory == nullptr ? nullptr : new (memory) Chunk{&column, number, bytes};
+}
+
+std::byte* ChunkCache::MakeRoom(int64_t bytes) {
+  Reclaim();
+  for (;;) {
+    if (std::byte* const memory = memory_.Allocate(bytes)) return memory;
+    if (clock_.empty() || retired_bytes_ >= bytes) return nullptr;
+    if (memory_.hole_bytes() <= budget_bytes_ / kHoleShare || !EvictEmptiestBlock()) EvictOne();
+    Reclaim();
+  }
+}
+
+void ChunkCache::Link(Chunk* chunk) {
   MutexLock lock(&mu_);
   std::atomic<const std::byte*>& link = chunk->column->chunks[chunk->number];
-  if (link.load(std::memory_order_relaxed) != nullptr) return;  // another thread was faster
-  while (linked_bytes_ + chunk->bytes > budget_bytes_) EvictOne();
-  freed = Reclaim();
-  if (linked_bytes_ + retired_bytes_ + chunk->bytes > budget_bytes_) return;
-  linked_bytes_ += chunk->bytes;
-  chunk->column->marks[chunk->number].store(false, std::memory_order_relaxed);
-  link.store(chunk->rows);
-  // Behind the hand, which comes here last.
-  clock_.push_back(chunk.release());
-  if (hand_ + 1 < clock_.size()) {
-    std::swap(clock_[hand_], clock_.back());
-    ++hand_;
+  if (link.load(std::memory_order_relaxed) != nullptr) {
+    memory_.Free(chunk->memory(), chunk->bytes);
+    return;
   }
+  chunk->column->marks[chunk->number].store(false, std::memory_order_relaxed);
+  link.store(chunk->rows());
+  // Behind the hand, which comes here last; or under it, first to go unless it is read again.
+  clock_.push_back(chunk);
+  std::swap(clock_[hand_], clock_.back());
+  if (++links_ % kLinksPerStep == 0) ++hand_;
 }
 
 void ChunkCache::EvictOne() {
@@ -250,23 +261,45 @@ void ChunkCache::EvictOne() {
   }
 }
 
-void ChunkCache::Retire(Chunk* chunk) {
-  chunk->column->chunks[chunk->number].store(nullptr);
-  linked_bytes_ -= chunk->bytes;
-  retired_bytes_ += chunk->bytes;
-  retired_.push_back({std::unique_ptr<Chunk>(chunk), epochs_.Retire()});
+bool ChunkCache::EvictEmptiestBlock() {
+  const ChunkMemory::Block block = memory_.EmptiestBlock();
+  const int64_t evicted = RetireIf([&](const Chunk& chunk) { return block.Contains(&chunk); });
+  evictions_.fetch_add(evicted, std::memory_order_relaxed);
+  return evicted > 0;
 }
 
-std::vector<std::unique_ptr<ChunkCache::Chunk>> ChunkCache::Reclaim() {
-  std::vector<std::unique_ptr<Chunk>> freed;
-  if (retired_.empty()) return freed;
+int64_t ChunkCache::RetireIf(absl::FunctionRef<bool(const Chunk&)> condition) {
+  size_t kept = 0;
+  size_t hand = 0;  // before what was under it, or the next that is kept
+  for (size_t i = 0; i < clock_.size(); ++i) {
+    if (i == hand_) hand = kept;
+    if (condition(*clock_[i])) {
+      Retire(clock_[i]);
+    } else {
+      clock_[kept++] = clock_[i];
+    }
+  }
+  const auto retired = static_cast<int64_t>(clock_.size() - kept);
+  clock_.resize(kept);
+  hand_ = hand;
+  return retired;
+}
+
+void ChunkCache::Retire(Chunk* chunk) {
+  chunk->column->chunks[chunk->number].store(nullptr);
+  retired_bytes_ += chunk->bytes;
+  retired_.push_back({chunk, epochs_.Retire()});
+}
+
+void ChunkCache::Reclaim() {
+  if (retired_.empty()) return;
   const uint64_t oldest = epochs_.OldestGuard();
   while (!retired_.empty() && retired_.front().epoch < oldest) {
-    retired_bytes_ -= retired_.front().chunk->bytes;
-    freed.push_back(std::move(retired_.front().chunk));
+    Chunk* const chunk = retired_.front().chunk;
     retired_.pop_front();
+    retired_bytes_ -= chunk->bytes;
+    memory_.Free(chunk->memory(), chunk->bytes);
   }
-  return freed;
 }
 
 ChunkCache::Stats ChunkCache::stats() const {
@@ -276,7 +309,7 @@ ChunkCache::Stats ChunkCache::stats() const {
               .evictions = evictions_.load(std::memory_order_relaxed),
               .read_bytes = read_bytes_.load(std::memory_order_relaxed)};
   MutexLock lock(&mu_);
-  stats.cached_bytes = linked_bytes_ + retired_bytes_;
+  stats.cached_bytes = memory_.held_bytes();
   return stats;
 }
 

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "storage/chunk_format.h"
+#include "storage/chunk_memory.h"
 #include "storage/chunk_store.h"
 #include "storage/epoch.h"
 #include "storage/graph/feature_store.h"
@@ -27,12 +28,19 @@ namespace graphfeed {
 // A chunk that is in memory is read without a lock and without allocation: an epoch guard keeps it
 // from being freed. Chunks that are not are read from the store, all of a gather's in one call,
 // checked, and copied once into an aligned buffer, from which the gather takes its rows before the
-// buffer is offered to the cache. So a gather holds one chunk at a time however small the budget,
+// chunk is linked into its table. So a gather holds one chunk at a time however small the budget,
 // and two threads that miss the same chunk merely read it twice.
 //
 // Eviction is a clock: a chunk enters unmarked, is marked when it is read again, and a hand that
-// goes round takes the first unmarked one. Evicted chunks count in the budget until no guard can
-// see them; a chunk that finds no room is dropped after its use. Thread-safe.
+// goes round takes the first unmarked one, until the new chunk fits. Most new chunks enter under
+// the hand, first to go unless they are read again by then, so that a scan takes its own room and
+// not that of what is read often; one in eight enters behind the hand, so that what is read now
+// takes over in the end (bimodal insertion, Qureshi et al. 2007). Evicted chunks keep their memory
+// until no guard can see them; a chunk that finds no room is gone after its use.
+//
+// The budget is the limit of a ChunkMemory, so holes count in it. When chunks of other sizes than
+// before come in, holes that none of them fits into may take an eighth of it; then the chunks of
+// the emptiest block go, and the block gives its memory back. Thread-safe.
 class ChunkCache {
  public:
   class Column;
@@ -63,7 +71,7 @@ class ChunkCache {
   absl::Status GatherRuns(Column& column, absl::Span<const int64_t> rows, absl::Span<InRun> runs);
 
   struct Stats {
-    int64_t cached_bytes = 0;
+    int64_t cached_bytes = 0;  // of memory held
     int64_t budget_bytes = 0;
     int64_t hits = 0;  // chunks found in memory, since start
     int64_t misses = 0;
@@ -84,10 +92,10 @@ class ChunkCache {
   // Reads the chunks of `pieces`, which are not in memory, and visits the pieces.
   absl::Status VisitMissing(Column& column, absl::Span<Piece> pieces, RowVisitor visitor);
 
-  // What the gathers share: `fetch(chunk, row)` for the row some places ahead, `use(i, chunk, row)`
-  // for every i, where `chunk` holds rows[i] as its row `row`.
+  // What the gathers share: `fetch(chunk, row)` for the rows of a block before `use(i, chunk, row)`
+  // for those of the block before it, where `chunk` holds rows[i] as its row `row`.
   template <typename Fetch, typename Use>
-  absl::Status Gather(Column& column, absl::Span<const int64_t> rows, size_t ahead,
+  absl::Status Gather(Column& column, absl::Span<const int64_t> rows, size_t block_rows,
                       size_t guarded_rows, Fetch fetch, Use use);
   template <size_t kRowBytes>
   absl::Status GatherFixedRows(Column& column, absl::Span<const int64_t> rows, std::byte* dst);
@@ -98,16 +106,27 @@ class ChunkCache {
   absl::Status ReadWanted(Column& column, std::vector<uint64_t>& wanted,
                           absl::FunctionRef<void(uint32_t place, const std::byte* rows)> use);
 
-  // Offers a chunk to the cache, which takes it or frees it.
-  void Insert(std::unique_ptr<Chunk> chunk);
+  // Memory for a chunk of so many bytes of rows, which the caller fills and links; nullptr when
+  // there is no room or another thread has linked it. Evicts.
+  Chunk* NewChunk(Column& column, uint32_t number, size_t row_bytes);
+  // Makes a filled chunk findable, or frees it when another thread was faster.
+  void Link(Chunk* chunk);
+  // Memory for `bytes` after as many evictions as it takes; nullptr when guards keep too much of
+  // what was evicted, or when there is nothing left to evict.
+  std::byte* MakeRoom(int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Unlinks the chunk under the clock's hand that was not read since the hand last passed.
   void EvictOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Unlinks the chunks of the block with the largest share of holes. False: it has none.
+  bool EvictEmptiestBlock() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Retires the linked chunks that `condition` holds for; returns how many.
+  int64_t RetireIf(absl::FunctionRef<bool(const Chunk&)> condition)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Retire(Chunk* chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Moves out the retired chunks that no guard can see any more.
-  std::vector<std::unique_ptr<Chunk>> Reclaim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Frees the retired chunks that no guard can see any more.
+  void Reclaim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   struct Retired {
-    std::unique_ptr<Chunk> chunk;
+    Chunk* chunk;
     uint64_t epoch;
   };
 
@@ -117,10 +136,11 @@ class ChunkCache {
 
   mutable Mutex mu_;
   std::map<uint64_t, std::shared_ptr<Column>> columns_ ABSL_GUARDED_BY(mu_);
-  std::vector<Chunk*> clock_ ABSL_GUARDED_BY(mu_);  // owned; also linked in their columns
+  ChunkMemory memory_ ABSL_GUARDED_BY(mu_);         // of all chunks
+  std::vector<Chunk*> clock_ ABSL_GUARDED_BY(mu_);  // those linked in their columns
   size_t hand_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t links_ ABSL_GUARDED_BY(mu_) = 0;  // chunks that entered
   std::deque<Retired> retired_ ABSL_GUARDED_BY(mu_);
-  int64_t linked_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t retired_bytes_ ABSL_GUARDED_BY(mu_) = 0;
 
   std::atomic<int64_t> hits_{0};

@@ -18,12 +18,14 @@ constexpr size_t kGroupRows = size_t{1} << 18;
 // Numbers looked up under one guard, so that eviction can go on.
 constexpr size_t kGuardedInts = 4096;
 constexpr int64_t kGuardedBytes = int64_t{1} << 20;
-// Numbers whose lines are on their way from memory while one is used. A line fill takes some
-// hundred nanoseconds and a step of the loop a few.
-constexpr size_t kIntsAhead = 24;
-// Bytes of rows likewise, and how much of a long row is fetched ahead: the processor sees the rest
-// coming by itself.
-constexpr int64_t kBytesAhead = 4096;
+// Rows are fetched and used in blocks: while one is used, the lines of the next are on their way
+// from memory. A line takes some hundred nanoseconds and some dozens come at once, so a block of
+// numbers is so many.
+constexpr size_t kBlockInts = 64;
+// Of longer rows a block is so many at most, or so many bytes; and so much of a long row is fetched
+// ahead: the processor sees the rest coming by itself.
+constexpr size_t kMaxBlockRows = 24;
+constexpr int64_t kBlockBytes = 4096;
 constexpr int64_t kMaxFetchedBytes = 1024;
 constexpr int64_t kLineBytes = 64;
 
@@ -71,7 +73,7 @@ absl::Status ChunkCache::ReadWanted(
 }
 
 template <typename Fetch, typename Use>
-absl::Status ChunkCache::Gather(Column& column, absl::Span<const int64_t> rows, size_t ahead,
+absl::Status ChunkCache::Gather(Column& column, absl::Span<const int64_t> rows, size_t block_rows,
                                 size_t guarded_rows, Fetch fetch, Use use) {
   const int64_t num_rows = column.storage.num_rows;
   const std::atomic<const std::byte*>* const chunks = column.chunks.data();
@@ -79,33 +81,39 @@ absl::Status ChunkCache::Gather(Column& column, absl::Span<const int64_t> rows, 
   const int64_t mask = column.mask;
   std::vector<uint64_t> wanted;
   for (size_t begin = 0; begin < rows.size(); begin += kGroupRows) {
-    const absl::Span<const int64_t> group = rows.subspan(begin, kGroupRows);
-    const size_t size = group.size();
-    // Every row is checked when it is fetched, before anything else is done with it.
-    const auto look = [&](size_t i) {
-      const int64_t row = group[i];
-      if (static_cast<uint64_t>(row) >= static_cast<uint64_t>(num_rows)) return false;
-      fetch(chunks[row >> shift].load(std::memory_order_relaxed), row & mask);
-      return true;
-    };
-    for (size_t i = 0; i < std::min(ahead, size); ++i) {
-      if (!look(i)) return RowError(group[i], num_rows);
-    }
-    wanted.clear();
-    for (size_t first = 0; first < size; first += guarded_rows) {
-      const size_t end = std::min(first + guarded_rows, size);
-      const EpochDomain::Guard guard = epochs_.Enter();
-      for (size_t i = first; i < end; ++i) {
-        if (i + ahead < size && !look(i + ahead)) return RowError(group[i + ahead], num_rows);
+    const int64_t* const group = rows.data() + begin;
+    const size_t size = std::min(kGroupRows, rows.size() - begin);
+    // Every row is checked when it is fetched, before anything else is done with it. Returns where
+    // it stopped: at `last` or a row that does not exist.
+    const auto look = [=](size_t i, size_t last) {
+      for (; i < last; ++i) {
         const int64_t row = group[i];
-        const int64_t number = row >> shift;
-        const std::byte* const chunk = chunks[number].load();
-        if (chunk == nullptr) {
-          wanted.push_back(Wanted(number, i));
-          continue;
+        if (row < 0 || row >= num_rows) break;
+        fetch(chunks[row >> shift].load(std::memory_order_relaxed), row & mask);
+      }
+      return i;
+    };
+    size_t looked = std::min(block_rows, size);
+    if (const size_t i = look(0, looked); i < looked) return RowError(group[i], num_rows);
+    wanted.clear();
+    for (size_t first = 0; first < size;) {
+      const size_t guard_end = std::min(first + guarded_rows, size);
+      const EpochDomain::Guard guard = epochs_.Enter();
+      while (first < guard_end) {
+        const size_t next = std::min(looked + block_rows, size);
+        if (const size_t i = look(looked, next); i < next) return RowError(group[i], num_rows);
+        for (; first < looked; ++first) {
+          const int64_t row = group[first];
+          const int64_t number = row >> shift;
+          const std::byte* const chunk = chunks[number].load();
+          if (chunk == nullptr) {
+            wanted.push_back(Wanted(number, first));
+            continue;
+          }
+          column.Mark(static_cast<size_t>(number));
+          use(begin + first, chunk, row & mask);
         }
-        column.Mark(static_cast<size_t>(number));
-        use(begin + i, chunk, row & mask);
+        looked = next;
       }
     }
     hits_.fetch_add(static_cast<int64_t>(size - wanted.size()), std::memory_order_relaxed);
@@ -122,7 +130,7 @@ absl::Status ChunkCache::GatherInts(Column& column, absl::Span<const int64_t> ro
   const auto gather = [&](auto type) {
     using T = decltype(type);
     return Gather(
-        column, rows, kIntsAhead, kGuardedInts,
+        column, rows, kBlockInts, kGuardedInts,
         [](const std::byte* chunk, int64_t row) {
           FetchLine(chunk, row * static_cast<int64_t>(sizeof(T)));
         },
@@ -154,40 +162,49 @@ absl::Status ChunkCache::GatherRunsOfGroup(Column& column, absl::Span<const int6
   const std::atomic<const std::byte*>* const chunks = column.chunks.data();
   const int shift = column.shift;
   const int64_t mask = column.mask;
+  const int64_t* const group = rows.data();
+  InRun* const out = runs.data();
   const size_t size = rows.size();
-  const auto look = [&](size_t i) {
-    const int64_t row = rows[i];
-    if (row < 0 || row >= num_runs) return false;
-    FetchLine(chunks[row >> shift].load(std::memory_order_relaxed),
-              (row & mask) * static_cast<int64_t>(sizeof(int64_t)));
-    return true;
+  const auto look = [=](size_t i, size_t last) {
+    for (; i < last; ++i) {
+      const int64_t row = group[i];
+      if (row < 0 || row >= num_runs) break;
+      const std::byte* const chunk = chunks[row >> shift].load(std::memory_order_relaxed);
+      const int64_t offset = (row & mask) * static_cast<int64_t>(sizeof(int64_t));
+      FetchLine(chunk, offset);
+      FetchLine(chunk, offset + static_cast<int64_t>(sizeof(int64_t)));  // often the same
+    }
+    return i;
   };
-  for (size_t i = 0; i < std::min(kIntsAhead, size); ++i) {
-    if (!look(i)) return RowError(rows[i], num_runs);
-  }
+  size_t looked = std::min(kBlockInts, size);
+  if (const size_t i = look(0, looked); i < looked) return RowError(group[i], num_runs);
   std::vector<uint64_t> wanted;  // place 2 * i: where run i begins; 2 * i + 1: where it ends
   std::vector<size_t> incomplete;
-  for (size_t first = 0; first < size; first += kGuardedInts) {
-    const size_t end = std::min(first + kGuardedInts, size);
+  for (size_t first = 0; first < size;) {
+    const size_t guard_end = std::min(first + kGuardedInts, size);
     const EpochDomain::Guard guard = epochs_.Enter();
-    for (size_t i = first; i < end; ++i) {
-      if (i + kIntsAhead < size && !look(i + kIntsAhead)) {
-        return RowError(rows[i + kIntsAhead], num_runs);
+    while (first < guard_end) {
+      const size_t ahead = std::min(looked + kBlockInts, size);
+      if (const size_t i = look(looked, ahead); i < ahead) return RowError(group[i], num_runs);
+      for (; first < looked; ++first) {
+        const int64_t row = group[first];
+        const int64_t number = row >> shift;
+        const bool split = (row & mask) == mask;
+        const std::byte* const chunk = chunks[number].load();
+        const std::byte* const next = split ? chunks[number + 1].load() : chunk;
+        if (chunk != nullptr) column.Mark(static_cast<size_t>(number));
+        if (chunk != nullptr && next != nullptr) {
+          const auto from = Load<int64_t>(chunk, row & mask);
+          out[first] = {from, Load<int64_t>(next, (row + 1) & mask) - from};
+          continue;
+        }
+        incomplete.push_back(first);
+        if (chunk == nullptr) wanted.push_back(Wanted(number, 2 * first));
+        if (next == nullptr) wanted.push_back(Wanted(number + split, 2 * first + 1));
+        out[first] = {chunk == nullptr ? 0 : Load<int64_t>(chunk, row & mask),
+                      next == nullptr ? 0 : Load<int64_t>(next, (row + 1) & mask)};
       }
-      const int64_t row = rows[i];
-      const int64_t number = row >> shift;
-      const bool split = (row & mask) == mask;
-      const std::byte* const chunk = chunks[number].load();
-      const std::byte* const next = split ? chunks[number + 1].load() : chunk;
-      if (chunk != nullptr) column.Mark(static_cast<size_t>(number));
-      if (chunk == nullptr || next == nullptr) {
-        incomplete.push_back(i);
-        if (chunk == nullptr) wanted.push_back(Wanted(number, 2 * i));
-        if (next == nullptr) wanted.push_back(Wanted(number + split, 2 * i + 1));
-      }
-      const int64_t from = chunk == nullptr ? 0 : Load<int64_t>(chunk, row & mask);
-      const int64_t to = next == nullptr ? 0 : Load<int64_t>(next, (row + 1) & mask);
-      runs[i] = {from, chunk == nullptr || next == nullptr ? to : to - from};
+      looked = ahead;
     }
   }
   hits_.fetch_add(static_cast<int64_t>(size - incomplete.size()), std::memory_order_relaxed);
@@ -212,12 +229,12 @@ absl::Status ChunkCache::GatherFixedRows(Column& column, absl::Span<const int64_
   const int64_t fetched = std::min(row_bytes, kMaxFetchedBytes);
   // Chunks begin with a line; other rows may end in one line more than they fill.
   const bool straddles = row_bytes % kLineBytes != 0 && kLineBytes % row_bytes != 0;
-  const auto ahead = static_cast<size_t>(
-      std::clamp<int64_t>(kBytesAhead / fetched, 2, static_cast<int64_t>(kIntsAhead)));
+  const auto block_rows = static_cast<size_t>(
+      std::clamp<int64_t>(kBlockBytes / fetched, 2, static_cast<int64_t>(kMaxBlockRows)));
   const auto guarded_rows = static_cast<size_t>(
       std::clamp<int64_t>(kGuardedBytes / row_bytes, 1, static_cast<int64_t>(kGuardedInts)));
   return Gather(
-      column, rows, ahead, guarded_rows,
+      column, rows, block_rows, guarded_rows,
       [=](const std::byte* chunk, int64_t row) {
         const int64_t offset = row * row_bytes;
         for (int64_t line = 0; line < fetched; line += kLineBytes) FetchLine(chunk, offset + line);
