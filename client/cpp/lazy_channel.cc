@@ -19,6 +19,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "client/cpp/fork.h"
+#include "client/cpp/fork_epoll.h"
 
 namespace graphfeed {
 namespace rpc {
@@ -69,6 +70,7 @@ struct ForkHandlers {
     ForkState& state = State();
     ++state.generation;
     state.damaged = state.damaged || state.grpc_was_running;
+    ReplaceInheritedEpoll();
     state.uses = 0;
     state.mu.Unlock();
     // Threads that waited for the lock are not here to take it and to wake the next.

@@ -2,7 +2,7 @@
 #define GRAPHFEED_CLIENT_CPP_RPC_H_
 
 // What the client needs of gRPC, without its headers: methods by path, messages as protobuf or as
-// bytes, absl::Status. rpc.cc and lazy_channel alone include gRPC.
+// bytes, absl::Status. rpc.cc, lazy_channel and fork_epoll.cc alone include gRPC.
 
 #include <cstdint>
 #include <functional>

@@ -4,10 +4,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
+#include <set>
+#include <string>
+#include <system_error>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/cpp/client.h"
 #include "tests/support/child_process.h"
 
@@ -70,6 +78,48 @@ TEST_F(ForkTest, AStreamThatHasBeenDroppedIsNotInTheWay) {
   ASSERT_TRUE((*stream)->Next().ok());
   stream->reset();
   EXPECT_EQ(InChild([&] { return client_->ListDatasets().ok() ? 0 : 1; }), 0);
+}
+
+// What the epoll instances of a process watch, as inode numbers.
+std::set<uint64_t> Watched(pid_t process) {
+  std::set<uint64_t> inodes;
+  const std::string folder = absl::StrCat("/proc/", process, "/fdinfo");
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    std::ifstream file(entry.path());
+    for (std::string line; std::getline(file, line);) {
+      const size_t at = line.find("ino:");
+      if (line.rfind("tfd:", 0) == 0 && at != std::string::npos) {
+        inodes.insert(std::stoull(line.substr(at + 4), nullptr, 16));
+      }
+    }
+  }
+  return inodes;
+}
+
+std::set<uint64_t> Sockets() {
+  std::set<uint64_t> inodes;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    const std::string target = std::filesystem::read_symlink(entry.path(), error).string();
+    if (target.rfind("socket:[", 0) == 0) inodes.insert(std::stoull(target.substr(8)));
+  }
+  return inodes;
+}
+
+TEST_F(ForkTest, NoProcessWaitsForAnothersConnections) {
+  ASSERT_TRUE(client_->ListDatasets().ok());
+  EXPECT_EQ(InChild([&] {
+              if (!client_->ListDatasets().ok()) return 1;
+              const std::set<uint64_t> sockets = Sockets();
+              const auto watches = [&](pid_t process) {
+                const std::set<uint64_t> watched = Watched(process);
+                return std::any_of(sockets.begin(), sockets.end(),
+                                   [&](uint64_t inode) { return watched.contains(inode); });
+              };
+              if (!watches(getpid())) return 2;
+              return watches(getppid()) ? 3 : 0;
+            }),
+            0);
 }
 
 TEST_F(ForkTest, InTheMiddleOfAStreamTheChildIsToldAndTheParentGoesOn) {
