@@ -45,6 +45,8 @@ class BatchEpoch final : public FrameSource::Epoch {
                                              stream_->max_frame_bytes, stream_->slabs));
     if (stream_->compact) {
       frame.compact = Compact(stream_->recipe->layout(), frame.info.real, frame.slab.data());
+      // A slab that is nearly all data is received faster as it is: without a copy between.
+      if (frame.compact->payload_bytes > frame.slab.size() / 8 * 7) frame.compact.reset();
     }
     return frame;
   }

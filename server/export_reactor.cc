@@ -18,7 +18,7 @@ namespace {
 // starts the next. So members need no mutex, and Finish comes once.
 class ExportReactor final : public grpc::ServerWriteReactor<v1::IngestRequest> {
  public:
-  ExportReactor(ExportContext& context, std::string dataset)
+  ExportReactor(TransferContext& context, std::string dataset)
       : context_(context), scope_(context.calls, "ExportVersion"), dataset_(std::move(dataset)) {}
 
   void Start() {
@@ -63,7 +63,7 @@ class ExportReactor final : public grpc::ServerWriteReactor<v1::IngestRequest> {
     Finish(ToGrpcStatus(status));
   }
 
-  ExportContext& context_;
+  TransferContext& context_;
   Calls::Scope scope_;
   const std::string dataset_;
   std::shared_ptr<Admission::Place> place_;  // shared with nobody
@@ -74,7 +74,7 @@ class ExportReactor final : public grpc::ServerWriteReactor<v1::IngestRequest> {
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::IngestRequest>* StartExport(ExportContext& context,
+grpc::ServerWriteReactor<v1::IngestRequest>* StartExport(TransferContext& context,
                                                          const v1::ExportVersionRequest& request) {
   auto* reactor = new ExportReactor(context, request.dataset());
   reactor->Start();

@@ -3,25 +3,14 @@
 
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "grpcpp/support/server_callback.h"
-#include "server/admission.h"
-#include "server/calls.h"
-#include "server/executor.h"
-#include "storage/catalog.h"
+#include "server/transfer_context.h"
 
 namespace graphfeed {
-
-// What calls of ExportVersion share. Everything outlives the calls.
-struct ExportContext {
-  Calls& calls;
-  Executor& pool;
-  Catalog& catalog;
-  Admission& admission;  // of their number
-};
 
 // Starts a call of ExportVersion. Messages are made on the pool, one at a time; the next one when
 // gRPC has taken the one before it, so storage can be no faster than the client. The version stays
 // readable until the end, also if it is deleted. The reactor deletes itself when the call is over.
-grpc::ServerWriteReactor<v1::IngestRequest>* StartExport(ExportContext& context,
+grpc::ServerWriteReactor<v1::IngestRequest>* StartExport(TransferContext& context,
                                                          const v1::ExportVersionRequest& request);
 
 }  // namespace graphfeed

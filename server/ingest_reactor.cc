@@ -16,7 +16,7 @@ namespace {
 // starts the next. So members need no mutex, and Finish comes once.
 class IngestReactor final : public grpc::ServerReadReactor<v1::IngestRequest> {
  public:
-  IngestReactor(IngestContext& context, v1::DatasetInfo* response)
+  IngestReactor(TransferContext& context, v1::DatasetInfo* response)
       : context_(context),
         scope_(context.calls, "Ingest"),
         call_(std::make_unique<IngestCall>(context.catalog)),
@@ -72,7 +72,7 @@ class IngestReactor final : public grpc::ServerReadReactor<v1::IngestRequest> {
     Finish(ToGrpcStatus(status));
   }
 
-  IngestContext& context_;
+  TransferContext& context_;
   Calls::Scope scope_;
   std::shared_ptr<Admission::Place> place_;  // shared with nobody
   std::unique_ptr<IngestCall> call_;
@@ -83,7 +83,7 @@ class IngestReactor final : public grpc::ServerReadReactor<v1::IngestRequest> {
 
 }  // namespace
 
-grpc::ServerReadReactor<v1::IngestRequest>* StartIngest(IngestContext& context,
+grpc::ServerReadReactor<v1::IngestRequest>* StartIngest(TransferContext& context,
                                                         v1::DatasetInfo* response) {
   auto* reactor = new IngestReactor(context, response);
   reactor->Start();

@@ -3,26 +3,15 @@
 
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "grpcpp/support/server_callback.h"
-#include "server/admission.h"
-#include "server/calls.h"
-#include "server/executor.h"
-#include "storage/catalog.h"
+#include "server/transfer_context.h"
 
 namespace graphfeed {
-
-// What calls of Ingest share. Everything outlives the calls.
-struct IngestContext {
-  Calls& calls;
-  Executor& pool;
-  Catalog& catalog;
-  Admission& admission;  // of their number
-};
 
 // Starts a call of Ingest. Blocks go to the session on the pool, one at a time; the next one is
 // read when the one before it has been stored, so a client can be no faster than storage. A stream
 // that ends without its commit, for whatever reason, drops the session. The reactor deletes itself
 // when the call is over.
-grpc::ServerReadReactor<v1::IngestRequest>* StartIngest(IngestContext& context,
+grpc::ServerReadReactor<v1::IngestRequest>* StartIngest(TransferContext& context,
                                                         v1::DatasetInfo* response);
 
 }  // namespace graphfeed

@@ -105,8 +105,8 @@ struct Server::Impl {
   std::unique_ptr<ThreadPool> ingest_pool;
   std::unique_ptr<ThreadPool> partition_pool;
   StreamContext streams;
-  IngestContext ingests;
-  ExportContext exports;
+  TransferContext ingests;
+  TransferContext exports;
   std::unique_ptr<grpc::Service> service;
   std::unique_ptr<grpc::Server> server;
   int port = 0;

@@ -24,7 +24,7 @@ using Base =
 class Service final : public Base {
  public:
   Service(Calls& calls, const ServicePools& pools, Handlers& handlers, StreamContext& streams,
-          IngestContext& ingests, ExportContext& exports)
+          TransferContext& ingests, TransferContext& exports)
       : calls_(calls),
         pools_(pools),
         handlers_(handlers),
@@ -115,16 +115,16 @@ class Service final : public Base {
   const ServicePools pools_;
   Handlers& handlers_;
   StreamContext& streams_;
-  IngestContext& ingests_;
-  ExportContext& exports_;
+  TransferContext& ingests_;
+  TransferContext& exports_;
 };
 
 }  // namespace
 
 std::unique_ptr<grpc::Service> MakeGraphFeedService(Calls& calls, const ServicePools& pools,
                                                     Handlers& handlers, StreamContext& streams,
-                                                    IngestContext& ingests,
-                                                    ExportContext& exports) {
+                                                    TransferContext& ingests,
+                                                    TransferContext& exports) {
   return std::make_unique<Service>(calls, pools, handlers, streams, ingests, exports);
 }
 

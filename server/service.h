@@ -24,7 +24,8 @@ struct ServicePools {
 // service.
 std::unique_ptr<grpc::Service> MakeGraphFeedService(Calls& calls, const ServicePools& pools,
                                                     Handlers& handlers, StreamContext& streams,
-                                                    IngestContext& ingests, ExportContext& exports);
+                                                    TransferContext& ingests,
+                                                    TransferContext& exports);
 
 // "graphfeed.v1.GraphFeed", as health checks name it.
 const char* GraphFeedServiceName();

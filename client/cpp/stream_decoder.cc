@@ -162,11 +162,8 @@ absl::StatusOr<StreamDecoder::Event> StreamDecoder::Decode(
       refused = absl::DataLossError("a frame before the header");
       return nullptr;
     }
-    if (encoding_ == Encoding::kCompact && frames_->slab_bytes() > 0) {
-      const absl::StatusOr<std::byte*> buffer = CompactBuffer(size);
-      refused = buffer.status();
-      return buffer.ok() ? *buffer : nullptr;
-    }
+    // A payload as large as the slab is the slab, whichever encoding was asked for.
+    if (encoding_ == Encoding::kCompact && size < frames_->slab_bytes()) return CompactBuffer(size);
     absl::StatusOr<Slab> taken = frames_->Allocate(size);
     if (!taken.ok()) {
       refused = taken.status();
@@ -187,11 +184,7 @@ absl::StatusOr<StreamDecoder::Event> StreamDecoder::Decode(
   return TakeFrame(std::move(frame.info), std::move(slab));
 }
 
-absl::StatusOr<std::byte*> StreamDecoder::CompactBuffer(int64_t size) {
-  if (size < 0 || size > frames_->slab_bytes()) {
-    return absl::DataLossError(absl::StrCat(
-        "a compact frame of ", size, " bytes; the layout's slab has ", frames_->slab_bytes()));
-  }
+std::byte* StreamDecoder::CompactBuffer(int64_t size) {
   if (compact_ == nullptr || size > compact_bytes_) {
     compact_ = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(size));
     compact_bytes_ = size;

@@ -68,7 +68,7 @@ class StreamDecoder {
   absl::StatusOr<Event> TakeEpoch(EpochInfo info);
   absl::StatusOr<Event> TakeFrame(FrameInfo info, Slab slab);
   // Room for a payload that is not yet a slab, reused by the next one.
-  absl::StatusOr<std::byte*> CompactBuffer(int64_t size);
+  std::byte* CompactBuffer(int64_t size);
   absl::StatusOr<Slab> ExpandFrame(const wire::DecodedFrame& frame);
   absl::Status CheckEpochComplete() const;
   absl::Status CheckPosition(const FrameInfo& info) const;

@@ -107,6 +107,11 @@ TEST_F(StreamDecoderTest, CompactFramesBecomeTheSlabOrAreRefused) {
   ExpectDataLoss({header_, EpochMessage(0, 1), frame(std::string{10, 0}, data)},
                  "the layout's slab");
   ExpectDataLoss({header_, EpochMessage(0, 1), frame(runs, slab + "x")}, "the layout's slab");
+  // What has no padding to leave out comes as it is.
+  batches_.clear();
+  ASSERT_TRUE(Feed({header_, EpochMessage(0, 1), frame("", slab)}).ok());
+  ASSERT_EQ(batches_.size(), 1u);
+  EXPECT_EQ(std::memcmp(batches_[0].data(), slab.data(), slab.size()), 0);
 }
 
 TEST_F(StreamDecoderTest, RaggedFramesArePlacedByTheirOwnCounts) {
