@@ -1,15 +1,18 @@
 #include "server/config.h"
 
+#include <algorithm>
 #include <limits>
+#include <sstream>
+#include <utility>
 #include <variant>
-#include <vector>
 
-#include "absl/strings/ascii.h"
+#include "CLI/CLI.hpp"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/strip.h"
+#include "absl/strings/string_view.h"
 #include "proto/wire/requests.h"
+#include "server/flag_values.h"
 #include "storage/graph/status_macros.h"
 
 namespace graphfeed {
@@ -26,27 +29,35 @@ struct Number {
   int64_t min;
   int64_t max;
 };
+struct Address {
+  std::string ServerConfig::*member;
+  bool unix_sockets;
+};
+struct LogLevel {
+  std::string ServerConfig::*member;
+};
 using Text = std::string ServerConfig::*;
 using Time = absl::Duration ServerConfig::*;
 
 struct Flag {
-  absl::string_view name;
-  absl::string_view value;  // as the help shows it
-  absl::string_view help;
-  std::variant<Text, Bytes, Number, Time> target;
+  const char* name;
+  const char* value;  // as the help shows it
+  const char* help;
+  std::variant<Text, Address, Bytes, Number, Time, LogLevel> target;
 };
 
 const std::vector<Flag>& Flags() {
   static const auto* const flags = new std::vector<Flag>{
-      {"data-dir", "DIR", "where datasets are stored; created if missing (required)",
+      {"data-dir", "DIR", "where datasets are stored; created if missing",
        &ServerConfig::data_dir},
       {"snapshot-dir", "DIR",
        "where clients may have snapshots made; links take no room if it lies on the file system of "
        "--data-dir; empty: nowhere",
        &ServerConfig::snapshot_dir},
-      {"listen", "ADDR", "address of the service; port 0 picks a free one", &ServerConfig::listen},
-      {"metrics-listen", "ADDR", "address of /metrics for Prometheus; empty: none",
-       &ServerConfig::metrics_listen},
+      {"listen", "ADDR", "address of the service, HOST:PORT or unix:PATH; port 0 picks a free one",
+       Address{&ServerConfig::listen, /*unix_sockets=*/true}},
+      {"metrics-listen", "ADDR", "address of /metrics for Prometheus, HOST:PORT; empty: none",
+       Address{&ServerConfig::metrics_listen, /*unix_sockets=*/false}},
       {"memory-budget", "BYTES", "memory for cached data",
        Bytes{&ServerConfig::memory_budget, 1 << 20}},
       {"slab-memory", "BYTES",
@@ -71,7 +82,8 @@ const std::vector<Flag>& Flags() {
        Number{&ServerConfig::max_ingests, 1, 1000}},
       {"drain-timeout", "TIME", "how long running calls may take at shutdown (30s, 2m)",
        &ServerConfig::drain_timeout},
-      {"log-level", "LEVEL", "trace, debug, info, warn, error or off", &ServerConfig::log_level},
+      {"log-level", "LEVEL", "trace, debug, info, warn, error or off",
+       LogLevel{&ServerConfig::log_level}},
   };
   return *flags;
 }
@@ -80,20 +92,19 @@ absl::Status FlagError(absl::string_view name, absl::string_view value, absl::st
   return absl::InvalidArgumentError(absl::StrCat("--", name, ": \"", value, "\"; ", limit));
 }
 
-std::string FormatBytes(int64_t bytes) {
-  constexpr absl::string_view kUnits = "KMGT";
-  std::string unit;
-  for (char c : kUnits) {
-    if (bytes == 0 || bytes % 1024 != 0) break;
-    bytes /= 1024;
-    unit = c;
-  }
-  return absl::StrCat(bytes, unit);
+// In the unit that a person reads it in: "23.4G".
+std::string RoundBytes(int64_t bytes) {
+  constexpr int64_t kGiB = int64_t{1} << 30;
+  return bytes < kGiB ? absl::StrFormat("%.0fM", static_cast<double>(bytes) / (1 << 20))
+                      : absl::StrFormat("%.1fG", static_cast<double>(bytes) / kGiB);
 }
 
-absl::Status SetFlag(const Flag& flag, absl::string_view value, ServerConfig& config) {
+// Sets what `flag` means to what was written.
+absl::Status SetFlag(const Flag& flag, const std::string& value, ServerConfig& config) {
   if (const auto* text = std::get_if<Text>(&flag.target)) {
-    config.** text = std::string(value);
+    config.** text = value;
+  } else if (const auto* address = std::get_if<Address>(&flag.target)) {
+    config.*(address->member) = value;
   } else if (const auto* bytes = std::get_if<Bytes>(&flag.target)) {
     const absl::StatusOr<int64_t> parsed = ParseBytes(value);
     if (!parsed.ok()) return FlagError(flag.name, value, parsed.status().message());
@@ -102,8 +113,42 @@ absl::Status SetFlag(const Flag& flag, absl::string_view value, ServerConfig& co
     if (!absl::SimpleAtoi(value, &(config.*(number->member)))) {
       return FlagError(flag.name, value, "a whole number");
     }
+  } else if (const auto* level = std::get_if<LogLevel>(&flag.target)) {
+    const absl::StatusOr<std::string> parsed = ParseLogLevel(value);
+    if (!parsed.ok()) return FlagError(flag.name, value, parsed.status().message());
+    config.*(level->member) = *parsed;
   } else if (!absl::ParseDuration(value, &(config.*std::get<Time>(flag.target)))) {
     return FlagError(flag.name, value, "a time, such as 30s or 2m");
+  }
+  return absl::OkStatus();
+}
+
+// Whether the value is one that a server can run with.
+absl::Status CheckFlag(const Flag& flag, const ServerConfig& config) {
+  if (const auto* address = std::get_if<Address>(&flag.target)) {
+    const std::string& value = config.*(address->member);
+    if (value.empty()) return absl::OkStatus();
+    const absl::Status status = CheckAddress(value, address->unix_sockets);
+    return status.ok() ? status : FlagError(flag.name, value, status.message());
+  }
+  if (const auto* bytes = std::get_if<Bytes>(&flag.target)) {
+    const int64_t value = config.*(bytes->member);
+    if (value >= bytes->min && value <= bytes->max) return absl::OkStatus();
+    const std::string limit =
+        bytes->max == std::numeric_limits<int64_t>::max()
+            ? absl::StrCat("at least ", FormatBytes(bytes->min))
+            : absl::StrCat(FormatBytes(bytes->min), " to ", FormatBytes(bytes->max));
+    return FlagError(flag.name, FormatBytes(value), limit);
+  }
+  if (const auto* number = std::get_if<Number>(&flag.target)) {
+    const int64_t value = config.*(number->member);
+    if (value >= number->min && value <= number->max) return absl::OkStatus();
+    return FlagError(flag.name, absl::StrCat(value),
+                     absl::StrCat(number->min, " to ", number->max));
+  }
+  if (const auto* level = std::get_if<LogLevel>(&flag.target)) {
+    const absl::Status status = ParseLogLevel(config.*(level->member)).status();
+    return status.ok() ? status : FlagError(flag.name, config.*(level->member), status.message());
   }
   return absl::OkStatus();
 }
@@ -111,107 +156,106 @@ absl::Status SetFlag(const Flag& flag, absl::string_view value, ServerConfig& co
 std::string DefaultOf(const Flag& flag) {
   const ServerConfig defaults;
   if (const auto* text = std::get_if<Text>(&flag.target)) return defaults.**text;
+  if (const auto* address = std::get_if<Address>(&flag.target)) {
+    return defaults.*(address->member);
+  }
   if (const auto* bytes = std::get_if<Bytes>(&flag.target)) {
     return FormatBytes(defaults.*(bytes->member));
   }
   if (const auto* number = std::get_if<Number>(&flag.target)) {
     return absl::StrCat(defaults.*(number->member));
   }
+  if (const auto* level = std::get_if<LogLevel>(&flag.target)) return defaults.*(level->member);
   return absl::FormatDuration(defaults.*std::get<Time>(flag.target));
 }
 
-const Flag* FindFlag(absl::string_view name) {
-  for (const Flag& flag : Flags()) {
-    if (flag.name == name) return &flag;
+void AddFlag(CLI::App& app, const Flag& flag, ServerConfig& config) {
+  CLI::Option* option = app.add_option_function<std::string>(
+      absl::StrCat("--", flag.name),
+      [&flag, &config](const std::string& value) {
+        const absl::Status status = SetFlag(flag, value, config);
+        if (!status.ok()) throw CLI::ValidationError(std::string(status.message()));
+      },
+      flag.help);
+  option->type_name(flag.value)->default_str(DefaultOf(flag));
+  option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
+// The library reads its arguments from the back. It takes "--flag=" as a flag whose value is the
+// next argument, so a flag and its value are passed apart.
+std::vector<std::string> ArgumentsFromTheBack(absl::Span<const char* const> arguments) {
+  std::vector<std::string> result;
+  for (const absl::string_view argument : arguments) {
+    const size_t equals = argument.substr(0, 2) == "--" ? argument.find('=') : argument.npos;
+    result.emplace_back(argument.substr(0, equals));
+    if (equals != argument.npos) result.emplace_back(argument.substr(equals + 1));
   }
-  return nullptr;
+  std::reverse(result.begin(), result.end());
+  return result;
 }
 
 }  // namespace
 
-absl::StatusOr<int64_t> ParseBytes(absl::string_view text) {
-  const auto error = absl::InvalidArgumentError("a number of bytes, such as 1048576, 512M or 4G");
-  int shift = 0;
-  if (!text.empty()) {
-    const size_t unit = absl::string_view("KMGT").find(absl::ascii_toupper(text.back()));
-    if (unit != absl::string_view::npos) {
-      shift = 10 * (static_cast<int>(unit) + 1);
-      text.remove_suffix(1);
-    }
-  }
-  int64_t value = 0;
-  if (!absl::SimpleAtoi(text, &value) || value < 0) return error;
-  if (value > std::numeric_limits<int64_t>::max() >> shift) return error;
-  return value << shift;
-}
-
 absl::Status ValidateConfig(const ServerConfig& config) {
   if (config.data_dir.empty()) return FlagError("data-dir", "", "name a folder");
   if (config.listen.empty()) return FlagError("listen", "", "name an address");
-  for (const Flag& flag : Flags()) {
-    if (const auto* bytes = std::get_if<Bytes>(&flag.target)) {
-      const int64_t value = config.*(bytes->member);
-      if (value < bytes->min || value > bytes->max) {
-        return FlagError(flag.name, absl::StrCat(value),
-                         absl::StrCat(FormatBytes(bytes->min), " to ", FormatBytes(bytes->max)));
-      }
-    } else if (const auto* number = std::get_if<Number>(&flag.target)) {
-      const int64_t value = config.*(number->member);
-      if (value < number->min || value > number->max) {
-        return FlagError(flag.name, absl::StrCat(value),
-                         absl::StrCat(number->min, " to ", number->max));
-      }
-    }
-  }
+  for (const Flag& flag : Flags()) GF_RETURN_IF_ERROR(CheckFlag(flag, config));
   if (config.drain_timeout < absl::ZeroDuration() || config.drain_timeout > absl::Hours(24)) {
     return FlagError("drain-timeout", absl::FormatDuration(config.drain_timeout), "0s to 24h");
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<ServerConfig>> ParseFlags(absl::Span<const char* const> arguments) {
-  ServerConfig config;
-  for (size_t i = 0; i < arguments.size(); ++i) {
-    absl::string_view argument = arguments[i];
-    if (argument == "--help" || argument == "-h") return std::optional<ServerConfig>();
-    if (!absl::ConsumePrefix(&argument, "--")) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"", argument, "\": no such argument; see --help"));
+std::vector<std::string> MemoryWarnings(const ServerConfig& config, int64_t memory_bytes) {
+  std::vector<std::string> warnings;
+  const std::string has = absl::StrCat("; the machine or container has ", RoundBytes(memory_bytes));
+  int64_t sum = 0;
+  for (const char* name : {"memory-budget", "slab-memory", "plan-memory", "ingest-memory"}) {
+    const auto flag = std::find_if(Flags().begin(), Flags().end(), [&](const Flag& f) {
+      return f.name == absl::string_view(name);
+    });
+    const int64_t value = config.*(std::get<Bytes>(flag->target).member);
+    if (value > memory_bytes) {
+      warnings.push_back(absl::StrCat("--", name, " is ", FormatBytes(value), has));
     }
-    const size_t equals = argument.find('=');
-    const Flag* flag = FindFlag(argument.substr(0, equals));
-    if (flag == nullptr) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--", argument.substr(0, equals), ": no such flag; see --help"));
-    }
-    absl::string_view value;
-    if (equals != absl::string_view::npos) {
-      value = argument.substr(equals + 1);
-    } else if (i + 1 < arguments.size()) {
-      value = arguments[++i];
-    } else {
-      return absl::InvalidArgumentError(absl::StrCat("--", flag->name, ": needs a value"));
-    }
-    GF_RETURN_IF_ERROR(SetFlag(*flag, value, config));
+    sum = value > std::numeric_limits<int64_t>::max() - sum ? std::numeric_limits<int64_t>::max()
+                                                            : sum + value;
   }
-  GF_RETURN_IF_ERROR(ValidateConfig(config));
-  return config;
+  if (warnings.empty() && sum > memory_bytes) {
+    warnings.push_back(absl::StrCat(
+        "--memory-budget, --slab-memory, --plan-memory and --ingest-memory of one ingest are ",
+        RoundBytes(sum), " together", has));
+  }
+  return warnings;
 }
 
-std::string FlagsHelp() {
-  std::string help =
-      "usage: graphfeed-server --data-dir DIR [flags]\n\n"
-      "Serves batches of graphs, of static shape, over gRPC.\n"
+absl::StatusOr<CommandLine> ParseFlags(absl::Span<const char* const> arguments) {
+  CommandLine result;
+  CLI::App app("Serves batches of graphs, of static shape, over gRPC.", "graphfeed-server");
+  app.set_version_flag("--version", "graphfeed-server " GRAPHFEED_VERSION);
+  app.get_formatter()->column_width(36);
+  for (const Flag& flag : Flags()) AddFlag(app, flag, result.config);
+  app.get_option("--data-dir")->required();
+  app.footer(
+      "BYTES may end in K, M, G or T (powers of 1024), or be written as Kubernetes does: 512Mi, "
+      "1e9.\n"
       "Prints \"listening on ADDR\" and \"metrics on ADDR\" when it is ready.\n"
-      "SIGTERM and SIGINT drain: running streams finish the frame that they are sending.\n\n";
-  for (const Flag& flag : Flags()) {
-    const std::string default_value = DefaultOf(flag);
-    absl::StrAppendFormat(&help, "  --%-24s %s%s\n", absl::StrCat(flag.name, " ", flag.value),
-                          flag.help,
-                          default_value.empty() ? "" : absl::StrCat(" [", default_value, "]"));
+      "SIGTERM and SIGINT drain: running streams finish the frame that they are sending.");
+  try {
+    app.parse(ArgumentsFromTheBack(arguments));
+  } catch (const CLI::ExtrasError&) {
+    // The library lists all, last first, the values of unknown flags among them.
+    return absl::InvalidArgumentError(
+        absl::StrCat("there is no flag \"", app.remaining().front(), "\"; see --help"));
+  } catch (const CLI::ParseError& error) {  // how the library ends, also after --help
+    if (error.get_exit_code() != 0) return absl::InvalidArgumentError(error.what());
+    std::ostringstream printed;
+    app.exit(error, printed, printed);
+    result.print = printed.str();
+    return result;
   }
-  absl::StrAppend(&help, "\nBYTES may end in K, M, G or T.\n");
-  return help;
+  GF_RETURN_IF_ERROR(ValidateConfig(result.config));
+  return result;
 }
 
 }  // namespace graphfeed

@@ -2,12 +2,11 @@
 #define GRAPHFEED_SERVER_CONFIG_H_
 
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 
@@ -32,21 +31,25 @@ struct ServerConfig {
   int64_t max_streams = 1000;
   int64_t max_ingests = 8;  // and as many exports
   absl::Duration drain_timeout = absl::Seconds(30);
-  std::string log_level = "info";
+  std::string log_level = "info";  // as spdlog names it
 };
 
 // INVALID_ARGUMENT names the flag, its value and the limit.
 absl::Status ValidateConfig(const ServerConfig& config);
 
-// Reads the program's arguments (without its name), as "--flag=value" or "--flag value", and
-// validates the result. nullopt: the user asked for help.
-absl::StatusOr<std::optional<ServerConfig>> ParseFlags(absl::Span<const char* const> arguments);
+// What cannot work, though it is no error, when the process can have `memory_bytes`: a line each
+// that names the flags and both numbers.
+std::vector<std::string> MemoryWarnings(const ServerConfig& config, int64_t memory_bytes);
 
-// What --help prints.
-std::string FlagsHelp();
+// What a command line asks for.
+struct CommandLine {
+  ServerConfig config;
+  std::string print;  // instead of serving: the help or the version
+};
 
-// "1536", "512K", "512M", "4G", "1T" (powers of 1024).
-absl::StatusOr<int64_t> ParseBytes(absl::string_view text);
+// Reads the program's arguments (without its name), as "--flag=value" or "--flag value", the last
+// of several, and validates the result.
+absl::StatusOr<CommandLine> ParseFlags(absl::Span<const char* const> arguments);
 
 }  // namespace graphfeed
 

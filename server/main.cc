@@ -1,15 +1,18 @@
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "server/config.h"
+#include "server/memory_limit.h"
 #include "server/server.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
@@ -18,24 +21,38 @@ namespace {
 
 // The host as it was given, the port as it was had.
 std::string AddressWithPort(absl::string_view address, int port) {
+  if (absl::StartsWith(address, "unix:") || absl::StartsWith(address, "unix-abstract:")) {
+    return std::string(address);
+  }
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
+}
+
+// Why the program does not run: no level of logging keeps that back.
+void SayWhyNot(absl::string_view reason) {
+  std::fprintf(stderr, "graphfeed-server: %s\n", std::string(reason).c_str());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto config = graphfeed::ParseFlags(absl::MakeConstSpan(argv, argc).subspan(1));
-  if (!config.ok()) {
-    std::fprintf(stderr, "graphfeed-server: %s\n", std::string(config.status().message()).c_str());
+  const auto command_line = graphfeed::ParseFlags(absl::MakeConstSpan(argv, argc).subspan(1));
+  if (!command_line.ok()) {
+    SayWhyNot(command_line.status().message());
     return 2;
   }
-  if (!config->has_value()) {
-    std::fputs(graphfeed::FlagsHelp().c_str(), stdout);
+  if (!command_line->print.empty()) {
+    std::fputs(command_line->print.c_str(), stdout);
     return 0;
   }
+  const graphfeed::ServerConfig& config = command_line->config;
   // Standard output is for the lines that scripts read.
   spdlog::set_default_logger(spdlog::stderr_logger_mt("graphfeed"));
-  spdlog::set_level(spdlog::level::from_str((*config)->log_level));
+  spdlog::set_level(spdlog::level::from_str(config.log_level));
+  if (const std::optional<int64_t> memory = graphfeed::MemoryLimit()) {
+    for (const std::string& warning : graphfeed::MemoryWarnings(config, *memory)) {
+      spdlog::warn("{}", warning);
+    }
+  }
 
   // Blocked before any thread starts, so that all inherit it and only sigwait below takes them.
   sigset_t signals;
@@ -45,23 +62,23 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  absl::StatusOr<std::unique_ptr<graphfeed::Server>> server = graphfeed::Server::Start(**config);
+  absl::StatusOr<std::unique_ptr<graphfeed::Server>> server = graphfeed::Server::Start(config);
   if (!server.ok()) {
-    spdlog::error("{}", server.status().ToString());
+    SayWhyNot(server.status().ToString());
     return 1;
   }
-  std::printf("listening on %s\n", AddressWithPort((*config)->listen, (*server)->port()).c_str());
+  std::printf("listening on %s\n", AddressWithPort(config.listen, (*server)->port()).c_str());
   if ((*server)->metrics_port() != 0) {
     std::printf("metrics on %s\n",
-                AddressWithPort((*config)->metrics_listen, (*server)->metrics_port()).c_str());
+                AddressWithPort(config.metrics_listen, (*server)->metrics_port()).c_str());
   }
   std::fflush(stdout);
 
   int received = 0;
   sigwait(&signals, &received);
   spdlog::info("signal {}: draining for at most {}", received,
-               absl::FormatDuration((*config)->drain_timeout));
-  (*server)->Shutdown(absl::Now() + (*config)->drain_timeout);
+               absl::FormatDuration(config.drain_timeout));
+  (*server)->Shutdown(absl::Now() + config.drain_timeout);
   server->reset();
   spdlog::info("stopped");
   return 0;

@@ -1,6 +1,8 @@
 #include "server/config.h"
 
+#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -9,67 +11,129 @@
 namespace graphfeed {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
-absl::StatusOr<std::optional<ServerConfig>> Parse(const std::vector<const char*>& arguments) {
+absl::StatusOr<CommandLine> Parse(const std::vector<const char*>& arguments) {
   return ParseFlags(arguments);
 }
 
 void ExpectInvalid(const std::vector<const char*>& arguments, const std::string& text) {
-  const auto config = Parse(arguments);
-  EXPECT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument) << text;
-  EXPECT_THAT(std::string(config.status().message()), HasSubstr(text));
+  const auto parsed = Parse(arguments);
+  EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument) << text;
+  EXPECT_THAT(std::string(parsed.status().message()), HasSubstr(text));
 }
 
 TEST(ConfigTest, ReadsBothWaysOfWritingFlags) {
-  const auto config = Parse({"--data-dir", "/d", "--listen=127.0.0.1:0", "--memory-budget", "512M",
-                             "--slab-memory=3G", "--build-threads", "7", "--drain-timeout=1m30s"});
-  ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ((*config)->data_dir, "/d");
-  EXPECT_EQ((*config)->listen, "127.0.0.1:0");
-  EXPECT_EQ((*config)->memory_budget, int64_t{512} << 20);
-  EXPECT_EQ((*config)->slab_memory, int64_t{3} << 30);
-  EXPECT_EQ((*config)->build_threads, 7);
-  EXPECT_EQ((*config)->drain_timeout, absl::Seconds(90));
-  EXPECT_EQ((*config)->plan_memory, ServerConfig().plan_memory);
+  const auto parsed = Parse({"--data-dir", "/d", "--listen=127.0.0.1:0", "--memory-budget", "512M",
+                             "--slab-memory=3Gi", "--build-threads", "7", "--drain-timeout=1m30s"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->print, "");
+  const ServerConfig& config = parsed->config;
+  EXPECT_EQ(config.data_dir, "/d");
+  EXPECT_EQ(config.listen, "127.0.0.1:0");
+  EXPECT_EQ(config.memory_budget, int64_t{512} << 20);
+  EXPECT_EQ(config.slab_memory, int64_t{3} << 30);
+  EXPECT_EQ(config.build_threads, 7);
+  EXPECT_EQ(config.drain_timeout, absl::Seconds(90));
+  EXPECT_EQ(config.plan_memory, ServerConfig().plan_memory);
 }
 
-TEST(ConfigTest, AsksForTheDataFolder) { ExpectInvalid({}, "--data-dir"); }
+TEST(ConfigTest, AnEmptyValueIsNotTheNextArgument) {
+  const auto parsed = Parse({"--metrics-listen=", "--data-dir=a=b", "--snapshot-dir", ""});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->config.metrics_listen, "");
+  EXPECT_EQ(parsed->config.data_dir, "a=b");
+}
+
+TEST(ConfigTest, TheLastOfSeveralCounts) {
+  const auto parsed =
+      Parse({"--data-dir", "a", "--max-streams=7", "--data-dir=b", "--max-streams", "010"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(parsed->config.data_dir, "b");
+  EXPECT_EQ(parsed->config.max_streams, 10);  // not octal
+}
+
+TEST(ConfigTest, AsksForTheDataFolder) { ExpectInvalid({}, "--data-dir is required"); }
 
 TEST(ConfigTest, RefusalsNameFlagValueAndLimit) {
-  ExpectInvalid({"--data-dir", "d", "--port", "1"}, "--port: no such flag");
-  ExpectInvalid({"--data-dir", "d", "extra"}, "\"extra\": no such argument");
-  ExpectInvalid({"--data-dir"}, "--data-dir: needs a value");
+  ExpectInvalid({"--data-dir", "d", "--port", "1"}, "there is no flag \"--port\"");
+  ExpectInvalid({"--data-dir", "d", "--memory-limit=1G"}, "there is no flag \"--memory-limit\"");
+  ExpectInvalid({"--data-dir", "d", "extra"}, "there is no flag \"extra\"");
+  ExpectInvalid({"--data-dir"}, "--data-dir: 1 required DIR");
   ExpectInvalid({"--data-dir", "d", "--memory-budget", "4X"}, "--memory-budget: \"4X\"");
-  ExpectInvalid({"--data-dir", "d", "--memory-budget", "1K"}, "--memory-budget: \"1024\"; 1M to");
-  ExpectInvalid({"--data-dir", "d", "--max-frame-bytes", "2G"}, "--max-frame-bytes");
+  ExpectInvalid({"--data-dir", "d", "--memory-budget", "-1"}, "--memory-budget: \"-1\"");
+  ExpectInvalid({"--data-dir", "d", "--memory-budget="}, "--memory-budget: \"\"");
+  ExpectInvalid({"--data-dir", "d", "--memory-budget", "1K"},
+                "--memory-budget: \"1K\"; at least 1M");
+  ExpectInvalid({"--data-dir", "d", "--max-frame-bytes", "2G"}, "--max-frame-bytes: \"2G\"; 1K to");
   ExpectInvalid({"--data-dir", "d", "--build-threads", "2000"},
                 "--build-threads: \"2000\"; 0 to 1024");
   ExpectInvalid({"--data-dir", "d", "--build-threads", "two"}, "--build-threads: \"two\"");
+  ExpectInvalid({"--data-dir", "d", "--build-threads", "2.5"}, "--build-threads: \"2.5\"");
   ExpectInvalid({"--data-dir", "d", "--drain-timeout", "soon"}, "--drain-timeout: \"soon\"");
   ExpectInvalid({"--data-dir", "d", "--drain-timeout", "48h"}, "--drain-timeout: \"48h\"");
   ExpectInvalid({"--data-dir", "d", "--listen", ""}, "--listen");
+  ExpectInvalid({"--data-dir", "d", "--listen", "localhost"},
+                "--listen: \"localhost\"; HOST:PORT, such as 0.0.0.0:50051 or [::]:50051, or "
+                "unix:PATH");
+  ExpectInvalid({"--data-dir", "d", "--metrics-listen", "9090"},
+                "--metrics-listen: \"9090\"; HOST:PORT");
+  ExpectInvalid({"--data-dir", "d", "--metrics-listen", "unix:/m"}, "HOST:PORT");
+  ExpectInvalid({"--data-dir", "d", "--log-level", "chatty"},
+                "--log-level: \"chatty\"; trace, debug, info, warn, error or off");
+  ExpectInvalid({"--data-dir", "d", "--log-level="}, "--log-level");
+}
+
+TEST(ConfigTest, LogLevelsAreWhatIsMeant) {
+  for (const auto& [written, meant] : std::vector<std::pair<const char*, const char*>>{
+           {"info", "info"}, {"INFO", "info"}, {"Warning", "warn"}, {"ERR", "error"}}) {
+    const auto parsed = Parse({"--data-dir", "d", "--log-level", written});
+    ASSERT_TRUE(parsed.ok()) << parsed.status();
+    EXPECT_EQ(parsed->config.log_level, meant);
+  }
+}
+
+TEST(ConfigTest, WhatIsSetWithoutFlagsIsCheckedToo) {
+  ServerConfig config;
+  config.data_dir = "d";
+  EXPECT_TRUE(ValidateConfig(config).ok());
+  config.log_level = "loud";
+  EXPECT_THAT(std::string(ValidateConfig(config).message()), HasSubstr("--log-level: \"loud\""));
+  config.log_level = "off";
+  config.listen = "localhost";
+  EXPECT_THAT(std::string(ValidateConfig(config).message()), HasSubstr("--listen"));
 }
 
 TEST(ConfigTest, HelpNamesEveryFlagAndItsDefault) {
-  const auto config = Parse({"--help"});
-  ASSERT_TRUE(config.ok());
-  EXPECT_FALSE(config->has_value());
-  EXPECT_THAT(FlagsHelp(), HasSubstr("--metrics-listen ADDR"));
-  EXPECT_THAT(FlagsHelp(), HasSubstr("[0.0.0.0:50051]"));
-  EXPECT_THAT(FlagsHelp(), HasSubstr("[256M]"));
+  const auto parsed = Parse({"--help"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_THAT(parsed->print,
+              AllOf(HasSubstr("--metrics-listen ADDR"), HasSubstr("--listen ADDR=0.0.0.0:50051"),
+                    HasSubstr("--plan-memory BYTES=256M"), HasSubstr("--log-level LEVEL=info"),
+                    HasSubstr("--drain-timeout TIME=30s"), HasSubstr("--data-dir DIR REQUIRED"),
+                    HasSubstr("SIGTERM")));
 }
 
-TEST(ParseBytesTest, UnitsArePowersOf1024) {
-  EXPECT_EQ(*ParseBytes("0"), 0);
-  EXPECT_EQ(*ParseBytes("1536"), 1536);
-  EXPECT_EQ(*ParseBytes("2k"), 2048);
-  EXPECT_EQ(*ParseBytes("512M"), int64_t{512} << 20);
-  EXPECT_EQ(*ParseBytes("4G"), int64_t{4} << 30);
-  EXPECT_EQ(*ParseBytes("1T"), int64_t{1} << 40);
-  for (const char* bad : {"", "M", "-1", "1.5G", "9999999999T", "1GB", "0x10"}) {
-    EXPECT_FALSE(ParseBytes(bad).ok()) << bad;
-  }
+TEST(ConfigTest, VersionIsPrinted) {
+  const auto parsed = Parse({"--version"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_THAT(parsed->print, testing::MatchesRegex("graphfeed-server [0-9]+\\.[0-9]+\\.[0-9]+\n"));
+}
+
+TEST(MemoryWarningsTest, LimitsBeyondTheMemoryAreNamedWithBothNumbers) {
+  ServerConfig config;  // 2.5G together
+  EXPECT_THAT(MemoryWarnings(config, int64_t{3} << 30), IsEmpty());
+  EXPECT_THAT(MemoryWarnings(config, int64_t{2} << 30),
+              ElementsAre(AllOf(HasSubstr("are 2.5G together"), HasSubstr("has 2.0G"))));
+  config.memory_budget = int64_t{1} << 40;
+  EXPECT_THAT(MemoryWarnings(config, int64_t{24} << 30),
+              ElementsAre("--memory-budget is 1T; the machine or container has 24.0G"));
+  config.slab_memory = std::numeric_limits<int64_t>::max();
+  EXPECT_THAT(MemoryWarnings(config, int64_t{900} << 20),
+              ElementsAre(HasSubstr("--memory-budget is 1T"), HasSubstr("--slab-memory")));
 }
 
 }  // namespace

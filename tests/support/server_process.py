@@ -20,6 +20,7 @@ class Server:
         *arguments: str,
         address: str = "127.0.0.1:0",
         within: Sequence[str] = (),
+        stderr=None,
     ) -> None:
         command = [
             *within,
@@ -33,10 +34,10 @@ class Server:
         ours = ("LD_PRELOAD", "ASAN_OPTIONS")
         environment = {key: value for key, value in os.environ.items() if key not in ours}
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env=environment
+            command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment
         )
         for line in self.process.stdout:
-            if match := re.search(r"\blistening on (\S+:\d+)", line):
+            if match := re.search(r"\blistening on (\S+:\S+)", line):
                 self.address = match.group(1)
                 return
         raise RuntimeError(f"the server ended with {self.process.wait()} before it listened")
