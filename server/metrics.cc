@@ -17,6 +17,11 @@
 namespace graphfeed {
 namespace {
 
+// A connection holds a thread until it has sent its request and taken the answer, or has stood
+// still for as long as the time-out.
+constexpr const char* kScrapeThreads = "32";
+constexpr const char* kScrapeTimeoutMs = "5000";
+
 double Seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
@@ -224,7 +229,9 @@ void Metrics::AddReadings(std::function<std::vector<Reading>()> read) {
 absl::StatusOr<int> Metrics::Listen(const std::string& address) {
   // The exposer reports errors by exceptions, also for addresses that it cannot parse.
   try {
-    impl_->exposer = std::make_unique<prometheus::Exposer>(address);
+    impl_->exposer = std::make_unique<prometheus::Exposer>(
+        std::vector<std::string>{"listening_ports", address, "num_threads", kScrapeThreads,
+                                 "request_timeout_ms", kScrapeTimeoutMs});
     impl_->exposer->RegisterCollectable(impl_->registry);
     for (const auto& readings : impl_->readings) impl_->exposer->RegisterCollectable(readings);
     impl_->address = address;
