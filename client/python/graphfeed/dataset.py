@@ -233,7 +233,7 @@ class Dataset:
                 boolean column; with the node type in a heterogeneous graph.
             exclude_keys: columns to leave out.
         """
-        from graphfeed.neighbor_loaders import NeighborLoader, seed_nodes
+        from graphfeed.loaders.neighbors import NeighborLoader, seed_nodes
 
         seed_nodes(nodes, self.info, "nodes")  # so that errors name this argument
         loader = NeighborLoader(

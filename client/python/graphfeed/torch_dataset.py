@@ -10,7 +10,7 @@ from torch.utils.data import IterableDataset
 from graphfeed.batch import Batch
 
 if TYPE_CHECKING:
-    from graphfeed.loader import Loader
+    from graphfeed.loaders.base import Loader
 
 
 class TorchDataset(IterableDataset):

@@ -12,7 +12,7 @@ from graphfeed._arguments import FixedSizeArguments, LoaderArguments
 from graphfeed.dataset import Dataset
 from graphfeed.info import DatasetInfo
 from graphfeed.options import FixedSizeOptions, OverSizeStrategy
-from graphfeed.sampled_loader import FixedSizeSampledLoader, NeighborhoodLoader
+from graphfeed.loaders.sampled import FixedSizeSampledLoader, NeighborhoodLoader
 
 
 class SeedNodes(NamedTuple):

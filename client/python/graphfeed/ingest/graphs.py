@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphfeed import errors
-from graphfeed._columns import (
+from graphfeed.ingest.columns import (
     Form,
     Rows,
     fit,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import abc
 from typing import Any
 
-from graphfeed import _arguments, _spec, _torch_habits
+from graphfeed import _arguments, _spec
 from graphfeed.dataset import Dataset
-from graphfeed.loader import Loader
+from graphfeed.loaders import torch_habits
+from graphfeed.loaders.base import Loader
 from graphfeed.options import FixedSizeOptions, OverSizeStrategy
 
 _INCOMPLETE_STEPS = ("fill", "drop")
@@ -45,7 +46,7 @@ class FixedSizeLoader(Loader):
         self.incomplete_step = _arguments.one_of(
             "incomplete_step", incomplete_step, _INCOMPLETE_STEPS
         )
-        self.micro_batches = _torch_habits.micro_batches(
+        self.micro_batches = torch_habits.micro_batches(
             options, _arguments.integer("micro_batches", micro_batches, 1)
         )
         self._options = fixed_size_options

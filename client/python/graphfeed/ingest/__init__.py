@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from graphfeed import _graphfeed, errors
-from graphfeed._columns import Rows, as_array, checked_kinds, concatenates_last, wire_array
-from graphfeed._graphs import ColumnKey, Graph, Types, is_graph, known_length
-from graphfeed._progress import Progress
+from graphfeed.ingest.columns import Rows, as_array, checked_kinds, concatenates_last, wire_array
+from graphfeed.ingest.graphs import ColumnKey, Graph, Types, is_graph, known_length
+from graphfeed.ingest.progress import Progress
 from graphfeed.info import DatasetInfo
 
 # Bytes of rows that are gathered before they are sent.
@@ -204,7 +204,7 @@ class _WholeColumn:
 
     def rows(self, start: int, stop: int) -> Rows:
         """Of the graphs from start to stop."""
-        from graphfeed._columns import Form
+        from graphfeed.ingest.columns import Form
 
         first, last = (start, stop) if self.ptr is None else (self.ptr[start], self.ptr[stop])
         if isinstance(self.array, list):

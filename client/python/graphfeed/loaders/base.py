@@ -9,11 +9,13 @@ import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from graphfeed import _arguments, _epochs, _random, _spec, _state, _torch_habits, errors
-from graphfeed._epochs import EpochStream
+from graphfeed import _arguments, _random, _spec, errors
 from graphfeed.batch import Batch, BatchLayout, Position
 from graphfeed.dataset import Dataset
 from graphfeed.info import PlanSummary, plan_from_native
+from graphfeed.loaders import epochs, torch_habits
+from graphfeed.loaders import position as states
+from graphfeed.loaders.epochs import EpochStream
 
 _UNEVEN_SHARDS = ("null", "repeat", "drop")
 _INDEX_DTYPES = ("int64", "int32")
@@ -87,7 +89,7 @@ class Loader(abc.ABC):
         prefetch: int = 0,
         **torch_arguments: Any,
     ) -> None:
-        _torch_habits.check(type(self).__name__, torch_arguments)
+        torch_habits.check(type(self).__name__, torch_arguments)
         if not isinstance(dataset, Dataset):
             raise TypeError(
                 f"dataset is a {type(dataset).__name__}; loaders read a graphfeed Dataset "
@@ -273,7 +275,7 @@ class Loader(abc.ABC):
         """
         if after is not None:
             position = self._position_after(after)
-        elif _epochs.torch_worker()[1] > 1:
+        elif epochs.torch_worker()[1] > 1:
             raise errors.FailedPrecondition(
                 "a torch worker process has no position of its own; ask in the main process: "
                 "state_dict(after=batch)"
@@ -285,7 +287,7 @@ class Loader(abc.ABC):
         if digest is None or running is None or running.done:
             digest = self._ask_spec_digest(position.epoch)
         info = self.dataset.info
-        return _state.make(
+        return states.make(
             f"{info.name}@{info.version}",
             info.fingerprint.hex(),
             digest,
@@ -301,7 +303,7 @@ class Loader(abc.ABC):
         Raises:
             ValueError: the state is another dataset content's, spec's or seed's, or none at all.
         """
-        _state.check(state)
+        states.check(state)
         ours = {"fingerprint": self.dataset.info.fingerprint.hex()}
         if not self._seed_drawn:
             ours["seed"] = self.seed
@@ -324,7 +326,7 @@ class Loader(abc.ABC):
         left = 0
         if not filled_up:
             frames = self.plan(epoch).num_frames
-            left = _epochs.frames_left(frames, after, self.num_shards, self.uneven_shards)
+            left = epochs.frames_left(frames, after, self.num_shards, self.uneven_shards)
         return Position(epoch, after) if left else Position(epoch + 1, 0)
 
     def _ask_spec_digest(self, epoch: int) -> str:
@@ -401,7 +403,7 @@ class Loader(abc.ABC):
         if self._warned:
             return
         left = max(plan.num_frames - start, 0)
-        frames = _epochs.frames_left(plan.num_frames, start, self.num_shards, self.uneven_shards)
+        frames = epochs.frames_left(plan.num_frames, start, self.num_shards, self.uneven_shards)
         missing = max(frames * self.num_shards - left, 0)
         shards = missing if self.uneven_shards == "null" else 0
         steps = plan.num_frames * self._micro_batches() - plan.num_batches
@@ -415,7 +417,7 @@ class Loader(abc.ABC):
             warnings.warn(
                 f"epochs contain null batches ({', '.join(reasons)}): all padding, masks False. "
                 "Divide losses by max(real count, 1), or see uneven_shards and incomplete_step",
-                stacklevel=_torch_habits.users_level(),
+                stacklevel=torch_habits.users_level(),
             )
 
     def _micro_batches(self) -> int:

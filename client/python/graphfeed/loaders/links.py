@@ -14,7 +14,7 @@ from graphfeed._arguments import FixedSizeArguments, LoaderArguments
 from graphfeed.dataset import Dataset
 from graphfeed.info import DatasetInfo
 from graphfeed.options import FixedSizeOptions, OverSizeStrategy, edge_type_name
-from graphfeed.sampled_loader import FixedSizeSampledLoader, NeighborhoodLoader, find_edge_type
+from graphfeed.loaders.sampled import FixedSizeSampledLoader, NeighborhoodLoader, find_edge_type
 
 _NEGATIVE_MODES = ("binary", "triplet")
 

@@ -8,7 +8,7 @@ from graphfeed import _arguments, errors
 from graphfeed._arguments import FixedSizeArguments, LoaderArguments
 from graphfeed.dataset import Dataset
 from graphfeed.options import FixedSizeOptions, OverSizeStrategy
-from graphfeed.sampled_loader import FixedSizeSampledLoader, SampledLoader
+from graphfeed.loaders.sampled import FixedSizeSampledLoader, SampledLoader
 
 
 class ClusterLoader(SampledLoader):

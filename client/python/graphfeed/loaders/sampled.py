@@ -8,9 +8,9 @@ from typing import Any
 
 from graphfeed import _arguments, errors
 from graphfeed.dataset import Dataset
-from graphfeed.fixed_size import FixedSizeLoader
+from graphfeed.loaders.padding import FixedSizeLoader
 from graphfeed.info import EdgeType
-from graphfeed.loader import Loader
+from graphfeed.loaders.base import Loader
 from graphfeed.options import (
     FixedSizeOptions,
     OverSizeStrategy,

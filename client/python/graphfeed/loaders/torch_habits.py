@@ -52,9 +52,13 @@ def check(loader: str, arguments: Mapping[str, Any]) -> None:
 def users_level() -> int:
     """The stack level of the user's code, seen from the function that calls this."""
     frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__package__") == __package__:
+    while frame.f_back is not None and _is_ours(frame.f_globals.get("__package__")):
         frame, level = frame.f_back, level + 1
     return level
+
+
+def _is_ours(package: str | None) -> bool:
+    return package is not None and package.partition(".")[0] == "graphfeed"
 
 
 def micro_batches(options: Any, micro_batches_given: int) -> int:

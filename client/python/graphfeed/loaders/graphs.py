@@ -9,8 +9,8 @@ import numpy as np
 
 from graphfeed import _arguments, _spec, errors
 from graphfeed.dataset import Dataset
-from graphfeed.fixed_size import FixedSizeLoader
-from graphfeed.loader import Loader
+from graphfeed.loaders.padding import FixedSizeLoader
+from graphfeed.loaders.base import Loader
 from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy
 
 
