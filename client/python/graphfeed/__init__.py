@@ -12,10 +12,8 @@ The names are those of PopTorch Geometric; see the user's guide beside this pack
 """
 
 from graphfeed import transforms
-from graphfeed.loaders.position import merge_states
 from graphfeed.batch import Batch, Position
 from graphfeed.client import Client, connect
-from graphfeed.loaders.clusters import ClusterLoader, FixedSizeClusterLoader
 from graphfeed.data import Data, HeteroData
 from graphfeed.dataset import Dataset
 from graphfeed.errors import (
@@ -36,12 +34,18 @@ from graphfeed.errors import (
     Unavailable,
     Unimplemented,
 )
-from graphfeed.loaders.graphs import DataLoader, FixedSizeDataLoader
 from graphfeed.info import Column, Counts, DatasetInfo, PlanSummary, Stats, Summary
 from graphfeed.ingest import Collection
-from graphfeed.loaders.links import FixedSizeLinkNeighborLoader, LinkNeighborLoader, NegativeSampling
 from graphfeed.loaders.base import Loader
+from graphfeed.loaders.clusters import ClusterLoader, FixedSizeClusterLoader
+from graphfeed.loaders.graphs import DataLoader, FixedSizeDataLoader
+from graphfeed.loaders.links import (
+    FixedSizeLinkNeighborLoader,
+    LinkNeighborLoader,
+    NegativeSampling,
+)
 from graphfeed.loaders.neighbors import FixedSizeNeighborLoader, NeighborLoader
+from graphfeed.loaders.position import merge_states
 from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy, TrimReport
 from graphfeed.planetoid import read_planetoid
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
@@ -70,41 +70,3 @@ def ids(field: str, value: Any, total: int) -> np.ndarray:
             f"{field}[{int(bad.argmax())}] is {result[bad][0]}; {rule}"
         )
     return result
-
-
-def handed_on(given: dict[str, Any], *own: str) -> dict[str, Any]:
-    """What a constructor hands on to the next one by name, so that its signature is the only list
-    of it: `given` are its `locals()` as it begins, without those that are its `own` and those that
-    it takes as **."""
-    kept = {"self", "__class__", "arguments", "torch_arguments", *own}
-    return {name: value for name, value in given.items() if name not in kept}
-
-
-class LoaderArguments(TypedDict, total=False):
-    """What every loader takes by name besides its own arguments; Loader has what they mean."""
-
-    drop_last: bool
-    follow_batch: Iterable[str] | None
-    exclude_keys: Iterable[str] | None
-    num_shards: int
-    shard_index: int
-    uneven_shards: str
-    index_dtype: Any
-    narrow_columns: Iterable[str]
-    float16_columns: Iterable[str]
-    prefetch: int
-    num_workers: int
-    prefetch_factor: int | None
-    persistent_workers: bool
-    pin_memory: bool
-    is_sorted: bool
-    filter_per_worker: bool | None
-
-
-class FixedSizeArguments(LoaderArguments, total=False):
-    """What every fixed-size loader takes by name; FixedSizeLoader has what they mean."""
-
-    add_pad_masks: bool
-    options: Any
-    incomplete_step: str
-    micro_batches: int

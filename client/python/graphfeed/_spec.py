@@ -1,18 +1,20 @@
-"""Our values as the native client takes them, and back."""
+"""Our values as the native client takes them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Union
 
 import numpy as np
 
-from graphfeed import _graphfeed
+from graphfeed import _graphfeed, sizes
 from graphfeed.info import DatasetInfo
-from graphfeed.options import FixedSizeOptions, edge_type_name
+from graphfeed.options import FixedSizeOptions
 
 # Graphs of a dataset in order: consecutive ones, or explicit ids (int64).
-GraphIds = range | np.ndarray
+GraphIds = Union[range, np.ndarray]
+
+_SAMPLING_NAMES = ("subgraph_type", "temporal_strategy")
 
 
 def selection(ids: GraphIds, num_graphs: int, batch_sizes: Iterable[int] | None = None) -> Any:
@@ -28,21 +30,26 @@ def selection(ids: GraphIds, num_graphs: int, batch_sizes: Iterable[int] | None 
     return result
 
 
-def selection_of_seeds(ids: np.ndarray | None) -> Any:
-    """A native Selection of nodes or edges; None: all."""
-    if ids is None:
-        return _graphfeed.Selection.all()
-    if len(ids) and (np.diff(ids) == 1).all():
-        return _graphfeed.Selection.range(int(ids[0]), int(ids[-1]) + 1)
-    return _graphfeed.Selection.ids(ids)
+def known_name(field: str, value: Any) -> str:
+    """`value` if it is one of the names that `field` of a request knows.
+
+    Raises:
+        ValueError: it is not; the message lists them.
+    """
+    if field in _SAMPLING_NAMES:
+        _graphfeed.BatchSpec().sampling = {field: str(value)}
+    else:
+        owner = _graphfeed.BatchSpec() if field == "incomplete_step" else _graphfeed.StreamOptions()
+        setattr(owner, field, str(value))
+    return value
 
 
 def native_options(options: FixedSizeOptions) -> Any:
     """Native FixedSizeOptions. Defaults of string attributes stay behind: batches carry no
     strings."""
     result = _graphfeed.FixedSizeOptions()
-    result.num_nodes = _by_name(options.num_nodes)
-    result.num_edges = _by_name(options.num_edges)
+    result.num_nodes = sizes.by_name(options.num_nodes)
+    result.num_edges = sizes.by_name(options.num_edges)
     result.num_graphs = int(options.num_graphs)
     result.node_pad_value = options.node_pad_value
     result.edge_pad_value = options.edge_pad_value
@@ -53,22 +60,6 @@ def native_options(options: FixedSizeOptions) -> Any:
         if not isinstance(value, str)
     }
     return result
-
-
-def python_options(native: Any, info: DatasetInfo) -> FixedSizeOptions:
-    """FixedSizeOptions of a dataset: by type where it is heterogeneous."""
-    nodes, edges = dict(native.num_nodes), dict(native.num_edges)
-    return FixedSizeOptions(
-        num_nodes=_by_type(nodes, {t: t for t in info.node_types}, info.heterogeneous),
-        num_edges=_by_type(
-            edges, {edge_type_name(t): t for t in info.edge_types}, info.heterogeneous
-        ),
-        num_graphs=native.num_graphs,
-        node_pad_value=native.node_pad_value,
-        edge_pad_value=native.edge_pad_value,
-        graph_pad_value=native.graph_pad_value,
-        pad_graph_defaults=dict(native.pad_graph_defaults),
-    )
 
 
 def plain_spec(
@@ -94,20 +85,3 @@ def stream_options(info: DatasetInfo, spec: Any, seed: int = 0) -> Any:
     options.seed = seed
     options.num_epochs = 1
     return options
-
-
-def _by_name(counts: int | Mapping) -> dict[str, int]:
-    if isinstance(counts, Mapping):
-        return {
-            key if isinstance(key, str) else edge_type_name(key): int(count)
-            for key, count in counts.items()
-        }
-    return {"": int(counts)}
-
-
-def _by_type(counts: dict[str, int], types: dict[str, Any], heterogeneous: bool) -> Any:
-    if set(counts) == {""} and (heterogeneous or len(types) == 1):
-        return counts[""]
-    if not heterogeneous:
-        return sum(counts.values())
-    return {key: counts[name] for name, key in types.items()}

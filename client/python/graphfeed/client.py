@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from graphfeed import _graphfeed, errors
+from graphfeed import errors
+from graphfeed._connection import Connection, Settings
+from graphfeed.dataset import Dataset
 from graphfeed.info import DatasetInfo
-
-if TYPE_CHECKING:
-    from graphfeed.dataset import Dataset
-    from graphfeed.transforms import Transform
+from graphfeed.ingest import ingest
+from graphfeed.transforms import Transform
 
 DEFAULT_MAX_FRAME_BYTES = 256 << 20
 DEFAULT_TIMEOUT = 60.0
 DEFAULT_KEEPALIVE = 10.0
-
-_T = TypeVar("_T")
-_logger = logging.getLogger("graphfeed")
 
 
 def connect(
@@ -83,38 +79,52 @@ class Client:
         keepalive_timeout: float = DEFAULT_KEEPALIVE,
         encoding: str = "dense",
     ) -> None:
-        self.endpoints = tuple(endpoints)
-        self.max_frame_bytes = int(max_frame_bytes)
-        self.timeout = float(timeout)
-        self.retry_timeout = float(retry_timeout)
-        self.keepalive_time = float(keepalive_time)
-        self.keepalive_timeout = float(keepalive_timeout)
-        self.encoding = encoding
-        if encoding not in ("dense", "compact"):
-            raise errors.InvalidArgument(f'encoding is {encoding!r}; it is "dense" or "compact"')
-        if not self.endpoints:
-            raise errors.InvalidArgument("endpoints is empty; give at least one host:port")
-        for endpoint in self.endpoints:
-            host, colon, port = str(endpoint).rpartition(":")
-            if not (host and colon and port.isdigit() and 0 < int(port) < 65536):
-                raise errors.InvalidArgument(f"endpoint {endpoint!r} is not of the form host:port")
-        if self.max_frame_bytes <= 0:
-            raise errors.InvalidArgument(
-                f"max_frame_bytes is {max_frame_bytes}; it must be positive"
+        self._connection = Connection(
+            Settings(
+                endpoints=tuple(endpoints),
+                max_frame_bytes=int(max_frame_bytes),
+                timeout=float(timeout),
+                retry_timeout=float(retry_timeout),
+                keepalive_time=float(keepalive_time),
+                keepalive_timeout=float(keepalive_timeout),
+                encoding=encoding,
             )
-        if not self.timeout > 0:
-            raise errors.InvalidArgument(f"timeout is {timeout}; it must be positive")
-        if not self.retry_timeout >= 0:
-            raise errors.InvalidArgument(
-                f"retry_timeout is {retry_timeout}; it must not be negative"
-            )
-        for field in ("keepalive_time", "keepalive_timeout"):
-            if not getattr(self, field) >= 1:
-                raise errors.InvalidArgument(
-                    f"{field} is {getattr(self, field)}; it must be at least 1 second"
-                )
-        self._connection: Any = None
-        self._pid = os.getpid()
+        )
+
+    @property
+    def endpoints(self) -> tuple[str, ...]:
+        """"host:port" of each replica, as given."""
+        return self._connection.settings.endpoints
+
+    @property
+    def max_frame_bytes(self) -> int:
+        """The largest batch this client takes."""
+        return self._connection.settings.max_frame_bytes
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for calls that answer once."""
+        return self._connection.settings.timeout
+
+    @property
+    def retry_timeout(self) -> float:
+        """Seconds for which a loader looks for a server to go on with."""
+        return self._connection.settings.retry_timeout
+
+    @property
+    def keepalive_time(self) -> float:
+        """Seconds of silence after which a server is pinged."""
+        return self._connection.settings.keepalive_time
+
+    @property
+    def keepalive_timeout(self) -> float:
+        """Seconds after which a ping without an answer ends the connection."""
+        return self._connection.settings.keepalive_timeout
+
+    @property
+    def encoding(self) -> str:
+        """"dense" or "compact"."""
+        return self._connection.settings.encoding
 
     # --- datasets --------------------------------------------------------------------------------
 
@@ -126,14 +136,12 @@ class Client:
         Raises:
             LookupError: there is no such dataset or version.
         """
-        from graphfeed.dataset import Dataset
-
-        info = self._call(lambda native: native.get_dataset(name))
+        info = self._connection.call(lambda native: native.get_dataset(name))
         return Dataset(self, DatasetInfo._from_native(info))
 
     def datasets(self) -> list[DatasetInfo]:
         """All versions of all datasets, by name, then version."""
-        infos = self._call(lambda native: native.list_datasets())
+        infos = self._connection.call(lambda native: native.list_datasets())
         return [DatasetInfo._from_native(info) for info in infos]
 
     def ingest(
@@ -163,9 +171,7 @@ class Client:
             ValueError: a graph is malformed (the message names the graph and the attribute), or the
                 graphs contradict each other.
         """
-        from graphfeed import ingest
-
-        return ingest.ingest(self, name, graphs, kinds, transforms, progress)
+        return ingest(self._connection, name, graphs, kinds, transforms, progress)
 
     def delete(self, dataset: str) -> None:
         """Deletes a version ("mutag@3"), or all versions of a dataset ("mutag").
@@ -185,7 +191,7 @@ class Client:
             if not versions:
                 raise errors.NotFound(f"there is no dataset {name!r}")
         for number in versions:
-            self._call(lambda native, number=number: native.delete_version(name, number))
+            self._connection.call(lambda native, number=number: native.delete_version(name, number))
 
     def partition(
         self, dataset: str, num_parts: int, *, seed: int = 0, column: str = "partition"
@@ -207,60 +213,17 @@ class Client:
             ValueError: num_parts is out of its range; the graph is heterogeneous or too large for
                 32-bit indices; there is such a column already.
         """
-        info = self._call(
+        info = self._connection.call(
             lambda native: native.partition(dataset, int(num_parts), int(seed), column)
         )
         return DatasetInfo._from_native(info)
 
-    # --- connections -----------------------------------------------------------------------------
-
-    def _native(self) -> Any:
-        if self._connection is None or self._pid != os.getpid():
-            # A forked child found its parent's connections, which are of no use to it.
-            self._connection = _graphfeed.Client(
-                list(self.endpoints),
-                self.max_frame_bytes,
-                self.timeout,
-                self.retry_timeout,
-                self.keepalive_time,
-                self.keepalive_timeout,
-                self.encoding == "compact",
-            )
-            self._pid = os.getpid()
-        return self._connection
-
-    def _call(self, call: Callable[[Any], _T]) -> _T:
-        """What `call` returns for the connection."""
-        return call(self._native())
-
-    def _log_notices(self) -> None:
-        """Tells the user what streams had to do to go on."""
-        for notice in self._native().take_notices():
-            _logger.warning("%s", notice)
-
-    def _open_stream(self, options: Any) -> tuple[Any, Any]:
-        """(stream, its StreamInfo), once a server has accepted it."""
-        stream = self._native().stream_batches(options)
-        return stream, stream.info()
-
-    def _open_ingest(self, spec: Any) -> Any:
-        """An ingest stream to a server that answers: its blocks cannot be sent a second time."""
-        return self._native().ingest(spec)
-
     def __reduce__(self):
-        fields = (
-            "max_frame_bytes",
-            "timeout",
-            "retry_timeout",
-            "keepalive_time",
-            "keepalive_timeout",
-            "encoding",
-        )
-        return _restore, (self.endpoints, {field: getattr(self, field) for field in fields})
+        return _restore, (dataclasses.asdict(self._connection.settings),)
 
     def __repr__(self) -> str:
         return f"graphfeed.connect({', '.join(map(repr, self.endpoints))})"
 
 
-def _restore(endpoints: Sequence[str], options: Mapping[str, Any]) -> Client:
-    return Client(endpoints, **options)
+def _restore(settings: Mapping[str, Any]) -> Client:
+    return Client(**settings)

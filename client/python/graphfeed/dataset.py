@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphfeed import _random, _spec, data, errors
+from graphfeed import _arguments, _random, _seeds, _spec, _splits, data, errors
 from graphfeed.batch import Batch, BatchLayout
 from graphfeed.info import Column, DatasetInfo, EdgeType, Stats, Summary
 from graphfeed.options import FixedSizeOptions
 
 if TYPE_CHECKING:
+    from graphfeed._connection import Connection
     from graphfeed.client import Client
 
 # Bytes of a request when graphs, sizes or columns are read through.
@@ -46,6 +46,10 @@ class Dataset:
     @property
     def name(self) -> str:
         return self.info.name
+
+    @property
+    def _connection(self) -> Connection:
+        return self._client._connection
 
     @property
     def graph_ids(self) -> np.ndarray:
@@ -133,7 +137,7 @@ class Dataset:
         Raises:
             ValueError: the sizes are negative or more than there is.
         """
-        counts = _split_counts(sizes, len(self))
+        counts = _splits.part_sizes(sizes, len(self))
         seed = _random.draw_seed() if seed is None else seed
         order = _random.permutation(len(self), seed, _SPLIT)
         if stratify is not None:
@@ -143,7 +147,7 @@ class Dataset:
                     f"stratify needs one label for each of {len(self)} graphs; it has shape "
                     f"{list(labels.shape)}"
                 )
-            order = _spread(order, labels.reshape(len(self)))
+            order = _splits.spread(order, labels.reshape(len(self)))
         ends = np.cumsum(counts)
         parts = [order[end - count : end] for end, count in zip(ends, counts)]
         if stratify is not None:
@@ -217,12 +221,12 @@ class Dataset:
         if sample_limit is not None and sample_limit < 1:
             raise errors.InvalidArgument(f"sample_limit is {sample_limit}; it must be at least 1")
         selection = self._selection()
-        native = self._client._call(
+        native = self._connection.call(
             lambda client: client.estimate_options(
                 self.info.full_name, int(batch_size), selection, int(sample_limit or 0)
             )
         )
-        return _spec.python_options(native, self.info)
+        return FixedSizeOptions._from_native(native, self.info)
 
     def subgraph(self, nodes: Any, exclude_keys: Sequence[str] = ()) -> Batch:
         """Some nodes of a single graph and all edges between them, as PyG's Data.subgraph: a batch
@@ -233,14 +237,19 @@ class Dataset:
                 boolean column; with the node type in a heterogeneous graph.
             exclude_keys: columns to leave out.
         """
-        from graphfeed.loaders.neighbors import NeighborLoader, seed_nodes
-
-        seed_nodes(nodes, self.info, "nodes")  # so that errors name this argument
-        loader = NeighborLoader(
-            self, [], nodes, subgraph_type="induced", exclude_keys=exclude_keys, seed=0,
-            batch_size=max(self.info.num_nodes),
-        )
-        return loader.batch(0, epoch=0)
+        _seeds.require_single(self, "subgraph")
+        seeds = _seeds.seed_nodes(nodes, self.info, "nodes")
+        excluded = _arguments.names("exclude_keys", exclude_keys)
+        spec = _spec.plain_spec(seeds.selection, max(self.info.num_nodes), exclude_keys=excluded)
+        spec.strategy = "neighbor"
+        spec.ragged = True
+        spec.sampling = {
+            "num_neighbors": {"": []},
+            "subgraph_type": "induced",
+            "input_type": seeds.node_type,
+            "input_mask": seeds.mask,
+        }
+        return self._get_batch(spec)[0]
 
     # --- contents --------------------------------------------------------------------------------
 
@@ -291,7 +300,7 @@ class Dataset:
         if keep is not None:
             exclude = {c.name for c in self.info.columns if c.name not in keep}
         spec = _spec.plain_spec(self._selection(), batch_size, exclude_keys=sorted(exclude))
-        stream, info = self._client._open_stream(_spec.stream_options(self.info, spec))
+        stream, info = self._connection.open_stream(_spec.stream_options(self.info, spec))
         layout = BatchLayout(info.layout)
         try:
             while (batch := stream.next()) is not None:
@@ -309,11 +318,13 @@ class Dataset:
         for start in range(0, len(self), batch_size):
             part = self[start : start + batch_size]
             spec = _spec.plain_spec(part._selection(), batch_size, exclude_keys=sorted(exclude))
-            options = _spec.stream_options(self.info, spec)
-            info, batch, strings = self._client._call(
-                lambda client, options=options: client.get_batch(options, 0, 0)
-            )
-            yield Batch(batch, BatchLayout(info.layout)), dict(strings)
+            yield self._get_batch(spec)
+
+    def _get_batch(self, spec: Any) -> tuple[Batch, Mapping[str, list[str]]]:
+        """The first batch of a spec, and the strings of its graphs by column."""
+        options = _spec.stream_options(self.info, spec)
+        info, batch, strings = self._connection.call(lambda client: client.get_batch(options, 0, 0))
+        return Batch(batch, BatchLayout(info.layout)), dict(strings)
 
     def _read(self, column: Column) -> np.ndarray:
         """A column's rows of these graphs."""
@@ -368,39 +379,3 @@ def _stats(sizes: np.ndarray) -> Stats:
         quantile75=float(quantiles[1]),
         max=int(sizes.max()),
     )
-
-
-def _split_counts(sizes: Sequence[float], total: int) -> list[int]:
-    """Graphs of each part; rounding differences go to the parts that lose most by rounding down."""
-    if not len(sizes) or any(not size >= 0 for size in sizes):
-        raise errors.InvalidArgument(f"sizes is {list(sizes)}; it needs numbers >= 0")
-    if all(isinstance(size, (int, np.integer)) for size in sizes):
-        counts = [int(size) for size in sizes]
-        if sum(counts) > total:
-            raise errors.InvalidArgument(
-                f"sizes sum to {sum(counts)}; the dataset has {total} graphs"
-            )
-        return counts
-    share = math.fsum(sizes)
-    if share > 1 + 1e-9:
-        raise errors.InvalidArgument(f"sizes sum to {share}; fractions sum to at most 1")
-    exact = [size * total for size in sizes]
-    counts = [math.floor(size + 1e-9) for size in exact]
-    missing = math.floor(math.fsum(exact) + 0.5 + 1e-9) - sum(counts)
-    by_loss = sorted(range(len(sizes)), key=lambda i: (counts[i] - exact[i], i))
-    for i in by_loss[: max(missing, 0)]:
-        counts[i] += 1
-    return counts
-
-
-def _spread(order: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """`order` rearranged so that every stretch of it holds each label's share: the n graphs of a
-    label keep their order and are put at the midpoints of n equal parts."""
-    labels = labels[order]
-    _, label, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    by_label = np.argsort(label, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    rank = np.empty(len(order), np.int64)
-    rank[by_label] = np.arange(len(order)) - np.repeat(starts, counts)
-    place = (rank + 0.5) / counts[label]
-    return order[np.lexsort((label, place))]

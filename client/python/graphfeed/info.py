@@ -10,6 +10,11 @@ from graphfeed import _repr
 EdgeType = tuple[str, str, str]
 
 
+def edge_type_name(edge_type: EdgeType) -> str:
+    """("movie", "to", "actor") as the wire writes it: "movie|to|actor"."""
+    return "|".join(edge_type)
+
+
 @dataclass(frozen=True)
 class Column:
     """A named tensor of a dataset; see Schema in the storage documentation."""

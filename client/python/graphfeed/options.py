@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from graphfeed import errors
+from graphfeed import errors, sizes
+from graphfeed.info import DatasetInfo, EdgeType
 
 if TYPE_CHECKING:
     from graphfeed.dataset import Dataset
-
-EdgeType = tuple[str, str, str]
 
 
 class FixedSizeStrategy(enum.Enum):
@@ -44,11 +43,6 @@ class OverSizeStrategy(enum.Enum):
     def trims(self) -> bool:
         """Whether it removes anything."""
         return self.value.startswith("trim")
-
-
-def edge_type_name(edge_type: EdgeType) -> str:
-    """("movie", "to", "actor") as the wire writes it: "movie|to|actor"."""
-    return "|".join(edge_type)
 
 
 @dataclass(frozen=True)
@@ -162,27 +156,9 @@ class FixedSizeOptions:
             ValueError: the loader has no batches.
         """
         _check_sample_limit(sample_limit)
-        if hasattr(loader, "_sampled_spec"):
-            return sampled_options(loader, 1.0, loader.seed, sample_limit)
-        sizes = _LargestSizes()
-        while sizes.num_batches < sample_limit:
-            before = sizes.num_batches
-            for batch in _measured_epoch(loader, epoch=sizes.num_epochs):
-                sizes.add(batch)
-                if sizes.num_batches == sample_limit:
-                    break
-            sizes.num_epochs += 1
-            if sizes.num_batches == before:
-                break
-            if _repeats_itself(loader):
-                break
-        if not sizes.num_batches:
-            raise errors.InvalidArgument("the loader has no batches to take sizes from")
-        return cls(
-            num_nodes=_plus_one(sizes.nodes),
-            num_edges=_plus_one(sizes.edges),
-            num_graphs=sizes.graphs + 1,
-        )
+        if sizes.is_sampled(loader):
+            return cls._of_sampled(loader, 1.0, loader.seed, sample_limit)
+        return cls(**sizes.largest(loader, sample_limit))
 
     @classmethod
     def estimate(
@@ -202,7 +178,7 @@ class FixedSizeOptions:
             ValueError: quantile is out of its range; the loader has no batches.
             TypeError: the loader is not one of sampled batches.
         """
-        if not hasattr(loader, "_sampled_spec"):
+        if not sizes.is_sampled(loader):
             raise TypeError(
                 f"loader is a {type(loader).__name__}; quantiles are those of sampled batches. "
                 "from_dataset and from_loader find sizes for others"
@@ -211,7 +187,37 @@ class FixedSizeOptions:
             raise errors.InvalidArgument(f"quantile is {quantile}; it must be above 0, at most 1")
         if sample_limit is not None:
             _check_sample_limit(sample_limit)
-        return sampled_options(loader, float(quantile), loader.seed, sample_limit or 0)
+        return cls._of_sampled(loader, float(quantile), loader.seed, sample_limit or 0)
+
+    @classmethod
+    def _of_sampled(
+        cls, loader: Any, quantile: float, seed: int, sample_limit: int = 0
+    ) -> FixedSizeOptions:
+        """Sizes of a sampled loader's batches with that seed, with a report; see sizes.sampled."""
+        info = loader.dataset.info
+        found = sizes.sampled(loader, quantile, seed, sample_limit)
+        result = cls._from_native(found.options, info)
+        nodes, edges = list(found.trimmed_nodes), list(found.trimmed_edges)
+        result.report = TrimReport(
+            trimmed_nodes=dict(zip(info.node_types, nodes)) if info.heterogeneous else nodes[0],
+            trimmed_edges=dict(zip(info.edge_types, edges)) if info.heterogeneous else edges[0],
+            trimmed_batches=found.trimmed_batches,
+            num_samples=found.num_samples,
+        )
+        return result
+
+    @classmethod
+    def _from_native(cls, native: Any, info: DatasetInfo) -> FixedSizeOptions:
+        """What the server says; by type where the dataset is heterogeneous."""
+        return cls(
+            num_nodes=sizes.of_nodes(native, info),
+            num_edges=sizes.of_edges(native, info),
+            num_graphs=native.num_graphs,
+            node_pad_value=native.node_pad_value,
+            edge_pad_value=native.edge_pad_value,
+            graph_pad_value=native.graph_pad_value,
+            pad_graph_defaults=dict(native.pad_graph_defaults),
+        )
 
     def __repr__(self) -> str:
         return (
@@ -227,83 +233,6 @@ class FixedSizeOptions:
     def _key(self) -> str:
         """Equal for equal options; they are mutable, so they have no hash."""
         return repr(self)
-
-
-def sampled_options(loader: Any, quantile: float, seed: int, limit: int = 0) -> FixedSizeOptions:
-    """What the server says of the sizes of a sampled loader's batches, epoch 0 first: of as many as
-    it takes for specs without options where no limit is given."""
-    from graphfeed import _spec
-
-    info, spec = loader.dataset.info, loader._sampled_spec()
-    found = loader.dataset.client._call(
-        lambda client: client.estimate(
-            info.full_name, spec, seed, quantile=quantile, sample_limit=limit
-        )
-    )
-    options = _spec.python_options(found.options, info)
-    nodes, edges = list(found.trimmed_nodes), list(found.trimmed_edges)
-    options.report = TrimReport(
-        trimmed_nodes=dict(zip(info.node_types, nodes)) if info.heterogeneous else nodes[0],
-        trimmed_edges=dict(zip(info.edge_types, edges)) if info.heterogeneous else edges[0],
-        trimmed_batches=found.trimmed_batches,
-        num_samples=found.num_samples,
-    )
-    return options
-
-
-class _LargestSizes:
-    """The largest batch seen, by type."""
-
-    def __init__(self) -> None:
-        self.num_batches = 0
-        self.num_epochs = 0
-        self.graphs = 1
-        self.nodes: int | dict = 0
-        self.edges: int | dict = 0
-
-    def add(self, batch: Any) -> None:
-        self.num_batches += 1
-        self.graphs = max(self.graphs, int(getattr(batch, "num_graphs", None) or 1))
-        if isinstance(getattr(batch, "node_types", None), (list, tuple)) and batch.node_types:
-            nodes = {t: int(batch[t].num_nodes) for t in batch.node_types}
-            edges = {tuple(t): int(batch[t].num_edges) for t in batch.edge_types}
-            self.nodes = _merge_max(self.nodes or {}, nodes)
-            self.edges = _merge_max(self.edges or {}, edges)
-        else:
-            self.nodes = max(self.nodes, int(batch.num_nodes))
-            self.edges = max(self.edges, int(batch.num_edges))
-
-
-def _merge_max(a: dict, b: dict) -> dict:
-    return {**a, **{key: max(a.get(key, 0), count) for key, count in b.items()}}
-
-
-def _plus_one(counts: int | dict) -> int | dict:
-    if isinstance(counts, dict):
-        return {key: count + 1 for key, count in counts.items()}
-    return counts + 1
-
-
-def _measured_epoch(loader: Iterable, epoch: int) -> Iterable:
-    """One pass over a loader; graphfeed's own ones keep their place."""
-    pass_over = getattr(loader, "_stream_epoch", None)
-    return pass_over(epoch) if pass_over is not None else loader
-
-
-def _repeats_itself(loader: Iterable) -> bool:
-    """Whether another pass would bring nothing new (or nothing at all)."""
-    if isinstance(loader, Sequence) or iter_is_self(loader):
-        return True
-    if hasattr(loader, "_stream_epoch"):
-        return not loader.draws
-    # A plain torch or PyG DataLoader; sampling loaders draw anew even in order.
-    sampler = type(getattr(loader, "sampler", None)).__name__
-    return type(loader).__name__ == "DataLoader" and sampler == "SequentialSampler"
-
-
-def iter_is_self(iterable: Iterable) -> bool:
-    """Whether an iterable can be read only once."""
-    return hasattr(iterable, "__next__")
 
 
 def _total(counts: int | Mapping | None) -> int:

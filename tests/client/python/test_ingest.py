@@ -111,7 +111,7 @@ def test_whole_arrays(ingest):
 
 
 def test_whole_arrays_may_be_memory_mapped(ingest, tmp_path, monkeypatch):
-    monkeypatch.setattr("graphfeed.ingest.BLOCK_BYTES", 1000)  # many blocks
+    monkeypatch.setattr("graphfeed.ingest.blocks.BLOCK_BYTES", 1000)  # many blocks
     source = collection(MOLECULES)
     for part in (source.nodes, source.edges):
         for name in part:
@@ -122,7 +122,7 @@ def test_whole_arrays_may_be_memory_mapped(ingest, tmp_path, monkeypatch):
 
 def test_blocks_do_not_show(ingest, monkeypatch):
     whole = ingest(MOLECULES)
-    monkeypatch.setattr("graphfeed.ingest.BLOCK_BYTES", 500)
+    monkeypatch.setattr("graphfeed.ingest.blocks.BLOCK_BYTES", 500)
     cut = ingest(MOLECULES)
     single = ingest(MOLECULES[0])
     assert cut.info.fingerprint == whole.info.fingerprint

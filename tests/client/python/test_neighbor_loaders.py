@@ -116,7 +116,7 @@ def test_isolated_seeds(typed):
 
 def test_an_unknown_mask_at_the_server_is_named(typed):
     loader = plain(typed, input_nodes=("movie", "train_mask"))
-    loader._seeds = loader._seeds._replace(mask="nope")
+    loader._source.seeds = loader._source.seeds._replace(mask="nope")
     with pytest.raises(gf.InvalidArgument, match="nope"):
         list(loader)
 

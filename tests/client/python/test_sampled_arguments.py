@@ -31,7 +31,7 @@ def molecules(client):
 
 
 def fanouts(loader):
-    return loader._sampling()["num_neighbors"]
+    return loader._source.sampling()["num_neighbors"]
 
 
 def test_fanouts_for_all_types_or_by_type(typed):
@@ -77,7 +77,7 @@ def test_fanouts_by_type_need_types(homogeneous):
 
 def test_seeds_of_a_typed_graph(typed):
     def seeds(input_nodes):
-        return gf.NeighborLoader(typed, [2], input_nodes)._seeds
+        return gf.NeighborLoader(typed, [2], input_nodes)._source.seeds
 
     assert seeds("movie") == ("movie", None, "", 50)
     assert seeds(("director", None)) == ("director", None, "", 12)
@@ -89,7 +89,7 @@ def test_seeds_of_a_typed_graph(typed):
 
 def test_seeds_of_a_homogeneous_graph(homogeneous):
     def seeds(input_nodes):
-        return gf.NeighborLoader(homogeneous, [2], input_nodes)._seeds
+        return gf.NeighborLoader(homogeneous, [2], input_nodes)._source.seeds
 
     assert seeds(None) == ("", None, "", 60)
     assert seeds("train_mask") == ("", None, "train_mask", None)
@@ -100,13 +100,13 @@ def test_seeds_of_a_homogeneous_graph(homogeneous):
 def test_torch_tensors_are_arrays(homogeneous):
     torch = pytest.importorskip("torch")
     loader = gf.NeighborLoader(homogeneous, [2], torch.tensor([3, 1]), batch_size=2)
-    assert loader._seeds.ids.tolist() == [3, 1]
+    assert loader._source.seeds.ids.tolist() == [3, 1]
     mask = torch.zeros(60, dtype=torch.bool)
     mask[[9, 4]] = True
-    assert gf.NeighborLoader(homogeneous, [2], mask)._seeds.ids.tolist() == [4, 9]
+    assert gf.NeighborLoader(homogeneous, [2], mask)._source.seeds.ids.tolist() == [4, 9]
     pairs = torch.tensor([[1, 2], [3, 4]])
     loader = gf.LinkNeighborLoader(homogeneous, [2], pairs, edge_label=torch.tensor([0, 1]))
-    assert loader._seeds.pairs.tolist() == pairs.tolist()
+    assert loader._source.seeds.pairs.tolist() == pairs.tolist()
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_habits_from_torch(make, homogeneous):
 
 def test_seed_edges_of_a_typed_graph(typed):
     def seeds(edge_label_index):
-        return gf.LinkNeighborLoader(typed, [2], edge_label_index)._seeds
+        return gf.LinkNeighborLoader(typed, [2], edge_label_index)._source.seeds
 
     assert seeds(("movie", "to", "director")) == ("movie|to|director", None, None, 50)
     assert seeds(("movie", "director")).edge_type == "movie|to|director"

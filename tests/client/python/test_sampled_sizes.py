@@ -57,7 +57,7 @@ def test_the_server_finds_the_same_sizes_for_a_spec_without_options(graph):
     request = loader._stream_options(0)
     request.spec.options = None
     assert request.spec.options is None
-    found = dataset.client._call(lambda client: client.describe_plan(request, 0))
+    found = dataset._connection.call(lambda client: client.describe_plan(request, 0))
     assert found.spec_digest.hex() == loader._ask_spec_digest(0)
 
 

@@ -4,8 +4,8 @@ import pickle
 
 import numpy as np
 import pytest
-from graphfeed import _arguments, _random, _repr, errors
-from graphfeed.dataset import _split_counts, _spread
+from graphfeed import _random, _repr, errors
+from graphfeed._splits import part_sizes, spread
 from graphfeed.info import Stats, Summary
 
 import graphfeed as gf
@@ -162,18 +162,18 @@ PERMUTATION_OF_8 = [1, 6, 5, 0, 4, 7, 3, 2]
     ],
 )
 def test_sizes_of_a_split(sizes, total, counts):
-    assert _split_counts(sizes, total) == counts
+    assert part_sizes(sizes, total) == counts
 
 
 @pytest.mark.parametrize("sizes", [[0.9, 0.2], [100, 100], [-0.1, 0.5], [], [float("nan")]])
 def test_sizes_of_a_split_that_cannot_be(sizes):
     with pytest.raises(ValueError, match="size"):
-        _split_counts(sizes, 188)
+        part_sizes(sizes, 188)
 
 
 def test_spread_gives_every_stretch_its_share():
     labels = np.array([0] * 60 + [1] * 30 + [2] * 10)
-    order = _spread(_random.permutation(100, 3), labels)
+    order = spread(_random.permutation(100, 3), labels)
     assert sorted(order) == list(range(100))
     for start in range(0, 100, 10):
         share = np.bincount(labels[order[start : start + 10]], minlength=3)
@@ -226,16 +226,3 @@ def test_subgraphs_take_counts_ids_and_masks():
 def test_transforms_are_values():
     assert gf.transforms.NormalizeFeatures("x") == gf.transforms.NormalizeFeatures(("x",))
     assert gf.transforms.AddSelfLoops(2)._native() == ("add_self_loops", {"fill_value": 2.0})
-
-
-def test_a_constructor_hands_on_all_arguments_but_its_own():
-    class Base:
-        def __init__(self, **given):
-            self.given = given
-
-    class Loader(Base):
-        def __init__(self, dataset, batch_size=1, *, shuffle=False, seed=None, **arguments):
-            super().__init__(**_arguments.handed_on(locals(), "batch_size"), **arguments)
-
-    given = Loader("mutag", 3, seed=4, prefetch=5).given
-    assert given == {"dataset": "mutag", "shuffle": False, "seed": 4, "prefetch": 5}

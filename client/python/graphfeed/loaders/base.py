@@ -5,7 +5,6 @@ from __future__ import annotations
 import abc
 import itertools
 import warnings
-import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,33 +12,12 @@ from graphfeed import _arguments, _random, _spec, errors
 from graphfeed.batch import Batch, BatchLayout, Position
 from graphfeed.dataset import Dataset
 from graphfeed.info import PlanSummary, plan_from_native
-from graphfeed.loaders import epochs, torch_habits
-from graphfeed.loaders import position as states
-from graphfeed.loaders.epochs import EpochStream
+from graphfeed.loaders import epochs, position, torch_habits
+from graphfeed.loaders.epochs import EpochStream, Iteration
+from graphfeed.loaders.padding import Padding
+from graphfeed.loaders.source import Source
 
-_UNEVEN_SHARDS = ("null", "repeat", "drop")
 _INDEX_DTYPES = ("int64", "int32")
-
-
-class _Epoch(Iterator):
-    """One iteration of a loader. Dropping it ends its stream."""
-
-    def __init__(self, epoch: int, batches: Iterator[Batch]) -> None:
-        self.epoch = epoch
-        self.done = False
-        self._batches = batches
-
-    def __next__(self) -> Batch:
-        try:
-            return next(self._batches)
-        except BaseException:
-            self.done = True
-            raise
-
-    def close(self) -> None:
-        """Ends the stream now."""
-        self.done = True
-        self._batches.close()
 
 
 class Loader(abc.ABC):
@@ -48,7 +26,8 @@ class Loader(abc.ABC):
     Each `iter(loader)` is the next epoch, the first one 0. The batches of an epoch depend on the
     dataset's content, the loader's arguments, the seed and the epoch's number, on nothing else.
 
-    Subclasses say in `_batch_spec` what is asked for. Arguments that all loaders take:
+    A loader has a source, which says what is asked for, and where batches have one fixed shape a
+    padding. Arguments that all loaders take:
 
     Args:
         dataset: a dataset or a part of one.
@@ -71,6 +50,10 @@ class Loader(abc.ABC):
         TypeError: collate_fn, sampler and the like, which have replacements, or unknown arguments.
     """
 
+    # Set by a subclass's constructor before it calls this one's.
+    _source: Source
+    _padding: Padding | None = None
+
     def __init__(
         self,
         dataset: Dataset,
@@ -90,12 +73,7 @@ class Loader(abc.ABC):
         **torch_arguments: Any,
     ) -> None:
         torch_habits.check(type(self).__name__, torch_arguments)
-        if not isinstance(dataset, Dataset):
-            raise TypeError(
-                f"dataset is a {type(dataset).__name__}; loaders read a graphfeed Dataset "
-                "(client.dataset(name)), into which client.ingest brings graphs"
-            )
-        self.dataset = dataset
+        self.dataset = require_dataset(dataset)
         self.shuffle = bool(shuffle)
         self.drop_last = bool(drop_last)
         self.follow_batch = _arguments.names("follow_batch", follow_batch)
@@ -108,7 +86,7 @@ class Loader(abc.ABC):
             raise errors.InvalidArgument(
                 f"shard_index is {shard_index}; with num_shards {num_shards} it must be less"
             )
-        self.uneven_shards = _arguments.one_of("uneven_shards", uneven_shards, _UNEVEN_SHARDS)
+        self.uneven_shards = _spec.known_name("uneven_shards", uneven_shards)
         self.index_dtype = _arguments.one_of(
             "index_dtype", _arguments.dtype_name(index_dtype), _INDEX_DTYPES
         )
@@ -122,25 +100,22 @@ class Loader(abc.ABC):
         if self.seed >= 2**64:
             raise errors.InvalidArgument(f"seed is {seed}; it must be less than 2**64")
         self._seed_drawn = seed is None
-        self._next_epoch = 0
-        self._next_ordinal = 0  # where it starts: 0, but for an epoch that is resumed
-        self._position = Position(0, 0)  # all below it has been received
-        self._spec_digest: str | None = None  # of the running iteration
-        self._running: weakref.ref[_Epoch] | None = None  # the youngest iteration
+        self._place = position.Place()
         self._warned = False
         self._plans: dict[Any, PlanSummary] = {}
 
     @property
     def draws(self) -> bool:
         """Whether anything depends on the seed."""
-        return self.shuffle
+        padding_draws = self._padding is not None and self._padding.draws
+        return self.shuffle or self._source.draws or padding_draws
 
     # --- epochs ----------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[Batch]:
-        epoch, ordinal = self._next_epoch, self._next_ordinal
-        running = _Epoch(epoch, self._stream_epoch(epoch, ordinal, self._receive))
-        self._start(running)
+        start = self._place.next
+        running = Iteration(start.epoch, self._stream_epoch(*start, self._place.receive))
+        self._place.begin(running)
         return running
 
     def epochs(self, count: int | None = None) -> Iterator[Iterator[Batch]]:
@@ -151,26 +126,20 @@ class Loader(abc.ABC):
         is read to its end then. The stream ends with the iterator.
         """
         num_epochs = 0 if count is None else _arguments.integer("count", count, 1)
-        stream = self._open(self._next_epoch, self._next_ordinal, num_epochs)
+        stream = self._open(*self._place.next, num_epochs)
         try:
             for _ in itertools.count() if count is None else range(count):
-                running = _Epoch(
-                    self._next_epoch,
-                    self._read(stream, self._next_epoch, self._next_ordinal, self._receive),
+                start = self._place.next
+                running = Iteration(
+                    start.epoch, self._read(stream, *start, self._place.receive)
                 )
-                self._start(running)
+                self._place.begin(running)
                 yield running
                 if not running.done:
                     for _batch in running:
                         pass
         finally:
             stream.close()
-
-    def _start(self, running: _Epoch) -> None:
-        self._position = Position(self._next_epoch, self._next_ordinal)
-        self._next_epoch += 1
-        self._next_ordinal = 0
-        self._running = weakref.ref(running)
 
     def _open(
         self, epoch: int, ordinal: int, num_epochs: int, prefetch: int | None = None
@@ -199,26 +168,19 @@ class Loader(abc.ABC):
         """`receive(position, spec_digest)` is called as the program gets each batch."""
         for taken, (batch, last) in enumerate(stream.read(epoch, self._warn_of_null_batches), 1):
             after = ordinal + taken * self.num_shards
-            position = Position(epoch + 1, 0) if last else Position(epoch, after)
             if receive is not None:
-                receive(position, stream.spec_digest)
+                receive(Position(epoch + 1, 0) if last else Position(epoch, after),
+                        stream.spec_digest)
             yield batch
-
-    def _receive(self, position: Position, spec_digest: str) -> None:
-        self._position = position
-        self._spec_digest = spec_digest
 
     def set_epoch(self, epoch: int) -> None:
         """Fixes the number of the next epoch, which starts at its first batch."""
-        self._next_epoch = _arguments.integer("epoch", epoch, 0)
-        self._next_ordinal = 0
-        self._position = Position(self._next_epoch, 0)
+        self._place.move(Position(_arguments.integer("epoch", epoch, 0), 0))
 
     @property
     def epoch(self) -> int:
         """The number of the running epoch, or of the next one when none is running."""
-        running = None if self._running is None else self._running()
-        return self._next_epoch if running is None or running.done else running.epoch
+        return self._place.epoch
 
     def peek(self) -> Batch:
         """The first batch of the next epoch, without consuming the epoch.
@@ -226,11 +188,11 @@ class Loader(abc.ABC):
         Raises:
             RuntimeError: the epoch has no batches.
         """
-        batches = self._stream_epoch(self._next_epoch, self._next_ordinal, prefetch=1)
+        batches = self._stream_epoch(*self._place.next, prefetch=1)
         batch = next(batches, None)
         batches.close()
         if batch is None:
-            raise errors.FailedPrecondition(f"epoch {self._next_epoch} has no batches")
+            raise errors.FailedPrecondition(f"epoch {self._place.next.epoch} has no batches")
         return batch
 
     def batch(self, ordinal: int, epoch: int | None = None) -> Batch:
@@ -239,7 +201,7 @@ class Loader(abc.ABC):
         epoch = self.epoch if epoch is None else _arguments.integer("epoch", epoch, 0)
         ordinal = _arguments.integer("ordinal", ordinal, 0)
         options = self._stream_options(epoch)
-        info, batch, _ = self.dataset.client._call(
+        info, batch, _ = self.dataset._connection.call(
             lambda client: client.get_batch(options, epoch, ordinal)
         )
         return Batch(batch, BatchLayout(info.layout))
@@ -253,7 +215,7 @@ class Loader(abc.ABC):
         loader stands when the processes start: call `set_epoch` or `load_state_dict` before each
         epoch, unless the workers are persistent, which go on to the next epoch by themselves.
         """
-        from graphfeed.torch_dataset import TorchDataset
+        from graphfeed.torch_dataset import TorchDataset  # needs torch
 
         return TorchDataset(self)
 
@@ -274,26 +236,21 @@ class Loader(abc.ABC):
             RuntimeError: in a torch worker process, which sees only its part of the batches.
         """
         if after is not None:
-            position = self._position_after(after)
+            stands = self._position_after(after)
         elif epochs.torch_worker()[1] > 1:
             raise errors.FailedPrecondition(
                 "a torch worker process has no position of its own; ask in the main process: "
                 "state_dict(after=batch)"
             )
         else:
-            position = self._position
-        running = None if self._running is None else self._running()
-        digest = self._spec_digest
-        if digest is None or running is None or running.done:
-            digest = self._ask_spec_digest(position.epoch)
+            stands = self._place.received
         info = self.dataset.info
-        return states.make(
-            f"{info.name}@{info.version}",
+        return position.make(
+            info.full_name,
             info.fingerprint.hex(),
-            digest,
+            self._place.spec_digest or self._ask_spec_digest(stands.epoch),
             self.seed,
-            position.epoch,
-            position.ordinal,
+            stands,
         )
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -303,7 +260,7 @@ class Loader(abc.ABC):
         Raises:
             ValueError: the state is another dataset content's, spec's or seed's, or none at all.
         """
-        states.check(state)
+        position.check(state)
         ours = {"fingerprint": self.dataset.info.fingerprint.hex()}
         if not self._seed_drawn:
             ours["seed"] = self.seed
@@ -315,9 +272,7 @@ class Loader(abc.ABC):
                     f"{field} {value} ({self.dataset.info.name}@{self.dataset.info.version})"
                 )
         self.seed = state["seed"]
-        self._next_epoch, self._next_ordinal = state["epoch"], state["ordinal"]
-        self._position = Position(self._next_epoch, self._next_ordinal)
-        self._running = None
+        self._place.resume(Position(state["epoch"], state["ordinal"]))
 
     def _position_after(self, batch: Batch) -> Position:
         epoch, ordinal = batch.position
@@ -330,9 +285,12 @@ class Loader(abc.ABC):
         return Position(epoch, after) if left else Position(epoch + 1, 0)
 
     def _ask_spec_digest(self, epoch: int) -> str:
+        return self._describe(epoch).spec_digest.hex()
+
+    def _describe(self, epoch: int) -> Any:
+        """The native PlanDescription of an epoch."""
         options = self._stream_options(epoch)
-        found = self.dataset.client._call(lambda client: client.describe_plan(options, epoch))
-        return found.spec_digest.hex()
+        return self.dataset._connection.call(lambda client: client.describe_plan(options, epoch))
 
     # --- how many --------------------------------------------------------------------------------
 
@@ -346,7 +304,7 @@ class Loader(abc.ABC):
 
     def total_steps(self, epochs: int) -> int:
         """Batches that `epochs` iterations yield, from the next epoch's first batch on."""
-        first = self._next_epoch
+        first = self._place.next.epoch
         return sum(
             self.num_batches(epoch)
             for epoch in range(first, first + _arguments.integer("epochs", epochs, 0))
@@ -359,35 +317,40 @@ class Loader(abc.ABC):
         key = self._plan_key(epoch)
         plan = self._plans.get(key)
         if plan is None:
-            options = self._stream_options(epoch)
-            found = self.dataset.client._call(lambda client: client.describe_plan(options, epoch))
+            found = self._describe(epoch)
             plan = plan_from_native(found.plan, self.dataset.info, found.graphs_per_batch)
             self._plans[key] = plan
         return plan
 
     def _plan_key(self, epoch: int) -> Any:
-        return epoch if self.shuffle else 0
+        """Equal for epochs whose plans are."""
+        if self._padding is None:
+            return epoch if self.shuffle and self._source.plan_varies else 0
+        fresh = self.shuffle and self._padding.plan_varies
+        return (epoch if fresh else 0), self._padding.options(self)._key()  # they are mutable
 
     # --- the request -----------------------------------------------------------------------------
 
-    def _selection(self) -> Any:
-        """The native Selection: which graphs, or seeds."""
-        return self.dataset._selection()
-
-    @abc.abstractmethod
     def _batch_spec(self) -> Any:
         """The native BatchSpec of this loader."""
+        spec = self._unpadded_spec()
+        if self._padding is not None:
+            self._padding.write(spec, self._padding.options(self))
+        return spec
 
-    def _common_spec(self, batch_size: int) -> Any:
-        """What all loaders ask for, as a plain BatchSpec."""
+    def _unpadded_spec(self) -> Any:
+        """The native BatchSpec of the source's batches, each of its own size."""
+        source = self._source
         spec = _spec.plain_spec(
-            self._selection(), batch_size, shuffle=self.shuffle, exclude_keys=self.exclude_keys
+            source.selection(), source.batch_size, shuffle=self.shuffle,
+            exclude_keys=self.exclude_keys,
         )
         spec.drop_last = self.drop_last
         spec.follow_batch = self.follow_batch
         spec.index_dtype = self.index_dtype
         spec.narrow_columns = self.narrow_columns
         spec.float16_columns = self.float16_columns
+        source.write(spec)
         return spec
 
     def _stream_options(self, epoch: int) -> Any:
@@ -406,7 +369,8 @@ class Loader(abc.ABC):
         frames = epochs.frames_left(plan.num_frames, start, self.num_shards, self.uneven_shards)
         missing = max(frames * self.num_shards - left, 0)
         shards = missing if self.uneven_shards == "null" else 0
-        steps = plan.num_frames * self._micro_batches() - plan.num_batches
+        micro_batches = 1 if self._padding is None else self._padding.micro_batches
+        steps = plan.num_frames * micro_batches - plan.num_batches
         if shards or steps > 0:
             self._warned = True
             reasons = []
@@ -420,13 +384,15 @@ class Loader(abc.ABC):
                 stacklevel=torch_habits.users_level(),
             )
 
-    def _micro_batches(self) -> int:
-        return 1
-
-    def __getstate__(self) -> dict:
-        state = dict(self.__dict__)
-        state["_running"] = None
-        return state
-
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.dataset!r}, seed={self.seed}, epoch={self.epoch})"
+
+
+def require_dataset(dataset: Any) -> Dataset:
+    """`dataset`; TypeError, which says what to do, for anything else than one of ours."""
+    if not isinstance(dataset, Dataset):
+        raise TypeError(
+            f"dataset is a {type(dataset).__name__}; loaders read a graphfeed Dataset "
+            "(client.dataset(name)), into which client.ingest brings graphs"
+        )
+    return dataset

@@ -2,13 +2,68 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any
 
-from graphfeed import _arguments, errors
-from graphfeed._arguments import FixedSizeArguments, LoaderArguments
+from graphfeed import _arguments, _graphfeed, errors
 from graphfeed.dataset import Dataset
+from graphfeed.loaders import arguments as loader_arguments
+from graphfeed.loaders.base import require_dataset
+from graphfeed.loaders.padding import FixedSizeLoader
+from graphfeed.loaders.sampled import SampledLoader, SampledPadding, SampledSource
+from graphfeed.loaders.source import Shown
 from graphfeed.options import FixedSizeOptions, OverSizeStrategy
-from graphfeed.loaders.sampled import FixedSizeSampledLoader, SampledLoader
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from graphfeed.loaders.arguments import FixedSizeArguments, LoaderArguments
+
+
+class ClusterSource(SampledSource):
+    """Clusters of a homogeneous graph; ClusterLoader has what the arguments mean."""
+
+    strategy = "cluster"
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        num_parts: int | None,
+        partition: str | None,
+        batch_size: int,
+        loader: str,
+    ) -> None:
+        super().__init__(dataset, batch_size, loader)
+        if dataset.info.heterogeneous:
+            raise errors.InvalidArgument(
+                f"{dataset.info.full_name} is heterogeneous; clusters are of homogeneous graphs"
+            )
+        if (num_parts is None) == (partition is None):
+            raise errors.InvalidArgument("give num_parts, or the column as partition")
+        self._num_parts = None
+        if partition is None:
+            self._num_parts = _arguments.integer("num_parts", num_parts, 1)
+            partition = f"partition_{self._num_parts}"
+        elif partition not in _integer_columns(dataset):
+            raise errors.InvalidArgument(
+                f"partition: {partition!r} is no integer node column; there are "
+                f"{_integer_columns(dataset)}"
+            )
+        self.partition = partition
+
+    def find_or_make(self, dataset: Dataset) -> Dataset:
+        """The version of the dataset that has the clusters: itself, or one that the server makes
+        and publishes."""
+        if self._num_parts is None or self.partition in _integer_columns(dataset):
+            return dataset
+        client = dataset.client
+        info = client.partition(dataset.info.full_name, self._num_parts, column=self.partition)
+        return Dataset(client, info)
+
+    def selection(self) -> Any:
+        return _graphfeed.Selection.all()
+
+    def sampling(self) -> dict[str, Any]:
+        return {"partition": self.partition}
 
 
 class ClusterLoader(SampledLoader):
@@ -46,28 +101,18 @@ class ClusterLoader(SampledLoader):
         seed: int | None = None,
         **arguments: Unpack[LoaderArguments],
     ) -> None:
-        super().__init__(dataset, batch_size=batch_size, shuffle=shuffle, seed=seed, **arguments)
-        if dataset.info.heterogeneous:
-            raise errors.InvalidArgument(
-                f"{dataset.info.full_name} is heterogeneous; clusters are of homogeneous graphs"
-            )
-        if (num_parts is None) == (partition is None):
-            raise errors.InvalidArgument("give num_parts, or the column as partition")
-        if partition is None:
-            self.dataset, partition = partitioned(dataset, num_parts)
-        elif partition not in _integer_columns(dataset):
-            raise errors.InvalidArgument(
-                f"partition: {partition!r} is no integer node column; there are "
-                f"{_integer_columns(dataset)}"
-            )
-        self.partition = partition
-        """The node column that numbers the clusters."""
+        require_dataset(dataset)
+        self._source = ClusterSource(
+            dataset, num_parts, partition, batch_size, type(self).__name__
+        )
+        super().__init__(dataset, shuffle=shuffle, seed=seed, **arguments)
+        # Last: nothing is published for a loader that is refused.
+        self.dataset = self._source.find_or_make(dataset)
 
-    def _sampling(self) -> dict[str, Any]:
-        return {"partition": self.partition}
+    partition = Shown("_source")
 
 
-class FixedSizeClusterLoader(FixedSizeSampledLoader, ClusterLoader):
+class FixedSizeClusterLoader(FixedSizeLoader, ClusterLoader):
     """Unions of clusters in batches of one fixed shape.
 
     As ClusterLoader, with padding and masks.
@@ -91,18 +136,17 @@ class FixedSizeClusterLoader(FixedSizeSampledLoader, ClusterLoader):
         over_size_strategy: OverSizeStrategy = OverSizeStrategy.TrimNodesAndEdges,
         **arguments: Unpack[FixedSizeArguments],
     ) -> None:
-        super().__init__(**_arguments.handed_on(locals()), **arguments)
-
-
-def partitioned(dataset: Dataset, num_parts: int) -> tuple[Dataset, str]:
-    """A version with the graph cut into so many clusters, and the column that numbers them: the
-    dataset itself if it has it."""
-    num_parts = _arguments.integer("num_parts", num_parts, 1)
-    column = f"partition_{num_parts}"
-    if column in _integer_columns(dataset):
-        return dataset, column
-    info = dataset.client.partition(dataset.info.full_name, num_parts, column=column)
-    return Dataset(dataset.client, info), column
+        padding, others = loader_arguments.split(arguments)
+        self._padding = SampledPadding(fixed_size_options, over_size_strategy, padding)
+        super().__init__(
+            dataset,
+            num_parts,
+            partition=partition,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            **others,
+        )
 
 
 def _integer_columns(dataset: Dataset) -> list[str]:

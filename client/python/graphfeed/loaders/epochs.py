@@ -4,10 +4,32 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from graphfeed.batch import Batch, BatchLayout
 from graphfeed.dataset import Dataset
+
+
+class Iteration(Iterator):
+    """One iteration of a loader. Dropping it ends its stream."""
+
+    def __init__(self, epoch: int, batches: Iterator[Batch]) -> None:
+        self.epoch = epoch
+        self.done = False
+        self._batches = batches
+
+    def __next__(self) -> Batch:
+        try:
+            return next(self._batches)
+        except BaseException:
+            self.done = True
+            raise
+
+    def close(self) -> None:
+        """Ends the stream now."""
+        self.done = True
+        self._batches.close()
 
 
 def torch_worker() -> tuple[int, int]:
@@ -43,8 +65,8 @@ class EpochStream:
             if options.uneven_shards == "drop":
                 options.uneven_shards = "null"  # the surplus is that of the run's shards
         self._start = (options.start_epoch, options.start_ordinal)
-        self._client = dataset.client
-        self._native, info = self._client._open_stream(options)
+        self._connection = dataset._connection
+        self._native, info = self._connection.open_stream(options)
         self._layout = BatchLayout(info.layout)
         self.spec_digest: str = info.spec_digest.hex()
         self._pid = os.getpid()
@@ -87,7 +109,7 @@ class EpochStream:
         native, self._ahead = self._ahead, None
         if native is None:
             native = self._native.next()
-            self._client._log_notices()
+            self._connection.log_notices()
         return native
 
     def close(self) -> None:

@@ -9,36 +9,118 @@ import numpy as np
 
 from graphfeed import _arguments, _spec, errors
 from graphfeed.dataset import Dataset
-from graphfeed.loaders.padding import FixedSizeLoader
-from graphfeed.loaders.base import Loader
+from graphfeed.loaders.arguments import PaddingArguments
+from graphfeed.loaders.base import Loader, require_dataset
+from graphfeed.loaders.padding import FixedSizeLoader, Padding
+from graphfeed.loaders.source import Shown, Source
 from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy
 
 
-class _GraphLoader(Loader):
-    """Batches of the next graphs of an order, or of explicit lists of graphs."""
+class GraphSource(Source):
+    """The next graphs of an order, or explicit lists of graphs.
+
+    Args:
+        dataset: whose graphs.
+        batch_size: graphs of a batch, where there are no lists.
+        batch_sampler: lists of indices into the dataset, read once; None: the dataset's order.
+        shuffle: whether the loader shuffles, which lists exclude.
+    """
+
+    strategy = "plain"
+    plan_varies = True
 
     def __init__(
-        self, dataset: Dataset, *, batch_sampler: Iterable[Iterable[int]] | None, **arguments: Any
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        batch_sampler: Iterable[Iterable[int]] | None,
+        shuffle: bool,
     ) -> None:
-        super().__init__(dataset, **arguments)
-        self._batches = None
-        if batch_sampler is not None:
-            if self.shuffle:
-                raise errors.InvalidArgument("batch_sampler gives the order; it excludes shuffle")
-            self._batches = [dataset._positions(list(batch)) for batch in batch_sampler]
-            if not all(len(batch) for batch in self._batches):
-                raise errors.InvalidArgument("batch_sampler has a batch without graphs")
+        self._dataset = dataset
+        self.batch_size = batch_size
+        self.batches: list[np.ndarray] | None = None
+        if batch_sampler is None:
+            return
+        if shuffle:
+            raise errors.InvalidArgument("batch_sampler gives the order; it excludes shuffle")
+        self.batches = [dataset._positions(list(batch)) for batch in batch_sampler]
+        if not all(len(batch) for batch in self.batches):
+            raise errors.InvalidArgument("batch_sampler has a batch without graphs")
+        self.batch_size = max((len(batch) for batch in self.batches), default=1)
 
-    def _selection(self) -> Any:
-        if self._batches is None:
-            return super()._selection()
-        positions = np.concatenate([*self._batches, np.zeros(0, np.int64)])
-        sizes = [len(batch) for batch in self._batches]
-        ids = self.dataset.graph_ids[positions]
-        return _spec.selection(ids, self.dataset.info.num_graphs, sizes)
+    def selection(self) -> Any:
+        if self.batches is None:
+            return self._dataset._selection()
+        positions = np.concatenate([*self.batches, np.zeros(0, np.int64)])
+        sizes = [len(batch) for batch in self.batches]
+        ids = self._dataset.graph_ids[positions]
+        return _spec.selection(ids, self._dataset.info.num_graphs, sizes)
 
 
-class DataLoader(_GraphLoader):
+class GraphPadding(Padding):
+    """Whole graphs in batches of one shape, as many as are asked for or as fit.
+
+    Args:
+        strategy: how graphs are chosen for a batch.
+        batch_size: graphs of a batch, padding included; None: those of the options.
+        others: see Padding.
+    """
+
+    def __init__(
+        self, strategy: FixedSizeStrategy, batch_size: int | None, *others: Any
+    ) -> None:
+        self.fixed_size_strategy = FixedSizeStrategy(strategy)
+        self._batch_size = (
+            None if batch_size is None else _arguments.integer("batch_size", batch_size, 2)
+        )
+        super().__init__(*others)
+        if self.given is None and batch_size is None:
+            raise errors.InvalidArgument("give batch_size, or fixed_size_options")
+
+    @property
+    def packs(self) -> bool:
+        """Whether a batch takes as many graphs as fit."""
+        return self.fixed_size_strategy is FixedSizeStrategy.StreamPack
+
+    @property
+    def plan_varies(self) -> bool:
+        return self.packs  # PadToMax makes equally many batches whatever the order
+
+    @property
+    def batch_size(self) -> int:
+        """Graphs of a batch, padding included."""
+        return self._batch_size if self.given is None else self.given.num_graphs
+
+    @property
+    def draws(self) -> bool:
+        return self.over_size_strategy.trims
+
+    def derive(self, loader: Loader) -> FixedSizeOptions:
+        return FixedSizeOptions.from_dataset(loader.dataset, self._batch_size)
+
+    def check(self, options: FixedSizeOptions) -> None:
+        super().check(options)
+        if self._batch_size not in (None, options.num_graphs):
+            raise errors.InvalidArgument(
+                f"batch_size is {self._batch_size}, but fixed_size_options.num_graphs is "
+                f"{options.num_graphs}; both count the padding graph and must be equal"
+            )
+        if self.packs:
+            for name in ("num_nodes", "num_edges"):
+                total = getattr(options, f"total_{name}")
+                if total < options.num_graphs:
+                    raise errors.InvalidArgument(
+                        f"{name} is {total}; StreamPack keeps room for one in each of num_graphs "
+                        f"{options.num_graphs} graphs"
+                    )
+
+    def write(self, spec: Any, options: FixedSizeOptions) -> None:
+        super().write(spec, options)
+        spec.strategy = self.fixed_size_strategy.value
+        spec.batch_size = options.num_graphs
+
+
+class DataLoader(Loader):
     """Batches without padding: each has its own sizes. A single large graph is one batch.
 
     Args:
@@ -85,20 +167,32 @@ class DataLoader(_GraphLoader):
         prefetch: int = 0,
         **torch_arguments: Any,
     ) -> None:
-        super().__init__(**_arguments.handed_on(locals(), "batch_size"), **torch_arguments)
-        self.batch_size = _arguments.integer("batch_size", batch_size, 1)
-        if self._batches is not None:
-            if self.batch_size != 1:
-                raise errors.InvalidArgument(
-                    "batch_sampler gives the batches; it excludes batch_size"
-                )
-            self.batch_size = max((len(batch) for batch in self._batches), default=1)
+        require_dataset(dataset)
+        batch_size = _arguments.integer("batch_size", batch_size, 1)
+        if batch_sampler is not None and batch_size != 1:
+            raise errors.InvalidArgument("batch_sampler gives the batches; it excludes batch_size")
+        self._source = GraphSource(dataset, batch_size, batch_sampler, shuffle)
+        super().__init__(
+            dataset,
+            shuffle=shuffle,
+            seed=seed,
+            drop_last=drop_last,
+            follow_batch=follow_batch,
+            exclude_keys=exclude_keys,
+            num_shards=num_shards,
+            shard_index=shard_index,
+            uneven_shards=uneven_shards,
+            index_dtype=index_dtype,
+            narrow_columns=narrow_columns,
+            float16_columns=float16_columns,
+            prefetch=prefetch,
+            **torch_arguments,
+        )
 
-    def _batch_spec(self) -> Any:
-        return self._common_spec(self.batch_size)
+    batch_size = Shown("_source")
 
 
-class FixedSizeDataLoader(FixedSizeLoader, _GraphLoader):
+class FixedSizeDataLoader(FixedSizeLoader, Loader):
     """Batches of one fixed shape, padded or packed.
 
     Real graphs come first in a batch; the rest, at least one graph, is padding, told by
@@ -167,58 +261,47 @@ class FixedSizeDataLoader(FixedSizeLoader, _GraphLoader):
         prefetch: int = 0,
         **torch_arguments: Any,
     ) -> None:
-        self.fixed_size_strategy = FixedSizeStrategy(fixed_size_strategy)
-        self._batch_size = (
-            None if batch_size is None else _arguments.integer("batch_size", batch_size, 2)
+        require_dataset(dataset)
+        self._padding = GraphPadding(
+            fixed_size_strategy,
+            batch_size,
+            fixed_size_options,
+            over_size_strategy,
+            PaddingArguments(
+                add_pad_masks=add_pad_masks,
+                options=options,
+                incomplete_step=incomplete_step,
+                micro_batches=micro_batches,
+            ),
         )
-        super().__init__(
-            **_arguments.handed_on(locals(), "batch_size", "fixed_size_strategy"),
-            **torch_arguments,
-        )
-        if fixed_size_options is None and batch_size is None:
-            raise errors.InvalidArgument("give batch_size, or fixed_size_options")
-        if self.fixed_size_strategy is FixedSizeStrategy.StreamPack:
+        if self._padding.packs:
             if batch_sampler is not None:
                 raise errors.InvalidArgument(
                     "StreamPack chooses the graphs of a batch itself; batch_sampler is for PadToMax"
                 )
             if not len(dataset):
                 raise errors.InvalidArgument("StreamPack needs at least one graph; there are none")
+        self._source = GraphSource(dataset, 1, batch_sampler, shuffle)
+        super().__init__(
+            dataset,
+            shuffle=shuffle,
+            seed=seed,
+            drop_last=drop_last,
+            follow_batch=follow_batch,
+            exclude_keys=exclude_keys,
+            num_shards=num_shards,
+            shard_index=shard_index,
+            uneven_shards=uneven_shards,
+            index_dtype=index_dtype,
+            narrow_columns=narrow_columns,
+            float16_columns=float16_columns,
+            prefetch=prefetch,
+            **torch_arguments,
+        )
+
+    fixed_size_strategy = Shown("_padding")
 
     @property
     def batch_size(self) -> int:
         """Graphs of a batch, padding included."""
-        return self._batch_size if self._options is None else self._options.num_graphs
-
-    @property
-    def draws(self) -> bool:
-        return super().draws or self.over_size_strategy.trims
-
-    def _derived_options(self) -> FixedSizeOptions:
-        return FixedSizeOptions.from_dataset(self.dataset, self._batch_size)
-
-    def _check_options(self, options: FixedSizeOptions) -> None:
-        super()._check_options(options)
-        if self._batch_size not in (None, options.num_graphs):
-            raise errors.InvalidArgument(
-                f"batch_size is {self._batch_size}, but fixed_size_options.num_graphs is "
-                f"{options.num_graphs}; both count the padding graph and must be equal"
-            )
-        if self.fixed_size_strategy is FixedSizeStrategy.StreamPack:
-            for name in ("num_nodes", "num_edges"):
-                total = getattr(options, f"total_{name}")
-                if total < options.num_graphs:
-                    raise errors.InvalidArgument(
-                        f"{name} is {total}; StreamPack keeps room for one in each of num_graphs "
-                        f"{options.num_graphs} graphs"
-                    )
-
-    def _batch_spec(self) -> Any:
-        spec = self._pad(self._common_spec(self.fixed_size_options.num_graphs))
-        spec.strategy = self.fixed_size_strategy.value
-        return spec
-
-    def _plan_key(self, epoch: int) -> Any:
-        # Options are mutable; PadToMax makes equally many batches whatever the order.
-        fresh = self.shuffle and self.fixed_size_strategy is FixedSizeStrategy.StreamPack
-        return (epoch if fresh else 0), self.fixed_size_options._key()
+        return self._padding.batch_size

@@ -5,16 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from graphfeed import _arguments, _spec, errors
-from graphfeed._arguments import FixedSizeArguments, LoaderArguments
+from graphfeed import _arguments, _seeds, errors
 from graphfeed.dataset import Dataset
-from graphfeed.info import DatasetInfo
-from graphfeed.options import FixedSizeOptions, OverSizeStrategy, edge_type_name
-from graphfeed.loaders.sampled import FixedSizeSampledLoader, NeighborhoodLoader, find_edge_type
+from graphfeed.loaders import arguments as loader_arguments
+from graphfeed.loaders.base import require_dataset
+from graphfeed.loaders.padding import FixedSizeLoader
+from graphfeed.loaders.sampled import Hops, NeighborhoodLoader, SampledPadding, SampledSource
+from graphfeed.loaders.source import Shown
+from graphfeed.options import FixedSizeOptions, OverSizeStrategy
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from graphfeed.loaders.arguments import FixedSizeArguments, LoaderArguments
 
 _NEGATIVE_MODES = ("binary", "triplet")
 
@@ -45,13 +50,69 @@ class NegativeSampling:
         object.__setattr__(self, "amount", amount)
 
 
-class SeedEdges(NamedTuple):
-    """Which edges of a type, or pairs of its end types, in order."""
+class EdgeSource(SampledSource):
+    """Sampled neighbourhoods of the ends of seed edges; LinkNeighborLoader has what the arguments
+    mean."""
 
-    edge_type: str
-    ids: np.ndarray | None  # edge ids; None: all edges, or the pairs
-    pairs: np.ndarray | None  # [2, n]
-    count: int
+    strategy = "neighbor"
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        hops: Hops,
+        edge_label_index: Any,
+        edge_label: Any,
+        edge_label_time: Any,
+        neg_sampling: NegativeSampling | None,
+        exclude_seed_edges: bool,
+        batch_size: int,
+        loader: str,
+    ) -> None:
+        super().__init__(dataset, batch_size, loader)
+        self.hops = hops
+        self.neg_sampling = neg_sampling
+        self.exclude_seed_edges = bool(exclude_seed_edges)
+        self.seeds = _seeds.seed_edges(edge_label_index, dataset.info)
+        self._labels = None
+        if edge_label is not None:
+            self._labels = _arguments.integers("edge_label", edge_label)
+            if len(self._labels) != self.seeds.count:
+                raise errors.InvalidArgument(
+                    f"edge_label has {len(self._labels)} entries for {self.seeds.count} seed edges"
+                )
+            if neg_sampling is not None and neg_sampling.mode == "triplet":
+                raise errors.InvalidArgument("edge_label goes with pairs; triplets have none")
+        if hops.time_attr and edge_label_time is None:
+            raise errors.InvalidArgument(
+                "time_attr is given without edge_label_time; seed edges have no times of their own"
+            )
+        self._times = hops.times("edge_label_time", edge_label_time, self.seeds.count)
+
+    @property
+    def draws(self) -> bool:
+        return self.hops.draws or self.neg_sampling is not None
+
+    def selection(self) -> Any:
+        return self.seeds.selection
+
+    def sampling(self) -> dict[str, Any]:
+        links: dict[str, Any] = {
+            "edge_type": self.seeds.edge_type,
+            "exclude_seed_edges": self.exclude_seed_edges,
+            "negative_mode": "none",
+        }
+        if self.neg_sampling is not None:
+            links["negative_mode"] = self.neg_sampling.mode
+            links["negative_amount"] = self.neg_sampling.amount
+        if self.seeds.pairs is not None:
+            links["sources"], links["targets"] = self.seeds.pairs
+        if self._labels is not None:
+            links["labels"] = self._labels
+        sampling = self.hops.sampling()
+        sampling["links"] = links
+        if self._times is not None:
+            sampling["input_time"] = self._times
+        return sampling
 
 
 class LinkNeighborLoader(NeighborhoodLoader):
@@ -109,71 +170,42 @@ class LinkNeighborLoader(NeighborhoodLoader):
         seed: int | None = None,
         **arguments: Unpack[LoaderArguments],
     ) -> None:
-        self.neg_sampling = _negative_sampling(neg_sampling, neg_sampling_ratio)
-        super().__init__(
-            **_arguments.handed_on(
-                locals(),
-                "edge_label_index",
-                "edge_label",
-                "edge_label_time",
-                "neg_sampling",
-                "neg_sampling_ratio",
-                "exclude_seed_edges",
-            ),
-            **arguments,
+        require_dataset(dataset)
+        hops = Hops(
+            dataset,
+            num_neighbors,
+            replace=replace,
+            subgraph_type=subgraph_type,
+            disjoint=disjoint,
+            temporal_strategy=temporal_strategy,
+            time_attr=time_attr,
+            weight_attr=weight_attr,
+            directed=directed,
         )
-        self.exclude_seed_edges = bool(exclude_seed_edges)
-        self._seeds = seed_edges(edge_label_index, dataset.info)
-        self._labels = None
-        if edge_label is not None:
-            self._labels = _arguments.integers("edge_label", edge_label)
-            if len(self._labels) != self._seeds.count:
-                raise errors.InvalidArgument(
-                    f"edge_label has {len(self._labels)} entries for {self._seeds.count} seed edges"
-                )
-            if self.neg_sampling is not None and self.neg_sampling.mode == "triplet":
-                raise errors.InvalidArgument("edge_label goes with pairs; triplets have none")
-        if self.time_attr and edge_label_time is None:
-            raise errors.InvalidArgument(
-                "time_attr is given without edge_label_time; seed edges have no times of their own"
-            )
-        self._input_time = self._check_times(
-            "edge_label_time", edge_label_time, self._seeds.count
+        self._source = EdgeSource(
+            dataset,
+            hops,
+            edge_label_index,
+            edge_label,
+            edge_label_time,
+            _negative_sampling(neg_sampling, neg_sampling_ratio),
+            exclude_seed_edges,
+            batch_size,
+            type(self).__name__,
         )
+        super().__init__(dataset, shuffle=shuffle, seed=seed, **arguments)
 
-    @property
-    def draws(self) -> bool:
-        return super().draws or self.neg_sampling is not None
+    neg_sampling = Shown("_source")
+    exclude_seed_edges = Shown("_source")
 
     @property
     def input_type(self) -> tuple[str, str, str] | None:
         """The seed edges' type; None in a homogeneous graph."""
-        return tuple(self._seeds.edge_type.split("|")) if self._seeds.edge_type else None
-
-    def _selection(self) -> Any:
-        return _spec.selection_of_seeds(self._seeds.ids)
-
-    def _sampling(self) -> dict[str, Any]:
-        links: dict[str, Any] = {
-            "edge_type": self._seeds.edge_type,
-            "exclude_seed_edges": self.exclude_seed_edges,
-            "negative_mode": "none",
-        }
-        if self.neg_sampling is not None:
-            links["negative_mode"] = self.neg_sampling.mode
-            links["negative_amount"] = self.neg_sampling.amount
-        if self._seeds.pairs is not None:
-            links["sources"], links["targets"] = self._seeds.pairs
-        if self._labels is not None:
-            links["labels"] = self._labels
-        sampling = super()._sampling()
-        sampling["links"] = links
-        if self._input_time is not None:
-            sampling["input_time"] = self._input_time
-        return sampling
+        name = self._source.seeds.edge_type
+        return tuple(name.split("|")) if name else None
 
 
-class FixedSizeLinkNeighborLoader(FixedSizeSampledLoader, LinkNeighborLoader):
+class FixedSizeLinkNeighborLoader(FixedSizeLoader, LinkNeighborLoader):
     """Sampled neighbourhoods of seed edges in batches of one fixed shape.
 
     As LinkNeighborLoader, with padding and masks. `edge_label_mask` tells the real labels of a
@@ -210,51 +242,29 @@ class FixedSizeLinkNeighborLoader(FixedSizeSampledLoader, LinkNeighborLoader):
         over_size_strategy: OverSizeStrategy = OverSizeStrategy.TrimNodesAndEdges,
         **arguments: Unpack[FixedSizeArguments],
     ) -> None:
-        super().__init__(**_arguments.handed_on(locals()), **arguments)
-
-
-def seed_edges(edge_label_index: Any, info: DatasetInfo) -> SeedEdges:
-    """What `edge_label_index` means for a dataset."""
-    field = "edge_label_index"
-    edge_type, what = None, edge_label_index
-    if info.heterogeneous:
-        if edge_label_index is None:
-            raise errors.InvalidArgument(
-                f"{field} of a heterogeneous graph is an edge type, or (edge type, pairs or edge "
-                f"ids); the types are {list(info.edge_types)}"
-            )
-        if isinstance(edge_label_index, str) or (
-            isinstance(edge_label_index, tuple)
-            and all(isinstance(part, str) for part in edge_label_index)
-        ):
-            edge_type, what = edge_label_index, None
-        elif isinstance(edge_label_index, tuple) and len(edge_label_index) == 2:
-            edge_type, what = edge_label_index
-        else:
-            raise errors.InvalidArgument(f"{field} names no edge type; see its documentation")
-        edge_type = find_edge_type(field, edge_type, info.edge_types)
-    number = 0 if edge_type is None else info.edge_types.index(edge_type)
-    name = "" if edge_type is None else edge_type_name(edge_type)
-    total = info.num_edges[number]
-    if what is None:
-        return SeedEdges(name, None, None, total)
-    array = _arguments.array(field, what)
-    if array.ndim == 1:
-        ids = _arguments.ids(field, array, total)
-        if not len(ids):
-            raise errors.InvalidArgument(f"{field} is empty")
-        return SeedEdges(name, ids, None, len(ids))
-    pairs = _arguments.integers(field, array, dims=2)
-    if pairs.shape[0] != 2 or not pairs.shape[1]:
-        raise errors.InvalidArgument(
-            f"{field} has shape {list(pairs.shape)}; it takes [2, n] pairs or [n] edge ids"
+        padding, others = loader_arguments.split(arguments)
+        self._padding = SampledPadding(fixed_size_options, over_size_strategy, padding)
+        super().__init__(
+            dataset,
+            num_neighbors,
+            edge_label_index,
+            edge_label,
+            edge_label_time,
+            neg_sampling=neg_sampling,
+            neg_sampling_ratio=neg_sampling_ratio,
+            exclude_seed_edges=exclude_seed_edges,
+            replace=replace,
+            subgraph_type=subgraph_type,
+            disjoint=disjoint,
+            temporal_strategy=temporal_strategy,
+            time_attr=time_attr,
+            weight_attr=weight_attr,
+            directed=directed,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            **others,
         )
-    ends = (0, 0)
-    if edge_type is not None:
-        ends = (info.node_types.index(edge_type[0]), info.node_types.index(edge_type[2]))
-    for row, end in enumerate(ends):
-        _arguments.ids(f"{field}[{row}]", pairs[row], info.num_nodes[end])
-    return SeedEdges(name, None, pairs, pairs.shape[1])
 
 
 def _negative_sampling(given: Any, ratio: float | None) -> NegativeSampling | None:

@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Unpack
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from graphfeed import _arguments, _spec, errors
-from graphfeed._arguments import FixedSizeArguments, LoaderArguments
+from graphfeed import _seeds
 from graphfeed.dataset import Dataset
-from graphfeed.info import DatasetInfo
+from graphfeed.loaders import arguments as loader_arguments
+from graphfeed.loaders.base import require_dataset
+from graphfeed.loaders.padding import FixedSizeLoader
+from graphfeed.loaders.sampled import Hops, NeighborhoodLoader, SampledPadding, SampledSource
 from graphfeed.options import FixedSizeOptions, OverSizeStrategy
-from graphfeed.loaders.sampled import FixedSizeSampledLoader, NeighborhoodLoader
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from graphfeed.loaders.arguments import FixedSizeArguments, LoaderArguments
 
 
-class SeedNodes(NamedTuple):
-    """Which nodes of a type, in order."""
+class NodeSource(SampledSource):
+    """Sampled neighbourhoods of seed nodes; NeighborLoader has what the arguments mean."""
 
-    node_type: str
-    ids: np.ndarray | None  # None: all, or those of the mask
-    mask: str  # boolean column of the type; "": none
-    count: int | None  # None: the server counts
+    strategy = "neighbor"
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        hops: Hops,
+        input_nodes: Any,
+        input_time: Any,
+        batch_size: int,
+        loader: str,
+    ) -> None:
+        super().__init__(dataset, batch_size, loader)
+        self.hops = hops
+        self.seeds = _seeds.seed_nodes(input_nodes, dataset.info)
+        self._times = hops.times("input_time", input_time, self.seeds.count)
+
+    @property
+    def draws(self) -> bool:
+        return self.hops.draws
+
+    def selection(self) -> Any:
+        return self.seeds.selection
+
+    def sampling(self) -> dict[str, Any]:
+        sampling = self.hops.sampling()
+        sampling["input_type"] = self.seeds.node_type
+        sampling["input_mask"] = self.seeds.mask
+        if self._times is not None:
+            sampling["input_time"] = self._times
+        return sampling
 
 
 class NeighborLoader(NeighborhoodLoader):
@@ -69,28 +98,30 @@ class NeighborLoader(NeighborhoodLoader):
         seed: int | None = None,
         **arguments: Unpack[LoaderArguments],
     ) -> None:
-        super().__init__(**_arguments.handed_on(locals(), "input_nodes", "input_time"), **arguments)
-        self._seeds = seed_nodes(input_nodes, dataset.info)
-        self._input_time = self._check_times("input_time", input_time, self._seeds.count)
+        require_dataset(dataset)
+        hops = Hops(
+            dataset,
+            num_neighbors,
+            replace=replace,
+            subgraph_type=subgraph_type,
+            disjoint=disjoint,
+            temporal_strategy=temporal_strategy,
+            time_attr=time_attr,
+            weight_attr=weight_attr,
+            directed=directed,
+        )
+        self._source = NodeSource(
+            dataset, hops, input_nodes, input_time, batch_size, type(self).__name__
+        )
+        super().__init__(dataset, shuffle=shuffle, seed=seed, **arguments)
 
     @property
     def input_type(self) -> str | None:
         """The seeds' node type; None in a homogeneous graph."""
-        return self._seeds.node_type or None
-
-    def _selection(self) -> Any:
-        return _spec.selection_of_seeds(self._seeds.ids)
-
-    def _sampling(self) -> dict[str, Any]:
-        sampling = super()._sampling()
-        sampling["input_type"] = self._seeds.node_type
-        sampling["input_mask"] = self._seeds.mask
-        if self._input_time is not None:
-            sampling["input_time"] = self._input_time
-        return sampling
+        return self._source.seeds.node_type or None
 
 
-class FixedSizeNeighborLoader(FixedSizeSampledLoader, NeighborLoader):
+class FixedSizeNeighborLoader(FixedSizeLoader, NeighborLoader):
     """Sampled neighbourhoods of seed nodes in batches of one fixed shape.
 
     As NeighborLoader, with padding and masks. Seeds come first and are never trimmed; input_id is
@@ -128,57 +159,22 @@ class FixedSizeNeighborLoader(FixedSizeSampledLoader, NeighborLoader):
         over_size_strategy: OverSizeStrategy = OverSizeStrategy.TrimNodesAndEdges,
         **arguments: Unpack[FixedSizeArguments],
     ) -> None:
-        super().__init__(**_arguments.handed_on(locals()), **arguments)
-
-
-def seed_nodes(given: Any, info: DatasetInfo, field: str = "input_nodes") -> SeedNodes:
-    """What `field` means for a dataset."""
-    node_type, what = "", given
-    if isinstance(given, Mapping):
-        raise errors.InvalidArgument(
-            f"{field} is a dict; it takes nodes of one type (transforms.Subgraph cuts several types "
-            "when a graph is ingested)"
+        padding, others = loader_arguments.split(arguments)
+        self._padding = SampledPadding(fixed_size_options, over_size_strategy, padding)
+        super().__init__(
+            dataset,
+            num_neighbors,
+            input_nodes,
+            input_time,
+            replace=replace,
+            subgraph_type=subgraph_type,
+            disjoint=disjoint,
+            temporal_strategy=temporal_strategy,
+            time_attr=time_attr,
+            weight_attr=weight_attr,
+            directed=directed,
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            **others,
         )
-    if info.heterogeneous:
-        if isinstance(given, str):
-            node_type, what = given, None
-        elif isinstance(given, tuple) and len(given) == 2:
-            node_type, what = given
-        else:
-            raise errors.InvalidArgument(
-                f"{field} of a heterogeneous graph is a node type, or (type, mask column, mask "
-                f"or ids); the types are {list(info.node_types)}"
-            )
-        if node_type not in info.node_types:
-            raise errors.InvalidArgument(
-                f"{field}: there is no node type {node_type!r}; there are "
-                f"{list(info.node_types)}"
-            )
-    elif isinstance(given, tuple) and len(given) == 2 and isinstance(given[0], str):
-        raise errors.InvalidArgument(
-            f"{field} names the node type {given[0]!r}, but the graph is homogeneous; give what "
-            "comes after it alone"
-        )
-    number = info.node_types.index(node_type) if node_type else 0
-    total = info.num_nodes[number]
-    if what is None:
-        return SeedNodes(node_type, None, "", total)
-    if isinstance(what, str):
-        columns = [c for c in info.columns if c.level == "node" and c.type == number]
-        if what not in [c.name for c in columns if c.dtype == "bool"]:
-            kinds = {c.name: c.dtype for c in columns}
-            raise errors.InvalidArgument(
-                f"{field}: {what!r} is no boolean column of the nodes; their columns: {kinds}"
-            )
-        return SeedNodes(node_type, None, what, None)
-    array = _arguments.array(field, what)
-    if array.dtype == bool:
-        if array.shape != (total,):
-            raise errors.InvalidArgument(
-                f"{field}: the mask has shape {list(array.shape)} for {total} nodes"
-            )
-        array = np.flatnonzero(array)
-    ids = _arguments.ids(field, array, total)
-    if not len(ids):
-        raise errors.InvalidArgument(f"{field} is empty")
-    return SeedNodes(node_type, ids, "", len(ids))

@@ -1,20 +1,86 @@
-"""What the loaders of batches of one fixed shape share."""
+"""Batches of one fixed shape: the sizes, and what becomes of what does not fill them or fit."""
 
 from __future__ import annotations
 
 import abc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphfeed import _arguments, _spec
-from graphfeed.dataset import Dataset
 from graphfeed.loaders import torch_habits
-from graphfeed.loaders.base import Loader
+from graphfeed.loaders.arguments import PaddingArguments
+from graphfeed.loaders.source import Shown
 from graphfeed.options import FixedSizeOptions, OverSizeStrategy
 
-_INCOMPLETE_STEPS = ("fill", "drop")
+if TYPE_CHECKING:
+    from graphfeed.loaders.base import Loader
 
 
-class FixedSizeLoader(Loader):
+class Padding(abc.ABC):
+    """Pads the batches of a loader's source to one size.
+
+    Args:
+        options: the sizes; None: derived at first use.
+        over_size_strategy: what becomes of batches that do not fit.
+        arguments: the others; FixedSizeLoader has what they mean.
+    """
+
+    plan_varies = False
+    """Whether another order may make an epoch of other batches."""
+
+    def __init__(
+        self,
+        options: FixedSizeOptions | None,
+        over_size_strategy: OverSizeStrategy,
+        arguments: PaddingArguments,
+    ) -> None:
+        self.over_size_strategy = OverSizeStrategy(over_size_strategy)
+        self.add_pad_masks = bool(arguments.get("add_pad_masks", True))
+        self.incomplete_step = _spec.known_name(
+            "incomplete_step", arguments.get("incomplete_step", "fill")
+        )
+        self.micro_batches = torch_habits.micro_batches(
+            arguments.get("options"),
+            _arguments.integer("micro_batches", arguments.get("micro_batches", 1), 1),
+        )
+        self.given = options
+        """The sizes, once they are known."""
+        if options is not None:
+            self.check(options)
+
+    @property
+    def draws(self) -> bool:
+        """Whether what is cut off depends on the seed."""
+        return False
+
+    @abc.abstractmethod
+    def derive(self, loader: Loader) -> FixedSizeOptions:
+        """The sizes where the user gave none. Asks the server."""
+
+    def options(self, loader: Loader) -> FixedSizeOptions:
+        """The sizes of the loader's batches."""
+        if self.given is None:
+            self.given = self.derive(loader)
+        return self.given
+
+    def check(self, options: FixedSizeOptions) -> None:
+        """Raises for sizes that cannot be meant. Options are mutable: called before each use."""
+        if not isinstance(options, FixedSizeOptions):
+            raise TypeError(
+                f"fixed_size_options is a {type(options).__name__}, not a FixedSizeOptions"
+            )
+
+    def write(self, spec: Any, options: FixedSizeOptions) -> None:
+        """Makes the native BatchSpec of a source one of padded batches."""
+        self.check(options)
+        spec.over_size = self.over_size_strategy.value
+        spec.options = _spec.native_options(options)
+        spec.masks = self.add_pad_masks
+        spec.incomplete_step = self.incomplete_step
+        spec.micro_batches = self.micro_batches
+        spec.ragged = False
+
+
+class FixedSizeLoader:
     """Pads what another loader makes to one size. Arguments beside those of Loader:
 
     Args:
@@ -28,58 +94,15 @@ class FixedSizeLoader(Loader):
         micro_batches: batches combined in one step.
     """
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        *,
-        fixed_size_options: FixedSizeOptions | None = None,
-        over_size_strategy: OverSizeStrategy,
-        add_pad_masks: bool = True,
-        options: Any = None,
-        incomplete_step: str = "fill",
-        micro_batches: int = 1,
-        **arguments: Any,
-    ) -> None:
-        self.over_size_strategy = OverSizeStrategy(over_size_strategy)
-        super().__init__(dataset, **arguments)
-        self.add_pad_masks = bool(add_pad_masks)
-        self.incomplete_step = _arguments.one_of(
-            "incomplete_step", incomplete_step, _INCOMPLETE_STEPS
-        )
-        self.micro_batches = torch_habits.micro_batches(
-            options, _arguments.integer("micro_batches", micro_batches, 1)
-        )
-        self._options = fixed_size_options
-        if fixed_size_options is not None:
-            self._check_options(fixed_size_options)
+    # What loaders show of their padding, and nothing that another base of theirs has.
+    _padding: Padding
+
+    over_size_strategy = Shown("_padding")
+    add_pad_masks = Shown("_padding")
+    incomplete_step = Shown("_padding")
+    micro_batches = Shown("_padding")
 
     @property
     def fixed_size_options(self) -> FixedSizeOptions:
         """The sizes of a batch; derived at first use when none were given."""
-        if self._options is None:
-            self._options = self._derived_options()
-        return self._options
-
-    @abc.abstractmethod
-    def _derived_options(self) -> FixedSizeOptions:
-        """The sizes where the user gave none."""
-
-    def _check_options(self, options: FixedSizeOptions) -> None:
-        if not isinstance(options, FixedSizeOptions):
-            raise TypeError(
-                f"fixed_size_options is a {type(options).__name__}, not a FixedSizeOptions"
-            )
-
-    def _pad(self, spec: Any) -> Any:
-        """The spec, of batches padded to the options."""
-        options = self.fixed_size_options
-        self._check_options(options)  # they are mutable
-        spec.over_size = self.over_size_strategy.value
-        spec.options = _spec.native_options(options)
-        spec.masks = self.add_pad_masks
-        spec.incomplete_step = self.incomplete_step
-        spec.micro_batches = self.micro_batches
-        return spec
-
-    def _micro_batches(self) -> int:
-        return self.micro_batches
+        return self._padding.options(self)

@@ -1,11 +1,14 @@
-"""Positions of loaders as plain dicts, and what may be done with them."""
+"""Where loaders stand: in this process, and as plain dicts from which others go on."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphfeed import errors
+from graphfeed.batch import Position
+from graphfeed.loaders.epochs import Iteration
 
 _VERSION = 1
 _FIELDS = {
@@ -19,18 +22,71 @@ _FIELDS = {
 }
 
 
+class Place:
+    """Where the program stands in a loader's batches, and where the next iteration begins.
+
+    Pickles without the running iteration, which stays with its process.
+    """
+
+    def __init__(self) -> None:
+        self.next = Position(0, 0)
+        """Of the next iteration. The ordinal is 0, but for an epoch that is resumed."""
+        self.received = Position(0, 0)
+        """All batches below it have been received."""
+        self._spec_digest: str | None = None  # of the running iteration
+        self._running: weakref.ref[Iteration] | None = None  # the youngest one
+
+    @property
+    def epoch(self) -> int:
+        """The running epoch, or the next one when none is running."""
+        running = self._running_iteration()
+        return self.next.epoch if running is None else running.epoch
+
+    @property
+    def spec_digest(self) -> str | None:
+        """Of the running iteration's stream; None when none is running or nothing has come."""
+        return None if self._running_iteration() is None else self._spec_digest
+
+    def begin(self, iteration: Iteration) -> None:
+        """The iteration at `next` begins."""
+        self.received = self.next
+        self.next = Position(self.next.epoch + 1, 0)
+        self._running = weakref.ref(iteration)
+
+    def receive(self, position: Position, spec_digest: str) -> None:
+        """The program gets the batch before `position`."""
+        self.received = position
+        self._spec_digest = spec_digest
+
+    def move(self, position: Position) -> None:
+        """The next iteration begins at `position`; one that runs goes on."""
+        self.next = self.received = position
+
+    def resume(self, position: Position) -> None:
+        """Likewise, and nothing counts as running."""
+        self.move(position)
+        self._running = None
+
+    def _running_iteration(self) -> Iteration | None:
+        running = None if self._running is None else self._running()
+        return None if running is None or running.done else running
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_running": None}
+
+
 def make(
-    dataset: str, fingerprint: str, spec_digest: str, seed: int, epoch: int, ordinal: int
+    dataset: str, fingerprint: str, spec_digest: str, seed: int, position: Position
 ) -> dict[str, Any]:
-    """A state: all below (epoch, ordinal) is consumed. Goes through JSON unchanged."""
+    """A state: all below `position` is consumed. Goes through JSON unchanged."""
     return {
         "version": _VERSION,
         "dataset": dataset,
         "fingerprint": fingerprint,
         "spec_digest": spec_digest,
         "seed": seed,
-        "epoch": epoch,
-        "ordinal": ordinal,
+        "epoch": position.epoch,
+        "ordinal": position.ordinal,
     }
 
 

@@ -2,24 +2,117 @@
 
 from __future__ import annotations
 
-import abc
 from collections.abc import Mapping
 from typing import Any
 
-from graphfeed import _arguments, errors
+from graphfeed import _arguments, _seeds, _spec, errors
 from graphfeed.dataset import Dataset
-from graphfeed.loaders.padding import FixedSizeLoader
-from graphfeed.info import EdgeType
+from graphfeed.info import EdgeType, edge_type_name
 from graphfeed.loaders.base import Loader
-from graphfeed.options import (
-    FixedSizeOptions,
-    OverSizeStrategy,
-    edge_type_name,
-    sampled_options,
-)
+from graphfeed.loaders.padding import Padding
+from graphfeed.loaders.source import Shown, Source
+from graphfeed.options import FixedSizeOptions
 
-SUBGRAPH_TYPES = ("directional", "bidirectional", "induced")
-TEMPORAL_STRATEGIES = ("uniform", "last")
+
+class SampledSource(Source):
+    """Batches that are taken out of a single graph.
+
+    Args:
+        dataset: the graph.
+        batch_size: seeds (seed edges, clusters) of a batch.
+        loader: the loader's name, for messages.
+    """
+
+    samples = True  # as many batches whatever the order
+
+    def __init__(self, dataset: Dataset, batch_size: int, loader: str) -> None:
+        _seeds.require_single(dataset, loader)
+        self.batch_size = _arguments.integer("batch_size", batch_size, 1)
+
+    def sampling(self) -> dict[str, Any]:
+        """What the native BatchSpec holds as `sampling`."""
+        raise NotImplementedError
+
+    def write(self, spec: Any) -> None:
+        super().write(spec)
+        spec.sampling = self.sampling()
+        spec.ragged = True
+
+
+class SampledPadding(Padding):
+    """Sampled batches in one shape: a batch is one graph and a padding graph. Seeds come first and
+    are never trimmed; what is trimmed is not drawn."""
+
+    def derive(self, loader: Loader) -> FixedSizeOptions:
+        # Not of the loader's seed: shapes that every run shares need compiling but once.
+        return FixedSizeOptions._of_sampled(loader, 1.0, seed=0)
+
+    def check(self, options: FixedSizeOptions) -> None:
+        super().check(options)
+        if options.num_graphs != 2:
+            raise errors.InvalidArgument(
+                f"fixed_size_options.num_graphs is {options.num_graphs}; it must be 2: a sampled "
+                "batch is one graph, and one is padding"
+            )
+
+
+class Hops:
+    """How neighbourhoods are sampled, whatever they are those of; NeighborhoodLoader has what the
+    arguments mean."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        num_neighbors: Any,
+        *,
+        replace: bool,
+        subgraph_type: Any,
+        disjoint: bool,
+        temporal_strategy: str,
+        time_attr: str | None,
+        weight_attr: str | None,
+        directed: bool,
+    ) -> None:
+        info = dataset.info
+        self.num_neighbors = _fanouts(num_neighbors, info.edge_types, info.heterogeneous)
+        self.replace = bool(replace)
+        # PyG's enums have the names as values.
+        subgraph_type = getattr(subgraph_type, "value", subgraph_type)
+        if not directed and subgraph_type == "directional":
+            subgraph_type = "induced"
+        self.subgraph_type = _spec.known_name("subgraph_type", subgraph_type)
+        self.disjoint = bool(disjoint)
+        self.temporal_strategy = _spec.known_name("temporal_strategy", temporal_strategy)
+        self.time_attr = _column_name("time_attr", time_attr)
+        self.weight_attr = _column_name("weight_attr", weight_attr)
+
+    @property
+    def draws(self) -> bool:
+        """Whether any hop takes some of the neighbours only."""
+        return any(count > 0 for hops in self.num_neighbors.values() for count in hops)
+
+    def times(self, field: str, times: Any, count: int | None) -> Any:
+        """int64 [count]: a time for each seed. None where there are none."""
+        if times is None:
+            return None
+        if not self.time_attr:
+            raise errors.InvalidArgument(f"{field} is given without time_attr")
+        times = _arguments.integers(field, times)
+        if count is not None and len(times) != count:
+            raise errors.InvalidArgument(f"{field} has {len(times)} entries for {count} seeds")
+        return times
+
+    def sampling(self) -> dict[str, Any]:
+        """Their part of the native BatchSpec's `sampling`."""
+        return {
+            "num_neighbors": self.num_neighbors,
+            "replace": self.replace,
+            "subgraph_type": self.subgraph_type,
+            "disjoint": self.disjoint,
+            "temporal_strategy": self.temporal_strategy,
+            "time_attr": self.time_attr,
+            "weight_attr": self.weight_attr,
+        }
 
 
 class SampledLoader(Loader):
@@ -29,71 +122,9 @@ class SampledLoader(Loader):
         batch_size: seeds (seed edges, clusters) of a batch.
     """
 
-    strategy: str
-    """Of the wire: "neighbor" or "cluster"."""
+    _source: SampledSource
 
-    def __init__(self, dataset: Dataset, *, batch_size: int, **arguments: Any) -> None:
-        super().__init__(dataset, **arguments)
-        if dataset.info.collection or len(dataset) != 1:
-            raise errors.InvalidArgument(
-                f"{dataset.info.full_name} is a collection of graphs; {type(self).__name__} takes "
-                "batches out of a single graph (client.ingest of one graph)"
-            )
-        self.batch_size = _arguments.integer("batch_size", batch_size, 1)
-
-    @abc.abstractmethod
-    def _sampling(self) -> dict[str, Any]:
-        """What the native BatchSpec holds as `sampling`."""
-
-    def _batch_spec(self) -> Any:
-        spec = self._common_spec(self.batch_size)
-        spec.strategy = self.strategy
-        spec.sampling = self._sampling()
-        spec.ragged = True
-        return spec
-
-    def _plan_key(self, epoch: int) -> Any:
-        return 0  # as many batches whatever the order
-
-    def _sampled_spec(self) -> Any:
-        """The spec of the batches before any padding."""
-        return SampledLoader._batch_spec(self)
-
-
-class FixedSizeSampledLoader(FixedSizeLoader):
-    """Pads the batches of the sampled loader that follows it among the bases.
-
-    A batch is one graph and a padding graph. Seeds come first and are never trimmed.
-    """
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        *,
-        over_size_strategy: OverSizeStrategy = OverSizeStrategy.TrimNodesAndEdges,
-        **arguments: Any,
-    ) -> None:
-        super().__init__(dataset, over_size_strategy=over_size_strategy, **arguments)
-
-    def _derived_options(self) -> FixedSizeOptions:
-        # Not of the loader's seed: shapes that every run shares need compiling but once.
-        return sampled_options(self, 1.0, seed=0)
-
-    def _check_options(self, options: FixedSizeOptions) -> None:
-        super()._check_options(options)
-        if options.num_graphs != 2:
-            raise errors.InvalidArgument(
-                f"fixed_size_options.num_graphs is {options.num_graphs}; it must be 2: a sampled "
-                "batch is one graph, and one is padding"
-            )
-
-    def _batch_spec(self) -> Any:
-        spec = self._pad(super()._batch_spec())
-        spec.ragged = False
-        return spec
-
-    def _plan_key(self, epoch: int) -> Any:
-        return self.fixed_size_options._key()
+    batch_size = Shown("_source")
 
 
 class NeighborhoodLoader(SampledLoader):
@@ -118,78 +149,13 @@ class NeighborhoodLoader(SampledLoader):
 
     strategy = "neighbor"
 
-    def __init__(
-        self,
-        dataset: Dataset,
-        num_neighbors: Any,
-        *,
-        replace: bool = False,
-        subgraph_type: str = "directional",
-        disjoint: bool = False,
-        temporal_strategy: str = "uniform",
-        time_attr: str | None = None,
-        weight_attr: str | None = None,
-        directed: bool = True,
-        **arguments: Any,
-    ) -> None:
-        types = dataset.info.edge_types if isinstance(dataset, Dataset) else ()
-        hetero = isinstance(dataset, Dataset) and dataset.info.heterogeneous
-        self.num_neighbors = _fanouts(num_neighbors, types, hetero)
-        super().__init__(dataset, **arguments)
-        self.replace = bool(replace)
-        # PyG's enums have the names as values.
-        subgraph_type = getattr(subgraph_type, "value", subgraph_type)
-        if not directed and subgraph_type == "directional":
-            subgraph_type = "induced"
-        self.subgraph_type = _arguments.one_of("subgraph_type", subgraph_type, SUBGRAPH_TYPES)
-        self.disjoint = bool(disjoint)
-        self.temporal_strategy = _arguments.one_of(
-            "temporal_strategy", temporal_strategy, TEMPORAL_STRATEGIES
-        )
-        self.time_attr = _column_name("time_attr", time_attr)
-        self.weight_attr = _column_name("weight_attr", weight_attr)
-
-    @property
-    def draws(self) -> bool:
-        fanouts = [count for hops in self.num_neighbors.values() for count in hops]
-        return super().draws or any(count > 0 for count in fanouts)
-
-    def _check_times(self, field: str, times: Any, count: int | None) -> Any:
-        """int64 [count]: a time for each seed. None where there are none."""
-        if times is None:
-            return None
-        if not self.time_attr:
-            raise errors.InvalidArgument(f"{field} is given without time_attr")
-        times = _arguments.integers(field, times)
-        if count is not None and len(times) != count:
-            raise errors.InvalidArgument(f"{field} has {len(times)} entries for {count} seeds")
-        return times
-
-    def _sampling(self) -> dict[str, Any]:
-        return {
-            "num_neighbors": self.num_neighbors,
-            "replace": self.replace,
-            "subgraph_type": self.subgraph_type,
-            "disjoint": self.disjoint,
-            "temporal_strategy": self.temporal_strategy,
-            "time_attr": self.time_attr,
-            "weight_attr": self.weight_attr,
-        }
-
-
-def find_edge_type(field: str, key: Any, types: tuple[EdgeType, ...]) -> EdgeType:
-    """The edge type that (source, relation, target), (source, target) where that is unique,
-    "source|relation|target", or PyG's "source__relation__target" names."""
-    if isinstance(key, str):
-        found = [t for t in types if key in (edge_type_name(t), "__".join(t))]
-    else:
-        parts = tuple(key) if isinstance(key, (tuple, list)) else ()
-        found = [t for t in types if parts in (t, (t[0], t[2]))]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise errors.InvalidArgument(f"{field}: {key!r} may be any of {found}")
-    raise errors.InvalidArgument(f"{field}: there is no edge type {key!r}; there are {list(types)}")
+    num_neighbors = Shown("_source", "hops")
+    replace = Shown("_source", "hops")
+    subgraph_type = Shown("_source", "hops")
+    disjoint = Shown("_source", "hops")
+    temporal_strategy = Shown("_source", "hops")
+    time_attr = Shown("_source", "hops")
+    weight_attr = Shown("_source", "hops")
 
 
 def _fanouts(
@@ -204,7 +170,7 @@ def _fanouts(
         )
     result = {}
     for key, hops in num_neighbors.items():
-        edge_type = find_edge_type("num_neighbors", key, types)
+        edge_type = _seeds.find_edge_type("num_neighbors", key, types)
         result[edge_type_name(edge_type)] = _hops(f"num_neighbors[{key!r}]", hops)
     for edge_type in types:
         if edge_type_name(edge_type) not in result:

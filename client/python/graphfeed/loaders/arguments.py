@@ -1,0 +1,47 @@
+"""What loaders take by name besides their own arguments, for signatures and type checkers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypedDict
+
+
+class LoaderArguments(TypedDict, total=False):
+    """What every loader takes by name besides its own arguments; Loader has what they mean."""
+
+    drop_last: bool
+    follow_batch: Iterable[str] | None
+    exclude_keys: Iterable[str] | None
+    num_shards: int
+    shard_index: int
+    uneven_shards: str
+    index_dtype: Any
+    narrow_columns: Iterable[str]
+    float16_columns: Iterable[str]
+    prefetch: int
+    num_workers: int
+    prefetch_factor: int | None
+    persistent_workers: bool
+    pin_memory: bool
+    is_sorted: bool
+    filter_per_worker: bool | None
+
+
+class PaddingArguments(TypedDict, total=False):
+    """What every fixed-size loader takes besides; FixedSizeLoader has what they mean."""
+
+    add_pad_masks: bool
+    options: Any
+    incomplete_step: str
+    micro_batches: int
+
+
+class FixedSizeArguments(LoaderArguments, PaddingArguments, total=False):
+    """What every fixed-size loader takes by name."""
+
+
+def split(arguments: FixedSizeArguments) -> tuple[PaddingArguments, LoaderArguments]:
+    """The arguments of the padding, and all others, also those that no loader takes."""
+    padding = {name: arguments[name] for name in PaddingArguments.__annotations__
+               if name in arguments}
+    return padding, {name: arguments[name] for name in arguments if name not in padding}
