@@ -305,24 +305,4 @@ std::vector<int64_t> EpochPlan::GraphsPerBatch() const {
   return histogram;
 }
 
-int64_t ShardPosition::NumFrames(int64_t num_frames) const {
-  const int64_t left = std::max<int64_t>(num_frames - start_ordinal, 0);
-  return uneven == UnevenShards::kDrop ? left / num_shards : CeilDivide(left, num_shards);
-}
-
-ShardPosition::Step ShardPosition::At(int64_t j, int64_t num_frames) const {
-  assert(j >= 0 && j < NumFrames(num_frames));
-  Step step;
-  step.ordinal = start_ordinal + shard_index + j * num_shards;
-  if (step.ordinal < num_frames) return step;
-  // Behind the epoch's end, where only the other shards have frames left.
-  if (uneven == UnevenShards::kRepeat) {
-    step.repeat = true;
-    step.ordinal = (step.ordinal - num_frames) % num_frames;
-  } else {
-    step.null_frame = true;
-  }
-  return step;
-}
-
 }  // namespace graphfeed

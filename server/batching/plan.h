@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "proto/frame/batch_spec.h"
+#include "proto/frame/shard.h"
 #include "proto/frame/stream_info.h"
 #include "server/batching/random.h"
 #include "server/batching/spec.h"
@@ -68,25 +69,6 @@ class EpochPlan {
   std::vector<int64_t> graphs_;
   std::vector<int64_t> starts_;
   PlanSummary summary_;
-};
-
-// The ordinals of one shard's stream in an epoch.
-struct ShardPosition {
-  int64_t start_ordinal = 0;
-  int64_t num_shards = 1;
-  int64_t shard_index = 0;
-  UnevenShards uneven = UnevenShards::kNull;
-
-  // Frames that this shard receives of an epoch of `num_frames`; equal for all shards.
-  int64_t NumFrames(int64_t num_frames) const;
-
-  struct Step {
-    int64_t ordinal = 0;
-    bool null_frame = false;
-    bool repeat = false;
-  };
-  // The j-th frame, 0 <= j < NumFrames(num_frames).
-  Step At(int64_t j, int64_t num_frames) const;
 };
 
 }  // namespace graphfeed

@@ -145,6 +145,21 @@ class StreamOptions:
     client_prefetch: int
     verify_digests: bool
 
+class ShardPosition:
+    """A shard from an ordinal of an epoch on; `num_frames` is that of the whole epoch."""
+
+    def __init__(
+        self, start_ordinal: int, num_shards: int, shard_index: int, uneven_shards: str
+    ) -> None: ...
+    def num_frames(self, num_frames: int) -> int:
+        """Frames that it receives; equal for all shards."""
+
+    def num_own_frames(self, num_frames: int) -> int:
+        """Of these, the ones that lie before the epoch's end."""
+
+    def num_filled_up(self, num_frames: int) -> int:
+        """Frames that fill up, of all shards together."""
+
 class Counts:
     graphs: int
     nodes: list[int]

@@ -1,11 +1,13 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <string>
 #include <utility>
 
 #include "client/cpp/client.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
+#include "proto/frame/shard.h"
 
 namespace graphfeed::python {
 
@@ -134,6 +136,24 @@ void BindSpecs(py::module_& m) {
       .def_readwrite("client_prefetch", &StreamOptions::client_prefetch)
       .def_readwrite("verify_digests", &StreamOptions::verify_digests);
   DefEnum(options, "uneven_shards", &StreamOptions::uneven_shards, kUnevenShards);
+
+  py::class_<ShardPosition>(m, "ShardPosition")
+      .def(py::init([](int64_t start_ordinal, int64_t num_shards, int64_t shard_index,
+                       const std::string& uneven_shards) {
+             if (start_ordinal < 0 || num_shards < 1 || shard_index < 0 ||
+                 shard_index >= num_shards) {
+               RaiseInvalidArgument("start_ordinal " + std::to_string(start_ordinal) + ", shard " +
+                                    std::to_string(shard_index) + " of " +
+                                    std::to_string(num_shards) + " is no position");
+             }
+             return ShardPosition{start_ordinal, num_shards, shard_index,
+                                  ValueOf(kUnevenShards, "uneven_shards", uneven_shards)};
+           }),
+           py::arg("start_ordinal"), py::arg("num_shards"), py::arg("shard_index"),
+           py::arg("uneven_shards"))
+      .def("num_frames", &ShardPosition::NumFrames, py::arg("num_frames"))
+      .def("num_own_frames", &ShardPosition::NumOwnFrames, py::arg("num_frames"))
+      .def("num_filled_up", &ShardPosition::NumFilledUp, py::arg("num_frames"));
 }
 
 }  // namespace graphfeed::python

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from graphfeed import _arguments, _random, _spec, errors
+from graphfeed._graphfeed import ShardPosition
 from graphfeed.batch import Batch, BatchLayout, Position
 from graphfeed.dataset import Dataset
 from graphfeed.info import PlanSummary, plan_from_native
@@ -130,9 +131,7 @@ class Loader(abc.ABC):
         try:
             for _ in itertools.count() if count is None else range(count):
                 start = self._place.next
-                running = Iteration(
-                    start.epoch, self._read(stream, *start, self._place.receive)
-                )
+                running = Iteration(start.epoch, self._read(stream, *start, self._place.receive))
                 self._place.begin(running)
                 yield running
                 if not running.done:
@@ -280,9 +279,11 @@ class Loader(abc.ABC):
         filled_up = batch.is_null or batch.is_repeat  # in a shard's last round only
         left = 0
         if not filled_up:
-            frames = self.plan(epoch).num_frames
-            left = epochs.frames_left(frames, after, self.num_shards, self.uneven_shards)
+            left = self._shard_from(after).num_frames(self.plan(epoch).num_frames)
         return Position(epoch, after) if left else Position(epoch + 1, 0)
+
+    def _shard_from(self, ordinal: int) -> ShardPosition:
+        return ShardPosition(ordinal, self.num_shards, self.shard_index, self.uneven_shards)
 
     def _ask_spec_digest(self, epoch: int) -> str:
         return self._describe(epoch).spec_digest.hex()
@@ -365,10 +366,9 @@ class Loader(abc.ABC):
     def _warn_of_null_batches(self, plan: Any, start: int) -> None:
         if self._warned:
             return
-        left = max(plan.num_frames - start, 0)
-        frames = epochs.frames_left(plan.num_frames, start, self.num_shards, self.uneven_shards)
-        missing = max(frames * self.num_shards - left, 0)
-        shards = missing if self.uneven_shards == "null" else 0
+        shards = 0
+        if self.uneven_shards == "null":
+            shards = self._shard_from(start).num_filled_up(plan.num_frames)
         micro_batches = 1 if self._padding is None else self._padding.micro_batches
         steps = plan.num_frames * micro_batches - plan.num_batches
         if shards or steps > 0:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from graphfeed._graphfeed import ShardPosition
 from graphfeed.batch import Batch, BatchLayout
 from graphfeed.dataset import Dataset
 
@@ -38,12 +39,6 @@ def torch_worker() -> tuple[int, int]:
         return 0, 1
     info = sys.modules["torch"].utils.data.get_worker_info()
     return (0, 1) if info is None else (info.id, info.num_workers)
-
-
-def frames_left(num_frames: int, start: int, num_shards: int, uneven_shards: str) -> int:
-    """Frames of each shard, of an epoch of `num_frames` from ordinal `start` on."""
-    left = max(num_frames - start, 0)
-    return left // num_shards if uneven_shards == "drop" else -(-left // num_shards)
 
 
 class EpochStream:
@@ -102,8 +97,9 @@ class EpochStream:
     def _begin(self, start: int, begun: Any) -> int:
         plan = self._native.epoch()[1]
         begun(plan, start)
-        frames = frames_left(plan.num_frames, start, self._num_shards, self._uneven_shards)
-        return max(-(-(frames - self._worker) // self._num_workers), 0)
+        shard = ShardPosition(start, self._num_shards, 0, self._uneven_shards)
+        worker = ShardPosition(0, self._num_workers, self._worker, "null")
+        return worker.num_own_frames(shard.num_frames(plan.num_frames))
 
     def _next(self) -> Any:
         native, self._ahead = self._ahead, None

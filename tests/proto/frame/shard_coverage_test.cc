@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/batching/plan.h"
+#include "proto/frame/shard.h"
 
 namespace graphfeed {
 namespace {
