@@ -13,7 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "proto/wire/requests.h"
 #include "server/flag_values.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {

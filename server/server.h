@@ -7,7 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/config.h"
-#include "server/frame_stream.h"
+#include "server/serving/frame_stream.h"
 
 namespace graphfeed {
 

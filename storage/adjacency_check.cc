@@ -2,10 +2,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "storage/column_reader.h"
-#include "storage/digest.h"
-#include "storage/element_access.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/digest.h"
+#include "storage/base/status_macros.h"
+#include "storage/chunks/column_reader.h"
+#include "storage/graph/element_access.h"
 
 namespace graphfeed {
 namespace {

@@ -2,9 +2,9 @@
 #define GRAPHFEED_STORAGE_ADJACENCY_CHECK_H_
 
 #include "absl/status/status.h"
-#include "storage/chunk_store.h"
-#include "storage/edge_scan.h"
-#include "storage/manifest.h"
+#include "storage/chunks/chunk_store.h"
+#include "storage/ingest/edge_scan.h"
+#include "storage/manifest/manifest.h"
 
 namespace graphfeed {
 

@@ -14,16 +14,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "storage/added_column.h"
-#include "storage/chunk_cache.h"
+#include "storage/base/digest.h"
+#include "storage/base/mutex.h"
+#include "storage/base/status_macros.h"
+#include "storage/chunks/cache.h"
 #include "storage/dataset.h"
-#include "storage/digest.h"
-#include "storage/graph/mutex.h"
-#include "storage/graph/status_macros.h"
-#include "storage/ingest_session.h"
-#include "storage/ingest_spec.h"
-#include "storage/manifest.h"
-#include "storage/new_columns.h"
+#include "storage/ingest/added_column.h"
+#include "storage/ingest/new_columns.h"
+#include "storage/ingest/session.h"
+#include "storage/ingest/spec.h"
+#include "storage/manifest/manifest.h"
 
 namespace graphfeed {
 namespace {
@@ -276,7 +276,9 @@ absl::StatusOr<std::unique_ptr<IngestSession>> Engine::StartIngest(IngestSpec sp
     copy.version = spec.copy_of->version;
     GF_RETURN_IF_ERROR(Number(copy));
   }
-  return StartIngestSession(shared_from_this(), std::move(spec), options_);
+  return StartIngestSession(
+      shared_from_this(), std::move(spec),
+      {.memory_bytes = options_.ingest_memory_bytes, .chunk_bytes = options_.chunk_bytes});
 }
 
 absl::StatusOr<Engine::Version*> Engine::Find(absl::string_view name,

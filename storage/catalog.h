@@ -9,11 +9,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "storage/chunk_store.h"
+#include "storage/chunks/chunk_store.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/feature_store.h"
 #include "storage/graph/graph_block.h"
 #include "storage/graph/graph_store.h"
+#include "storage/ingest/session.h"
 
 namespace graphfeed {
 
@@ -40,17 +41,6 @@ class Dataset : public FeatureStore {
   // Reads every chunk, recomputes the fingerprint and compares in-neighbour lists with the edges;
   // DATA_LOSS names what differs.
   virtual absl::Status Verify() = 0;
-};
-
-// A dataset on its way in. Not thread-safe. Destroyed without Commit, it leaves nothing behind.
-class IngestSession {
- public:
-  virtual ~IngestSession() = default;
-  // INVALID_ARGUMENT names the graph and the column. After an error the session is dead: every
-  // further call repeats it.
-  virtual absl::Status Append(GraphBlock block) = 0;
-  // Decides column levels, computes the fingerprint, publishes the version in one synced write.
-  virtual absl::StatusOr<DatasetInfo> Commit() = 0;
 };
 
 struct StorageStats {

@@ -8,10 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/adjacency_check.h"
-#include "storage/column_reader.h"
-#include "storage/digest.h"
-#include "storage/edge_scan.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/digest.h"
+#include "storage/base/status_macros.h"
+#include "storage/chunks/column_reader.h"
+#include "storage/ingest/edge_scan.h"
 #include "storage/stored_graph.h"
 
 namespace graphfeed {

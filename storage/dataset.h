@@ -7,9 +7,9 @@
 
 #include "absl/status/statusor.h"
 #include "storage/catalog.h"
-#include "storage/chunk_cache.h"
-#include "storage/chunk_store.h"
-#include "storage/manifest.h"
+#include "storage/chunks/cache.h"
+#include "storage/chunks/chunk_store.h"
+#include "storage/manifest/manifest.h"
 
 namespace graphfeed {
 

@@ -5,8 +5,8 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
-#include "storage/chunk_store.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
+#include "storage/chunks/chunk_store.h"
 
 namespace graphfeed {
 namespace {

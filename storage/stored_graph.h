@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
-#include "storage/chunk_cache.h"
+#include "storage/chunks/cache.h"
 #include "storage/graph/graph_store.h"
-#include "storage/manifest.h"
+#include "storage/manifest/manifest.h"
 
 namespace graphfeed {
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {

@@ -13,30 +13,52 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 # Folder -> folders it may include besides itself. The longest matching folder wins.
 ALLOWED = {
-    "storage/graph": set(),
-    "proto/frame": {"storage/graph"},
-    "proto/wire": {"graphfeed/v1", "proto/frame", "storage/graph"},
-    "storage": {"storage/graph"},
-    "storage/importers": {"storage", "storage/graph"},
-    "server/batching": {"storage/graph", "proto/frame"},
-    "server/sampling": {"storage/graph", "proto/frame", "server/batching"},
-    "server": {"storage", "storage/graph", "server/batching", "server/sampling", "proto/wire", "proto/frame", "graphfeed/v1"},
-    "client/cpp": {"proto/wire", "proto/frame", "storage/graph", "graphfeed/v1"},
-    "client/python": {"client/cpp", "proto/wire", "proto/frame", "storage/graph"},
-    "client/cli": {"client/cpp", "storage", "storage/importers", "proto/frame", "storage/graph"},
+    "storage/base": set(),
+    "storage/graph": {"storage/base"},
+    "storage/chunks": {"storage/base", "storage/graph"},
+    "storage/manifest": {"storage/base", "storage/graph", "storage/chunks"},
+    "storage/transforms": {"storage/base", "storage/graph"},
+    "storage/importers": {"storage/base", "storage/graph"},
+    "storage/ingest": {"storage/base", "storage/graph", "storage/chunks", "storage/manifest", "storage/transforms"},
+    "storage": {"storage/base", "storage/graph", "storage/chunks", "storage/manifest", "storage/ingest"},
+    "storage/partition": {"storage/base", "storage/graph", "storage"},
+    "proto/frame": {"storage/base", "storage/graph"},
+    "proto/wire": {"storage/base", "storage/graph", "proto/frame", "graphfeed/v1"},
+    "server/batching": {"storage/base", "storage/graph", "proto/frame"},
+    "server/sampling": {"storage/base", "storage/graph", "proto/frame", "server/batching"},
+    "server/metrics": {"storage/base", "proto/frame"},
+    "server/serving": {
+        "storage/base", "storage/graph", "storage", "proto/frame", "proto/wire",
+        "server/batching", "server/sampling", "server/metrics",
+    },
+    "server/rpc": {
+        "storage/base", "storage/graph", "storage/ingest", "storage/partition", "storage", "proto/frame", "proto/wire",
+        "graphfeed/v1", "server/batching", "server/metrics", "server/serving",
+    },
+    "server": {
+        "storage/base", "storage/graph", "storage/chunks", "storage", "proto/frame", "proto/wire", "server/metrics",
+        "server/serving", "server/rpc",
+    },
+    "client/cpp": {"storage/base", "storage/graph", "proto/frame", "proto/wire", "graphfeed/v1"},
+    "client/flags": {"storage/base", "storage/graph", "proto/frame", "client/cpp"},
+    "client/cli": {
+        "storage/base", "storage/graph", "storage/chunks", "storage/importers", "storage/partition", "storage/transforms",
+        "storage", "proto/frame", "client/cpp", "client/flags",
+    },
+    "client/python": {"storage/base", "storage/graph", "proto/frame", "client/cpp"},
 }
 
 # Libraries that only some files may see.
 EXTERNAL = {
-    "rocksdb/": lambda path: path.parent.as_posix() == "storage" and path.suffix == ".cc",
-    "grpc": lambda path: path.parts[0] == "server" and path.parts[1] not in ("batching", "sampling")
-    or path.parts[:2] == ("client", "cpp"),
-    "prometheus/": lambda path: path.parts[0] == "server" and len(path.parts) == 2,
+    "rocksdb/": lambda path: path.parent.as_posix() == "storage/chunks" and path.suffix == ".cc",
+    "grpc": lambda path: path.parent.as_posix() in ("server", "server/rpc", "client/cpp/rpc"),
+    "prometheus/": lambda path: path.parent.as_posix() == "server/metrics" and path.suffix == ".cc",
     "pybind11/": lambda path: path.parts[:2] == ("client", "python"),
+    "CLI/": lambda path: path.parts[:2] in (("client", "cli"), ("client", "flags")) or path.as_posix() == "server/config.cc",
 }
 
 # The pure layers: values and arithmetic, no I/O and no protobuf.
-PURE = ("storage/graph", "proto/frame", "server/batching", "server/sampling")
+PURE = ("storage/base", "storage/graph", "proto/frame", "server/batching", "server/sampling")
 IMPURE_HEADERS = re.compile(r"^(google/protobuf|rocksdb|grpc|fstream|iostream|filesystem|unistd\.h|sys/(?!mman\.h))")
 
 

@@ -11,7 +11,7 @@
 #include "client/cli/command.h"
 #include "client/cli/json_output.h"
 #include "client/cli/text_output.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/data_folder.h"
+#include "storage/base/status_macros.h"
 #include "storage/catalog.h"
-#include "storage/graph/status_macros.h"
 #include "storage/version_source.h"
 
 namespace graphfeed {

@@ -10,7 +10,7 @@
 #include "client/cli/progress_bar.h"
 #include "client/cli/text_output.h"
 #include "client/cpp/version_file.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {

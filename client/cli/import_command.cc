@@ -17,10 +17,10 @@
 #include "client/cli/progress_bar.h"
 #include "client/cli/text_output.h"
 #include "client/cpp/version_file.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 #include "storage/importers/npy_source.h"
 #include "storage/importers/tu_source.h"
-#include "storage/transforms.h"
+#include "storage/transforms/transforms.h"
 
 namespace graphfeed {
 namespace {

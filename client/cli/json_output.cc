@@ -4,9 +4,9 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/sampling_flags.h"
-#include "client/cli/spec_flags.h"
 #include "client/cli/text_output.h"
+#include "client/flags/sampling_flags.h"
+#include "client/flags/spec_flags.h"
 
 namespace graphfeed {
 namespace {
@@ -91,7 +91,7 @@ Json ToJson(const DatasetInfo& info) {
   return json;
 }
 
-Json ToJson(const BatchSpecRequest& spec) {
+Json ToJson(const BatchSpec& spec) {
   Json json = {{"strategy", Text(StrategyName(spec.strategy))},
                {"over_size", Text(OverSizeName(spec.over_size))},
                {"batch_size", spec.batch_size},

@@ -5,7 +5,7 @@
 
 #include "absl/types/span.h"
 #include "client/cpp/client.h"
-#include "nlohmann/json.hpp"
+#include "client/flags/json.h"
 #include "proto/frame/batch_spec.h"
 #include "proto/frame/layout.h"
 #include "proto/frame/stream_info.h"
@@ -13,11 +13,8 @@
 
 namespace graphfeed {
 
-// Keys in the order in which they are written here.
-using Json = nlohmann::ordered_json;
-
 Json ToJson(const DatasetInfo& info);
-Json ToJson(const BatchSpecRequest& spec);
+Json ToJson(const BatchSpec& spec);
 Json ToJson(const Counts& counts);
 Json ToJson(const PlanSummary& plan);
 Json ToJson(const BudgetReport& report);  // without the options

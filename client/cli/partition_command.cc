@@ -11,9 +11,9 @@
 #include "client/cli/data_folder.h"
 #include "client/cli/json_output.h"
 #include "client/cli/text_output.h"
+#include "storage/base/status_macros.h"
 #include "storage/catalog.h"
-#include "storage/graph/status_macros.h"
-#include "storage/partition.h"
+#include "storage/partition/partition.h"
 
 namespace graphfeed {
 namespace {

@@ -8,9 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
 #include "client/cli/json_output.h"
-#include "client/cli/spec_flags.h"
 #include "client/cli/text_output.h"
-#include "storage/graph/status_macros.h"
+#include "client/flags/spec_flags.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
@@ -55,7 +55,7 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
                       flags.spec.TakeSizes(*client, options));
   GF_ASSIGN_OR_RETURN(const PlanDescription description, client->DescribePlan(options));
   const PlanSummary& plan = description.plan;
-  const BatchSpecRequest& spec = description.resolved_spec;
+  const BatchSpec& spec = description.resolved_spec;
   if (flags.json) {
     Json json = {{"dataset", options.dataset},
                  {"fingerprint", FormatFingerprint(description.fingerprint)},

@@ -10,8 +10,8 @@
 #include "client/cli/data_folder.h"
 #include "client/cli/dataset_store.h"
 #include "client/cli/text_output.h"
+#include "storage/base/status_macros.h"
 #include "storage/catalog.h"
-#include "storage/graph/status_macros.h"
 #include "storage/snapshot.h"
 
 namespace graphfeed {

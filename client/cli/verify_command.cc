@@ -11,10 +11,10 @@
 #include "client/cli/data_folder.h"
 #include "client/cli/json_output.h"
 #include "client/cli/progress_bar.h"
-#include "client/cli/spec_flags.h"
 #include "client/cli/text_output.h"
+#include "client/flags/spec_flags.h"
+#include "storage/base/status_macros.h"
 #include "storage/catalog.h"
-#include "storage/graph/status_macros.h"
 
 namespace graphfeed {
 namespace {

@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "client/cpp/client.h"
-#include "client/cpp/resuming_reader.h"
-#include "client/cpp/rpc.h"
+#include "client/cpp/replicas/resuming_reader.h"
+#include "client/cpp/rpc/rpc.h"
 
 namespace graphfeed {
 

@@ -7,17 +7,17 @@
 #include "client/cpp/batch_stream.h"
 #include "client/cpp/export_stream.h"
 #include "client/cpp/ingest_stream.h"
-#include "client/cpp/methods.h"
-#include "client/cpp/replicas.h"
-#include "client/cpp/replicated_calls.h"
-#include "client/cpp/requests.h"
-#include "client/cpp/resuming_reader.h"
-#include "client/cpp/rpc.h"
-#include "client/cpp/stream_decoder.h"
+#include "client/cpp/replicas/replicas.h"
+#include "client/cpp/replicas/replicated_calls.h"
+#include "client/cpp/replicas/resuming_reader.h"
+#include "client/cpp/rpc/methods.h"
+#include "client/cpp/rpc/requests.h"
+#include "client/cpp/rpc/rpc.h"
+#include "client/cpp/rpc/stream_decoder.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
@@ -52,10 +52,9 @@ class RpcClient final : public Client {
     return calls_.Tell(methods::kDeleteVersion, request, options_.timeout, &response);
   }
 
-  absl::StatusOr<FixedSizeOptionsRequest> EstimateOptions(const std::string& dataset,
-                                                          int64_t batch_size,
-                                                          const Selection& selection,
-                                                          int64_t sample_limit) override {
+  absl::StatusOr<FixedSizeOptions> EstimateOptions(const std::string& dataset, int64_t batch_size,
+                                                   const Selection& selection,
+                                                   int64_t sample_limit) override {
     v1::EstimateOptionsRequest request;
     request.set_dataset(dataset);
     request.set_batch_size(batch_size);

@@ -15,6 +15,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "client/cpp/batch.h"
+#include "client/cpp/ingest.h"
+#include "client/cpp/stream.h"
 #include "proto/frame/batch_spec.h"
 #include "proto/frame/layout.h"
 #include "proto/frame/slab.h"
@@ -53,78 +56,6 @@ struct ClientOptions {
   std::function<void(const std::string& what)> on_failover = nullptr;
 };
 
-// A typed view of one tensor of a batch; valid while the batch (or a copy of it) is.
-struct TensorView {
-  std::byte* data = nullptr;
-  DType dtype = DType::kFloat32;
-  absl::Span<const int64_t> shape;
-};
-
-// One frame: a slab and how to read it. Copies share the slab, which is reused only when the last
-// copy is gone.
-class Batch {
- public:
-  const Layout& layout() const { return *layout_; }
-  const std::shared_ptr<const Layout>& shared_layout() const { return layout_; }
-  const FrameInfo& info() const { return info_; }
-  // Places of this frame's tensors, by tensor of the layout.
-  const Placement& placement() const { return *placement_; }
-  // nullopt when there is no such tensor. `store` is "" in homogeneous batches.
-  std::optional<TensorView> Find(absl::string_view store, absl::string_view name) const;
-  TensorView tensor(size_t index) const;
-  std::byte* data() const { return slab_.data(); }
-
-  Batch(std::shared_ptr<const Layout> layout, std::shared_ptr<const Placement> placement,
-        FrameInfo info, Slab slab);
-  Batch(const Batch& other);
-  Batch& operator=(const Batch& other);
-  Batch(Batch&&) = default;
-  Batch& operator=(Batch&&) = default;
-
- private:
-  std::shared_ptr<const Layout> layout_;        // shared by all batches of a stream
-  std::shared_ptr<const Placement> placement_;  // shared by all batches unless ragged
-  FrameInfo info_;
-  Slab slab_;
-};
-
-struct StreamOptions {
-  std::string dataset;                     // "name" or "name@version"
-  std::optional<Fingerprint> fingerprint;  // refuse any other content
-  BatchSpecRequest spec;
-  uint64_t seed = 0;
-  int64_t start_epoch = 0;
-  int64_t start_ordinal = 0;  // within start_epoch
-  int64_t num_epochs = 1;     // 0: until cancelled
-  int64_t num_shards = 1;
-  int64_t shard_index = 0;
-  UnevenShards uneven_shards = UnevenShards::kNull;
-  uint32_t prefetch = 0;       // frames in work at the server; 0: its default
-  size_t client_prefetch = 2;  // frames received ahead of Next()
-  bool verify_digests = true;  // DATA_LOSS on a frame whose bytes changed on the way
-};
-
-// Batches of a stream in order. A background thread receives ahead of Next() into recycled
-// buffers and checks what it receives: DATA_LOSS for frames that contradict the layout, the plan,
-// the order asked for or their digest. When a server fails, the stream goes on at the next frame
-// with any that has the same content and makes the same of the spec (ClientOptions::retry_timeout).
-// An error is final. Next, epoch and info are for one thread; Cancel is for any. Streams may
-// outlive their client.
-class BatchStream {
- public:
-  virtual ~BatchStream() = default;  // cancels
-
-  // Blocks until the server has answered; the same object afterwards.
-  virtual absl::StatusOr<const StreamInfo*> info() = 0;
-  // The next batch, nullopt at the end of the stream, or why it broke. Blocks.
-  virtual absl::StatusOr<std::optional<Batch>> Next() = 0;
-  // As Next, but gives up with DEADLINE_EXCEEDED after `timeout`; the stream goes on.
-  virtual absl::StatusOr<std::optional<Batch>> NextFor(absl::Duration timeout) = 0;
-  // The plan of the epoch of the batch last returned (before the first: of the first epoch).
-  virtual absl::StatusOr<EpochInfo> epoch() = 0;
-  virtual void Cancel() = 0;
-};
-
 struct GetBatchResult {
   StreamInfo info;
   Batch batch;
@@ -133,7 +64,7 @@ struct GetBatchResult {
 
 struct PlanDescription {
   PlanSummary plan;
-  BatchSpecRequest resolved_spec;
+  BatchSpec resolved_spec;
   Layout layout;
   std::vector<int64_t> graphs_per_batch;  // entry i: batches with i real graphs
   Fingerprint fingerprint{};
@@ -142,24 +73,12 @@ struct PlanDescription {
 
 // Which sampled batches a budget is taken from.
 struct SampledEstimate {
-  std::string dataset;    // "name" or "name@version"
-  BatchSpecRequest spec;  // kNeighbor or kCluster; its options do not matter
+  std::string dataset;  // "name" or "name@version"
+  BatchSpec spec;       // kNeighbor or kCluster; its options do not matter
   uint64_t seed = 0;
   int64_t epoch = 0;
   double quantile = 1;       // the share of batches that no budget may cut, by type; in (0, 1]
   int64_t sample_limit = 0;  // batches, in as many epochs as that needs; 0: 1000
-};
-
-// A dataset on its way to the server. Not thread-safe; dropped without Commit it leaves nothing.
-// May outlive its client.
-class IngestStream {
- public:
-  virtual ~IngestStream() = default;
-  // Splits large blocks into messages of up to 4 MiB, at graphs (collections) or at rows (single
-  // graphs); a graph or row of more than 60 MiB is INVALID_ARGUMENT. Blocks while the server is
-  // behind. An error is final; it is the server's reason where the server refused.
-  virtual absl::Status Append(GraphBlock block) = 0;
-  virtual absl::StatusOr<DatasetInfo> Commit() = 0;
 };
 
 struct SnapshotInfo {
@@ -177,10 +96,10 @@ class Client {
   virtual absl::StatusOr<std::vector<DatasetInfo>> ListDatasets() = 0;
   virtual absl::StatusOr<DatasetInfo> GetDataset(const std::string& dataset) = 0;
   virtual absl::Status DeleteVersion(const std::string& name, int64_t version) = 0;
-  virtual absl::StatusOr<FixedSizeOptionsRequest> EstimateOptions(const std::string& dataset,
-                                                                  int64_t batch_size,
-                                                                  const Selection& selection,
-                                                                  int64_t sample_limit) = 0;
+  virtual absl::StatusOr<FixedSizeOptions> EstimateOptions(const std::string& dataset,
+                                                           int64_t batch_size,
+                                                           const Selection& selection,
+                                                           int64_t sample_limit) = 0;
   // Makes the batches to measure them. As long as that takes: without a deadline.
   virtual absl::StatusOr<BudgetReport> EstimateOptions(const SampledEstimate& estimate) = 0;
   // Splits the nodes of a homogeneous single graph into clusters and publishes a version that has

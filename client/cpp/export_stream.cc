@@ -4,10 +4,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/cpp/methods.h"
+#include "client/cpp/rpc/methods.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/wire/ingest_sequence.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {

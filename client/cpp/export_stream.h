@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "client/cpp/rpc.h"
+#include "client/cpp/rpc/rpc.h"
 #include "storage/graph/graph_source.h"
 
 namespace graphfeed {

@@ -2,12 +2,12 @@
 
 #include <utility>
 
-#include "client/cpp/methods.h"
-#include "client/cpp/requests.h"
+#include "client/cpp/rpc/methods.h"
+#include "client/cpp/rpc/requests.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/wire/block_splitter.h"
 #include "proto/wire/messages.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "client/cpp/client.h"
-#include "client/cpp/rpc.h"
+#include "client/cpp/rpc/rpc.h"
 
 namespace graphfeed {
 

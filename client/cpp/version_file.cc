@@ -19,7 +19,7 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/wire/ingest_sequence.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {

@@ -34,7 +34,7 @@ enum class SubgraphType : uint8_t { kDirectional = 0, kBidirectional = 1, kInduc
 enum class TemporalStrategy : uint8_t { kUniform = 0, kLast = 1 };
 
 // As users write them, before the dataset's types are known.
-struct FixedSizeOptionsRequest {
+struct FixedSizeOptions {
   // One entry with the key "" for all types alike (copied in full to each), or one per type.
   std::map<std::string, int64_t> num_nodes;
   // Empty: T * (T - 1) for every edge type, T being the sum of num_nodes as written.
@@ -64,7 +64,7 @@ struct Selection {
 enum class NegativeMode : uint8_t { kNone = 0, kBinary = 1, kTriplet = 2 };
 
 // Seed edges: of an edge type, the selection holding edge ids, or explicit pairs.
-struct LinkSeedsRequest {
+struct LinkSeeds {
   std::string edge_type;         // "source|relation|target"; empty: the only one
   std::vector<int64_t> sources;  // explicit pairs; else empty
   std::vector<int64_t> targets;
@@ -73,11 +73,11 @@ struct LinkSeedsRequest {
   double negative_amount = 1;       // negatives per positive
   bool exclude_seed_edges = false;  // a batch's positives are kept out of its subgraph
 
-  friend bool operator==(const LinkSeedsRequest&, const LinkSeedsRequest&) = default;
+  friend bool operator==(const LinkSeeds&, const LinkSeeds&) = default;
 };
 
 // How kNeighbor and kCluster take a batch out of a single graph.
-struct SamplingRequest {
+struct SamplingSpec {
   // By edge type ("" for every one): in-neighbours taken in each hop; -1 all, 0 none.
   std::map<std::string, std::vector<int64_t>> num_neighbors;
   bool replace = false;
@@ -89,17 +89,17 @@ struct SamplingRequest {
   std::string input_type;           // the seeds' node type; empty: the only one
   std::string input_mask;           // node column: the seeds are where it is true, ascending
   std::vector<int64_t> input_time;  // one per seed; empty: the seeds' own times
-  std::optional<LinkSeedsRequest> links;
+  std::optional<LinkSeeds> links;
   std::string partition;  // kCluster: the node column that numbers the clusters
 
-  friend bool operator==(const SamplingRequest&, const SamplingRequest&) = default;
+  friend bool operator==(const SamplingSpec&, const SamplingSpec&) = default;
 };
 
 // Everything that determines batches but seed, epoch and ordinal; as asked for.
-struct BatchSpecRequest {
+struct BatchSpec {
   Strategy strategy = Strategy::kPadToMax;
   OverSize over_size = OverSize::kError;
-  std::optional<FixedSizeOptionsRequest> options;  // unset: derived (EstimateOptions)
+  std::optional<FixedSizeOptions> options;  // unset: derived (EstimateOptions)
   int64_t batch_size = 0;  // plain: graphs of a batch; else options.num_graphs, or 0
   Selection selection;
   bool shuffle = false;
@@ -113,9 +113,9 @@ struct BatchSpecRequest {
   std::vector<std::string> narrow_columns;
   std::vector<std::string> float16_columns;
   int64_t sample_limit = 0;
-  uint32_t algorithm_version = 0;           // 0: kAlgorithmVersion
-  std::optional<SamplingRequest> sampling;  // kNeighbor and kCluster
-  bool ragged = false;                      // kNeighbor and kCluster without padding
+  uint32_t algorithm_version = 0;        // 0: kAlgorithmVersion
+  std::optional<SamplingSpec> sampling;  // kNeighbor and kCluster
+  bool ragged = false;                   // kNeighbor and kCluster without padding
 };
 
 // Which ordinals a shard receives: start_ordinal + shard_index + j * num_shards.

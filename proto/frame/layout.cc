@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "storage/graph/canonical_writer.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/canonical_writer.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {

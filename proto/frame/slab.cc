@@ -7,8 +7,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "proto/frame/layout.h"
-#include "storage/graph/aligned_memory.h"
-#include "storage/graph/mutex.h"
+#include "storage/base/aligned_memory.h"
+#include "storage/base/mutex.h"
 
 namespace graphfeed {
 namespace {

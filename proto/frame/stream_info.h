@@ -48,7 +48,7 @@ struct PlanSummary {
 
 // A budget, and for sampled batches what it costs.
 struct BudgetReport {
-  FixedSizeOptionsRequest options;
+  FixedSizeOptions options;
   // By type, which share of what the observed batches held would be trimmed; empty unless the
   // batches are sampled ones.
   std::vector<double> trimmed_nodes;
@@ -62,7 +62,7 @@ struct StreamInfo {
   std::string dataset;  // "name@version"
   Fingerprint fingerprint{};
   Layout layout;
-  BatchSpecRequest resolved_spec;
+  BatchSpec resolved_spec;
   Fingerprint spec_digest{};
   uint64_t seed = 0;
   uint32_t prefetch = 0;  // effective

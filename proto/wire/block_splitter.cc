@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed::wire {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed::wire {
 

@@ -12,7 +12,7 @@
 #include "google/protobuf/wire_format_lite.h"
 #include "graphfeed/v1/batch.pb.h"
 #include "proto/wire/messages.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed::wire {
 namespace {

@@ -6,7 +6,7 @@
 #include "absl/strings/string_view.h"
 #include "proto/wire/block_splitter.h"
 #include "proto/wire/messages.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed::wire {
 namespace {

@@ -29,17 +29,17 @@ absl::StatusOr<Schema> FromProto(const v1::Schema& message);
 v1::DatasetInfo ToProto(const DatasetInfo& info);
 absl::StatusOr<DatasetInfo> FromProto(const v1::DatasetInfo& message);
 
-v1::BatchSpec ToProto(const BatchSpecRequest& spec);
-absl::StatusOr<BatchSpecRequest> FromProto(const v1::BatchSpec& message);
+v1::BatchSpec ToProto(const BatchSpec& spec);
+absl::StatusOr<BatchSpec> FromProto(const v1::BatchSpec& message);
 
-v1::Sampling ToProto(const SamplingRequest& sampling);
-absl::StatusOr<SamplingRequest> FromProto(const v1::Sampling& message);
+v1::Sampling ToProto(const SamplingSpec& sampling);
+absl::StatusOr<SamplingSpec> FromProto(const v1::Sampling& message);
 
 v1::Selection ToProto(const Selection& selection);
 absl::StatusOr<Selection> FromProto(const v1::Selection& message);
 
-v1::FixedSizeOptions ToProto(const FixedSizeOptionsRequest& options);
-absl::StatusOr<FixedSizeOptionsRequest> FromProto(const v1::FixedSizeOptions& message);
+v1::FixedSizeOptions ToProto(const FixedSizeOptions& options);
+absl::StatusOr<FixedSizeOptions> FromProto(const v1::FixedSizeOptions& message);
 
 v1::EstimateOptionsResponse ToProto(const BudgetReport& report);
 absl::StatusOr<BudgetReport> FromProto(const v1::EstimateOptionsResponse& message);

@@ -9,7 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "proto/wire/enums.h"
 #include "proto/wire/messages.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed::wire {
 namespace {
@@ -62,7 +62,7 @@ absl::Status CheckSamplingBytes(const v1::Sampling& sampling) {
                          {"sampling.links.labels", sampling.links().labels()}});
 }
 
-absl::StatusOr<BatchSpecRequest> Spec(const v1::BatchSpec& message, bool is_set) {
+absl::StatusOr<BatchSpec> Spec(const v1::BatchSpec& message, bool is_set) {
   if (!is_set) return FieldError("spec", "not set");
   GF_RETURN_IF_ERROR(CheckSelectionBytes(message.selection()));
   GF_RETURN_IF_ERROR(CheckSamplingBytes(message.sampling()));

@@ -29,7 +29,7 @@ inline constexpr size_t kMaxSelectionBytes = 16 << 20;
 struct StreamRequest {
   std::string dataset;
   std::optional<Fingerprint> fingerprint;
-  BatchSpecRequest spec;
+  BatchSpec spec;
   uint64_t seed = 0;
   int64_t start_epoch = 0;
   int64_t start_ordinal = 0;
@@ -46,7 +46,7 @@ absl::StatusOr<StreamRequest> ParseRequest(const v1::StreamBatchesRequest& messa
 struct BatchRequest {
   std::string dataset;
   std::optional<Fingerprint> fingerprint;
-  BatchSpecRequest spec;
+  BatchSpec spec;
   uint64_t seed = 0;
   int64_t epoch = 0;
   int64_t ordinal = 0;
@@ -56,7 +56,7 @@ absl::StatusOr<BatchRequest> ParseRequest(const v1::GetBatchRequest& message);
 
 struct PlanRequest {
   std::string dataset;
-  BatchSpecRequest spec;
+  BatchSpec spec;
   uint64_t seed = 0;
   int64_t epoch = 0;
   int64_t num_shards = 1;
@@ -71,7 +71,7 @@ struct EstimateRequest {
   int64_t batch_size = 0;
   int64_t sample_limit = 0;
   // Sampled batches (kNeighbor, kCluster), instead of selection and batch_size.
-  std::optional<BatchSpecRequest> spec;
+  std::optional<BatchSpec> spec;
   uint64_t seed = 0;
   int64_t epoch = 0;
   double quantile = 1;  // in (0, 1]

@@ -5,12 +5,12 @@
 
 #include "proto/wire/enums.h"
 #include "proto/wire/messages.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed::wire {
 namespace {
 
-v1::Sampling::Links LinksToProto(const LinkSeedsRequest& links) {
+v1::Sampling::Links LinksToProto(const LinkSeeds& links) {
   v1::Sampling::Links message;
   message.set_edge_type(links.edge_type);
   message.set_sources(EncodeIds(links.sources));
@@ -22,8 +22,8 @@ v1::Sampling::Links LinksToProto(const LinkSeedsRequest& links) {
   return message;
 }
 
-absl::StatusOr<LinkSeedsRequest> LinksFromProto(const v1::Sampling::Links& message) {
-  LinkSeedsRequest links;
+absl::StatusOr<LinkSeeds> LinksFromProto(const v1::Sampling::Links& message) {
+  LinkSeeds links;
   links.edge_type = message.edge_type();
   GF_ASSIGN_OR_RETURN(links.sources, DecodeIds(message.sources(), "sampling.links.sources"));
   GF_ASSIGN_OR_RETURN(links.targets, DecodeIds(message.targets(), "sampling.links.targets"));
@@ -59,7 +59,7 @@ absl::StatusOr<std::vector<double>> SharesFromProto(
 
 }  // namespace
 
-v1::Sampling ToProto(const SamplingRequest& sampling) {
+v1::Sampling ToProto(const SamplingSpec& sampling) {
   v1::Sampling message;
   for (const auto& [type, num_neighbors] : sampling.num_neighbors) {
     v1::Sampling::Fanout* fanout = message.add_num_neighbors();
@@ -81,8 +81,8 @@ v1::Sampling ToProto(const SamplingRequest& sampling) {
   return message;
 }
 
-absl::StatusOr<SamplingRequest> FromProto(const v1::Sampling& message) {
-  SamplingRequest sampling;
+absl::StatusOr<SamplingSpec> FromProto(const v1::Sampling& message) {
+  SamplingSpec sampling;
   for (const v1::Sampling::Fanout& fanout : message.num_neighbors()) {
     std::vector<int64_t> hops(fanout.num_neighbors().begin(), fanout.num_neighbors().end());
     GF_RETURN_IF_ERROR(AddByType(fanout.type(), std::move(hops), "sampling.num_neighbors",

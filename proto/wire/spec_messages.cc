@@ -6,7 +6,7 @@
 
 #include "proto/wire/enums.h"
 #include "proto/wire/messages.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed::wire {
 namespace {
@@ -129,7 +129,7 @@ absl::StatusOr<Selection> FromProto(const v1::Selection& message) {
   return selection;
 }
 
-v1::FixedSizeOptions ToProto(const FixedSizeOptionsRequest& options) {
+v1::FixedSizeOptions ToProto(const FixedSizeOptions& options) {
   v1::FixedSizeOptions message;
   CountsToProto(options.num_nodes, message.mutable_num_nodes());
   CountsToProto(options.num_edges, message.mutable_num_edges());
@@ -143,8 +143,8 @@ v1::FixedSizeOptions ToProto(const FixedSizeOptionsRequest& options) {
   return message;
 }
 
-absl::StatusOr<FixedSizeOptionsRequest> FromProto(const v1::FixedSizeOptions& message) {
-  FixedSizeOptionsRequest options;
+absl::StatusOr<FixedSizeOptions> FromProto(const v1::FixedSizeOptions& message) {
+  FixedSizeOptions options;
   GF_ASSIGN_OR_RETURN(options.num_nodes, CountsFromProto(message.num_nodes(), "options.num_nodes"));
   GF_ASSIGN_OR_RETURN(options.num_edges, CountsFromProto(message.num_edges(), "options.num_edges"));
   options.num_graphs = message.num_graphs();
@@ -156,7 +156,7 @@ absl::StatusOr<FixedSizeOptionsRequest> FromProto(const v1::FixedSizeOptions& me
   return options;
 }
 
-v1::BatchSpec ToProto(const BatchSpecRequest& spec) {
+v1::BatchSpec ToProto(const BatchSpec& spec) {
   v1::BatchSpec message;
   message.set_strategy(static_cast<v1::Strategy>(spec.strategy));
   message.set_over_size(static_cast<v1::OverSize>(spec.over_size));
@@ -180,8 +180,8 @@ v1::BatchSpec ToProto(const BatchSpecRequest& spec) {
   return message;
 }
 
-absl::StatusOr<BatchSpecRequest> FromProto(const v1::BatchSpec& message) {
-  BatchSpecRequest spec;
+absl::StatusOr<BatchSpec> FromProto(const v1::BatchSpec& message) {
+  BatchSpec spec;
   if (message.strategy() == v1::STRATEGY_UNSPECIFIED) return FieldError("strategy", "not set");
   GF_ASSIGN_OR_RETURN(
       spec.strategy, EnumFromProto<Strategy>(message.strategy(), v1::Strategy_IsValid, "strategy"));

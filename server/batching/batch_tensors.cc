@@ -8,7 +8,7 @@
 #include "server/batching/collater.h"
 #include "server/batching/columns.h"
 #include "server/batching/options.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
@@ -29,7 +29,7 @@ Axis AxisOf(Level level) {
 
 class Builder {
  public:
-  Builder(const Schema& schema, const BatchSpec& spec) : schema_(schema), spec_(spec) {}
+  Builder(const Schema& schema, const ResolvedSpec& spec) : schema_(schema), spec_(spec) {}
 
   // The columns of one level and type, each followed by what follow_batch adds for it.
   void AddColumns(Level level, int type) {
@@ -69,7 +69,7 @@ class Builder {
       // PyG's name, where no padding makes it the number of the graph.
       AddIndices(Level::kNode, node_type, spec_.fixed_size() ? "tree" : "batch", Source::kTrees);
     }
-    const SamplingSpec& sampling = *spec_.sampling;
+    const ResolvedSampling& sampling = *spec_.sampling;
     if (!sampling.links.has_value() && sampling.partition < 0 && sampling.input_type == node_type) {
       AddIndices(Level::kNode, node_type, "input_id", Source::kInputIds).spec.axis = Axis::kSeeds;
     }
@@ -94,7 +94,7 @@ class Builder {
     return tensor;
   }
 
-  void AddLabels(const LinkSeeds& links) {
+  void AddLabels(const ResolvedLinks& links) {
     const auto add = [&](const std::string& name, Source source, Axis axis) -> BatchTensor& {
       BatchTensor& tensor = AddIndices(Level::kEdge, links.edge_type, name, source);
       tensor.spec.axis = axis;
@@ -147,7 +147,7 @@ class Builder {
   }
 
   const Schema& schema_;
-  const BatchSpec& spec_;
+  const ResolvedSpec& spec_;
   std::vector<BatchTensor> tensors_;
 };
 
@@ -159,7 +159,7 @@ size_t PlaceInOrder(const std::string& name) {
 
 }  // namespace
 
-std::vector<BatchTensor> BatchTensors(const Schema& schema, const BatchSpec& spec) {
+std::vector<BatchTensor> BatchTensors(const Schema& schema, const ResolvedSpec& spec) {
   Builder builder(schema, spec);
   const bool sampled = spec.sampling.has_value();
   const bool plain_sampled = sampled && !spec.fixed_size();  // as PyG's loaders: one graph
@@ -200,7 +200,8 @@ std::vector<BatchTensor> BatchTensors(const Schema& schema, const BatchSpec& spe
   return tensors;
 }
 
-absl::StatusOr<Layout> MakeLayout(const Schema& schema, const BatchSpec& spec, int64_t max_bytes) {
+absl::StatusOr<Layout> MakeLayout(const Schema& schema, const ResolvedSpec& spec,
+                                  int64_t max_bytes) {
   Layout layout;
   for (BatchTensor& tensor : BatchTensors(schema, spec)) {
     layout.tensors.push_back(std::move(tensor.spec));

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "proto/frame/layout.h"
-#include "server/batching/spec.h"
+#include "server/batching/resolved_spec.h"
 #include "storage/graph/schema.h"
 
 namespace graphfeed {
@@ -39,7 +39,7 @@ struct BatchTensor {
 };
 
 // All tensors of a spec's batches, in the order of the layout (MakeLayout).
-std::vector<BatchTensor> BatchTensors(const Schema& schema, const BatchSpec& spec);
+std::vector<BatchTensor> BatchTensors(const Schema& schema, const ResolvedSpec& spec);
 
 }  // namespace graphfeed
 

@@ -11,7 +11,7 @@
 #include "server/batching/fitter.h"
 #include "server/batching/micro_batch.h"
 #include "server/batching/row_writer.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
@@ -68,7 +68,7 @@ Scratch& ThreadScratch() {
 
 class Collater::Impl {
  public:
-  Impl(const DatasetInfo& dataset, const GraphOffsets& offsets, const BatchSpec& spec,
+  Impl(const DatasetInfo& dataset, const GraphOffsets& offsets, const ResolvedSpec& spec,
        std::unique_ptr<const BatchSampler> sampler)
       : schema_(dataset.schema),
         offsets_(offsets),
@@ -82,7 +82,7 @@ class Collater::Impl {
 
   const Schema& schema_;
   const GraphOffsets& offsets_;
-  const BatchSpec& spec_;
+  const ResolvedSpec& spec_;
   const std::unique_ptr<const BatchSampler> sampler_;  // null unless the spec is sampled
   const std::vector<BatchTensor> tensors_;
   const Fitter fitter_;
@@ -101,7 +101,7 @@ class Collater::Impl::Frame {
 
   // Decides what the frame will hold.
   absl::Status Start(const EpochPlan& plan, uint64_t seed, int64_t ordinal, bool null_frame) {
-    const BatchSpec& spec = impl_.spec_;
+    const ResolvedSpec& spec = impl_.spec_;
     const CounterRandom random(seed, plan.epoch(), RandomPurpose::kTrim);
     micro_batches_.resize(spec.micro_batches);
     if (impl_.sampler_ != nullptr) sampled_.resize(spec.micro_batches);
@@ -186,7 +186,7 @@ class Collater::Impl::Frame {
     batch.real = {};
     batch.real.graphs = batch.num_real_graphs();
     batch.real.seeds = static_cast<int64_t>(sampled.input_ids.size());
-    const std::optional<LinkSeeds>& links = impl_.spec_.sampling->links;
+    const std::optional<ResolvedLinks>& links = impl_.spec_.sampling->links;
     if (links.has_value() && links->negative_mode != NegativeMode::kTriplet) {
       batch.real.labels = static_cast<int64_t>(sampled.label_source.size());
     }
@@ -261,7 +261,7 @@ class Collater::Impl::Frame {
     const MicroBatch& batch = micro_batches_[m];
     const DType dtype = tensor.spec.dtype;
     const int type = tensor.spec.type;
-    const FixedSizeOptions& options = impl_.spec_.options;
+    const ResolvedOptions& options = impl_.spec_.options;
     const auto write = [&](const std::vector<int64_t>& values, int64_t size, double pad) {
       const RowWriter writer(DType::kInt64, dtype, 1, false, size);
       const auto count = static_cast<int64_t>(values.size());
@@ -290,7 +290,7 @@ class Collater::Impl::Frame {
       default:
         break;
     }
-    const LinkSeeds& links = *impl_.spec_.sampling->links;
+    const ResolvedLinks& links = *impl_.spec_.sampling->links;
     const EdgeType& ends = impl_.schema_.edge_types[links.edge_type];
     const int64_t num_labels =
         impl_.spec_.fixed_size() ? links.NumLabels(num_seeds) : batch.real.labels;
@@ -539,7 +539,7 @@ Collater::Collater(Layout layout, std::unique_ptr<Impl> impl)
 Collater::~Collater() = default;
 
 absl::StatusOr<std::unique_ptr<Collater>> Collater::Create(
-    const DatasetInfo& dataset, const GraphOffsets& offsets, const BatchSpec& spec,
+    const DatasetInfo& dataset, const GraphOffsets& offsets, const ResolvedSpec& spec,
     int64_t max_bytes, std::unique_ptr<const BatchSampler> sampler) {
   assert((sampler != nullptr) == spec.sampling.has_value());
   GF_ASSIGN_OR_RETURN(Layout layout, MakeLayout(dataset.schema, spec, max_bytes));

@@ -11,8 +11,8 @@
 #include "proto/frame/layout.h"
 #include "proto/frame/stream_info.h"
 #include "server/batching/plan.h"
+#include "server/batching/resolved_spec.h"
 #include "server/batching/sampled_batch.h"
-#include "server/batching/spec.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/feature_store.h"
 
@@ -35,7 +35,7 @@ class Collater {
   // sampled spec, which are one real graph each; null for others.
   // `max_bytes` bounds a fixed-size slab (RESOURCE_EXHAUSTED, before anything is allocated).
   static absl::StatusOr<std::unique_ptr<Collater>> Create(
-      const DatasetInfo& dataset, const GraphOffsets& offsets, const BatchSpec& spec,
+      const DatasetInfo& dataset, const GraphOffsets& offsets, const ResolvedSpec& spec,
       int64_t max_bytes, std::unique_ptr<const BatchSampler> sampler = nullptr);
 
   const Layout& layout() const { return layout_; }
@@ -67,7 +67,8 @@ class Collater {
 // (columns, edges_mask). Sampled ones have n_id behind each node type's columns, e_id behind each
 // edge type's, and input_id and labels in the store of the seeds (batch_tensors.h); plain sampled
 // ones have neither batch nor ptr. `max_bytes` bounds a fixed-size slab (RESOURCE_EXHAUSTED).
-absl::StatusOr<Layout> MakeLayout(const Schema& schema, const BatchSpec& spec, int64_t max_bytes);
+absl::StatusOr<Layout> MakeLayout(const Schema& schema, const ResolvedSpec& spec,
+                                  int64_t max_bytes);
 
 }  // namespace graphfeed
 

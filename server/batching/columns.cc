@@ -16,11 +16,11 @@ bool IsSplitMask(const ColumnSchema& column) {
 
 }  // namespace
 
-bool IsBatched(const ColumnSchema& column, const BatchSpec& spec) {
+bool IsBatched(const ColumnSchema& column, const ResolvedSpec& spec) {
   return column.dtype != DType::kString && !Contains(spec.exclude_keys, column.name);
 }
 
-DType BatchDType(const ColumnSchema& column, const BatchSpec& spec) {
+DType BatchDType(const ColumnSchema& column, const ResolvedSpec& spec) {
   if (!column.index_types.empty()) {
     return column.dtype == DType::kInt64 ? spec.index_dtype : column.dtype;
   }
@@ -29,7 +29,7 @@ DType BatchDType(const ColumnSchema& column, const BatchSpec& spec) {
   return column.dtype;
 }
 
-double PadValue(const ColumnSchema& column, const FixedSizeOptions& options) {
+double PadValue(const ColumnSchema& column, const ResolvedOptions& options) {
   switch (column.level) {
     case Level::kNode:
       return IsSplitMask(column) ? 0 : options.node_pad_value;
@@ -41,7 +41,7 @@ double PadValue(const ColumnSchema& column, const FixedSizeOptions& options) {
   return 0;
 }
 
-bool IsSampledTensorName(const BatchSpec& spec, absl::string_view name) {
+bool IsSampledTensorName(const ResolvedSpec& spec, absl::string_view name) {
   static constexpr absl::string_view kAlways[] = {"n_id", "e_id", "input_id", "batch_size"};
   static constexpr absl::string_view kLinks[] = {"edge_label_index", "edge_label",
                                                  "edge_label_mask",  "src_index",

@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/batching/removal.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 
@@ -216,7 +216,7 @@ class Fitter::Trimmer {
 
   const Fitter& fitter_;
   const Schema& schema_;
-  const FixedSizeOptions& options_;
+  const ResolvedOptions& options_;
   const CounterRandom& random_;
   FeatureStore& features_;
   MicroBatch& batch_;
@@ -240,7 +240,7 @@ absl::Status Fitter::CheckGraphs(const MicroBatch& batch) const {
 }
 
 absl::Status Fitter::Check(const MicroBatch& batch) const {
-  const FixedSizeOptions& options = spec_.options;
+  const ResolvedOptions& options = spec_.options;
   GF_RETURN_IF_ERROR(CheckGraphs(batch));
   bool exact = true;
   for (size_t t = 0; t < options.num_nodes.size(); ++t) {

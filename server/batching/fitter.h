@@ -7,7 +7,7 @@
 #include "absl/strings/string_view.h"
 #include "server/batching/micro_batch.h"
 #include "server/batching/random.h"
-#include "server/batching/spec.h"
+#include "server/batching/resolved_spec.h"
 #include "storage/graph/feature_store.h"
 #include "storage/graph/schema.h"
 
@@ -29,7 +29,7 @@ namespace graphfeed {
 class Fitter {
  public:
   // All must outlive the fitter.
-  Fitter(const Schema& schema, const GraphOffsets& offsets, const BatchSpec& spec)
+  Fitter(const Schema& schema, const GraphOffsets& offsets, const ResolvedSpec& spec)
       : schema_(schema), offsets_(offsets), spec_(spec) {}
 
   // Leaves `batch` fitting, its survivors and counts set where it was trimmed. FAILED_PRECONDITION
@@ -48,7 +48,7 @@ class Fitter {
 
   const Schema& schema_;
   const GraphOffsets& offsets_;
-  const BatchSpec& spec_;
+  const ResolvedSpec& spec_;
 };
 
 }  // namespace graphfeed

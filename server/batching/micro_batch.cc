@@ -51,7 +51,7 @@ void MicroBatch::Start(const GraphOffsets& offsets) {
   }
 }
 
-void MicroBatch::AddPadding(const FixedSizeOptions& options) {
+void MicroBatch::AddPadding(const ResolvedOptions& options) {
   const int64_t num_padding_graphs = options.num_graphs - num_real_graphs();
   for (size_t t = 0; t < node_ptr.size(); ++t) {
     PadPtr(num_padding_graphs, options.num_nodes[t], node_ptr[t]);

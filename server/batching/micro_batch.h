@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "proto/frame/layout.h"
-#include "server/batching/spec.h"
+#include "server/batching/resolved_spec.h"
 #include "storage/graph/feature_store.h"
 
 namespace graphfeed {
@@ -38,7 +38,7 @@ struct MicroBatch {
 
   // Appends the padding graphs. The padding elements of each type are divided evenly, the first
   // padding graphs get one more. Requires that the batch fits.
-  void AddPadding(const FixedSizeOptions& options);
+  void AddPadding(const ResolvedOptions& options);
 
   int64_t num_real_graphs() const { return static_cast<int64_t>(graphs.size()); }
 };

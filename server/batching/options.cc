@@ -1,11 +1,11 @@
-// FixedSizeOptions: resolved from a request, estimated from a dataset.
+// ResolvedOptions: resolved from a request, estimated from a dataset.
 #include "server/batching/options.h"
 
 #include <algorithm>
 #include <functional>
 
 #include "absl/strings/str_cat.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
@@ -82,9 +82,9 @@ std::vector<std::string> EdgeTypeNames(const Schema& schema) {
   return names;
 }
 
-absl::StatusOr<FixedSizeOptions> ResolveOptions(const FixedSizeOptionsRequest& request,
-                                                const Schema& schema) {
-  FixedSizeOptions options;
+absl::StatusOr<ResolvedOptions> ResolveOptions(const FixedSizeOptions& request,
+                                               const Schema& schema) {
+  ResolvedOptions options;
   GF_RETURN_IF_ERROR(CheckNumGraphs("num_graphs", request.num_graphs));
   options.num_graphs = request.num_graphs;
   if (request.num_nodes.empty()) return absl::InvalidArgumentError("num_nodes is not set");
@@ -115,14 +115,14 @@ absl::StatusOr<FixedSizeOptions> ResolveOptions(const FixedSizeOptionsRequest& r
   return options;
 }
 
-FixedSizeOptionsRequest RequestFromOptions(const FixedSizeOptions& options, const Schema& schema) {
-  FixedSizeOptionsRequest request{.num_nodes = {},
-                                  .num_edges = {},
-                                  .num_graphs = options.num_graphs,
-                                  .node_pad_value = options.node_pad_value,
-                                  .edge_pad_value = options.edge_pad_value,
-                                  .graph_pad_value = options.graph_pad_value,
-                                  .pad_graph_defaults = options.pad_graph_defaults};
+FixedSizeOptions RequestFromOptions(const ResolvedOptions& options, const Schema& schema) {
+  FixedSizeOptions request{.num_nodes = {},
+                           .num_edges = {},
+                           .num_graphs = options.num_graphs,
+                           .node_pad_value = options.node_pad_value,
+                           .edge_pad_value = options.edge_pad_value,
+                           .graph_pad_value = options.graph_pad_value,
+                           .pad_graph_defaults = options.pad_graph_defaults};
   for (size_t type = 0; type < options.num_nodes.size(); ++type) {
     request.num_nodes[schema.heterogeneous ? schema.node_types[type] : ""] =
         options.num_nodes[type];
@@ -156,9 +156,9 @@ absl::Status CheckSelection(const Selection& selection, int64_t num_graphs) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<FixedSizeOptions> EstimateOptions(const Schema& schema, const GraphOffsets& offsets,
-                                                 const Selection& selection, int64_t batch_size,
-                                                 int64_t sample_limit) {
+absl::StatusOr<ResolvedOptions> EstimateOptions(const Schema& schema, const GraphOffsets& offsets,
+                                                const Selection& selection, int64_t batch_size,
+                                                int64_t sample_limit) {
   GF_RETURN_IF_ERROR(CheckNumGraphs("batch_size", batch_size));
   if (sample_limit < 0) {
     return absl::InvalidArgumentError(
@@ -183,7 +183,7 @@ absl::StatusOr<FixedSizeOptions> EstimateOptions(const Schema& schema, const Gra
     }
     return static_cast<int64_t>(total);
   };
-  FixedSizeOptions options;
+  ResolvedOptions options;
   options.num_graphs = batch_size;
   for (size_t t = 0; t < schema.node_types.size(); ++t) {
     GF_ASSIGN_OR_RETURN(const int64_t total,

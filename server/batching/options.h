@@ -6,16 +6,16 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "server/batching/spec.h"
+#include "server/batching/resolved_spec.h"
 
 namespace graphfeed {
 
 // Fills in types and defaults. INVALID_ARGUMENT naming field, value and limit.
-absl::StatusOr<FixedSizeOptions> ResolveOptions(const FixedSizeOptionsRequest& request,
-                                                const Schema& schema);
+absl::StatusOr<ResolvedOptions> ResolveOptions(const FixedSizeOptions& request,
+                                               const Schema& schema);
 
 // Options as clients write them: homogeneous ones without naming the single type.
-FixedSizeOptionsRequest RequestFromOptions(const FixedSizeOptions& options, const Schema& schema);
+FixedSizeOptions RequestFromOptions(const ResolvedOptions& options, const Schema& schema);
 
 // INVALID_ARGUMENT for graphs that do not exist and for an empty selection.
 absl::Status CheckSelection(const Selection& selection, int64_t num_graphs);

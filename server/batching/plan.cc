@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/batching/packer.h"
-#include "storage/graph/status_macros.h"
+#include "server/batching/packing/stream_pack.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
@@ -22,7 +22,7 @@ int64_t Sum(const std::vector<int64_t>& values) {
   return sum;
 }
 
-bool Trims(const BatchSpec& spec) {
+bool Trims(const ResolvedSpec& spec) {
   return spec.fixed_size() && spec.over_size != OverSize::kError &&
          spec.over_size != OverSize::kSkip;
 }
@@ -66,7 +66,7 @@ Counts SizeOfSelection(const Selection& selection, const GraphOffsets& offsets) 
 
 }  // namespace
 
-EpochPlan::EpochPlan(const BatchSpec& spec, const GraphOffsets& offsets, uint64_t seed,
+EpochPlan::EpochPlan(const ResolvedSpec& spec, const GraphOffsets& offsets, uint64_t seed,
                      int64_t epoch)
     : spec_(spec),
       offsets_(offsets),
@@ -76,7 +76,7 @@ EpochPlan::EpochPlan(const BatchSpec& spec, const GraphOffsets& offsets, uint64_
 
 EpochPlan::~EpochPlan() = default;
 
-absl::StatusOr<std::unique_ptr<EpochPlan>> EpochPlan::Create(const BatchSpec& spec,
+absl::StatusOr<std::unique_ptr<EpochPlan>> EpochPlan::Create(const ResolvedSpec& spec,
                                                              const GraphOffsets& offsets,
                                                              uint64_t seed, int64_t epoch) {
   std::unique_ptr<EpochPlan> plan(new EpochPlan(spec, offsets, seed, epoch));
@@ -181,7 +181,7 @@ void EpochPlan::SummarizeFill() {
     summary_.lower_bound_batches = summary_.num_batches;
     return;
   }
-  const FixedSizeOptions& options = spec_.options;
+  const ResolvedOptions& options = spec_.options;
   const int64_t all_nodes = Sum(options.num_nodes);
   const int64_t all_edges = Sum(options.num_edges);
   double nodes = static_cast<double>(Sum(summary_.real.nodes));

@@ -11,7 +11,7 @@
 #include "proto/frame/shard.h"
 #include "proto/frame/stream_info.h"
 #include "server/batching/random.h"
-#include "server/batching/spec.h"
+#include "server/batching/resolved_spec.h"
 #include "storage/graph/feature_store.h"
 
 namespace graphfeed {
@@ -24,7 +24,7 @@ class EpochPlan {
   // FAILED_PRECONDITION when a batch cannot fit and the strategy is Error: which graph, its size,
   // the limit ("graph 17 has 66 edges; a batch holds 59 (num_edges 60, one kept for padding)").
   // `spec` and `offsets` must outlive the plan.
-  static absl::StatusOr<std::unique_ptr<EpochPlan>> Create(const BatchSpec& spec,
+  static absl::StatusOr<std::unique_ptr<EpochPlan>> Create(const ResolvedSpec& spec,
                                                            const GraphOffsets& offsets,
                                                            uint64_t seed, int64_t epoch);
 
@@ -47,7 +47,7 @@ class EpochPlan {
   ~EpochPlan();
 
  private:
-  EpochPlan(const BatchSpec& spec, const GraphOffsets& offsets, uint64_t seed, int64_t epoch);
+  EpochPlan(const ResolvedSpec& spec, const GraphOffsets& offsets, uint64_t seed, int64_t epoch);
 
   int64_t PositionAt(int64_t place) const;  // in the selection, of a place in the epoch's order
   int64_t GraphAt(int64_t place) const { return spec_.selection(PositionAt(place)); }
@@ -59,7 +59,7 @@ class EpochPlan {
   void SummarizeFill();
   int64_t NumLargeGraphs() const;
 
-  const BatchSpec& spec_;
+  const ResolvedSpec& spec_;
   const GraphOffsets& offsets_;
   const int64_t epoch_;
   const int64_t num_selected_;

@@ -5,8 +5,8 @@
 
 #include <cassert>
 
-#include "server/batching/spec.h"
-#include "storage/graph/canonical_writer.h"
+#include "server/batching/resolved_spec.h"
+#include "storage/base/canonical_writer.h"
 
 namespace graphfeed {
 namespace {

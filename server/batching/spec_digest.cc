@@ -2,16 +2,16 @@
 #include <xxhash.h>
 
 #include "server/batching/options.h"
-#include "server/batching/sampling_spec.h"
-#include "server/batching/spec.h"
-#include "storage/graph/canonical_writer.h"
+#include "server/batching/resolved_sampling.h"
+#include "server/batching/resolved_spec.h"
+#include "storage/base/canonical_writer.h"
 
 namespace graphfeed {
 namespace {
 
 constexpr uint8_t kEncodingVersion = 1;
 
-void WriteOptions(const FixedSizeOptions& options, const Schema& schema, CanonicalWriter& writer) {
+void WriteOptions(const ResolvedOptions& options, const Schema& schema, CanonicalWriter& writer) {
   writer.Strings(schema.node_types);
   writer.I64s(options.num_nodes);
   writer.Strings(EdgeTypeNames(schema));
@@ -28,7 +28,7 @@ void WriteOptions(const FixedSizeOptions& options, const Schema& schema, Canonic
 
 }  // namespace
 
-Fingerprint SpecDigest(const BatchSpec& spec, const Schema& schema) {
+Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema) {
   CanonicalWriter writer;
   writer.U8(kEncodingVersion);
   writer.U32(kAlgorithmVersion);
@@ -62,8 +62,8 @@ Fingerprint SpecDigest(const BatchSpec& spec, const Schema& schema) {
   return digest;
 }
 
-BatchSpecRequest RequestFromSpec(const BatchSpec& spec, const Schema& schema) {
-  BatchSpecRequest request;
+BatchSpec SpecFromResolved(const ResolvedSpec& spec, const Schema& schema) {
+  BatchSpec request;
   request.strategy = spec.strategy;
   request.over_size = spec.over_size;
   if (spec.fixed_size()) request.options = RequestFromOptions(spec.options, schema);
@@ -81,7 +81,7 @@ BatchSpecRequest RequestFromSpec(const BatchSpec& spec, const Schema& schema) {
   request.float16_columns = spec.float16_columns;
   request.algorithm_version = kAlgorithmVersion;
   if (spec.sampling.has_value()) {
-    request.sampling = RequestFromSampling(*spec.sampling, schema);
+    request.sampling = SamplingFromResolved(*spec.sampling, schema);
     request.ragged = spec.ragged;
   }
   return request;

@@ -12,7 +12,7 @@
 #include "server/sampling/in_edge_reader.h"
 #include "server/sampling/node_table.h"
 #include "server/sampling/row_reader.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {

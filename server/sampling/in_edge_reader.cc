@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 

@@ -10,7 +10,7 @@
 #include "server/batching/random.h"
 #include "server/sampling/draws.h"
 #include "server/sampling/in_edge_reader.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {

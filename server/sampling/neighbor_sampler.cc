@@ -14,7 +14,7 @@
 #include "server/sampling/row_reader.h"
 #include "server/sampling/sampler_options.h"
 #include "server/sampling/uniform_choice.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 

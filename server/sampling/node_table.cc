@@ -8,7 +8,7 @@
 #include <new>
 #include <utility>
 
-#include "storage/graph/aligned_memory.h"
+#include "storage/base/aligned_memory.h"
 
 namespace graphfeed {
 namespace {

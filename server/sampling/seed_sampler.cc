@@ -10,7 +10,7 @@
 #include "server/sampling/cluster_union.h"
 #include "server/sampling/negative_sampler.h"
 #include "server/sampling/subgraph_fitter.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
@@ -56,7 +56,7 @@ struct SeedSampler::Scratch {
   std::vector<int64_t> ends;
 };
 
-SeedSampler::SeedSampler(const DatasetInfo& dataset, const BatchSpec& spec, const SeedSet& seeds,
+SeedSampler::SeedSampler(const DatasetInfo& dataset, const ResolvedSpec& spec, const SeedSet& seeds,
                          GraphStore& graph, FeatureStore& features, int64_t max_edges)
     : dataset_(dataset),
       spec_(spec),
@@ -73,11 +73,11 @@ SeedSampler::SeedSampler(const DatasetInfo& dataset, const BatchSpec& spec, cons
 SeedSampler::~SeedSampler() = default;
 
 absl::StatusOr<std::unique_ptr<SeedSampler>> SeedSampler::Create(
-    const DatasetInfo& dataset, const BatchSpec& spec, const SeedSet& seeds, GraphStore& graph,
+    const DatasetInfo& dataset, const ResolvedSpec& spec, const SeedSet& seeds, GraphStore& graph,
     FeatureStore& features, int64_t max_edges) {
   std::unique_ptr<SeedSampler> sampler(
       new SeedSampler(dataset, spec, seeds, graph, features, max_edges));
-  const SamplingSpec& sampling = *spec.sampling;
+  const ResolvedSampling& sampling = *spec.sampling;
   if (sampling.partition >= 0) return sampler;
   NeighborSamplerOptions options;
   options.num_neighbors = sampling.num_neighbors;
@@ -158,7 +158,7 @@ absl::Status SeedSampler::SampleNodes(int64_t epoch, uint64_t seed, int64_t batc
 
 // sources, targets = the ends of the batch's seed edges.
 absl::Status SeedSampler::ReadPairs(const SampledBatch& sampled, Scratch& scratch) const {
-  const LinkSeeds& links = *sampling_.links;
+  const ResolvedLinks& links = *sampling_.links;
   scratch.sources.clear();
   scratch.targets.clear();
   if (links.explicit_pairs) {
@@ -183,7 +183,7 @@ absl::Status SeedSampler::ReadPairs(const SampledBatch& sampled, Scratch& scratc
 
 absl::Status SeedSampler::AddNegatives(int64_t epoch, uint64_t seed, int64_t batch,
                                        Scratch& scratch) const {
-  const LinkSeeds& links = *sampling_.links;
+  const ResolvedLinks& links = *sampling_.links;
   const auto number = static_cast<uint64_t>(batch);
   if (links.negative_mode == NegativeMode::kBinary) {
     const int64_t count = links.NumNegatives(static_cast<int64_t>(scratch.sources.size()));
@@ -266,7 +266,7 @@ absl::Status SeedSampler::SampleLinks(int64_t epoch, uint64_t seed, int64_t batc
 
 // Classes as given, one higher beside negatives, which are 0; without classes 1 and 0.
 void SeedSampler::AddLabels(const Scratch& scratch, SampledBatch& sampled) const {
-  const LinkSeeds& links = *sampling_.links;
+  const ResolvedLinks& links = *sampling_.links;
   if (!links.labelled()) return;
   const bool negatives = links.negative_mode == NegativeMode::kBinary;
   for (const int64_t position : sampled.input_ids) {

@@ -8,15 +8,15 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/batching/resolved_spec.h"
 #include "server/batching/sampled_batch.h"
-#include "server/batching/spec.h"
 #include "server/sampling/edge_limit.h"
 #include "server/sampling/neighbor_sampler.h"
 #include "server/sampling/seed_set.h"
+#include "storage/base/mutex.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/feature_store.h"
 #include "storage/graph/graph_store.h"
-#include "storage/graph/mutex.h"
 
 namespace graphfeed {
 
@@ -32,7 +32,7 @@ class SeedSampler final : public BatchSampler {
   // All must outlive the sampler. Batches that take more than `max_edges` edges of a type, before
   // any trimming, are RESOURCE_EXHAUSTED. INVALID_ARGUMENT as NeighborSampler::Create.
   static absl::StatusOr<std::unique_ptr<SeedSampler>> Create(
-      const DatasetInfo& dataset, const BatchSpec& spec, const SeedSet& seeds, GraphStore& graph,
+      const DatasetInfo& dataset, const ResolvedSpec& spec, const SeedSet& seeds, GraphStore& graph,
       FeatureStore& features, int64_t max_edges = kMaxSampledEdges);
   ~SeedSampler() override;
 
@@ -44,7 +44,7 @@ class SeedSampler final : public BatchSampler {
 
  private:
   struct Scratch;
-  SeedSampler(const DatasetInfo& dataset, const BatchSpec& spec, const SeedSet& seeds,
+  SeedSampler(const DatasetInfo& dataset, const ResolvedSpec& spec, const SeedSet& seeds,
               GraphStore& graph, FeatureStore& features, int64_t max_edges);
 
   absl::Status SampleInto(const EpochPlan& plan, uint64_t seed, int64_t batch, Scratch& scratch,
@@ -61,8 +61,8 @@ class SeedSampler final : public BatchSampler {
   std::vector<uint8_t> SpareNodes(const SampledBatch& sampled) const;
 
   const DatasetInfo& dataset_;
-  const BatchSpec& spec_;
-  const SamplingSpec& sampling_;
+  const ResolvedSpec& spec_;
+  const ResolvedSampling& sampling_;
   const SeedSet& seeds_;
   GraphStore& graph_;
   FeatureStore& features_;

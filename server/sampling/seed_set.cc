@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
@@ -30,7 +30,7 @@ absl::StatusOr<std::vector<int64_t>> ReadMask(int column, int64_t num_nodes,
 
 }  // namespace
 
-absl::StatusOr<SeedSet> SeedSet::Read(const DatasetInfo& dataset, const SamplingSpec& sampling,
+absl::StatusOr<SeedSet> SeedSet::Read(const DatasetInfo& dataset, const ResolvedSampling& sampling,
                                       FeatureStore& features) {
   SeedSet seeds;
   if (sampling.partition >= 0) {
@@ -38,7 +38,7 @@ absl::StatusOr<SeedSet> SeedSet::Read(const DatasetInfo& dataset, const Sampling
                                                         dataset.num_nodes[0], features));
     seeds.size_ = seeds.clusters_.num_clusters();
   } else if (sampling.links.has_value()) {
-    const LinkSeeds& links = *sampling.links;
+    const ResolvedLinks& links = *sampling.links;
     seeds.size_ = links.explicit_pairs ? static_cast<int64_t>(links.sources.size())
                                        : dataset.num_edges[links.edge_type];
     if (seeds.size_ == 0) {

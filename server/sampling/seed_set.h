@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/batching/sampling_spec.h"
+#include "server/batching/resolved_sampling.h"
 #include "server/sampling/cluster_union.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/feature_store.h"
@@ -18,7 +18,7 @@ class SeedSet {
  public:
   // Reads what is needed once: a mask, or the numbers of the clusters. INVALID_ARGUMENT for an
   // empty mask, a type without seeds, and as Clusters::Read; what the store reports.
-  static absl::StatusOr<SeedSet> Read(const DatasetInfo& dataset, const SamplingSpec& sampling,
+  static absl::StatusOr<SeedSet> Read(const DatasetInfo& dataset, const ResolvedSampling& sampling,
                                       FeatureStore& features);
 
   int64_t size() const { return size_; }

@@ -12,14 +12,14 @@
 #include "server/batching/sampled_batch.h"
 #include "server/sampling/budget.h"
 #include "server/sampling/seed_sampler.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
 
 // Whether epochs of a spec differ.
-bool EpochsDiffer(const BatchSpec& spec) {
-  const SamplingSpec& sampling = *spec.sampling;
+bool EpochsDiffer(const ResolvedSpec& spec) {
+  const ResolvedSampling& sampling = *spec.sampling;
   if (spec.shuffle) return true;
   if (sampling.links.has_value() && sampling.links->negative_mode != NegativeMode::kNone) {
     return true;
@@ -31,9 +31,9 @@ bool EpochsDiffer(const BatchSpec& spec) {
 }
 
 // Makes the batches of a request as `spec` has them, in order.
-absl::Status ForEachBatch(const DatasetInfo& dataset, const BatchSpec& spec, const SeedSet& seeds,
-                          const GraphOffsets& items, GraphStore& graph, FeatureStore& features,
-                          const SizeRequest& request,
+absl::Status ForEachBatch(const DatasetInfo& dataset, const ResolvedSpec& spec,
+                          const SeedSet& seeds, const GraphOffsets& items, GraphStore& graph,
+                          FeatureStore& features, const SizeRequest& request,
                           absl::FunctionRef<void(const SampledBatch&)> use) {
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<SeedSampler> sampler,
                       SeedSampler::Create(dataset, spec, seeds, graph, features));
@@ -70,7 +70,7 @@ bool AnyOf(const std::vector<int64_t>& counts) {
 
 }  // namespace
 
-absl::StatusOr<SizeEstimate> EstimateSizes(const DatasetInfo& dataset, const BatchSpec& spec,
+absl::StatusOr<SizeEstimate> EstimateSizes(const DatasetInfo& dataset, const ResolvedSpec& spec,
                                            const SeedSet& seeds, const GraphOffsets& items,
                                            GraphStore& graph, FeatureStore& features,
                                            const SizeRequest& request) {
@@ -109,7 +109,7 @@ absl::StatusOr<SizeEstimate> EstimateSizes(const DatasetInfo& dataset, const Bat
   estimate.trimmed_edges.resize(edges.size());
   if (request.quantile == 1) return estimate;
 
-  BatchSpec fixed = spec;
+  ResolvedSpec fixed = spec;
   fixed.ragged = false;
   fixed.options = estimate.options;
   fixed.over_size = OverSize::kTrimNodesAndEdges;

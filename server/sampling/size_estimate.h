@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/batching/spec.h"
+#include "server/batching/resolved_spec.h"
 #include "server/sampling/seed_set.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/feature_store.h"
@@ -29,7 +29,7 @@ struct SizeRequest {
 // Sizes, and what they would cost the batches that they were taken from if these were trimmed to
 // them. By type: the share of all sampled nodes (edges) that would be cut off.
 struct SizeEstimate {
-  FixedSizeOptions options;
+  ResolvedOptions options;
   std::vector<double> trimmed_nodes;
   std::vector<double> trimmed_edges;
   double trimmed_batches = 0;  // the share of batches that would be trimmed
@@ -42,7 +42,7 @@ struct SizeEstimate {
 //
 // INVALID_ARGUMENT for num_samples or a quantile out of range or an epoch without batches; errors
 // of sampling.
-absl::StatusOr<SizeEstimate> EstimateSizes(const DatasetInfo& dataset, const BatchSpec& spec,
+absl::StatusOr<SizeEstimate> EstimateSizes(const DatasetInfo& dataset, const ResolvedSpec& spec,
                                            const SeedSet& seeds, const GraphOffsets& items,
                                            GraphStore& graph, FeatureStore& features,
                                            const SizeRequest& request);

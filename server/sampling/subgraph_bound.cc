@@ -19,7 +19,8 @@ int64_t Multiply(int64_t a, int64_t b) {
 }
 
 // The nodes of the largest clusters that a batch can hold, and all edges.
-Counts LargestUnion(const DatasetInfo& dataset, const BatchSpec& spec, const Clusters& clusters) {
+Counts LargestUnion(const DatasetInfo& dataset, const ResolvedSpec& spec,
+                    const Clusters& clusters) {
   std::vector<int64_t> sizes;
   for (size_t c = 0; c + 1 < clusters.ptr.size(); ++c) {
     sizes.push_back(clusters.ptr[c + 1] - clusters.ptr[c]);
@@ -34,9 +35,9 @@ Counts LargestUnion(const DatasetInfo& dataset, const BatchSpec& spec, const Clu
 
 }  // namespace
 
-Counts LargestSubgraph(const DatasetInfo& dataset, const BatchSpec& spec, const SeedSet& seeds) {
+Counts LargestSubgraph(const DatasetInfo& dataset, const ResolvedSpec& spec, const SeedSet& seeds) {
   const Schema& schema = dataset.schema;
-  const SamplingSpec& sampling = *spec.sampling;
+  const ResolvedSampling& sampling = *spec.sampling;
   if (sampling.partition >= 0) return LargestUnion(dataset, spec, seeds.clusters());
 
   Counts counts{.graphs = 1,
@@ -47,7 +48,7 @@ Counts LargestSubgraph(const DatasetInfo& dataset, const BatchSpec& spec, const 
   std::vector<int64_t> frontier(schema.node_types.size(), 0);
   int64_t trees = spec.batch_size;
   if (sampling.links.has_value()) {
-    const LinkSeeds& links = *sampling.links;
+    const ResolvedLinks& links = *sampling.links;
     const EdgeType& type = schema.edge_types[links.edge_type];
     const int64_t negatives = links.negative_mode == NegativeMode::kTriplet
                                   ? Multiply(spec.batch_size, links.negatives_per_seed())

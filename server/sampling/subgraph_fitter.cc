@@ -4,14 +4,14 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
 
 class SubgraphFitter {
  public:
-  SubgraphFitter(const Schema& schema, const BatchSpec& spec, int64_t batch, Subgraph& subgraph)
+  SubgraphFitter(const Schema& schema, const ResolvedSpec& spec, int64_t batch, Subgraph& subgraph)
       : schema_(schema),
         spec_(spec),
         batch_(batch),
@@ -119,7 +119,7 @@ class SubgraphFitter {
   }
 
   const Schema& schema_;
-  const BatchSpec& spec_;
+  const ResolvedSpec& spec_;
   const int64_t batch_;
   const bool trims_nodes_;
   const bool trims_edges_;
@@ -129,7 +129,7 @@ class SubgraphFitter {
 
 }  // namespace
 
-absl::Status FitSubgraph(const Schema& schema, const BatchSpec& spec, int64_t batch,
+absl::Status FitSubgraph(const Schema& schema, const ResolvedSpec& spec, int64_t batch,
                          absl::Span<const uint8_t> spare_nodes, Subgraph& subgraph,
                          Counts& trimmed) {
   return SubgraphFitter(schema, spec, batch, subgraph).Fit(spare_nodes, trimmed);

@@ -7,7 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "proto/frame/layout.h"
-#include "server/batching/spec.h"
+#include "server/batching/resolved_spec.h"
 #include "server/batching/subgraph.h"
 #include "storage/graph/schema.h"
 
@@ -22,7 +22,7 @@ namespace graphfeed {
 // never; then edges go from the end of theirs. Nothing is drawn.
 //
 // FAILED_PRECONDITION naming batch, type, size and limit if it cannot be made to fit.
-absl::Status FitSubgraph(const Schema& schema, const BatchSpec& spec, int64_t batch,
+absl::Status FitSubgraph(const Schema& schema, const ResolvedSpec& spec, int64_t batch,
                          absl::Span<const uint8_t> spare_nodes, Subgraph& subgraph,
                          Counts& trimmed);
 

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "storage/graph/canonical_writer.h"
+#include "storage/base/canonical_writer.h"
 #include "storage/graph/schema.h"
 
 namespace graphfeed {

@@ -3,7 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 #include "storage/importers/npy_file.h"
 
 namespace graphfeed {

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "storage/element_access.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
+#include "storage/graph/element_access.h"
 
 namespace graphfeed {
 namespace {

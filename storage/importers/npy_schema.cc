@@ -13,7 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "google/protobuf/util/json_util.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 #include "storage/importers/npy_schema.pb.h"
 
 namespace graphfeed {

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 #include "storage/importers/npy_file.h"
 #include "storage/importers/npy_rows.h"
 

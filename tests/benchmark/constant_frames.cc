@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "server/frame_digest.h"
+#include "proto/frame/digest.h"
 
 namespace graphfeed {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "server/frame_stream.h"
+#include "server/serving/frame_stream.h"
 
 namespace graphfeed {
 

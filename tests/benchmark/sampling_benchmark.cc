@@ -24,11 +24,11 @@
 #include "proto/frame/slab.h"
 #include "server/batching/collater.h"
 #include "server/batching/plan.h"
-#include "server/batching/spec.h"
+#include "server/batching/resolved_spec.h"
 #include "server/sampling/seed_sampler.h"
+#include "storage/base/status_macros.h"
 #include "storage/catalog.h"
-#include "storage/chunk_store.h"
-#include "storage/graph/status_macros.h"
+#include "storage/chunks/chunk_store.h"
 #include "tests/benchmark/stream_rates.h"
 
 ABSL_FLAG(std::string, data_dir, "", "data folder with the dataset");
@@ -66,8 +66,8 @@ absl::StatusOr<std::map<std::string, int64_t>> ParseCounts(const std::string& te
   return counts;
 }
 
-absl::StatusOr<BatchSpecRequest> SpecFor(const std::string& fan_outs) {
-  BatchSpecRequest spec;
+absl::StatusOr<BatchSpec> SpecFor(const std::string& fan_outs) {
+  BatchSpec spec;
   spec.strategy = Strategy::kNeighbor;
   spec.over_size = OverSize::kTrimNodesAndEdges;
   spec.batch_size = absl::GetFlag(FLAGS_batch_size);
@@ -96,17 +96,17 @@ absl::StatusOr<double> Timed(Work work) {
 
 // An open dataset and the batches of one spec without padding.
 struct Sampling {
-  BatchSpec spec;
+  ResolvedSpec spec;
   SeedSet seeds;
   GraphOffsets items;
   std::unique_ptr<SeedSampler> sampler;
   std::unique_ptr<EpochPlan> plan;
 };
 
-absl::Status Prepare(Dataset& dataset, BatchSpecRequest request, Sampling& sampling) {
+absl::Status Prepare(Dataset& dataset, BatchSpec request, Sampling& sampling) {
   request.ragged = true;
   request.over_size = OverSize::kError;
-  GF_ASSIGN_OR_RETURN(const SamplingSpec resolved, ResolveSampling(request, dataset.info()));
+  GF_ASSIGN_OR_RETURN(const ResolvedSampling resolved, ResolveSampling(request, dataset.info()));
   GF_ASSIGN_OR_RETURN(sampling.seeds, SeedSet::Read(dataset.info(), resolved, dataset));
   sampling.items.num_graphs = sampling.seeds.size();
   GF_ASSIGN_OR_RETURN(sampling.spec, ResolveSpec(request, dataset.info(), sampling.items));
@@ -120,7 +120,7 @@ absl::Status Prepare(Dataset& dataset, BatchSpecRequest request, Sampling& sampl
 // One thread: sampling alone, then the parts of making the same batches without padding. There the
 // other parts empty the processor's caches in between.
 absl::Status MeasureInProcess(Dataset& dataset, const std::string& fan_outs) {
-  GF_ASSIGN_OR_RETURN(const BatchSpecRequest request, SpecFor(fan_outs));
+  GF_ASSIGN_OR_RETURN(const BatchSpec request, SpecFor(fan_outs));
   Sampling sampling;
   GF_RETURN_IF_ERROR(Prepare(dataset, request, sampling));
   Sampling collated;  // the collater takes its sampler

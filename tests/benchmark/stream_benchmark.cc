@@ -23,7 +23,7 @@
 #include "absl/time/clock.h"
 #include "client/cpp/client.h"
 #include "server/server.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 #include "tests/benchmark/constant_frames.h"
 #include "tests/benchmark/molecules.h"
 #include "tests/benchmark/stream_rates.h"

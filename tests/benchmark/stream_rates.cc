@@ -11,7 +11,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "server/server.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 #include "tests/benchmark/constant_frames.h"
 
 namespace graphfeed {

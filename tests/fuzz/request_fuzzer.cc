@@ -15,7 +15,7 @@
 #include "proto/wire/requests.h"
 #include "server/batching/collater.h"
 #include "server/batching/plan.h"
-#include "server/batching/spec.h"
+#include "server/batching/resolved_spec.h"
 #include "tests/support/memory_features.h"
 
 namespace graphfeed {
@@ -73,13 +73,13 @@ void CheckRefusal(const absl::Status& status) {
   std::abort();
 }
 
-void Batch(const BatchSpecRequest& request, uint64_t seed, int64_t epoch, int64_t ordinal,
+void Batch(const BatchSpec& request, uint64_t seed, int64_t epoch, int64_t ordinal,
            MemoryDataset& dataset) {
-  const absl::StatusOr<BatchSpec> spec = ResolveSpec(request, dataset.info(), dataset.offsets());
+  const absl::StatusOr<ResolvedSpec> spec = ResolveSpec(request, dataset.info(), dataset.offsets());
   if (!spec.ok()) return CheckRefusal(spec.status());
 
   // What the server sends back asks for the same.
-  const auto again = wire::FromProto(wire::ToProto(RequestFromSpec(*spec, dataset.schema())));
+  const auto again = wire::FromProto(wire::ToProto(SpecFromResolved(*spec, dataset.schema())));
   if (!again.ok()) std::abort();
   const auto resolved = ResolveSpec(*again, dataset.info(), dataset.offsets());
   if (!resolved.ok() ||

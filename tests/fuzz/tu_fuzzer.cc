@@ -14,7 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "storage/importers/tu_source.h"
-#include "storage/transforms.h"
+#include "storage/transforms/transforms.h"
 
 namespace graphfeed {
 namespace {

@@ -18,9 +18,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "client/cpp/version_file.h"
+#include "storage/base/status_macros.h"
 #include "storage/catalog.h"
 #include "storage/graph/graph_source.h"
-#include "storage/graph/status_macros.h"
 #include "storage/version_source.h"
 #include "tests/support/memory_chunk_store.h"
 

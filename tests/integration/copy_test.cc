@@ -53,7 +53,7 @@ std::vector<uint64_t> Digests(Client& client, const std::string& dataset) {
   options.seed = 5;
   options.spec.strategy = Strategy::kStreamPack;
   options.spec.shuffle = true;
-  options.spec.options = FixedSizeOptionsRequest{
+  options.spec.options = FixedSizeOptions{
       .num_nodes = {{"", 60}}, .num_edges = {{"", 150}}, .num_graphs = 8, .pad_graph_defaults = {}};
   auto stream = client.StreamBatches(options);
   EXPECT_TRUE(stream.ok()) << stream.status();

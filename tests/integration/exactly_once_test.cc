@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
-#include "server/batching/spec.h"
+#include "server/batching/resolved_spec.h"
 #include "tests/integration/spec_zoo.h"
 #include "tests/support/test_server.h"
 
@@ -121,12 +121,12 @@ TEST(ExactlyOnceTest, RecordedDigestsStandForTheAlgorithmVersion) {
   for (int i = 0; i < 24; ++i) {
     specs.push_back(draw.Next());
     // Estimates may become better without a change of what batches hold.
-    BatchSpecRequest& spec = specs.back().spec;
+    BatchSpec& spec = specs.back().spec;
     if (spec.sampling.has_value() && !spec.ragged) {
-      spec.options = FixedSizeOptionsRequest{.num_nodes = {{"", 150}},
-                                             .num_edges = {{"", 200}},
-                                             .num_graphs = 2,
-                                             .pad_graph_defaults = {}};
+      spec.options = FixedSizeOptions{.num_nodes = {{"", 150}},
+                                      .num_edges = {{"", 200}},
+                                      .num_graphs = 2,
+                                      .pad_graph_defaults = {}};
     }
   }
   // What to record when kAlgorithmVersion is raised, and only then.

@@ -51,10 +51,10 @@ class ReplicasTest : public testing::Test {
     options.spec.shuffle = true;
     // Frames of half a megabyte: the rest of an epoch is more than a connection holds, so what a
     // server has not sent when it goes is missing.
-    options.spec.options = FixedSizeOptionsRequest{.num_nodes = {{"", 20'000}},
-                                                   .num_edges = {{"", 100}},
-                                                   .num_graphs = 6,
-                                                   .pad_graph_defaults = {}};
+    options.spec.options = FixedSizeOptions{.num_nodes = {{"", 20'000}},
+                                            .num_edges = {{"", 100}},
+                                            .num_graphs = 6,
+                                            .pad_graph_defaults = {}};
     options.seed = 3;
     options.num_epochs = 2;
     options.prefetch = 2;

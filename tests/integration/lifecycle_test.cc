@@ -96,10 +96,10 @@ TEST(LifecycleTest, MetricsCountWhatAStreamSent) {
   StreamOptions options;
   options.dataset = "molecules";
   options.spec.strategy = Strategy::kStreamPack;
-  options.spec.options = FixedSizeOptionsRequest{.num_nodes = {{"", 100}},
-                                                 .num_edges = {{"", 200}},
-                                                 .num_graphs = 10,
-                                                 .pad_graph_defaults = {}};
+  options.spec.options = FixedSizeOptions{.num_nodes = {{"", 100}},
+                                          .num_edges = {{"", 200}},
+                                          .num_graphs = 10,
+                                          .pad_graph_defaults = {}};
   int64_t frames = 0;
   int64_t graphs = 0;
   int64_t nodes = 0;

@@ -29,10 +29,10 @@ StreamOptions BigBatches(int64_t nodes) {
   StreamOptions options;
   options.dataset = "molecules";
   options.spec.strategy = Strategy::kPadToMax;
-  options.spec.options = FixedSizeOptionsRequest{.num_nodes = {{"", nodes}},
-                                                 .num_edges = {{"", 300}},
-                                                 .num_graphs = 3,
-                                                 .pad_graph_defaults = {}};
+  options.spec.options = FixedSizeOptions{.num_nodes = {{"", nodes}},
+                                          .num_edges = {{"", 300}},
+                                          .num_graphs = 3,
+                                          .pad_graph_defaults = {}};
   options.num_epochs = 0;
   return options;
 }
@@ -166,9 +166,9 @@ TEST_F(LimitsTest, SampledStreamsReserveForTheirSeedsToo) {
   options.prefetch = 1;
   options.spec.strategy = Strategy::kNeighbor;
   options.spec.batch_size = 4;
-  options.spec.options = FixedSizeOptionsRequest{
+  options.spec.options = FixedSizeOptions{
       .num_nodes = {{"", 8}}, .num_edges = {{"", 8}}, .num_graphs = 2, .pad_graph_defaults = {}};
-  SamplingRequest& sampling = options.spec.sampling.emplace();
+  SamplingSpec& sampling = options.spec.sampling.emplace();
   sampling.num_neighbors[""] = {1};
   sampling.disjoint = true;  // without tables of 8 bytes a node
   auto all_nodes = client_->StreamBatches(options);

@@ -65,7 +65,7 @@ class SpecDraw {
     StreamOptions options;
     options.seed = rng_();
     options.start_epoch = Below(5);
-    BatchSpecRequest& spec = options.spec;
+    BatchSpec& spec = options.spec;
     spec.shuffle = Coin();
     spec.drop_last = Coin();
     switch (Below(5)) {
@@ -96,7 +96,7 @@ class SpecDraw {
 
   void DrawGraphs(StreamOptions& options) {
     options.dataset = "molecules";
-    BatchSpecRequest& spec = options.spec;
+    BatchSpec& spec = options.spec;
     switch (Below(4)) {
       case 0:
         spec.selection.kind = Selection::Kind::kRange;
@@ -115,11 +115,11 @@ class SpecDraw {
     // Too small for the largest batches, so that trimming has something to do.
     const bool trim = spec.strategy == Strategy::kPadToMax && Coin();
     const int64_t room = trim ? 8 : 14;
-    spec.options = FixedSizeOptionsRequest{.num_nodes = {{"", graphs * room}},
-                                           .num_edges = {{"", graphs * room * 2}},
-                                           .num_graphs = graphs,
-                                           .node_pad_value = static_cast<double>(Below(3)),
-                                           .pad_graph_defaults = {}};
+    spec.options = FixedSizeOptions{.num_nodes = {{"", graphs * room}},
+                                    .num_edges = {{"", graphs * room * 2}},
+                                    .num_graphs = graphs,
+                                    .node_pad_value = static_cast<double>(Below(3)),
+                                    .pad_graph_defaults = {}};
     if (trim) spec.over_size = OverSize::kTrimNodesAndEdges;
     if (Coin()) spec.exclude_keys = {"edge_attr"};
     if (Coin()) spec.float16_columns = {"x"};
@@ -131,10 +131,10 @@ class SpecDraw {
     }
   }
 
-  void DrawFanOut(BatchSpecRequest& spec) {
+  void DrawFanOut(BatchSpec& spec) {
     spec.strategy = Strategy::kNeighbor;
     spec.batch_size = 3 + Below(20);
-    SamplingRequest& sampling = spec.sampling.emplace();
+    SamplingSpec& sampling = spec.sampling.emplace();
     sampling.num_neighbors[""] = {1 + Below(4), 1 + Below(3)};
     sampling.replace = Coin();
     spec.ragged = Coin();
@@ -142,9 +142,9 @@ class SpecDraw {
   }
 
   void DrawNeighbors(StreamOptions& options) {
-    BatchSpecRequest& spec = options.spec;
+    BatchSpec& spec = options.spec;
     DrawFanOut(spec);
-    SamplingRequest& sampling = *spec.sampling;
+    SamplingSpec& sampling = *spec.sampling;
     if (Coin()) {
       options.dataset = "h";
       sampling.input_type = Coin() ? "paper" : "author";
@@ -172,7 +172,7 @@ class SpecDraw {
   void DrawLinks(StreamOptions& options) {
     options.dataset = "g";
     DrawFanOut(options.spec);
-    LinkSeedsRequest& links = options.spec.sampling->links.emplace();
+    LinkSeeds& links = options.spec.sampling->links.emplace();
     switch (Below(3)) {
       case 0:
         links.negative_mode = NegativeMode::kBinary;
@@ -200,7 +200,7 @@ class SpecDraw {
 
 // The server's budget for padded sampled batches, small enough to be exceeded now and then.
 inline absl::Status FillBudget(Client& client, StreamOptions& options) {
-  BatchSpecRequest& spec = options.spec;
+  BatchSpec& spec = options.spec;
   if (!spec.sampling.has_value() || spec.ragged || spec.options.has_value()) {
     return absl::OkStatus();
   }

@@ -22,17 +22,17 @@ using ::testing::HasSubstr;
 
 constexpr int64_t kGraphs = 200;
 
-BatchSpecRequest Spec(Strategy strategy, bool shuffle) {
-  BatchSpecRequest spec;
+BatchSpec Spec(Strategy strategy, bool shuffle) {
+  BatchSpec spec;
   spec.strategy = strategy;
   spec.shuffle = shuffle;
   if (strategy == Strategy::kPlain) {
     spec.batch_size = 16;
   } else {
-    spec.options = FixedSizeOptionsRequest{.num_nodes = {{"", 128}},
-                                           .num_edges = {{"", 300}},
-                                           .num_graphs = 10,
-                                           .pad_graph_defaults = {}};
+    spec.options = FixedSizeOptions{.num_nodes = {{"", 128}},
+                                    .num_edges = {{"", 300}},
+                                    .num_graphs = 10,
+                                    .pad_graph_defaults = {}};
   }
   return spec;
 }

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "storage/catalog.h"
-#include "storage/chunk_store.h"
+#include "storage/chunks/chunk_store.h"
 #include "tests/storage/test_stores.h"
 
 namespace graphfeed {

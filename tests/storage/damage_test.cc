@@ -11,7 +11,7 @@
 #include <set>
 #include <string>
 
-#include "storage/chunk_format.h"
+#include "storage/chunks/format.h"
 #include "tests/storage/graph_blocks.h"
 #include "tests/storage/test_stores.h"
 

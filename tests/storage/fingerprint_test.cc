@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "storage/base/digest.h"
 #include "storage/catalog.h"
-#include "storage/digest.h"
 #include "tests/storage/graph_blocks.h"
 #include "tests/support/memory_chunk_store.h"
 

@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/catalog.h"
 #include "storage/graph/graph_block.h"
-#include "tests/storage/column_blocks.h"
+#include "tests/storage/chunks/column_blocks.h"
 
 namespace graphfeed {
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "storage/catalog.h"
-#include "storage/chunk_store.h"
+#include "storage/chunks/chunk_store.h"
 #include "tests/support/memory_chunk_store.h"
 
 namespace graphfeed {

@@ -12,8 +12,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "storage/chunk_store.h"
-#include "storage/graph/mutex.h"
+#include "storage/base/mutex.h"
+#include "storage/chunks/chunk_store.h"
 
 namespace graphfeed {
 

@@ -37,8 +37,8 @@ Level LevelFrom(const std::string& name);
 std::vector<int64_t> IdsFrom(const std::string& field, const pybind11::array& ids);
 
 // Sampling as the dict that _graphfeed.pyi describes, both ways. INVALID_ARGUMENT names the field.
-pybind11::dict ToDict(const SamplingRequest& sampling);
-SamplingRequest SamplingFrom(const pybind11::dict& fields);
+pybind11::dict ToDict(const SamplingSpec& sampling);
+SamplingSpec SamplingFrom(const pybind11::dict& fields);
 
 // Names of the values of an enum: one table for both directions.
 template <typename E>

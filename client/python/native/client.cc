@@ -121,7 +121,7 @@ void BindClient(py::module_& m) {
           py::arg("dataset"), py::arg("batch_size"), py::arg("selection"), py::arg("sample_limit"))
       .def(
           "estimate",
-          [](const ClientHandle& self, const std::string& dataset, const BatchSpecRequest& spec,
+          [](const ClientHandle& self, const std::string& dataset, const BatchSpec& spec,
              uint64_t seed, int64_t epoch, double quantile, int64_t sample_limit) {
             const SampledEstimate estimate{.dataset = dataset,
                                            .spec = spec,

@@ -68,8 +68,8 @@ py::array_t<int64_t> ArrayOf(const std::vector<int64_t>& ids) {
   return py::array_t<int64_t>(static_cast<py::ssize_t>(ids.size()), ids.data());
 }
 
-LinkSeedsRequest LinksFrom(const py::dict& fields) {
-  LinkSeedsRequest links;
+LinkSeeds LinksFrom(const py::dict& fields) {
+  LinkSeeds links;
   SetFields("sampling.links", fields,
             {{"edge_type", To(links.edge_type)},
              {"sources", ToIds("sampling.links.sources", links.sources)},
@@ -81,7 +81,7 @@ LinkSeedsRequest LinksFrom(const py::dict& fields) {
   return links;
 }
 
-py::dict ToDict(const LinkSeedsRequest& links) {
+py::dict ToDict(const LinkSeeds& links) {
   py::dict fields;
   fields["edge_type"] = links.edge_type;
   fields["sources"] = ArrayOf(links.sources);
@@ -106,8 +106,8 @@ std::vector<int64_t> IdsFrom(const std::string& field, const py::array& ids) {
   return {values.data(), values.data() + values.size()};
 }
 
-SamplingRequest SamplingFrom(const py::dict& fields) {
-  SamplingRequest sampling;
+SamplingSpec SamplingFrom(const py::dict& fields) {
+  SamplingSpec sampling;
   SetFields("sampling", fields,
             {{"num_neighbors", To(sampling.num_neighbors)},
              {"replace", To(sampling.replace)},
@@ -130,7 +130,7 @@ SamplingRequest SamplingFrom(const py::dict& fields) {
   return sampling;
 }
 
-py::dict ToDict(const SamplingRequest& sampling) {
+py::dict ToDict(const SamplingSpec& sampling) {
   py::dict fields;
   py::dict num_neighbors;
   for (const auto& [type, fanouts] : sampling.num_neighbors) {

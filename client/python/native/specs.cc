@@ -52,15 +52,15 @@ Selection SelectionOfIds(const py::array& ids) {
 }  // namespace
 
 void BindSpecs(py::module_& m) {
-  py::class_<FixedSizeOptionsRequest>(m, "FixedSizeOptions")
+  py::class_<FixedSizeOptions>(m, "FixedSizeOptions")
       .def(py::init<>())
-      .def_readwrite("num_nodes", &FixedSizeOptionsRequest::num_nodes)
-      .def_readwrite("num_edges", &FixedSizeOptionsRequest::num_edges)
-      .def_readwrite("num_graphs", &FixedSizeOptionsRequest::num_graphs)
-      .def_readwrite("node_pad_value", &FixedSizeOptionsRequest::node_pad_value)
-      .def_readwrite("edge_pad_value", &FixedSizeOptionsRequest::edge_pad_value)
-      .def_readwrite("graph_pad_value", &FixedSizeOptionsRequest::graph_pad_value)
-      .def_readwrite("pad_graph_defaults", &FixedSizeOptionsRequest::pad_graph_defaults);
+      .def_readwrite("num_nodes", &FixedSizeOptions::num_nodes)
+      .def_readwrite("num_edges", &FixedSizeOptions::num_edges)
+      .def_readwrite("num_graphs", &FixedSizeOptions::num_graphs)
+      .def_readwrite("node_pad_value", &FixedSizeOptions::node_pad_value)
+      .def_readwrite("edge_pad_value", &FixedSizeOptions::edge_pad_value)
+      .def_readwrite("graph_pad_value", &FixedSizeOptions::graph_pad_value)
+      .def_readwrite("pad_graph_defaults", &FixedSizeOptions::pad_graph_defaults);
 
   py::class_<Selection>(m, "Selection")
       .def_static("all", [] { return Selection(); })
@@ -77,40 +77,38 @@ void BindSpecs(py::module_& m) {
       .def_static("ids", &SelectionOfIds, py::arg("ids"))
       .def_readwrite("batch_sizes", &Selection::batch_sizes);
 
-  py::class_<BatchSpecRequest> spec(m, "BatchSpec");
+  py::class_<BatchSpec> spec(m, "BatchSpec");
   spec.def(py::init<>())
-      .def_readwrite("options", &BatchSpecRequest::options)
-      .def_readwrite("batch_size", &BatchSpecRequest::batch_size)
-      .def_readwrite("selection", &BatchSpecRequest::selection)
-      .def_readwrite("shuffle", &BatchSpecRequest::shuffle)
-      .def_readwrite("drop_last", &BatchSpecRequest::drop_last)
-      .def_readwrite("micro_batches", &BatchSpecRequest::micro_batches)
-      .def_readwrite("masks", &BatchSpecRequest::masks)
-      .def_readwrite("exclude_keys", &BatchSpecRequest::exclude_keys)
-      .def_readwrite("follow_batch", &BatchSpecRequest::follow_batch)
+      .def_readwrite("options", &BatchSpec::options)
+      .def_readwrite("batch_size", &BatchSpec::batch_size)
+      .def_readwrite("selection", &BatchSpec::selection)
+      .def_readwrite("shuffle", &BatchSpec::shuffle)
+      .def_readwrite("drop_last", &BatchSpec::drop_last)
+      .def_readwrite("micro_batches", &BatchSpec::micro_batches)
+      .def_readwrite("masks", &BatchSpec::masks)
+      .def_readwrite("exclude_keys", &BatchSpec::exclude_keys)
+      .def_readwrite("follow_batch", &BatchSpec::follow_batch)
       .def_property(
           "index_dtype",
-          [](const BatchSpecRequest& self) { return std::string(DTypeName(self.index_dtype)); },
-          [](BatchSpecRequest& self, const std::string& name) {
-            self.index_dtype = DTypeFrom(name);
-          })
-      .def_readwrite("narrow_columns", &BatchSpecRequest::narrow_columns)
-      .def_readwrite("float16_columns", &BatchSpecRequest::float16_columns)
-      .def_readwrite("sample_limit", &BatchSpecRequest::sample_limit)
-      .def_readwrite("ragged", &BatchSpecRequest::ragged)
+          [](const BatchSpec& self) { return std::string(DTypeName(self.index_dtype)); },
+          [](BatchSpec& self, const std::string& name) { self.index_dtype = DTypeFrom(name); })
+      .def_readwrite("narrow_columns", &BatchSpec::narrow_columns)
+      .def_readwrite("float16_columns", &BatchSpec::float16_columns)
+      .def_readwrite("sample_limit", &BatchSpec::sample_limit)
+      .def_readwrite("ragged", &BatchSpec::ragged)
       .def_property(
           "sampling",
-          [](const BatchSpecRequest& self) -> py::object {
+          [](const BatchSpec& self) -> py::object {
             if (!self.sampling.has_value()) return py::none();
             return ToDict(*self.sampling);
           },
-          [](BatchSpecRequest& self, const std::optional<py::dict>& fields) {
+          [](BatchSpec& self, const std::optional<py::dict>& fields) {
             self.sampling = std::nullopt;
             if (fields.has_value()) self.sampling = SamplingFrom(*fields);
           });
-  DefEnum(spec, "strategy", &BatchSpecRequest::strategy, kStrategies);
-  DefEnum(spec, "over_size", &BatchSpecRequest::over_size, kOverSizes);
-  DefEnum(spec, "incomplete_step", &BatchSpecRequest::incomplete_step, kIncompleteSteps);
+  DefEnum(spec, "strategy", &BatchSpec::strategy, kStrategies);
+  DefEnum(spec, "over_size", &BatchSpec::over_size, kOverSizes);
+  DefEnum(spec, "incomplete_step", &BatchSpec::incomplete_step, kIncompleteSteps);
 
   py::class_<StreamOptions> options(m, "StreamOptions");
   options.def(py::init<>())

@@ -129,8 +129,8 @@ TEST(ClientTest, BudgetsOfSampledBatchesAreAskedForByTheirSpec) {
                            .sample_limit = 86};
   estimate.spec.strategy = Strategy::kNeighbor;
   estimate.spec.batch_size = 5;
-  estimate.spec.options = FixedSizeOptionsRequest();
-  estimate.spec.sampling = SamplingRequest();
+  estimate.spec.options = FixedSizeOptions();
+  estimate.spec.sampling = SamplingSpec();
   estimate.spec.sampling->num_neighbors[""] = {5, 5};
   const auto report = Connect(*server)->EstimateOptions(estimate);
   ASSERT_TRUE(report.ok()) << report.status();

@@ -3,7 +3,7 @@
 #include <cassert>
 #include <utility>
 
-#include "client/cpp/stream_decoder.h"
+#include "client/cpp/rpc/stream_decoder.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/wire/frame_codec.h"
 #include "proto/wire/messages.h"

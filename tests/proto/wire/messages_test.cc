@@ -126,17 +126,17 @@ TEST(DatasetInfoMessageTest, RoundTrips) {
   ExpectInvalid(FromProto(message), "num_nodes: 3 entries");
 }
 
-BatchSpecRequest FullSpec() {
-  BatchSpecRequest spec;
+BatchSpec FullSpec() {
+  BatchSpec spec;
   spec.strategy = Strategy::kStreamPack;
   spec.over_size = OverSize::kTrimNodesAndEdges;
-  spec.options = FixedSizeOptionsRequest{.num_nodes = {{"movie", 100}, {"director", 30}},
-                                         .num_edges = {{"movie|to|director", 300}},
-                                         .num_graphs = 7,
-                                         .node_pad_value = -1.5,
-                                         .edge_pad_value = 2,
-                                         .graph_pad_value = 3,
-                                         .pad_graph_defaults = {{"scalar", 4}}};
+  spec.options = FixedSizeOptions{.num_nodes = {{"movie", 100}, {"director", 30}},
+                                  .num_edges = {{"movie|to|director", 300}},
+                                  .num_graphs = 7,
+                                  .node_pad_value = -1.5,
+                                  .edge_pad_value = 2,
+                                  .graph_pad_value = 3,
+                                  .pad_graph_defaults = {{"scalar", 4}}};
   spec.batch_size = 7;
   spec.selection = {
       .kind = Selection::Kind::kIds, .ids = {5, 3, 3, 1000000, 0}, .batch_sizes = {2, 3}};

@@ -10,8 +10,8 @@ namespace graphfeed::wire {
 namespace {
 
 // No field has its default.
-SamplingRequest FullSampling() {
-  SamplingRequest sampling;
+SamplingSpec FullSampling() {
+  SamplingSpec sampling;
   sampling.num_neighbors = {{"", {5, -1}}, {"movie|to|actor", {0, 3}}};
   sampling.replace = true;
   sampling.subgraph_type = SubgraphType::kInduced;
@@ -22,19 +22,19 @@ SamplingRequest FullSampling() {
   sampling.input_type = "movie";
   sampling.input_mask = "train_mask";
   sampling.input_time = {10, -20, 1'000'000'000'000};
-  sampling.links = LinkSeedsRequest{.edge_type = "movie|to|actor",
-                                    .sources = {4, 0},
-                                    .targets = {2, 2},
-                                    .labels = {1, 7},
-                                    .negative_mode = NegativeMode::kTriplet,
-                                    .negative_amount = 2.5,
-                                    .exclude_seed_edges = true};
+  sampling.links = LinkSeeds{.edge_type = "movie|to|actor",
+                             .sources = {4, 0},
+                             .targets = {2, 2},
+                             .labels = {1, 7},
+                             .negative_mode = NegativeMode::kTriplet,
+                             .negative_amount = 2.5,
+                             .exclude_seed_edges = true};
   sampling.partition = "cluster";
   return sampling;
 }
 
 TEST(SamplingMessageTest, EveryFieldRoundTripsInsideASpec) {
-  BatchSpecRequest spec;
+  BatchSpec spec;
   spec.strategy = Strategy::kNeighbor;
   spec.sampling = FullSampling();
   const v1::BatchSpec message = ToProto(spec);
@@ -42,7 +42,7 @@ TEST(SamplingMessageTest, EveryFieldRoundTripsInsideASpec) {
   ASSERT_TRUE(back.ok()) << back.status();
   EXPECT_EQ(back->strategy, Strategy::kNeighbor);
   ASSERT_TRUE(back->sampling.has_value());
-  const SamplingRequest expected = FullSampling();
+  const SamplingSpec expected = FullSampling();
   EXPECT_EQ(back->sampling->num_neighbors, expected.num_neighbors);
   EXPECT_EQ(back->sampling->replace, expected.replace);
   EXPECT_EQ(back->sampling->subgraph_type, expected.subgraph_type);

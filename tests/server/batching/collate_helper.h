@@ -15,7 +15,7 @@
 #include "proto/frame/slab.h"
 #include "server/batching/collater.h"
 #include "server/batching/plan.h"
-#include "server/batching/spec.h"
+#include "server/batching/resolved_spec.h"
 #include "tests/support/memory_features.h"
 
 namespace graphfeed {
@@ -89,10 +89,10 @@ inline absl::StatusOr<TestFrame> CollateFrame(const Collater& collater, const Ep
 // One epoch of a request over a dataset.
 class Epoch {
  public:
-  static absl::StatusOr<Epoch> Create(MemoryDataset& data, const BatchSpecRequest& request,
+  static absl::StatusOr<Epoch> Create(MemoryDataset& data, const BatchSpec& request,
                                       uint64_t seed = 0, int64_t epoch = 0,
                                       int64_t max_bytes = kTestLimit) {
-    absl::StatusOr<BatchSpec> spec = ResolveSpec(request, data.info(), data.offsets());
+    absl::StatusOr<ResolvedSpec> spec = ResolveSpec(request, data.info(), data.offsets());
     if (!spec.ok()) return spec.status();
     Epoch result(data, *std::move(spec), seed);
     auto plan = EpochPlan::Create(*result.spec_, data.offsets(), seed, epoch);
@@ -104,7 +104,7 @@ class Epoch {
     return result;
   }
 
-  const BatchSpec& spec() const { return *spec_; }
+  const ResolvedSpec& spec() const { return *spec_; }
   const EpochPlan& plan() const { return *plan_; }
   const Collater& collater() const { return *collater_; }
 
@@ -120,19 +120,19 @@ class Epoch {
   }
 
  private:
-  Epoch(MemoryDataset& data, BatchSpec spec, uint64_t seed)
-      : data_(&data), seed_(seed), spec_(std::make_unique<BatchSpec>(std::move(spec))) {}
+  Epoch(MemoryDataset& data, ResolvedSpec spec, uint64_t seed)
+      : data_(&data), seed_(seed), spec_(std::make_unique<ResolvedSpec>(std::move(spec))) {}
 
   MemoryDataset* data_;
   uint64_t seed_;
-  std::unique_ptr<BatchSpec> spec_;  // plan and collater point to it
+  std::unique_ptr<ResolvedSpec> spec_;  // plan and collater point to it
   std::unique_ptr<EpochPlan> plan_;
   std::unique_ptr<Collater> collater_;
 };
 
 // One frame of a request, which must succeed.
-inline TestFrame CollateOne(MemoryDataset& data, const BatchSpecRequest& request,
-                            int64_t ordinal = 0, uint64_t seed = 0) {
+inline TestFrame CollateOne(MemoryDataset& data, const BatchSpec& request, int64_t ordinal = 0,
+                            uint64_t seed = 0) {
   auto epoch = Epoch::Create(data, request, seed);
   EXPECT_TRUE(epoch.ok()) << epoch.status();
   if (!epoch.ok()) return TestFrame();
@@ -141,8 +141,8 @@ inline TestFrame CollateOne(MemoryDataset& data, const BatchSpecRequest& request
   return frame.ok() ? *std::move(frame) : TestFrame();
 }
 
-inline BatchSpecRequest Padded(int64_t num_nodes, int64_t num_edges, int64_t num_graphs) {
-  BatchSpecRequest request;
+inline BatchSpec Padded(int64_t num_nodes, int64_t num_edges, int64_t num_graphs) {
+  BatchSpec request;
   request.strategy = Strategy::kPadToMax;
   request.options.emplace();
   request.options->num_nodes[""] = num_nodes;
@@ -151,8 +151,8 @@ inline BatchSpecRequest Padded(int64_t num_nodes, int64_t num_edges, int64_t num
   return request;
 }
 
-inline BatchSpecRequest Packed(int64_t num_nodes, int64_t num_edges, int64_t num_graphs) {
-  BatchSpecRequest request = Padded(num_nodes, num_edges, num_graphs);
+inline BatchSpec Packed(int64_t num_nodes, int64_t num_edges, int64_t num_graphs) {
+  BatchSpec request = Padded(num_nodes, num_edges, num_graphs);
   request.strategy = Strategy::kStreamPack;
   return request;
 }

@@ -68,7 +68,7 @@ MemoryDataset Small() {
 
 TEST(CollaterTest, RealGraphsComeFirstAndPaddingIsDividedEvenly) {
   MemoryDataset data = Small();
-  BatchSpecRequest request = Padded(12, 10, 5);
+  BatchSpec request = Padded(12, 10, 5);
   request.selection = {Selection::Kind::kRange, 0, 2, {}, {}};
   request.options->node_pad_value = 7.9;
   request.options->edge_pad_value = -3.7;
@@ -99,7 +99,7 @@ TEST(CollaterTest, RealGraphsComeFirstAndPaddingIsDividedEvenly) {
 
 TEST(CollaterTest, SplitMasksPadWithFalseWhateverThePadValue) {
   MemoryDataset data = Small();
-  BatchSpecRequest request = Padded(8, 10, 3);
+  BatchSpec request = Padded(8, 10, 3);
   request.options->node_pad_value = 1;
   const TestFrame frame = CollateOne(data, request);
   EXPECT_THAT(frame.Bools("train_mask"), ElementsAre(1, 0, 1, 1, 1, 0, 0, 0));
@@ -108,7 +108,7 @@ TEST(CollaterTest, SplitMasksPadWithFalseWhateverThePadValue) {
 
 TEST(CollaterTest, NonTensorsRepeatTheFirstGraphsValueOrTheDefault) {
   MemoryDataset data = Small();
-  BatchSpecRequest request = Padded(8, 10, 4);
+  BatchSpec request = Padded(8, 10, 4);
   request.selection = {Selection::Kind::kRange, 1, 3, {}, {}};
   EXPECT_THAT(CollateOne(data, request).Get<int64_t>("k"), ElementsAre(8, 9, 8, 8));
   request.options->pad_graph_defaults["k"] = -1;
@@ -121,7 +121,7 @@ TEST(CollaterTest, NonTensorsRepeatTheFirstGraphsValueOrTheDefault) {
 
 TEST(CollaterTest, ExactFillStillHasItsPaddingGraphs) {
   MemoryDataset data = Small();
-  BatchSpecRequest request = Padded(5, 5, 4);
+  BatchSpec request = Padded(5, 5, 4);
   request.selection = {Selection::Kind::kRange, 0, 2, {}, {}};
   const TestFrame frame = CollateOne(data, request);
   EXPECT_THAT(frame.Get<int64_t>("ptr"), ElementsAre(0, 3, 5, 5, 5));
@@ -132,7 +132,7 @@ TEST(CollaterTest, ExactFillStillHasItsPaddingGraphs) {
 
 TEST(CollaterTest, ExactFillNeedsNoPaddingGraph) {
   MemoryDataset data = Small();
-  BatchSpecRequest request = Padded(5, 5, 2);
+  BatchSpec request = Padded(5, 5, 2);
   request.selection = {Selection::Kind::kRange, 0, 2, {}, {2}};
   const TestFrame frame = CollateOne(data, request);
   EXPECT_THAT(frame.Get<int64_t>("ptr"), ElementsAre(0, 3, 5));
@@ -142,7 +142,7 @@ TEST(CollaterTest, ExactFillNeedsNoPaddingGraph) {
 TEST(CollaterTest, PaddingEdgesBorrowANodeOfAnEarlierPaddingGraph) {
   MemoryDataset data = Small();
   // One padding node for three padding graphs, six padding edges.
-  BatchSpecRequest request = Padded(6, 11, 5);
+  BatchSpec request = Padded(6, 11, 5);
   request.selection = {Selection::Kind::kRange, 0, 2, {}, {}};
   const TestFrame frame = CollateOne(data, request);
   EXPECT_THAT(frame.Get<int64_t>("ptr"), ElementsAre(0, 3, 5, 6, 6, 6));
@@ -152,7 +152,7 @@ TEST(CollaterTest, PaddingEdgesBorrowANodeOfAnEarlierPaddingGraph) {
 
 TEST(CollaterTest, RefusesABatchThatDoesNotFitNamingGraphsSizeAndLimit) {
   MemoryDataset data = Small();
-  const auto error = [&](BatchSpecRequest request) {
+  const auto error = [&](BatchSpec request) {
     request.selection = {Selection::Kind::kIds, 0, 0, {1, 0}, {2}};
     auto epoch = Epoch::Create(data, request);
     if (!epoch.ok()) return epoch.status();
@@ -169,14 +169,14 @@ TEST(CollaterTest, RefusesABatchThatDoesNotFitNamingGraphsSizeAndLimit) {
   EXPECT_EQ(error(Padded(6, 5, 2)).message(),
             "batch 0 (graphs 1, 0) needs padding, but leaves no padding graph of num_graphs 2");
   EXPECT_TRUE(error(Padded(6, 5, 3)).ok());
-  BatchSpecRequest skip = Padded(4, 9, 3);
+  BatchSpec skip = Padded(4, 9, 3);
   skip.over_size = OverSize::kSkip;  // a padded batch is refused all the same
   EXPECT_EQ(error(skip).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(CollaterTest, FollowBatchAddsOrdinalsAndPtrOfAnyLevel) {
   MemoryDataset data = Small();
-  BatchSpecRequest request = Padded(8, 7, 3);
+  BatchSpec request = Padded(8, 7, 3);
   request.follow_batch = {"two", "w", "x"};
   const TestFrame frame = CollateOne(data, request);
   EXPECT_EQ(frame.Get<int64_t>("x_batch"), frame.Get<int64_t>("batch"));
@@ -189,7 +189,7 @@ TEST(CollaterTest, FollowBatchAddsOrdinalsAndPtrOfAnyLevel) {
 
 TEST(CollaterTest, MicroBatchesFollowEachOtherAlongTheFirstDimension) {
   MemoryDataset data = Small();
-  BatchSpecRequest request = Padded(5, 4, 2);
+  BatchSpec request = Padded(5, 4, 2);
   request.micro_batches = 2;
   request.options->node_pad_value = -1;
   auto epoch = Epoch::Create(data, request);
@@ -220,7 +220,7 @@ TEST(CollaterTest, MicroBatchesFollowEachOtherAlongTheFirstDimension) {
 
 TEST(CollaterTest, PlainBatchesHoldTheRealRowsInTheOrderOfTheSchema) {
   MemoryDataset data = Small();
-  BatchSpecRequest request;
+  BatchSpec request;
   request.strategy = Strategy::kPlain;
   request.batch_size = 2;
   auto epoch = Epoch::Create(data, request);
@@ -242,7 +242,7 @@ TEST(CollaterTest, PlainBatchesHoldTheRealRowsInTheOrderOfTheSchema) {
 
 TEST(CollaterTest, PlainBatchesKeepToTheFrameLimit) {
   MemoryDataset data = Small();
-  BatchSpecRequest request;
+  BatchSpec request;
   request.strategy = Strategy::kPlain;
   request.batch_size = 3;
   auto epoch = Epoch::Create(data, request);
@@ -270,7 +270,7 @@ TEST(CollaterTest, FixedSizeTensorsAreOrderedByName) {
 
 TEST(CollaterTest, ExcludedColumnsAndMasksAreLeftOut) {
   MemoryDataset data = Small();
-  BatchSpecRequest request = Padded(8, 7, 3);
+  BatchSpec request = Padded(8, 7, 3);
   request.exclude_keys = {"edge_index", "w", "k", "name"};
   request.masks = false;
   const TestFrame frame = CollateOne(data, request);
@@ -283,7 +283,7 @@ TEST(CollaterTest, ExcludedColumnsAndMasksAreLeftOut) {
 
 TEST(CollaterTest, NarrowedColumnsHoldTheSameValues) {
   MemoryDataset data = Small();
-  BatchSpecRequest request = Padded(8, 7, 3);
+  BatchSpec request = Padded(8, 7, 3);
   request.follow_batch = {"w"};
   const TestFrame wide = CollateOne(data, request);
   request.index_dtype = DType::kInt32;
@@ -301,7 +301,7 @@ TEST(CollaterTest, NarrowedColumnsHoldTheSameValues) {
 
 TEST(CollaterTest, EveryByteOfTheSlabIsWritten) {
   MemoryDataset data = Small();
-  BatchSpecRequest request = Padded(8, 7, 3);
+  BatchSpec request = Padded(8, 7, 3);
   request.micro_batches = 2;
   auto epoch = Epoch::Create(data, request);
   ASSERT_TRUE(epoch.ok());
@@ -330,7 +330,7 @@ TEST(CollaterTest, IndexColumnsOfAnyLevelAreShiftedAndPaddedAsOthers) {
   data.Append<int64_t>("face", {2, 1, 0});
   data.Append<int64_t>("root_index", {0});
   data.Finish();
-  BatchSpecRequest request = Padded(8, 3, 3);
+  BatchSpec request = Padded(8, 3, 3);
   request.options->node_pad_value = -1;
   request.options->graph_pad_value = -2;
   const TestFrame frame = CollateOne(data, request);
@@ -372,8 +372,8 @@ MemoryDataset Typed() {
   return data;
 }
 
-BatchSpecRequest TypedRequest(int64_t a, int64_t b, int64_t ab, int64_t ba, int64_t num_graphs) {
-  BatchSpecRequest request = Padded(1, 1, num_graphs);
+BatchSpec TypedRequest(int64_t a, int64_t b, int64_t ab, int64_t ba, int64_t num_graphs) {
+  BatchSpec request = Padded(1, 1, num_graphs);
   request.options->num_nodes = {{"a", a}, {"b", b}};
   request.options->num_edges = {{"a|to|b", ab}, {"b|rev|a", ba}};
   return request;
@@ -381,7 +381,7 @@ BatchSpecRequest TypedRequest(int64_t a, int64_t b, int64_t ab, int64_t ba, int6
 
 TEST(CollaterTest, TypesArePaddedIndependently) {
   MemoryDataset data = Typed();
-  BatchSpecRequest request = TypedRequest(6, 5, 6, 4, 4);
+  BatchSpec request = TypedRequest(6, 5, 6, 4, 4);
   request.options->node_pad_value = 2;
   request.options->edge_pad_value = -2;
   request.options->graph_pad_value = -3;
@@ -427,7 +427,7 @@ TEST(CollaterTest, EveryElementOfARowIsShiftedByItsOwnType) {
   data.Append<int64_t>("pair", {0, 0, 0, 1, 0, 0});
   data.Append<int32_t>("path", {0, 1, 0});
   data.Finish();
-  BatchSpecRequest request = Padded(6, 1, 3);
+  BatchSpec request = Padded(6, 1, 3);
   request.options->num_edges.clear();
   const TestFrame frame = CollateOne(data, request);
   EXPECT_THAT(frame.Get<int64_t>("pair"),

@@ -33,8 +33,8 @@ MemoryDataset Molecules(int64_t count, uint64_t seed) {
   return data;
 }
 
-absl::StatusOr<Batches> Plan(MemoryDataset& data, const BatchSpecRequest& request,
-                             uint64_t seed = 0, int64_t epoch = 0) {
+absl::StatusOr<Batches> Plan(MemoryDataset& data, const BatchSpec& request, uint64_t seed = 0,
+                             int64_t epoch = 0) {
   auto created = Epoch::Create(data, request, seed, epoch);
   if (!created.ok()) return created.status();
   Batches batches;
@@ -76,14 +76,14 @@ TEST(StreamPackTest, AGraphThatFitsNoBatchIsNamedWithItsSizeAndTheLimit) {
   EXPECT_EQ(plan.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(plan.status().message(),
             "graph 1 has 66 edges; a batch holds 59 (num_edges 60, one kept for padding)");
-  BatchSpecRequest trims = Packed(60, 60, 2);
+  BatchSpec trims = Packed(60, 60, 2);
   trims.over_size = OverSize::kTrimNodesAndEdges;  // trims no graph that fits no batch
   EXPECT_EQ(Plan(data, trims).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(StreamPackTest, ASkippedGraphFinishesTheBatchBeforeIt) {
   MemoryDataset data = Sized({{2, 2}, {2, 2}, {50, 2}, {2, 2}, {60, 2}, {61, 2}, {2, 2}});
-  BatchSpecRequest request = Packed(11, 21, 5);
+  BatchSpec request = Packed(11, 21, 5);
   request.over_size = OverSize::kSkip;
   auto epoch = Epoch::Create(data, request);
   ASSERT_TRUE(epoch.ok()) << epoch.status();
@@ -98,7 +98,7 @@ TEST(StreamPackTest, ASkippedGraphFinishesTheBatchBeforeIt) {
 
 TEST(StreamPackTest, SkippingEverythingLeavesAnEmptyEpoch) {
   MemoryDataset data = Sized({{50, 2}, {51, 2}});
-  BatchSpecRequest request = Packed(11, 21, 5);
+  BatchSpec request = Packed(11, 21, 5);
   request.over_size = OverSize::kSkip;
   auto epoch = Epoch::Create(data, request);
   ASSERT_TRUE(epoch.ok()) << epoch.status();
@@ -122,7 +122,7 @@ TEST(StreamPackTest, FollowsTheRuleOfTheStreamPacker) {
     const auto max_graphs = static_cast<int64_t>(1 + stream.Below(6));
     const auto max_nodes = static_cast<int64_t>(max_graphs + stream.Below(20));
     const auto max_edges = static_cast<int64_t>(max_graphs + stream.Below(40));
-    BatchSpecRequest request = Packed(max_nodes + 1, max_edges + 1, max_graphs + 1);
+    BatchSpec request = Packed(max_nodes + 1, max_edges + 1, max_graphs + 1);
     request.over_size = OverSize::kSkip;
 
     Batches expected;
@@ -164,7 +164,7 @@ TEST(StreamPackTest, TypesKeepTheirOwnLimits) {
   data.AddGraph({3, 1}, {1});
   data.AddGraph({1, 1}, {6});
   data.Finish();
-  BatchSpecRequest request = Packed(1, 1, 3);
+  BatchSpec request = Packed(1, 1, 3);
   // Together 27 nodes would hold all graphs; type a has room for 5.
   request.options->num_nodes = {{"a", 6}, {"b", 20}};
   request.options->num_edges = {{"a|to|b", 8}};
@@ -191,7 +191,7 @@ TEST(StreamPackTest, EveryPackedBatchCanBeCollated) {
                     {static_cast<int64_t>(stream.Below(9)), static_cast<int64_t>(stream.Below(5))});
     }
     data.Finish();
-    BatchSpecRequest request = Packed(1, 1, static_cast<int64_t>(2 + stream.Below(6)));
+    BatchSpec request = Packed(1, 1, static_cast<int64_t>(2 + stream.Below(6)));
     request.options->num_nodes = {{"a", 6 + stream.Below(9)}, {"b", 6 + stream.Below(9)}};
     request.options->num_edges = {{"a|to|b", 8 + stream.Below(9)},
                                   {"b|self|b", 4 + stream.Below(9)}};
@@ -208,7 +208,7 @@ TEST(StreamPackTest, EveryPackedBatchCanBeCollated) {
 
 TEST(EpochPlanTest, PaddedBatchesTakeOneGraphLessThanNumGraphs) {
   MemoryDataset data = Sized(std::vector<std::pair<int64_t, int64_t>>(7, {1, 1}));
-  BatchSpecRequest request = Padded(9, 9, 4);
+  BatchSpec request = Padded(9, 9, 4);
   EXPECT_EQ(*Plan(data, request), (Batches{{0, 1, 2}, {3, 4, 5}, {6}}));
   request.drop_last = true;
   auto epoch = Epoch::Create(data, request);
@@ -221,7 +221,7 @@ TEST(EpochPlanTest, PaddedBatchesTakeOneGraphLessThanNumGraphs) {
 
 TEST(EpochPlanTest, SelectionsAreTakenInTheirOrder) {
   MemoryDataset data = Sized(std::vector<std::pair<int64_t, int64_t>>(7, {1, 1}));
-  BatchSpecRequest request = Padded(9, 9, 3);
+  BatchSpec request = Padded(9, 9, 3);
   request.selection = {Selection::Kind::kIds, 0, 0, {6, 0, 0, 3, 5}, {}};
   EXPECT_EQ(*Plan(data, request), (Batches{{6, 0}, {0, 3}, {5}}));
   request.selection.batch_sizes = {1, 3, 1};
@@ -232,7 +232,7 @@ TEST(EpochPlanTest, SelectionsAreTakenInTheirOrder) {
 
 TEST(EpochPlanTest, ExplicitBatchesMayNotExceedNumGraphs) {
   MemoryDataset data = Sized(std::vector<std::pair<int64_t, int64_t>>(4, {1, 1}));
-  BatchSpecRequest request = Padded(9, 9, 3);
+  BatchSpec request = Padded(9, 9, 3);
   request.selection.batch_sizes = {4};
   const absl::Status status = Plan(data, request).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
@@ -241,7 +241,7 @@ TEST(EpochPlanTest, ExplicitBatchesMayNotExceedNumGraphs) {
 
 TEST(EpochPlanTest, AnIncompleteStepIsFilledOrDropped) {
   MemoryDataset data = Sized(std::vector<std::pair<int64_t, int64_t>>(7, {2, 1}));
-  BatchSpecRequest request = Padded(9, 9, 3);
+  BatchSpec request = Padded(9, 9, 3);
   request.micro_batches = 3;
   auto filled = Epoch::Create(data, request);
   ASSERT_TRUE(filled.ok());
@@ -259,7 +259,7 @@ TEST(EpochPlanTest, AnIncompleteStepIsFilledOrDropped) {
 
 TEST(EpochPlanTest, ShuffledEpochsHoldEveryGraphOnceAndDiffer) {
   MemoryDataset data = Molecules(997, 3);
-  for (BatchSpecRequest request : {Padded(700, 1500, 13), Packed(150, 330, 9)}) {
+  for (BatchSpec request : {Padded(700, 1500, 13), Packed(150, 330, 9)}) {
     request.shuffle = true;
     std::vector<int64_t> orders[3];
     for (int64_t epoch = 0; epoch < 3; ++epoch) {
@@ -279,13 +279,13 @@ TEST(EpochPlanTest, ShuffledEpochsHoldEveryGraphOnceAndDiffer) {
 
 TEST(EpochPlanTest, SummaryAgreesWithTheBatches) {
   MemoryDataset data = Molecules(500, 4);
-  BatchSpecRequest requests[] = {Padded(200, 400, 8), Padded(200, 400, 8), Packed(100, 210, 7),
-                                 Padded(60, 100, 8)};
+  BatchSpec requests[] = {Padded(200, 400, 8), Padded(200, 400, 8), Packed(100, 210, 7),
+                          Padded(60, 100, 8)};
   requests[1].drop_last = true;
   requests[1].micro_batches = 4;
   requests[1].incomplete_step = IncompleteStep::kDrop;
   requests[3].over_size = OverSize::kTrimNodesAndEdges;
-  for (BatchSpecRequest& request : requests) {
+  for (BatchSpec& request : requests) {
     request.shuffle = true;
     for (const auto kind : {Selection::Kind::kAll, Selection::Kind::kIds}) {
       request.selection = {};
@@ -331,7 +331,7 @@ TEST(EpochPlanTest, SummaryAgreesWithTheBatches) {
 }
 
 TEST(EpochPlanTest, LowerBoundIsTheTightestRatio) {
-  const auto bound = [](MemoryDataset data, const BatchSpecRequest& request) {
+  const auto bound = [](MemoryDataset data, const BatchSpec& request) {
     return Epoch::Create(data, request)->plan().summary().lower_bound_batches;
   };
   // By graphs, by nodes, by edges, by graphs of more than half a batch.

@@ -8,7 +8,7 @@ namespace {
 
 struct World {
   MemoryDataset data;
-  BatchSpecRequest request;
+  BatchSpec request;
 };
 
 // A random homogeneous dataset and limits that all its batches meet.
@@ -40,7 +40,7 @@ World RandomWorld(uint64_t seed) {
   data.Finish();
   const auto num_real = static_cast<int64_t>(1 + stream.Below(6));
   const int64_t slack = static_cast<int64_t>(stream.Below(9));
-  BatchSpecRequest request = Padded(7 * num_real + 1 + slack, 13 * num_real + 1, num_real + 1);
+  BatchSpec request = Padded(7 * num_real + 1 + slack, 13 * num_real + 1, num_real + 1);
   if (stream.Below(2) == 0) request.strategy = Strategy::kStreamPack;
   request.shuffle = stream.Below(2) == 0;
   request.micro_batches = static_cast<int64_t>(1 + stream.Below(3));
@@ -59,7 +59,7 @@ std::vector<T> Part(const std::vector<T>& values, int64_t m, int64_t k) {
 
 // Checks micro-batch m against the stored graphs: unpad(pad(graphs)) == graphs, and what padding
 // may touch.
-void CheckBatch(const World& world, const BatchSpec& spec, const std::vector<int64_t>& graphs,
+void CheckBatch(const World& world, const ResolvedSpec& spec, const std::vector<int64_t>& graphs,
                 const TestFrame& frame, int64_t m) {
   const int64_t k = spec.micro_batches;
   const int64_t num_nodes = spec.options.num_nodes[0];
@@ -196,10 +196,10 @@ TEST(BatchPropertyTest, NullFramesHoldPaddingOnly) {
 TEST(BatchPropertyTest, PlainBatchesArePaddedOnesWithoutThePadding) {
   for (uint64_t seed = 0; seed < 50; ++seed) {
     World world = RandomWorld(seed);
-    BatchSpecRequest padded = world.request;
+    BatchSpec padded = world.request;
     padded.strategy = Strategy::kPadToMax;
     padded.micro_batches = 1;
-    BatchSpecRequest plain;
+    BatchSpec plain;
     plain.strategy = Strategy::kPlain;
     plain.batch_size = padded.options->num_graphs - 1;
     plain.shuffle = padded.shuffle;

@@ -73,10 +73,10 @@ int64_t StoredTotal(const MemoryDataset& data, Level level, int type,
 }
 
 // Everything that a trimmed batch promises, traced back to the stored graphs. One micro-batch.
-void CheckTrimmed(const MemoryDataset& data, const BatchSpec& spec,
+void CheckTrimmed(const MemoryDataset& data, const ResolvedSpec& spec,
                   const std::vector<int64_t>& graphs, const TestFrame& frame) {
   const Schema& schema = data.schema();
-  const FixedSizeOptions& options = spec.options;
+  const ResolvedOptions& options = spec.options;
   const Counts& real = frame.info.real[0];
   std::vector<bool> edges_need_padding;
   for (size_t r = 0; r < schema.edge_types.size(); ++r) {
@@ -170,7 +170,7 @@ void TrimMany(bool heterogeneous, OverSize over_size, int64_t nodes, int64_t edg
   for (uint64_t seed = 0; seed < 150; ++seed) {
     SCOPED_TRACE(seed);
     MemoryDataset data = Traceable(seed, 12, heterogeneous);
-    BatchSpecRequest request = Padded(nodes, edges, 5);
+    BatchSpec request = Padded(nodes, edges, 5);
     request.over_size = over_size;
     request.shuffle = true;
     auto epoch = Epoch::Create(data, request, seed);
@@ -214,7 +214,7 @@ MemoryDataset Ring() {
 
 TEST(TrimTest, ABatchThatFitsIsLeftAlone) {
   MemoryDataset data = Ring();
-  BatchSpecRequest request = Padded(9, 17, 3);
+  BatchSpec request = Padded(9, 17, 3);
   const TestFrame untrimmed = CollateOne(data, request);
   request.over_size = OverSize::kTrimNodesAndEdges;
   const TestFrame frame = CollateOne(data, request);
@@ -224,7 +224,7 @@ TEST(TrimTest, ABatchThatFitsIsLeftAlone) {
 
 TEST(TrimTest, ANodeIsReservedWhereEdgesNeedPadding) {
   MemoryDataset data = Ring();
-  BatchSpecRequest request = Padded(8, 17, 3);  // exactly full, but for one padding edge
+  BatchSpec request = Padded(8, 17, 3);  // exactly full, but for one padding edge
   request.over_size = OverSize::kTrimNodes;
   const TestFrame frame = CollateOne(data, request);
   EXPECT_EQ(frame.info.real[0].nodes[0], 7);
@@ -235,7 +235,7 @@ TEST(TrimTest, ANodeIsReservedWhereEdgesNeedPadding) {
 
 TEST(TrimTest, MinimalLimitsKeepOneNodeOfEveryGraph) {
   MemoryDataset data = Ring();
-  BatchSpecRequest request = Padded(3, 5, 3);
+  BatchSpec request = Padded(3, 5, 3);
   request.over_size = OverSize::kTrimNodes;
   const TestFrame frame = CollateOne(data, request);
   EXPECT_EQ(frame.info.real[0], (Counts{2, {2}, {0}}));
@@ -245,7 +245,7 @@ TEST(TrimTest, MinimalLimitsKeepOneNodeOfEveryGraph) {
 
 TEST(TrimTest, RefusesToTrimAGraphAway) {
   MemoryDataset data = Ring();
-  const auto error = [&](BatchSpecRequest request, OverSize over_size) {
+  const auto error = [&](BatchSpec request, OverSize over_size) {
     request.over_size = over_size;
     auto epoch = Epoch::Create(data, request);
     EXPECT_TRUE(epoch.ok()) << epoch.status();
@@ -267,7 +267,7 @@ TEST(TrimTest, RefusesToTrimAGraphAway) {
 
 TEST(TrimTest, DrawsDependOnSeedAndBatchOnly) {
   MemoryDataset data = Traceable(3, 16, false);
-  BatchSpecRequest request = Padded(12, 10, 5);
+  BatchSpec request = Padded(12, 10, 5);
   request.over_size = OverSize::kTrimNodesAndEdges;
   auto one = Epoch::Create(data, request, 1);
   auto other = Epoch::Create(data, request, 2);
@@ -287,7 +287,7 @@ TEST(TrimTest, DrawsDependOnSeedAndBatchOnly) {
 // Recorded: a change of the draws changes trimmed batches; raise kAlgorithmVersion.
 TEST(TrimTest, SurvivorsAreTheRecordedOnes) {
   MemoryDataset data = Ring();
-  BatchSpecRequest request = Padded(5, 4, 3);
+  BatchSpec request = Padded(5, 4, 3);
   request.over_size = OverSize::kTrimNodesAndEdges;
   const TestFrame frame = CollateOne(data, request, 0, 99);
   EXPECT_THAT(frame.Get<int64_t>("id"), ElementsAre(0, 1, 3, 4, 7));
@@ -296,7 +296,7 @@ TEST(TrimTest, SurvivorsAreTheRecordedOnes) {
 
 TEST(TrimTest, Int32EdgesAreRenumberedAlike) {
   MemoryDataset data = Traceable(5, 8, true);
-  BatchSpecRequest request = Padded(11, 8, 5);
+  BatchSpec request = Padded(11, 8, 5);
   request.over_size = OverSize::kTrimNodesAndEdges;
   const TestFrame wide = CollateOne(data, request);
   request.index_dtype = DType::kInt32;
@@ -315,7 +315,7 @@ TEST(TrimTest, EdgesWithoutEndsAreDataLoss) {
   data.AddGraph({4}, {1});
   data.Append<int64_t>("edge_index", {0, 4});
   data.Finish();
-  BatchSpecRequest request = Padded(3, 5, 2);
+  BatchSpec request = Padded(3, 5, 2);
   request.over_size = OverSize::kTrimNodes;
   auto epoch = Epoch::Create(data, request);
   ASSERT_TRUE(epoch.ok());

@@ -10,7 +10,7 @@
 #include "server/batching/collater.h"
 #include "server/sampling/seed_sampler.h"
 #include "server/sampling/seed_set.h"
-#include "storage/graph/status_macros.h"
+#include "storage/base/status_macros.h"
 #include "tests/server/batching/collate_helper.h"
 #include "tests/server/sampling/sampling_graphs.h"
 
@@ -64,12 +64,12 @@ inline TestGraph WithColumns(TestGraph graph) {
 class SampledEpoch {
  public:
   static absl::StatusOr<std::unique_ptr<SampledEpoch>> Create(TestGraph& graph,
-                                                              const BatchSpecRequest& request,
+                                                              const BatchSpec& request,
                                                               uint64_t seed = 1,
                                                               int64_t epoch = 0) {
     std::unique_ptr<SampledEpoch> result(new SampledEpoch(graph, seed));
     const DatasetInfo& info = graph.features->info();
-    GF_ASSIGN_OR_RETURN(const SamplingSpec sampling, ResolveSampling(request, info));
+    GF_ASSIGN_OR_RETURN(const ResolvedSampling sampling, ResolveSampling(request, info));
     GF_ASSIGN_OR_RETURN(result->seeds_, SeedSet::Read(info, sampling, *graph.features));
     result->items_.num_graphs = result->seeds_.size();
     GF_ASSIGN_OR_RETURN(result->spec_, ResolveSpec(request, info, result->items_));
@@ -83,7 +83,7 @@ class SampledEpoch {
     return result;
   }
 
-  const BatchSpec& spec() const { return spec_; }
+  const ResolvedSpec& spec() const { return spec_; }
   const EpochPlan& plan() const { return *plan_; }
   const SeedSet& seeds() const { return seeds_; }
 
@@ -99,15 +99,15 @@ class SampledEpoch {
   const uint64_t seed_;
   SeedSet seeds_;
   GraphOffsets items_;
-  BatchSpec spec_;
+  ResolvedSpec spec_;
   std::unique_ptr<EpochPlan> plan_;
   std::unique_ptr<Collater> collater_;  // refers to all of the above
 };
 
 // Seeds of a node type, the same fan-outs for every edge type, no padding.
-inline BatchSpecRequest Neighbors(const std::string& input_type, std::vector<int64_t> fan_outs,
-                                  int64_t batch_size) {
-  BatchSpecRequest request;
+inline BatchSpec Neighbors(const std::string& input_type, std::vector<int64_t> fan_outs,
+                           int64_t batch_size) {
+  BatchSpec request;
   request.strategy = Strategy::kNeighbor;
   request.ragged = true;
   request.batch_size = batch_size;
@@ -118,8 +118,8 @@ inline BatchSpecRequest Neighbors(const std::string& input_type, std::vector<int
 }
 
 // The same with the same sizes for every type.
-inline BatchSpecRequest Fixed(BatchSpecRequest request, int64_t num_nodes, int64_t num_edges,
-                              OverSize over_size = OverSize::kError) {
+inline BatchSpec Fixed(BatchSpec request, int64_t num_nodes, int64_t num_edges,
+                       OverSize over_size = OverSize::kError) {
   request.ragged = false;
   request.over_size = over_size;
   request.options.emplace();

@@ -19,7 +19,7 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::unique_ptr<SampledEpoch> MustCreate(TestGraph& graph, const BatchSpecRequest& request,
+std::unique_ptr<SampledEpoch> MustCreate(TestGraph& graph, const BatchSpec& request,
                                          uint64_t seed = 1) {
   auto epoch = SampledEpoch::Create(graph, request, seed);
   EXPECT_TRUE(epoch.ok()) << epoch.status();
@@ -33,7 +33,7 @@ TestFrame MustCollate(const SampledEpoch& epoch, int64_t ordinal, bool null_fram
   return frame.ok() ? *std::move(frame) : TestFrame();
 }
 
-absl::Status CreateStatus(TestGraph& graph, const BatchSpecRequest& request) {
+absl::Status CreateStatus(TestGraph& graph, const BatchSpec& request) {
   return SampledEpoch::Create(graph, request).status();
 }
 
@@ -98,7 +98,7 @@ TEST(SeedSamplerTest, PlainBatchesCarryTheirOwnSizesAndNoPadding) {
 TEST(SeedSamplerTest, FixedBatchesBeginLikePlainOnes) {
   TestGraph graph = WithColumns(RandomHeteroGraph(2));
   for (const SubgraphType type : {SubgraphType::kDirectional, SubgraphType::kInduced}) {
-    BatchSpecRequest request = Neighbors("a", {3, 2}, 7);
+    BatchSpec request = Neighbors("a", {3, 2}, 7);
     request.shuffle = true;
     request.sampling->subgraph_type = type;
     const auto plain = MustCreate(graph, request);
@@ -128,7 +128,7 @@ TEST(SeedSamplerTest, FixedBatchesBeginLikePlainOnes) {
 
 TEST(SeedSamplerTest, ShortAndNullBatchesSayWhichSeedsAreReal) {
   TestGraph graph = WithColumns(RandomHeteroGraph(3));
-  BatchSpecRequest request = Fixed(Neighbors("b", {2}, 10), 60, 100);
+  BatchSpec request = Fixed(Neighbors("b", {2}, 10), 60, 100);
   request.micro_batches = 2;  // 25 seeds: 10, 10 | 5, null
   const auto epoch = MustCreate(graph, request);
   ASSERT_EQ(epoch->plan().num_frames(), 2);
@@ -152,14 +152,14 @@ TEST(SeedSamplerTest, ShortAndNullBatchesSayWhichSeedsAreReal) {
 
 TEST(SeedSamplerTest, MasksAndListsNameTheSeeds) {
   TestGraph graph = WithColumns(RandomHeteroGraph(4));
-  BatchSpecRequest masked = Neighbors("b", {2}, 100);
+  BatchSpec masked = Neighbors("b", {2}, 100);
   masked.sampling->input_mask = "mask";
   const TestFrame odd = MustCollate(*MustCreate(graph, masked), 0);
   EXPECT_EQ(odd.info.real[0].seeds, 12);
   EXPECT_EQ(odd.Get<int64_t>("n_id", "b")[11], 23);
   EXPECT_EQ(odd.Get<int64_t>("input_id", "b")[11], 11);
 
-  BatchSpecRequest listed = Neighbors("b", {2}, 2);
+  BatchSpec listed = Neighbors("b", {2}, 2);
   listed.selection.kind = Selection::Kind::kIds;
   listed.selection.ids = {20, 3, 3};
   const auto epoch = MustCreate(graph, listed);
@@ -171,7 +171,7 @@ TEST(SeedSamplerTest, MasksAndListsNameTheSeeds) {
 
 TEST(SeedSamplerTest, TrimmedBatchesKeepTheirSeedsAndCountWhatWent) {
   TestGraph graph = WithColumns(RandomHeteroGraph(5));
-  BatchSpecRequest request = Neighbors("a", {-1, -1}, 7);
+  BatchSpec request = Neighbors("a", {-1, -1}, 7);
   const auto plain = MustCreate(graph, request);
   const auto fixed = MustCreate(graph, Fixed(request, 12, 15, OverSize::kTrimNodesAndEdges));
   for (int64_t ordinal = 0; ordinal < fixed->plan().num_frames(); ++ordinal) {
@@ -193,7 +193,7 @@ TEST(SeedSamplerTest, TrimmedBatchesKeepTheirSeedsAndCountWhatWent) {
 
 TEST(SeedSamplerTest, ABatchDependsOnNoOtherAndOnNoThread) {
   TestGraph graph = WithColumns(RandomHeteroGraph(6));
-  BatchSpecRequest request = Fixed(Neighbors("a", {4, 3}, 4), 60, 400);
+  BatchSpec request = Fixed(Neighbors("a", {4, 3}, 4), 60, 400);
   request.shuffle = true;
   const auto epoch = MustCreate(graph, request, 5);
   const int64_t frames = epoch->plan().num_frames();
@@ -217,7 +217,7 @@ TEST(SeedSamplerTest, NoBatchIsLargerThanItsBound) {
   for (const bool disjoint : {false, true}) {
     for (const SubgraphType type : {SubgraphType::kDirectional, SubgraphType::kInduced}) {
       for (const int64_t fan_out : {1, 3, -1}) {
-        BatchSpecRequest request = Neighbors("a", {fan_out, fan_out}, 5);
+        BatchSpec request = Neighbors("a", {fan_out, fan_out}, 5);
         request.sampling->disjoint = disjoint;
         request.sampling->subgraph_type = type;
         const auto epoch = MustCreate(graph, request);
@@ -234,7 +234,7 @@ TEST(SeedSamplerTest, NoBatchIsLargerThanItsBound) {
 
 TEST(SeedSamplerTest, IndexTensorsCanBe32BitsWide) {
   TestGraph graph = WithColumns(RandomHeteroGraph(8));
-  BatchSpecRequest request = Fixed(Neighbors("a", {4, 3}, 4), 60, 400);
+  BatchSpec request = Fixed(Neighbors("a", {4, 3}, 4), 60, 400);
   const TestFrame wide = MustCollate(*MustCreate(graph, request), 3);
   request.index_dtype = DType::kInt32;
   const TestFrame narrow = MustCollate(*MustCreate(graph, request), 3);
@@ -248,7 +248,7 @@ TEST(SeedSamplerTest, IndexTensorsCanBe32BitsWide) {
 
 TEST(SeedSamplerTest, DisjointBatchesNameTheTreeOfEachNode) {
   TestGraph graph = WithColumns(RandomHeteroGraph(9));
-  BatchSpecRequest request = Neighbors("a", {2, 2}, 4);
+  BatchSpec request = Neighbors("a", {2, 2}, 4);
   request.sampling->disjoint = true;
   const TestFrame plain = MustCollate(*MustCreate(graph, request), 0);
   const TestFrame fixed = MustCollate(*MustCreate(graph, Fixed(request, 80, 100)), 0);
@@ -261,9 +261,9 @@ TEST(SeedSamplerTest, DisjointBatchesNameTheTreeOfEachNode) {
   EXPECT_EQ(padded, trees);
 }
 
-BatchSpecRequest Links(const std::string& edge_type, NegativeMode mode, double amount,
-                       int64_t batch_size) {
-  BatchSpecRequest request = Neighbors("", {3, 2}, batch_size);
+BatchSpec Links(const std::string& edge_type, NegativeMode mode, double amount,
+                int64_t batch_size) {
+  BatchSpec request = Neighbors("", {3, 2}, batch_size);
   request.sampling->links.emplace();
   request.sampling->links->edge_type = edge_type;
   request.sampling->links->negative_mode = mode;
@@ -281,7 +281,7 @@ TEST(SeedSamplerTest, LabelledPairsAreTheSeedEdgesAndPairsThatAreNoEdges) {
     const EdgeType& type = graph.schema.edge_types[edge_type];
     const auto edges = EdgeSet(graph, edge_type);
     for (const bool disjoint : {false, true}) {
-      BatchSpecRequest request = Links(name, NegativeMode::kBinary, 1.5, 8);
+      BatchSpec request = Links(name, NegativeMode::kBinary, 1.5, 8);
       request.shuffle = true;
       request.sampling->disjoint = disjoint;
       const auto epoch = MustCreate(graph, Fixed(request, 400, 900));
@@ -346,7 +346,7 @@ TEST(SeedSamplerTest, TripletsHaveNegativesForEachSource) {
 
 TEST(SeedSamplerTest, SeedEdgesCanBeKeptOutWithTheirReverses) {
   TestGraph graph = WithColumns(RandomHeteroGraph(12));
-  BatchSpecRequest request = Links("a|to|a", NegativeMode::kNone, 1, 8);
+  BatchSpec request = Links("a|to|a", NegativeMode::kNone, 1, 8);
   request.sampling->num_neighbors = {{"", {-1, -1}}};
   const auto with = MustCreate(graph, request);
   request.sampling->links->exclude_seed_edges = true;
@@ -372,7 +372,7 @@ TEST(SeedSamplerTest, SeedEdgesCanBeKeptOutWithTheirReverses) {
 
 TEST(SeedSamplerTest, ClassesMakeRoomForNegatives) {
   TestGraph graph = WithColumns(RandomHeteroGraph(13));
-  BatchSpecRequest request = Links("b|to|a", NegativeMode::kBinary, 1, 3);
+  BatchSpec request = Links("b|to|a", NegativeMode::kBinary, 1, 3);
   request.sampling->links->sources = {1, 2, 3};
   request.sampling->links->targets = {4, 5, 6};
   request.sampling->links->labels = {0, 2, 1};
@@ -401,7 +401,7 @@ TestGraph Clustered() {
 
 TEST(SeedSamplerTest, ClustersAreUnitedWithTheEdgesBetweenThem) {
   TestGraph graph = Clustered();
-  BatchSpecRequest request;
+  BatchSpec request;
   request.strategy = Strategy::kCluster;
   request.batch_size = 2;
   request.sampling.emplace();
@@ -418,12 +418,12 @@ TEST(SeedSamplerTest, ClustersAreUnitedWithTheEdgesBetweenThem) {
 
 TEST(SeedSamplerTest, RequestsThatCannotBeMetSayWhy) {
   TestGraph graph = WithColumns(RandomHeteroGraph(14));
-  const auto expect = [&](const BatchSpecRequest& request, absl::string_view message) {
+  const auto expect = [&](const BatchSpec& request, absl::string_view message) {
     const absl::Status status = CreateStatus(graph, request);
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << message;
     EXPECT_THAT(status.message(), HasSubstr(std::string(message)));
   };
-  BatchSpecRequest request = Neighbors("a", {2}, 4);
+  BatchSpec request = Neighbors("a", {2}, 4);
   request.sampling.reset();
   expect(request, "sampling is not set");
   expect(Neighbors("", {2}, 4), "sampling.input_type is not set; the dataset has 4 node types");
@@ -483,7 +483,7 @@ TEST(SeedSamplerTest, RequestsThatCannotBeMetSayWhy) {
 
 TEST(SeedSamplerTest, AFanOutBeyondWhatABatchMayTakeIsRefusedBeforeMemoryIsTaken) {
   TestGraph graph = WithColumns(RandomHeteroGraph(14));
-  BatchSpecRequest request = Neighbors("a", {kMaxSampledEdges + 1}, 1);
+  BatchSpec request = Neighbors("a", {kMaxSampledEdges + 1}, 1);
   request.sampling->replace = true;
   for (const bool fixed : {false, true}) {
     const auto epoch =
@@ -496,17 +496,17 @@ TEST(SeedSamplerTest, AFanOutBeyondWhatABatchMayTakeIsRefusedBeforeMemoryIsTaken
 
 TEST(SeedSamplerTest, ASpecComesBackAsTheRequestThatResolvesToIt) {
   TestGraph graph = WithColumns(RandomHeteroGraph(15));
-  BatchSpecRequest request = Fixed(Links("b|to|a", NegativeMode::kBinary, 2, 4), 90, 90);
+  BatchSpec request = Fixed(Links("b|to|a", NegativeMode::kBinary, 2, 4), 90, 90);
   request.sampling->links->exclude_seed_edges = true;
   const auto epoch = MustCreate(graph, request);
   const Schema& schema = graph.features->schema();
-  const BatchSpecRequest again = RequestFromSpec(epoch->spec(), schema);
+  const BatchSpec again = SpecFromResolved(epoch->spec(), schema);
   const auto second = MustCreate(graph, again);
   EXPECT_EQ(SpecDigest(epoch->spec(), schema), SpecDigest(second->spec(), schema));
   EXPECT_EQ(MustCollate(*epoch, 0).bytes, MustCollate(*second, 0).bytes);
 
   // Every part of the request counts.
-  const std::vector<std::function<void(SamplingRequest&)>> changes = {
+  const std::vector<std::function<void(SamplingSpec&)>> changes = {
       [](auto& s) {
         s.num_neighbors = {{"", {3, 3}}};
       },
@@ -521,7 +521,7 @@ TEST(SeedSamplerTest, ASpecComesBackAsTheRequestThatResolvesToIt) {
   };
   std::set<Fingerprint> digests = {SpecDigest(epoch->spec(), schema)};
   for (const auto& change : changes) {
-    BatchSpecRequest changed = request;
+    BatchSpec changed = request;
     change(*changed.sampling);
     digests.insert(SpecDigest(MustCreate(graph, changed)->spec(), schema));
   }

@@ -32,7 +32,7 @@ class SubgraphFitterTest : public testing::Test {
   }
 
   Schema schema_;
-  BatchSpec spec_;
+  ResolvedSpec spec_;
   Subgraph subgraph_;
   Counts trimmed_;
 };

@@ -9,7 +9,7 @@
 
 #include "storage/importers/npy_source.h"
 #include "storage/importers/tu_source.h"
-#include "storage/transforms.h"
+#include "storage/transforms/transforms.h"
 #include "tests/storage/importers/test_files.h"
 
 namespace graphfeed {

@@ -16,7 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "storage/graph/graph_block.h"
 #include "storage/graph/graph_source.h"
-#include "tests/storage/column_blocks.h"
+#include "tests/storage/chunks/column_blocks.h"
 
 namespace graphfeed {
 

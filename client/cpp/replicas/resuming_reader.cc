@@ -1,0 +1,250 @@
+#include "client/cpp/replicas/resuming_reader.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/cpp/rpc/methods.h"
+#include "client/cpp/rpc/requests.h"
+#include "graphfeed/v1/graphfeed.pb.h"
+#include "proto/wire/messages.h"
+#include "storage/base/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+std::string Hex(const Fingerprint& fingerprint) {
+  return absl::BytesToHexString(
+      {reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()});
+}
+
+std::string Text(const absl::Status& status) {
+  return absl::StrCat(absl::StatusCodeToString(status.code()), ": ", status.message());
+}
+
+}  // namespace
+
+ResumingReader::ResumingReader(const StreamOptions& options, const ClientOptions& client,
+                               std::shared_ptr<Replicas> replicas)
+    : options_(options), client_(client), replicas_(std::move(replicas)), cursor_(options) {}
+
+bool ResumingReader::cancelled() const {
+  absl::MutexLock lock(&mu_);
+  return cancelled_;
+}
+
+void ResumingReader::Cancel() {
+  absl::MutexLock lock(&mu_);
+  cancelled_ = true;
+  if (call_ != nullptr) call_->Cancel();
+}
+
+void ResumingReader::Pause(absl::Duration time) {
+  absl::MutexLock lock(&mu_);
+  mu_.AwaitWithTimeout(absl::Condition(&cancelled_), time);
+}
+
+absl::StatusOr<std::optional<StreamDecoder::Event>> ResumingReader::Next() {
+  for (;;) {
+    if (cancelled()) {
+      (void)StopCall(/*running=*/true);
+      return absl::CancelledError("the stream was cancelled");
+    }
+    if (!current_.has_value()) GF_RETURN_IF_ERROR(Connect());
+    rpc::DownStream* call;
+    {
+      absl::MutexLock lock(&mu_);
+      call = call_.get();  // which nobody else frees
+    }
+    absl::StatusOr<StreamDecoder::Event> event = absl::UnknownError("not decoded");
+    const bool more = call->Read([&](auto& message) { event = current_->decoder.Decode(message); });
+    absl::Status status;
+    if (more && event.ok()) {
+      absl::StatusOr<std::optional<StreamDecoder::Event>> taken = Take(*std::move(event));
+      if (taken.ok()) {
+        if (taken->has_value()) return taken;
+        continue;
+      }
+      status = taken.status();
+    } else if (more) {
+      status = event.status();
+    }
+    const absl::Status end = StopCall(/*running=*/more);
+    const bool by_server = !more && !end.ok();
+    if (!more) status = end.ok() ? current_->decoder.CheckComplete() : end;
+    // A server that goes away behind its last frame has said everything.
+    if (status.ok() || (by_server && cursor_.done())) {
+      current_.reset();
+      return std::nullopt;
+    }
+    if (cancelled()) continue;
+    GF_RETURN_IF_ERROR(Fail(status, by_server));
+  }
+}
+
+absl::Status ResumingReader::StopCall(bool running) {
+  std::unique_ptr<rpc::DownStream> call;
+  {
+    absl::MutexLock lock(&mu_);
+    call = std::move(call_);
+  }
+  if (call == nullptr) return absl::OkStatus();
+  if (running) call->Cancel();
+  return call->Finish();
+}
+
+absl::Status ResumingReader::Connect() {
+  for (;;) {
+    if (cancelled()) return absl::CancelledError("the stream was cancelled");
+    // Shards start at different replicas, and each goes on at the next one.
+    absl::StatusOr<std::vector<std::shared_ptr<Replica>>> replicas =
+        replicas_->List(static_cast<size_t>(options_.shard_index), /*resolve=*/!outage_.empty());
+    if (!replicas.ok()) return replicas.status();
+    if (std::shared_ptr<Replica> replica = outage_.Choose(*replicas)) {
+      return Start(std::move(replica));
+    }
+    // Every replica has failed in this round.
+    const bool cold = info_ == nullptr && !replicas_->any_answered();
+    const absl::Duration pause = backoff_.Next();
+    if (cold || !outage_.AnyLeft(*replicas) ||
+        absl::Now() + pause > outage_.started() + client_.retry_timeout) {
+      return outage_.Final(absl::StrCat("no server can ", What()));
+    }
+    Pause(pause);
+    outage_.NextRound();
+  }
+}
+
+absl::Status ResumingReader::Start(std::shared_ptr<Replica> replica) {
+  StreamOptions rest = options_;
+  if (info_ != nullptr) {
+    rest.dataset = info_->dataset;
+    rest.fingerprint = info_->fingerprint;
+    rest.spec = info_->resolved_spec;
+    rest.start_epoch = cursor_.epoch();
+    rest.start_ordinal = cursor_.ordinal();
+    rest.num_epochs = cursor_.num_epochs();
+  }
+  GF_ASSIGN_OR_RETURN(const v1::StreamBatchesRequest request,
+                      MakeStreamRequest(rest, client_.encoding, client_.max_frame_bytes));
+  GF_ASSIGN_OR_RETURN(std::unique_ptr<rpc::DownStream> call,
+                      replica->channel->StartDown(methods::kStreamBatches, request));
+  current_.emplace(Call{.replica = std::move(replica),
+                        .decoder = StreamDecoder(rest, client_.max_frame_bytes, client_.encoding)});
+  absl::MutexLock lock(&mu_);
+  call_ = std::move(call);
+  if (cancelled_) call_->Cancel();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<StreamDecoder::Event>> ResumingReader::Take(
+    StreamDecoder::Event event) {
+  if (auto* info = std::get_if<std::shared_ptr<const StreamInfo>>(&event)) {
+    const bool first = info_ == nullptr;
+    GF_RETURN_IF_ERROR(TakeHeader(**info));
+    if (!first) return std::nullopt;
+    info_ = std::move(*info);
+    return StreamDecoder::Event(info_);
+  }
+  if (auto* epoch = std::get_if<std::shared_ptr<const EpochInfo>>(&event)) {
+    GF_ASSIGN_OR_RETURN(const bool begins, cursor_.TakeEpoch(**epoch));
+    if (!begins) return std::nullopt;
+    return std::optional(std::move(event));
+  }
+  cursor_.TakeFrame();
+  outage_ = Outage();
+  backoff_.Reset();
+  return std::optional(std::move(event));
+}
+
+absl::Status ResumingReader::TakeHeader(const StreamInfo& info) {
+  if (info_ != nullptr) {
+    if (info.spec_digest != info_->spec_digest) {
+      return absl::DataLossError(absl::StrCat("the server resolves the spec to ",
+                                              Hex(info.spec_digest), ", not ",
+                                              Hex(info_->spec_digest)));
+    }
+    if (LayoutDigest(info.layout) != LayoutDigest(info_->layout)) {
+      return absl::DataLossError("the server lays batches out in another way");
+    }
+  }
+  current_->answered = true;
+  replicas_->Answered(*current_->replica);
+  if (lost_.empty()) return absl::OkStatus();
+  std::string notice = absl::StrCat(lost_, "; ", current_->replica->address, " goes on with frame ",
+                                    cursor_.ordinal(), " of epoch ", cursor_.epoch());
+  const std::string refusals = outage_.Refusals();
+  if (!refusals.empty()) absl::StrAppend(&notice, " (refused: ", refusals, ")");
+  lost_.clear();
+  if (client_.on_failover) {
+    client_.on_failover(notice);
+  } else {
+    std::fprintf(stderr, "graphfeed: %s\n", notice.c_str());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ResumingReader::Fail(const absl::Status& status, bool by_server) {
+  const Failure failure = Judge(status, by_server);
+  const std::shared_ptr<Replica> replica = std::move(current_->replica);
+  current_.reset();
+  if (failure == Failure::kFinal) return status;
+  if (outage_.empty() && info_ != nullptr) {
+    lost_ = absl::StrCat("the stream of ", info_->dataset, " from ", replica->address,
+                         " broke off (", Text(status), ")");
+  }
+  if (failure == Failure::kTransient) replicas_->Failed(*replica);
+  outage_.Add(*replica, status, failure, absl::Now());
+  return absl::OkStatus();
+}
+
+// What each code of the service means is in graphfeed.proto.
+Failure ResumingReader::Judge(const absl::Status& status, bool by_server) {
+  const bool resuming = info_ != nullptr;
+  switch (status.code()) {
+    case absl::StatusCode::kDataLoss:
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kNotFound:
+      return Failure::kNotHere;
+    case absl::StatusCode::kResourceExhausted:
+      // Too many streams; but of frames that are too large there is no end elsewhere.
+      if (!by_server || current_->answered) return Failure::kFinal;
+      return resuming ? Failure::kTransient : Failure::kNotHere;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kUnimplemented:
+      // Another server took the same request: this one is of another make.
+      return resuming && !current_->answered ? Failure::kNotHere : Failure::kFinal;
+    case absl::StatusCode::kFailedPrecondition: {
+      // Other content, or a batch that cannot be made of the right one?
+      const std::optional<Fingerprint> expected =
+          resuming ? std::optional(info_->fingerprint) : options_.fingerprint;
+      if (!expected.has_value() || current_->answered) return Failure::kFinal;
+      v1::GetDatasetRequest request;
+      request.set_dataset(resuming ? info_->dataset : options_.dataset);
+      v1::DatasetInfo response;
+      const absl::Status asked = current_->replica->channel->Call(methods::kGetDataset, request,
+                                                                  client_.timeout, &response);
+      if (!asked.ok()) return Failure::kTransient;
+      const std::string& has = response.fingerprint();
+      if (has == std::string(expected->begin(), expected->end())) return Failure::kFinal;
+      return Failure::kNotHere;
+    }
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kPermissionDenied:
+      return Failure::kFinal;
+    default:
+      return Failure::kTransient;
+  }
+}
+
+std::string ResumingReader::What() const {
+  return absl::StrCat(info_ == nullptr ? "stream " : "go on with ", options_.dataset, " at frame ",
+                      cursor_.ordinal(), " of epoch ", cursor_.epoch());
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,36 @@
+#ifndef GRAPHFEED_CLIENT_CPP_RPC_REQUESTS_H_
+#define GRAPHFEED_CLIENT_CPP_RPC_REQUESTS_H_
+
+// The client's options as requests. INVALID_ARGUMENT for what the wire cannot carry; everything
+// else is the server's to judge.
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "client/cpp/client.h"
+#include "graphfeed/v1/graphfeed.pb.h"
+
+namespace graphfeed {
+
+absl::StatusOr<v1::StreamBatchesRequest> MakeStreamRequest(const StreamOptions& options,
+                                                           Encoding encoding,
+                                                           int64_t max_frame_bytes);
+v1::GetBatchRequest MakeGetBatchRequest(const StreamOptions& options, int64_t epoch,
+                                        int64_t ordinal, int64_t max_frame_bytes);
+v1::EstimateOptionsRequest MakeEstimateRequest(const SampledEstimate& estimate);
+absl::StatusOr<v1::DescribePlanRequest> MakePlanRequest(const StreamOptions& options);
+
+absl::StatusOr<PlanDescription> FromResponse(const v1::DescribePlanResponse& response);
+
+// What has been read of an answer: one that cannot be read is not the caller's mistake, DATA_LOSS.
+template <typename T>
+absl::StatusOr<T> ReadAnswer(absl::StatusOr<T> value) {
+  if (value.ok()) return value;
+  return absl::DataLossError(absl::StrCat("the server's answer: ", value.status().message()));
+}
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_CLIENT_CPP_RPC_REQUESTS_H_

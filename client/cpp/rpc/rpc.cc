@@ -1,0 +1,218 @@
+#include "client/cpp/rpc/rpc.h"
+
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/proto_utils.h>
+#include <grpcpp/impl/rpc_method.h>
+#include <grpcpp/support/async_stream.h>
+#include <grpcpp/support/async_unary_call.h>
+#include <grpcpp/support/proto_buffer_reader.h>
+#include <grpcpp/support/sync_stream.h>
+
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "client/cpp/rpc/lazy_channel.h"
+#include "storage/base/status_macros.h"
+
+namespace graphfeed::rpc {
+namespace {
+
+using google::protobuf::MessageLite;
+using grpc::internal::RpcMethod;
+
+// The codes are the same numbers in both.
+absl::Status FromGrpc(const grpc::Status& status) {
+  if (status.ok()) return absl::OkStatus();
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+absl::Status InterruptedError() { return absl::CancelledError("interrupted"); }
+
+// One operation at a time on a completion queue of its own, waited for in slices so that an
+// interruption is noticed.
+class Waiter {
+ public:
+  Waiter(grpc::ClientContext& context, const Interrupted& interrupted)
+      : context_(context), interrupted_(interrupted) {}
+  ~Waiter() {
+    queue_.Shutdown();
+    void* tag;
+    bool ok;
+    while (queue_.Next(&tag, &ok)) {
+    }
+  }
+
+  grpc::CompletionQueue* queue() { return &queue_; }
+  void* tag() { return this; }
+  bool interrupted() const { return was_interrupted_; }
+
+  // Blocks until the operation that was started with tag() is done; returns whether it went well.
+  // An interruption cancels the call, which ends the operation.
+  bool Wait() {
+    for (;;) {
+      void* tag;
+      bool ok = false;
+      const auto deadline =
+          interrupted_ && !was_interrupted_
+              ? std::chrono::system_clock::now() + absl::ToChronoMilliseconds(kInterruptInterval)
+              : std::chrono::system_clock::time_point::max();
+      if (queue_.AsyncNext(&tag, &ok, deadline) == grpc::CompletionQueue::GOT_EVENT) return ok;
+      if (interrupted_()) {
+        was_interrupted_ = true;
+        context_.TryCancel();
+      }
+    }
+  }
+
+ private:
+  grpc::ClientContext& context_;
+  const Interrupted& interrupted_;
+  grpc::CompletionQueue queue_;
+  bool was_interrupted_ = false;
+};
+
+class GrpcDownStream final : public DownStream {
+ public:
+  GrpcDownStream(ChannelUse channel, const char* method, const MessageLite& request)
+      : channel_(std::move(channel)),
+        reader_(grpc::internal::ClientReaderFactory<grpc::ByteBuffer>::Create(
+            channel_.get(), RpcMethod(method, RpcMethod::SERVER_STREAMING), &context_, request)) {}
+
+  ~GrpcDownStream() override {
+    if (finished_) return;
+    Cancel();
+    (void)Finish();
+  }
+
+  bool Read(absl::FunctionRef<void(google::protobuf::io::ZeroCopyInputStream&)> use) override {
+    grpc::ByteBuffer message;
+    if (!reader_->Read(&message)) return false;
+    grpc::ProtoBufferReader bytes(&message);
+    use(bytes);
+    return true;
+  }
+
+  absl::Status Finish() override {
+    finished_ = true;
+    return FromGrpc(reader_->Finish());
+  }
+
+  void Cancel() override { context_.TryCancel(); }
+
+ private:
+  const ChannelUse channel_;  // first: everything below is gone before it
+  grpc::ClientContext context_;
+  const std::unique_ptr<grpc::ClientReader<grpc::ByteBuffer>> reader_;
+  bool finished_ = false;
+};
+
+class GrpcUpStream final : public UpStream {
+ public:
+  GrpcUpStream(ChannelUse channel, const char* method, const Interrupted& interrupted,
+               MessageLite* response)
+      : channel_(std::move(channel)), interrupted_(interrupted), waiter_(context_, interrupted_) {
+    writer_.reset(grpc::internal::ClientAsyncWriterFactory<MessageLite>::Create(
+        channel_.get(), waiter_.queue(), RpcMethod(method, RpcMethod::CLIENT_STREAMING), &context_,
+        response, /*start=*/true, waiter_.tag()));
+    pending_ = true;
+  }
+
+  ~GrpcUpStream() override {
+    if (end_) return;
+    context_.TryCancel();
+    (void)End();
+  }
+
+  absl::Status Write(const MessageLite& message) override {
+    if (end_) return *end_;
+    if (!Settle()) return End();
+    writer_->Write(message, waiter_.tag());
+    pending_ = true;
+    return absl::OkStatus();
+  }
+
+  absl::Status Finish() override {
+    if (end_) return *end_;
+    if (Settle()) {
+      writer_->WritesDone(waiter_.tag());
+      pending_ = true;
+    }
+    return End();
+  }
+
+ private:
+  // Waits for the operation in flight. False: the call is over.
+  bool Settle() {
+    if (!pending_) return true;
+    pending_ = false;
+    return waiter_.Wait();
+  }
+
+  absl::Status End() {
+    (void)Settle();
+    grpc::Status status;
+    writer_->Finish(&status, waiter_.tag());
+    (void)waiter_.Wait();
+    end_ = waiter_.interrupted() ? InterruptedError() : FromGrpc(status);
+    return *end_;
+  }
+
+  const ChannelUse channel_;  // first: everything below is gone before it
+  const Interrupted interrupted_;
+  grpc::ClientContext context_;
+  Waiter waiter_;
+  std::unique_ptr<grpc::ClientAsyncWriter<MessageLite>> writer_;
+  bool pending_ = false;             // an operation is in flight
+  std::optional<absl::Status> end_;  // how the call ended
+};
+
+class GrpcChannel final : public Channel {
+ public:
+  explicit GrpcChannel(const ChannelOptions& options)
+      : channel_(options), interrupted_(options.interrupted) {}
+
+  absl::Status Call(const char* method, const MessageLite& request, absl::Duration timeout,
+                    MessageLite* response) override {
+    GF_ASSIGN_OR_RETURN(const ChannelUse channel, channel_.Use());
+    grpc::ClientContext context;
+    if (timeout < absl::InfiniteDuration()) {
+      context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
+    }
+    Waiter waiter(context, interrupted_);
+    using Factory = grpc::internal::ClientAsyncResponseReaderFactory<MessageLite>;
+    const std::unique_ptr<grpc::ClientAsyncResponseReader<MessageLite>> call(
+        Factory::Create(channel.get(), waiter.queue(), RpcMethod(method, RpcMethod::NORMAL_RPC),
+                        &context, request, /*start=*/true));
+    grpc::Status status;
+    call->Finish(response, &status, waiter.tag());
+    (void)waiter.Wait();
+    return waiter.interrupted() ? InterruptedError() : FromGrpc(status);
+  }
+
+  absl::StatusOr<std::unique_ptr<DownStream>> StartDown(const char* method,
+                                                        const MessageLite& request) override {
+    GF_ASSIGN_OR_RETURN(ChannelUse channel, channel_.Use());
+    return std::make_unique<GrpcDownStream>(std::move(channel), method, request);
+  }
+
+  absl::StatusOr<std::unique_ptr<UpStream>> StartUp(const char* method,
+                                                    MessageLite* response) override {
+    GF_ASSIGN_OR_RETURN(ChannelUse channel, channel_.Use());
+    return std::make_unique<GrpcUpStream>(std::move(channel), method, interrupted_, response);
+  }
+
+  void Reconnect() override { channel_.Drop(); }
+
+ private:
+  LazyChannel channel_;
+  const Interrupted interrupted_;
+};
+
+}  // namespace
+
+std::unique_ptr<Channel> Channel::Create(const ChannelOptions& options) {
+  return std::make_unique<GrpcChannel>(options);
+}
+
+}  // namespace graphfeed::rpc

@@ -1,0 +1,91 @@
+#ifndef GRAPHFEED_CLIENT_CPP_RPC_STREAM_DECODER_H_
+#define GRAPHFEED_CLIENT_CPP_RPC_STREAM_DECODER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <variant>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/cpp/client.h"
+#include "google/protobuf/io/zero_copy_stream.h"
+#include "proto/frame/layout.h"
+#include "proto/frame/slab.h"
+#include "proto/frame/stream_info.h"
+#include "proto/wire/frame_codec.h"
+
+namespace graphfeed {
+
+// XXH3-64 of a slab: what FrameInfo::digest must be.
+uint64_t SlabDigest(const std::byte* data, int64_t size);
+
+// Places frames of one layout in memory and checks that they are what the layout says. Nothing
+// that a server sends is taken on trust. Thread-compatible.
+class FrameReader {
+ public:
+  // `layout` is sound, as wire::FromProto has checked. RESOURCE_EXHAUSTED when its slab exceeds
+  // `max_frame_bytes`. Keeps up to `max_idle` unused buffers.
+  static absl::StatusOr<FrameReader> Create(const Layout& layout, int64_t max_frame_bytes,
+                                            bool verify_digests, size_t max_idle);
+
+  // Of every frame; 0 where each has its own.
+  int64_t slab_bytes() const { return placement_ == nullptr ? 0 : placement_->slab_bytes; }
+  // A buffer for a slab of `size` bytes, or why no frame can have that size.
+  absl::StatusOr<Slab> Allocate(int64_t size);
+  // The batch that `slab` makes up. DATA_LOSS when the counts do not fit the layout, the
+  // slab's size is not the counts', or the digest is another.
+  absl::StatusOr<Batch> Finish(FrameInfo info, Slab slab) const;
+
+ private:
+  FrameReader() = default;
+
+  std::shared_ptr<const Layout> layout_;        // shared with batches
+  std::shared_ptr<const Placement> placement_;  // shared with batches; null when ragged
+  int64_t max_frame_bytes_ = 0;
+  bool verify_digests_ = true;
+  std::unique_ptr<SlabPool> pool_;
+};
+
+// Reads the messages of a stream and checks that they are what was asked for: a header, then for
+// each epoch its header and its shard's frames in order. Thread-compatible.
+class StreamDecoder {
+ public:
+  using Event =
+      std::variant<std::shared_ptr<const StreamInfo>, std::shared_ptr<const EpochInfo>, Batch>;
+
+  StreamDecoder(const StreamOptions& options, int64_t max_frame_bytes,
+                Encoding encoding = Encoding::kDense);
+
+  // After an error the stream cannot be read on.
+  absl::StatusOr<Event> Decode(google::protobuf::io::ZeroCopyInputStream& message);
+  // To be asked when the server has ended the stream with OK: DATA_LOSS if anything is missing.
+  absl::Status CheckComplete() const;
+
+ private:
+  absl::StatusOr<Event> TakeHeader(StreamInfo info);
+  absl::StatusOr<Event> TakeEpoch(EpochInfo info);
+  absl::StatusOr<Event> TakeFrame(FrameInfo info, Slab slab);
+  // Room for a payload that is not yet a slab, reused by the next one.
+  std::byte* CompactBuffer(int64_t size);
+  absl::StatusOr<Slab> ExpandFrame(const wire::DecodedFrame& frame);
+  absl::Status CheckEpochComplete() const;
+  absl::Status CheckPosition(const FrameInfo& info) const;
+
+  const StreamOptions options_;
+  const int64_t max_frame_bytes_;
+  const Encoding encoding_;
+  std::unique_ptr<std::byte[]> compact_;  // compact_bytes_ of them
+  int64_t compact_bytes_ = 0;
+  std::optional<FrameReader> frames_;       // after the header
+  std::shared_ptr<const EpochInfo> epoch_;  // the latest; shared with the stream
+  int64_t epoch_frames_ = 0;                // received of it
+};
+
+// DATA_LOSS for a header that does not answer `options`.
+absl::Status CheckStreamInfo(const StreamInfo& info, const StreamOptions& options);
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_CLIENT_CPP_RPC_STREAM_DECODER_H_

@@ -1,0 +1,278 @@
+#include "client/flags/spec_flags.h"
+
+#include <random>
+#include <utility>
+
+#include "CLI/Config.hpp"
+#include "CLI/Formatter.hpp"
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "client/flags/named_values.h"
+#include "storage/base/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+constexpr Named<Strategy> kStrategies[] = {{"pad", Strategy::kPadToMax},
+                                           {"pack", Strategy::kStreamPack},
+                                           {"plain", Strategy::kPlain},
+                                           {"neighbor", Strategy::kNeighbor},
+                                           {"cluster", Strategy::kCluster}};
+constexpr Named<OverSize> kOverSizes[] = {{"error", OverSize::kError},
+                                          {"skip", OverSize::kSkip},
+                                          {"trim-nodes", OverSize::kTrimNodes},
+                                          {"trim-edges", OverSize::kTrimEdges},
+                                          {"trim", OverSize::kTrimNodesAndEdges}};
+constexpr Named<IncompleteStep> kIncompleteSteps[] = {{"fill", IncompleteStep::kFill},
+                                                      {"drop", IncompleteStep::kDrop}};
+constexpr Named<UnevenShards> kUnevenShards[] = {{"null", UnevenShards::kNull},
+                                                 {"repeat", UnevenShards::kRepeat},
+                                                 {"drop", UnevenShards::kDrop}};
+constexpr Named<DType> kIndexDTypes[] = {{"int64", DType::kInt64}, {"int32", DType::kInt32}};
+
+bool IsSampled(Strategy strategy) {
+  return strategy == Strategy::kNeighbor || strategy == Strategy::kCluster;
+}
+
+uint64_t DrawSeed() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+absl::string_view StrategyName(Strategy strategy) { return NameOf(kStrategies, strategy); }
+absl::string_view OverSizeName(OverSize over_size) { return NameOf(kOverSizes, over_size); }
+
+absl::StatusOr<std::map<std::string, int64_t>> ParseTypedSizes(absl::string_view flag,
+                                                               absl::string_view text) {
+  std::map<std::string, int64_t> sizes;
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    const size_t equals = part.rfind('=');
+    const bool typed = equals != absl::string_view::npos;
+    const std::string type(typed ? part.substr(0, equals) : "");
+    int64_t size = 0;
+    if (!absl::SimpleAtoi(typed ? part.substr(equals + 1) : part, &size)) {
+      return FlagError(flag, text, "not NUMBER or TYPE=NUMBER,TYPE=NUMBER");
+    }
+    if (!sizes.emplace(type, size).second) {
+      return FlagError(
+          flag, text,
+          typed ? absl::StrCat("type ", type, " occurs twice") : "one number serves all types");
+    }
+  }
+  if (sizes.size() > 1 && sizes.count("") > 0) {
+    return FlagError(flag, text, "a number for all types or one for each, not both");
+  }
+  return sizes;
+}
+
+absl::StatusOr<Selection> ParseSelection(absl::string_view text) {
+  Selection selection;
+  const std::pair<absl::string_view, absl::string_view> range =
+      absl::StrSplit(text, absl::MaxSplits(':', 1));
+  if (text.find(':') != absl::string_view::npos) {
+    selection.kind = Selection::Kind::kRange;
+    if (!absl::SimpleAtoi(range.first, &selection.start) ||
+        !absl::SimpleAtoi(range.second, &selection.stop)) {
+      return FlagError("--graphs", text, "not START:STOP");
+    }
+    return selection;
+  }
+  selection.kind = Selection::Kind::kIds;
+  for (const absl::string_view part : absl::StrSplit(text, ',')) {
+    int64_t id = 0;
+    if (!absl::SimpleAtoi(part, &id)) return FlagError("--graphs", text, "not START:STOP or a,b,c");
+    selection.ids.push_back(id);
+  }
+  return selection;
+}
+
+void SpecFlags::Register(CLI::App& command) {
+  sampling_.Register(command);
+  command.add_option("dataset", dataset_, "NAME or NAME@VERSION")->required();
+  const auto add = [&](const char* name, auto& value, const char* help) {
+    return command.add_option(name, value, help);
+  };
+  add("--strategy", strategy_,
+      "pad: the next graphs, padded; pack: as many as fit, in order; plain: no padding; neighbor: "
+      "sampled neighbourhoods of seeds; cluster: clusters of a partition")
+      ->capture_default_str()
+      ->check(CLI::IsMember(Names(kStrategies)));
+  add("--batch-size", batch_size_,
+      "graphs of a batch; one of them is padding unless the strategy is plain (default there: 1); "
+      "neighbor: seeds, cluster: clusters (default: 1)")
+      ->check(CLI::PositiveNumber);
+  add("--num-nodes", num_nodes_,
+      "padded nodes of a batch: NUMBER, or TYPE=NUMBER,TYPE=NUMBER (default: from the dataset and "
+      "--batch-size, or from sampled batches)");
+  add("--num-edges", num_edges_,
+      "padded edges of a batch: likewise (default: num_nodes * (num_nodes - 1))");
+  add("--num-graphs", num_graphs_, "padded graphs of a batch (default: --batch-size, or 2)")
+      ->check(CLI::PositiveNumber);
+  add("--node-pad-value", node_pad_value_, "value of padding in node columns")
+      ->capture_default_str();
+  add("--edge-pad-value", edge_pad_value_, "value of padding in edge columns")
+      ->capture_default_str();
+  add("--graph-pad-value", graph_pad_value_, "value of padding in graph columns")
+      ->capture_default_str();
+  add("--over-size", over_size_, "what becomes of graphs and batches that do not fit")
+      ->capture_default_str()
+      ->check(CLI::IsMember(Names(kOverSizes)));
+  add("--graphs", graphs_,
+      "which graphs (neighbor: seed nodes or edges, cluster: clusters): START:STOP, or a,b,c in "
+      "this order (default: all)");
+  command.add_flag("--shuffle", shuffle_, "another order in every epoch");
+  add("--seed", seed_, "of the shuffle and of trimming (default: drawn, and shown)");
+  add("--epoch", epoch_, "number of the (first) epoch")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command.add_flag("--drop-last", drop_last_, "drop a last batch that is short");
+  add("--micro-batches", micro_batches_, "batches combined in one frame")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  add("--incomplete-step", incomplete_step_, "a last frame with too few batches")
+      ->capture_default_str()
+      ->check(CLI::IsMember(Names(kIncompleteSteps)));
+  command.add_flag("--no-masks", no_masks_, "leave out graphs_mask, nodes_mask and edges_mask");
+  add("--exclude", exclude_, "columns to leave out, a,b,c")->delimiter(',');
+  add("--follow-batch", follow_batch_, "columns that get a batch vector of their own, a,b,c")
+      ->delimiter(',');
+  add("--index-dtype", index_dtype_, "of edge_index, batch and ptr")
+      ->capture_default_str()
+      ->check(CLI::IsMember(Names(kIndexDTypes)));
+  add("--narrow", narrow_, "int64 columns to send as int32, a,b,c")->delimiter(',');
+  add("--float16", float16_, "float columns to send as float16, a,b,c")->delimiter(',');
+  add("--sample-limit", sample_limit_,
+      "graphs to look at when sizes are taken from the dataset (default: all); sampled batches to "
+      "make for that, in as many epochs as needed (default: 1000)")
+      ->check(CLI::NonNegativeNumber);
+  add("--quantile", quantile_,
+      "sampled batches: the share of them that sizes taken from the dataset need to hold, by type; "
+      "what exceeds them is for --over-size")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_flag("--ragged", ragged_, "sampled batches: no padding");
+  add("--num-shards", num_shards_, "parts that an epoch is divided into")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  add("--shard-index", shard_index_, "which of them")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  add("--uneven-shards", uneven_shards_, "what fills shards with fewer frames than others")
+      ->capture_default_str()
+      ->check(CLI::IsMember(Names(kUnevenShards)));
+}
+
+absl::Status SpecFlags::BuildSizes(BatchSpec& spec) const {
+  const bool sampled = IsSampled(spec.strategy);
+  if (spec.strategy == Strategy::kPlain || ragged_) {
+    if (!num_nodes_.empty() || !num_edges_.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--num-nodes and --num-edges are sizes of padded batches; ",
+                       ragged_ ? "--ragged" : "--strategy plain", " pads nothing"));
+    }
+    if (spec.batch_size == 0) spec.batch_size = 1;
+    return absl::OkStatus();
+  }
+  if (sampled && spec.batch_size == 0) spec.batch_size = 1;
+  if (!num_nodes_.empty()) {
+    FixedSizeOptions sizes;
+    GF_ASSIGN_OR_RETURN(sizes.num_nodes, ParseTypedSizes("--num-nodes", num_nodes_));
+    if (!num_edges_.empty()) {
+      GF_ASSIGN_OR_RETURN(sizes.num_edges, ParseTypedSizes("--num-edges", num_edges_));
+    }
+    if (sampled && num_graphs_ > 0) sizes.num_graphs = num_graphs_;
+    if (!sampled && spec.batch_size > 0) sizes.num_graphs = spec.batch_size;
+    sizes.node_pad_value = node_pad_value_;
+    sizes.edge_pad_value = edge_pad_value_;
+    sizes.graph_pad_value = graph_pad_value_;
+    spec.options = std::move(sizes);
+    return absl::OkStatus();
+  }
+  if (!num_edges_.empty()) return absl::InvalidArgumentError("--num-edges needs --num-nodes");
+  if (spec.batch_size == 0) {
+    return absl::InvalidArgumentError(
+        "give --batch-size (graphs of a batch, one of them padding) or --num-nodes");
+  }
+  if (node_pad_value_ != 0 || edge_pad_value_ != 0 || graph_pad_value_ != 0) {
+    return absl::InvalidArgumentError("pad values need --num-nodes");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SpecFlags::BuildBatches(BatchSpec& spec) const {
+  spec.strategy = ValueOf(kStrategies, strategy_);
+  spec.over_size = ValueOf(kOverSizes, over_size_);
+  spec.ragged = ragged_;
+  if (IsSampled(spec.strategy)) {
+    GF_ASSIGN_OR_RETURN(spec.sampling, sampling_.Build(spec.strategy));
+    spec.batch_size = batch_size_;
+    return BuildSizes(spec);
+  }
+  GF_RETURN_IF_ERROR(sampling_.CheckNotGiven());
+  if (ragged_) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--ragged is for --strategy neighbor and cluster; ",
+                     "batches of graphs without padding are --strategy plain"));
+  }
+  if (quantile_ != 1) {
+    return absl::InvalidArgumentError("--quantile needs --strategy neighbor or cluster");
+  }
+  if (batch_size_ > 0 && num_graphs_ > 0 && batch_size_ != num_graphs_) {
+    return absl::InvalidArgumentError(absl::StrCat("--batch-size is ", batch_size_,
+                                                   " and --num-graphs ", num_graphs_,
+                                                   "; they mean the same and must be equal"));
+  }
+  spec.batch_size = batch_size_ > 0 ? batch_size_ : num_graphs_;
+  return BuildSizes(spec);
+}
+
+absl::StatusOr<StreamOptions> SpecFlags::Build() const {
+  StreamOptions options;
+  options.dataset = dataset_;
+  BatchSpec& spec = options.spec;
+  GF_RETURN_IF_ERROR(BuildBatches(spec));
+  if (!graphs_.empty()) {
+    GF_ASSIGN_OR_RETURN(spec.selection, ParseSelection(graphs_));
+  }
+  spec.shuffle = shuffle_;
+  spec.drop_last = drop_last_;
+  spec.incomplete_step = ValueOf(kIncompleteSteps, incomplete_step_);
+  spec.micro_batches = micro_batches_;
+  spec.masks = !no_masks_ && spec.strategy != Strategy::kPlain && !ragged_;
+  spec.exclude_keys = exclude_;
+  spec.follow_batch = follow_batch_;
+  spec.index_dtype = ValueOf(kIndexDTypes, index_dtype_);
+  spec.narrow_columns = narrow_;
+  spec.float16_columns = float16_;
+  if (!IsSampled(spec.strategy)) spec.sample_limit = sample_limit_;
+  options.seed = seed_.has_value() ? *seed_ : DrawSeed();
+  options.start_epoch = epoch_;
+  options.num_shards = num_shards_;
+  options.shard_index = shard_index_;
+  options.uneven_shards = ValueOf(kUnevenShards, uneven_shards_);
+  return options;
+}
+
+absl::StatusOr<std::optional<BudgetReport>> SpecFlags::TakeSizes(Client& client,
+                                                                 StreamOptions& options) const {
+  BatchSpec& spec = options.spec;
+  if (!IsSampled(spec.strategy) || spec.ragged || spec.options.has_value()) {
+    return std::optional<BudgetReport>();
+  }
+  // Not of the stream's seed and epoch: all runs have the same shapes.
+  GF_ASSIGN_OR_RETURN(BudgetReport report, client.EstimateOptions({.dataset = options.dataset,
+                                                                   .spec = spec,
+                                                                   .seed = 0,
+                                                                   .epoch = 0,
+                                                                   .quantile = quantile_,
+                                                                   .sample_limit = sample_limit_}));
+  spec.options = report.options;
+  return std::optional<BudgetReport>(std::move(report));
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,39 @@
+#ifndef GRAPHFEED_SERVER_RPC_INGEST_CALL_H_
+#define GRAPHFEED_SERVER_RPC_INGEST_CALL_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "graphfeed/v1/graphfeed.pb.h"
+#include "storage/catalog.h"
+
+namespace graphfeed {
+
+// The messages of one Ingest call, in order, without gRPC: begin, blocks, commit. Not thread-safe;
+// calls block. Destroyed before the commit, it leaves nothing behind.
+class IngestCall {
+ public:
+  explicit IngestCall(Catalog& catalog) : catalog_(catalog) {}
+
+  // Takes the next message. Returns the published version after the commit, nullopt before it.
+  // INVALID_ARGUMENT for messages out of order; DATA_LOSS when the commit counts other graphs than
+  // have come.
+  absl::StatusOr<std::optional<DatasetInfo>> Take(v1::IngestRequest message);
+
+ private:
+  absl::Status Begin(const v1::IngestBegin& message);
+  absl::Status Block(v1::IngestBlock message);
+  absl::StatusOr<DatasetInfo> Commit(const v1::IngestCommit& message);
+
+  Catalog& catalog_;
+  std::unique_ptr<IngestSession> session_;
+  bool collection_ = true;
+  int64_t num_graphs_ = 0;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_RPC_INGEST_CALL_H_

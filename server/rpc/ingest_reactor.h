@@ -1,0 +1,19 @@
+#ifndef GRAPHFEED_SERVER_RPC_INGEST_REACTOR_H_
+#define GRAPHFEED_SERVER_RPC_INGEST_REACTOR_H_
+
+#include "graphfeed/v1/graphfeed.pb.h"
+#include "grpcpp/support/server_callback.h"
+#include "server/rpc/transfer_context.h"
+
+namespace graphfeed {
+
+// Starts a call of Ingest. Blocks go to the session on the pool, one at a time; the next one is
+// read when the one before it has been stored, so a client can be no faster than storage. A stream
+// that ends without its commit, for whatever reason, drops the session. The reactor deletes itself
+// when the call is over.
+grpc::ServerReadReactor<v1::IngestRequest>* StartIngest(TransferContext& context,
+                                                        v1::DatasetInfo* response);
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_RPC_INGEST_REACTOR_H_

@@ -1,0 +1,32 @@
+#ifndef GRAPHFEED_SERVER_RPC_STREAM_REACTOR_H_
+#define GRAPHFEED_SERVER_RPC_STREAM_REACTOR_H_
+
+#include "grpcpp/support/byte_buffer.h"
+#include "grpcpp/support/server_callback.h"
+#include "server/rpc/calls.h"
+#include "server/serving/admission.h"
+#include "server/serving/batch_maker.h"
+#include "server/serving/batch_source.h"
+#include "server/serving/task_queue.h"
+
+namespace graphfeed {
+
+// What calls of StreamBatches share. Everything outlives the calls.
+struct StreamContext {
+  Calls& calls;
+  TaskQueue& build_pool;
+  BatchMaker& maker;
+  Admission& admission;
+  PrefetchLimits prefetch;
+  StreamFilter filter = nullptr;  // may be empty
+};
+
+// Starts a call of StreamBatches: a FrameStream whose sink is gRPC. Slabs are written as they are,
+// behind a few header bytes; the slices refer to them and return them when they have been sent.
+// The reactor deletes itself when the call is over.
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(StreamContext& context,
+                                                        const grpc::ByteBuffer& request);
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_RPC_STREAM_REACTOR_H_

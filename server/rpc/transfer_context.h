@@ -1,0 +1,21 @@
+#ifndef GRAPHFEED_SERVER_RPC_TRANSFER_CONTEXT_H_
+#define GRAPHFEED_SERVER_RPC_TRANSFER_CONTEXT_H_
+
+#include "server/rpc/calls.h"
+#include "server/serving/admission.h"
+#include "server/serving/task_queue.h"
+#include "storage/catalog.h"
+
+namespace graphfeed {
+
+// What calls that move whole versions share: ingests, or exports. Everything outlives the calls.
+struct TransferContext {
+  Calls& calls;
+  TaskQueue& pool;
+  Catalog& catalog;
+  Admission& admission;  // of their number
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_RPC_TRANSFER_CONTEXT_H_

@@ -1,0 +1,59 @@
+#ifndef GRAPHFEED_SERVER_SERVING_ADMISSION_H_
+#define GRAPHFEED_SERVER_SERVING_ADMISSION_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "storage/base/mutex.h"
+
+namespace graphfeed {
+
+// Memory for frames, promised before it is allocated: a stream is accepted only when all frames
+// that it may hold at a time, and what it holds beside them, fit beside those of the others.
+// Thread-safe. Must outlive its places.
+class Admission {
+ public:
+  // A promise; the bytes are free again when it is destroyed. A stream and its frames that are
+  // still being sent share one.
+  class Place {
+   public:
+    Place(Admission& admission, int64_t bytes, uint32_t frames)
+        : admission_(admission), bytes_(bytes), frames_(frames) {}
+    ~Place();
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+
+    uint32_t frames() const { return frames_; }
+    int64_t bytes() const { return bytes_; }
+
+   private:
+    Admission& admission_;
+    const int64_t bytes_;
+    const uint32_t frames_;
+  };
+
+  // `what` names the places in errors: "streams".
+  Admission(const char* what, int64_t capacity_bytes, int64_t max_places);
+
+  // Room for `fixed_bytes` and `frames` frames, or as many as are free but at least one.
+  // RESOURCE_EXHAUSTED says how much is needed and free. Requires frames > 0, no negative bytes.
+  absl::StatusOr<std::shared_ptr<Place>> Reserve(int64_t frame_bytes, uint32_t frames,
+                                                 int64_t fixed_bytes = 0);
+
+  int64_t capacity_bytes() const { return capacity_bytes_; }
+  int64_t reserved_bytes() const;
+
+ private:
+  const char* const what_;
+  const int64_t capacity_bytes_;
+  const int64_t max_places_;
+  mutable Mutex mu_;
+  int64_t reserved_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t num_places_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_SERVING_ADMISSION_H_

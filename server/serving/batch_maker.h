@@ -1,0 +1,86 @@
+#ifndef GRAPHFEED_SERVER_SERVING_BATCH_MAKER_H_
+#define GRAPHFEED_SERVER_SERVING_BATCH_MAKER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "proto/frame/slab.h"
+#include "proto/frame/stream_info.h"
+#include "server/batching/plan.h"
+#include "server/batching/resolved_spec.h"
+#include "server/metrics/metrics.h"
+#include "server/sampling/seed_set.h"
+#include "server/serving/admission.h"
+#include "server/serving/estimate_cache.h"
+#include "server/serving/frame_stream.h"
+#include "server/serving/plan_cache.h"
+#include "server/serving/recipe.h"
+#include "storage/catalog.h"
+
+namespace graphfeed {
+
+// Opens datasets and makes frames of them: the same function for streams and single batches.
+// Thread-safe; calls may block, for reading and planning.
+class BatchMaker {
+ public:
+  // `max_frame_bytes` bounds every frame, whatever a request allows. Estimates reserve in
+  // `admission` what they work with. The arguments must outlive the maker and its recipes.
+  BatchMaker(Catalog& catalog, Metrics& metrics, Admission& admission, int64_t max_frame_bytes,
+             int64_t plan_memory_bytes);
+
+  // NOT_FOUND; FAILED_PRECONDITION naming both fingerprints if the dataset has another one than
+  // asked for; INVALID_ARGUMENT as ResolveSpec; RESOURCE_EXHAUSTED for a fixed-size slab of more
+  // than `max_frame_bytes`.
+  absl::StatusOr<std::shared_ptr<const Recipe>> Open(absl::string_view dataset,
+                                                     const std::optional<Fingerprint>& fingerprint,
+                                                     const BatchSpec& spec,
+                                                     int64_t max_frame_bytes);
+
+  // Makes `sample_limit` batches (0: SizeRequest::kDefaultSamples) of a sampled spec, whose options
+  // are left out, from an epoch on, and chooses sizes that the share `quantile` of them does not
+  // exceed, by type. All who ask for the same share it. Errors as Open, Admission::Reserve and
+  // EstimateSizes.
+  absl::StatusOr<BudgetReport> EstimateSampled(absl::string_view dataset, const BatchSpec& spec,
+                                               uint64_t seed, int64_t epoch, int64_t sample_limit,
+                                               double quantile);
+
+  // The epoch's plan, which all who ask for the same share.
+  absl::StatusOr<std::shared_ptr<const EpochPlan>> Plan(const std::shared_ptr<const Recipe>& recipe,
+                                                        uint64_t seed, int64_t epoch);
+
+  // One frame, digest included. INVALID_ARGUMENT for an ordinal beyond the plan.
+  absl::StatusOr<BuiltFrame> Build(const Recipe& recipe, const EpochPlan& plan, uint64_t seed,
+                                   const ShardPosition::Step& step, int64_t max_frame_bytes,
+                                   SlabPool& slabs);
+
+  // Plans of deleted datasets must not keep them open.
+  void Forget(const Fingerprint& fingerprint) {
+    plans_.Forget(fingerprint);
+    estimates_.Forget(fingerprint);
+  }
+
+  int64_t plan_bytes() const { return plans_.bytes(); }
+
+ private:
+  absl::StatusOr<std::shared_ptr<Recipe>> MakeRecipe(std::shared_ptr<Dataset> dataset,
+                                                     BatchSpec spec, int64_t max_frame_bytes);
+  absl::StatusOr<SeedSet> MakeSeeds(const std::shared_ptr<Dataset>& dataset, BatchSpec& spec);
+  absl::StatusOr<BudgetReport> EstimateSampled(std::shared_ptr<Dataset> dataset, BatchSpec spec,
+                                               uint64_t seed, int64_t epoch, int64_t sample_limit,
+                                               double quantile);
+
+  Catalog& catalog_;
+  Metrics& metrics_;
+  const int64_t max_frame_bytes_;
+  Admission& admission_;
+  PlanCache plans_;
+  EstimateCache estimates_;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_SERVING_BATCH_MAKER_H_

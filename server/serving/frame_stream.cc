@@ -1,0 +1,278 @@
+#include "server/serving/frame_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace graphfeed {
+
+FrameStream::Slot::Slot(std::shared_ptr<FrameStream> stream,
+                        std::shared_ptr<const void> reservation)
+    : stream_(std::move(stream)), reservation_(std::move(reservation)) {}
+
+FrameStream::Slot& FrameStream::Slot::operator=(Slot&& other) noexcept {
+  if (this != &other) {
+    Release();
+    stream_ = std::move(other.stream_);
+    reservation_ = std::move(other.reservation_);
+  }
+  return *this;
+}
+
+FrameStream::Slot::~Slot() { Release(); }
+
+void FrameStream::Slot::Release() {
+  reservation_.reset();
+  if (const std::shared_ptr<FrameStream> stream = std::move(stream_)) stream->ReleaseSlot();
+}
+
+std::shared_ptr<FrameStream> FrameStream::Create(TaskQueue& tasks, Sink& sink) {
+  return std::shared_ptr<FrameStream>(new FrameStream(tasks, sink));
+}
+
+void FrameStream::Start(Opener open) {
+  tasks_.Post([self = shared_from_this(), open = std::move(open)]() mutable {
+    self->Open(std::move(open));
+  });
+}
+
+void FrameStream::Open(Opener open) {
+  {
+    MutexLock lock(&mu_);
+    if (stop_.has_value()) return;
+  }
+  absl::StatusOr<Opened> opened = open();
+  {
+    MutexLock lock(&mu_);
+    if (stop_.has_value()) {
+      // Stopped meanwhile: `opened` goes when the mutex is free again.
+    } else if (!opened.ok()) {
+      stop_ = opened.status();
+    } else {
+      observer_ = opened->observer;
+      running_ = std::make_unique<Running>();
+      running_->source = std::move(opened->source);
+      running_->reservation = std::move(opened->reservation);
+      running_->prefetch = std::max(opened->header.prefetch, 1u);
+      if (opened->num_epochs > 0) running_->epochs_left = opened->num_epochs - 1;
+      entries_.emplace_back().result = std::move(opened->header);
+      EnterEpoch(std::move(opened->first_epoch));
+    }
+  }
+  Advance();
+}
+
+void FrameStream::OnWritten(bool ok) {
+  std::optional<std::pair<FrameInfo, int64_t>> sent;
+  std::shared_ptr<StreamObserver> observer;
+  {
+    MutexLock lock(&mu_);
+    writing_ = false;
+    sent = std::move(in_flight_);
+    in_flight_.reset();
+    observer = observer_;
+    if (!ok && !stop_.has_value()) stop_ = absl::CancelledError("the client is gone");
+  }
+  if (ok && sent.has_value() && observer != nullptr) observer->FrameSent(sent->first, sent->second);
+  Advance();
+}
+
+void FrameStream::Stop(absl::Status status) {
+  {
+    MutexLock lock(&mu_);
+    if (!stop_.has_value()) stop_ = std::move(status);
+  }
+  Advance();
+}
+
+void FrameStream::ReleaseSlot() {
+  {
+    MutexLock lock(&mu_);
+    --slots_;
+  }
+  Advance();
+}
+
+void FrameStream::OpenEpoch(FrameSource& source, int64_t epoch) {
+  {
+    MutexLock lock(&mu_);
+    if (stop_.has_value()) return;
+  }
+  auto opened = source.OpenEpoch(epoch);
+  {
+    MutexLock lock(&mu_);
+    if (!stop_.has_value()) {
+      running_->opening = false;
+      running_->next_epoch = std::move(opened);
+    }
+  }
+  Advance();
+}
+
+void FrameStream::BuildNext() {
+  std::shared_ptr<FrameSource::Epoch> epoch;
+  int64_t j = 0;
+  uint64_t number = 0;
+  Slot slot;
+  {
+    MutexLock lock(&mu_);
+    --queued_;
+    if (stop_.has_value()) return;
+    next_build_ = std::max(next_build_, first_);
+    while (entries_[next_build_ - first_].epoch == nullptr) ++next_build_;
+    number = next_build_++;
+    epoch = std::move(entries_[number - first_].epoch);
+    j = entries_[number - first_].j;
+    ++slots_;
+    slot = Slot(shared_from_this(), running_->reservation);
+  }
+  absl::StatusOr<BuiltFrame> built = epoch->Build(j);
+  {
+    MutexLock lock(&mu_);
+    if (!stop_.has_value()) {
+      Entry& entry = entries_[number - first_];
+      if (built.ok()) {
+        entry.result = Frame{std::move(built->info), std::move(built->slab), std::move(slot),
+                             std::move(built->compact)};
+      } else {
+        entry.result = built.status();
+        running_->exhausted = true;
+      }
+    }
+  }
+  Advance();
+}
+
+void FrameStream::EnterEpoch(std::shared_ptr<FrameSource::Epoch> epoch) {
+  running_->epoch = std::move(epoch);
+  running_->next_j = 0;
+  const EpochInfo& info = running_->epoch->info();
+  if (observer_ != nullptr) observer_->EpochOpened(info);
+  entries_.emplace_back().result = info;
+}
+
+void FrameStream::Schedule(Action& action) {
+  Running& run = *running_;
+  PlanAhead(action);
+  while (!run.exhausted) {
+    if (run.epoch == nullptr) {
+      if (!run.next_epoch.has_value()) break;
+      absl::StatusOr<std::shared_ptr<FrameSource::Epoch>> next = *std::move(run.next_epoch);
+      run.next_epoch.reset();
+      if (!next.ok()) {
+        entries_.emplace_back().result = next.status();
+        run.exhausted = true;
+        break;
+      }
+      EnterEpoch(*std::move(next));
+      PlanAhead(action);
+    }
+    if (run.next_j < run.epoch->info().plan.shard_frames) {
+      if (queued_ + slots_ >= run.prefetch) break;
+      Entry& entry = entries_.emplace_back();
+      entry.epoch = run.epoch;
+      entry.j = run.next_j++;
+      ++queued_;
+      ++action.builds;
+    } else if (run.epochs_left == 0 && !run.opening && !run.next_epoch.has_value()) {
+      run.exhausted = true;
+    } else if (entries_.size() <= run.prefetch) {
+      action.dropped.push_back(std::move(run.epoch));
+    } else {
+      break;  // epochs without frames: their headers must not pile up
+    }
+  }
+}
+
+void FrameStream::PlanAhead(Action& action) {
+  Running& run = *running_;
+  if (run.epoch == nullptr || run.opening || run.next_epoch.has_value() || run.epochs_left == 0) {
+    return;
+  }
+  run.opening = true;
+  if (run.epochs_left.has_value()) --*run.epochs_left;
+  action.open_epoch = run.epoch->info().epoch + 1;
+  action.source = run.source;
+}
+
+bool FrameStream::NothingLeft() const {
+  return running_ != nullptr && running_->exhausted && entries_.empty();
+}
+
+FrameStream::Action FrameStream::Decide() {
+  ChargeWait();
+  Action action;
+  if (finished_) return action;
+
+  if (!stop_.has_value()) {
+    if (running_ != nullptr) Schedule(action);
+    if (!writing_ && !entries_.empty() && entries_.front().ready()) {
+      auto& front = entries_.front().result;
+      if (auto* error = std::get_if<absl::Status>(&front)) {
+        stop_ = *error;
+      } else {
+        if (auto* frame = std::get_if<Frame>(&front)) {
+          in_flight_.emplace(frame->info, frame->slab.size());
+          action.step.emplace<Message>(std::move(*frame));
+        } else if (auto* info = std::get_if<StreamInfo>(&front)) {
+          action.step.emplace<Message>(std::move(*info));
+        } else {
+          action.step.emplace<Message>(std::get<EpochInfo>(std::move(front)));
+        }
+        writing_ = true;
+        entries_.pop_front();
+        ++first_;
+      }
+    } else if (!writing_ && NothingLeft()) {
+      stop_ = absl::OkStatus();
+    }
+  }
+
+  if (stop_.has_value()) {
+    action.dropped_entries.swap(entries_);
+    action.dropped.push_back(std::move(running_));
+    if (!writing_) {
+      finished_ = true;
+      action.step = *stop_;
+    }
+    return action;
+  }
+  const bool ready = !entries_.empty() && entries_.front().ready();
+  if (writing_ && ready) waiting_for_ = StreamObserver::Wait::kClient;
+  if (!writing_ && !ready && running_ != nullptr) waiting_for_ = StreamObserver::Wait::kBuild;
+  waiting_since_ = Clock::now();
+  return action;
+}
+
+void FrameStream::ChargeWait() {
+  if (waiting_for_.has_value() && observer_ != nullptr) {
+    observer_->Waited(*waiting_for_, Clock::now() - waiting_since_);
+  }
+  waiting_for_.reset();
+}
+
+void FrameStream::Advance() {
+  const std::shared_ptr<FrameStream> self = shared_from_this();  // outlives the sink's Finish
+  Action action;
+  {
+    MutexLock lock(&mu_);
+    action = Decide();
+  }
+  // First what is free again, so that whoever sees the end of the stream sees that, too.
+  action.dropped_entries.clear();
+  action.dropped.clear();
+  for (int i = 0; i < action.builds; ++i) {
+    tasks_.Post([self] { self->BuildNext(); });
+  }
+  if (action.open_epoch.has_value()) {
+    tasks_.Post([self, source = std::move(action.source), epoch = *action.open_epoch] {
+      self->OpenEpoch(*source, epoch);
+    });
+  }
+  if (auto* message = std::get_if<Message>(&action.step)) {
+    sink_.Write(std::move(*message));
+  } else if (auto* status = std::get_if<absl::Status>(&action.step)) {
+    sink_.Finish(std::move(*status));
+  }
+}
+
+}  // namespace graphfeed

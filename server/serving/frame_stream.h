@@ -1,0 +1,210 @@
+#ifndef GRAPHFEED_SERVER_SERVING_FRAME_STREAM_H_
+#define GRAPHFEED_SERVER_SERVING_FRAME_STREAM_H_
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "proto/frame/compact.h"
+#include "proto/frame/slab.h"
+#include "proto/frame/stream_info.h"
+#include "server/serving/task_queue.h"
+#include "storage/base/mutex.h"
+
+namespace graphfeed {
+
+struct BuiltFrame {
+  FrameInfo info;
+  Slab slab;
+  std::optional<CompactFrame> compact = {};  // how to send it, if not as it is
+};
+
+// What a stream sends, pulled piece by piece: the seam between scheduling (FrameStream) and
+// batches. All calls come from the task queue's threads.
+class FrameSource {
+ public:
+  // One epoch as one stream sees it. Thread-safe: frames are built in parallel.
+  class Epoch {
+   public:
+    virtual ~Epoch() = default;
+    // plan.shard_frames is the number of frames.
+    virtual const EpochInfo& info() const = 0;
+    // The j-th frame, 0 <= j < plan.shard_frames.
+    virtual absl::StatusOr<BuiltFrame> Build(int64_t j) = 0;
+  };
+
+  virtual ~FrameSource() = default;
+  // One call at a time; epochs are opened in order, each once.
+  virtual absl::StatusOr<std::shared_ptr<Epoch>> OpenEpoch(int64_t epoch) = 0;
+};
+
+// Is told what a stream does, for metrics. Thread-safe.
+class StreamObserver {
+ public:
+  enum class Wait : uint8_t { kClient, kBuild };
+
+  virtual ~StreamObserver() = default;
+  virtual void EpochOpened(const EpochInfo& info) = 0;
+  virtual void FrameSent(const FrameInfo& info, int64_t slab_bytes) = 0;
+  // The stream had a frame ready and waited for the client to take the one before it, or had
+  // nothing to send.
+  virtual void Waited(Wait what, std::chrono::nanoseconds time) = 0;
+};
+
+// Schedules one stream: at most `prefetch` frames of it exist at a time, from the moment in which
+// a build starts to the moment in which the slab's bytes are gone from gRPC. Frames are built in
+// parallel and sent in order, one write in flight. The next epoch is planned while the current one
+// is sent, and prefetching goes on across the border. An error in the middle is reported after all
+// frames before it. Knows nothing of gRPC: the sink does.
+//
+// Thread-safe; one mutex guards all state, and Decide() alone says what comes next. Neither the
+// sink, nor the source, nor destructors of frames are called under the mutex.
+class FrameStream : public std::enable_shared_from_this<FrameStream> {
+ public:
+  // One of the `prefetch` frames that may exist; goes back when destroyed. Keeps the stream's
+  // reserved memory reserved.
+  class Slot {
+   public:
+    Slot() = default;
+    Slot(std::shared_ptr<FrameStream> stream, std::shared_ptr<const void> reservation);
+    Slot(Slot&& other) noexcept = default;
+    Slot& operator=(Slot&& other) noexcept;
+    ~Slot();
+
+   private:
+    void Release();
+
+    std::shared_ptr<FrameStream> stream_;
+    std::shared_ptr<const void> reservation_;  // shared with the stream and its other slots
+  };
+
+  // A frame on its way out. The receiver destroys `slot` when it no longer holds the slab.
+  struct Frame {
+    FrameInfo info;
+    Slab slab;
+    Slot slot;
+    std::optional<CompactFrame> compact = {};
+  };
+  using Message = std::variant<StreamInfo, EpochInfo, Frame>;
+
+  class Sink {
+   public:
+    virtual ~Sink() = default;
+    // Starts a write, to be answered by OnWritten. Never while one is in flight.
+    virtual void Write(Message message) = 0;
+    // The last call, once, while no write is in flight.
+    virtual void Finish(absl::Status status) = 0;
+  };
+
+  // All that a stream needs, once its request has been accepted.
+  struct Opened {
+    StreamInfo header;  // header.prefetch bounds the frames
+    std::unique_ptr<FrameSource> source;
+    std::shared_ptr<FrameSource::Epoch> first_epoch;
+    int64_t num_epochs = 1;  // 0: until stopped
+    std::shared_ptr<const void> reservation;
+    std::shared_ptr<StreamObserver> observer;  // shared by whoever made it; may be null
+  };
+  // Runs on the task queue.
+  using Opener = absl::AnyInvocable<absl::StatusOr<Opened>()>;
+
+  // The task queue must outlive the stream, the sink the call of its Finish. Every stream that has
+  // been started must come to its Finish (by Stop, if nothing else): until then its frames that
+  // are ready and the stream refer to each other.
+  static std::shared_ptr<FrameStream> Create(TaskQueue& tasks, Sink& sink);
+
+  // Once.
+  void Start(Opener open);
+  // The write in flight is done; not ok: the client is gone.
+  void OnWritten(bool ok);
+  // Ends the stream with `status` as soon as the write in flight, if any, is done. Frames that are
+  // ready are dropped at once, as is work that has not started. The first call counts.
+  void Stop(absl::Status status);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  // A place in the stream's order.
+  struct Entry {
+    std::shared_ptr<FrameSource::Epoch> epoch;  // of a frame whose build has not started
+    int64_t j = 0;
+    std::variant<std::monostate, absl::Status, StreamInfo, EpochInfo, Frame> result;
+    bool ready() const { return result.index() != 0; }
+  };
+  // What Decide wants done after the mutex is unlocked.
+  struct Action {
+    std::variant<std::monostate, Message, absl::Status> step;  // Write, Finish
+    int builds = 0;                                            // tasks to post
+    std::optional<int64_t> open_epoch;                         // of `source`
+    std::shared_ptr<FrameSource> source;
+    // What must not be destroyed under the mutex.
+    std::deque<Entry> dropped_entries;
+    std::vector<std::shared_ptr<void>> dropped;
+  };
+  // What exists between opening and the end.
+  struct Running {
+    std::shared_ptr<FrameSource> source;  // shared with the task that opens the next epoch
+    std::shared_ptr<const void> reservation;
+    uint32_t prefetch = 0;
+    std::shared_ptr<FrameSource::Epoch> epoch;  // of which frames are being scheduled
+    int64_t next_j = 0;
+    // Of the epoch after it: nothing yet, being opened, or what came of that.
+    bool opening = false;
+    std::optional<absl::StatusOr<std::shared_ptr<FrameSource::Epoch>>> next_epoch;
+    std::optional<int64_t> epochs_left;  // not yet opened; nullopt: no end
+    bool exhausted = false;              // everything has been scheduled
+  };
+
+  FrameStream(TaskQueue& tasks, Sink& sink) : tasks_(tasks), sink_(sink) {}
+
+  void Open(Opener open);
+  void OpenEpoch(FrameSource& source, int64_t epoch);
+  void BuildNext();
+  void ReleaseSlot();
+  // Decides, then acts.
+  void Advance();
+  Action Decide() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Schedule(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // As soon as an epoch begins, the one after it is opened.
+  void PlanAhead(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void EnterEpoch(std::shared_ptr<FrameSource::Epoch> epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ChargeWait() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool NothingLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  TaskQueue& tasks_;
+  Sink& sink_;
+
+  Mutex mu_;
+  std::unique_ptr<Running> running_ ABSL_GUARDED_BY(mu_);
+  // Scheduled and not yet handed to the sink, in order. The front has the number first_.
+  std::deque<Entry> entries_ ABSL_GUARDED_BY(mu_);
+  uint64_t first_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t next_build_ ABSL_GUARDED_BY(mu_) = 0;  // entries before it are started or no builds
+  uint32_t queued_ ABSL_GUARDED_BY(mu_) = 0;      // build tasks that have not started
+  uint32_t slots_ ABSL_GUARDED_BY(mu_) = 0;       // frames that exist
+  bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  // The frame in flight, if it is one, and its slab's bytes.
+  std::optional<std::pair<FrameInfo, int64_t>> in_flight_ ABSL_GUARDED_BY(mu_);
+  std::optional<absl::Status> stop_ ABSL_GUARDED_BY(mu_);
+  bool finished_ ABSL_GUARDED_BY(mu_) = false;
+  std::shared_ptr<StreamObserver> observer_ ABSL_GUARDED_BY(mu_);
+  std::optional<StreamObserver::Wait> waiting_for_ ABSL_GUARDED_BY(mu_);
+  Clock::time_point waiting_since_ ABSL_GUARDED_BY(mu_);
+};
+
+// Takes what a stream is about to deliver and returns what it delivers instead. Thread-safe.
+using StreamFilter = std::function<FrameStream::Opened(FrameStream::Opened)>;
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_SERVING_FRAME_STREAM_H_

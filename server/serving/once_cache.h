@@ -1,0 +1,164 @@
+#ifndef GRAPHFEED_SERVER_SERVING_ONCE_CACHE_H_
+#define GRAPHFEED_SERVER_SERVING_ONCE_CACHE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "storage/base/mutex.h"
+#include "storage/graph/dataset_info.h"
+
+namespace graphfeed {
+
+// Values that are in use, and those last used, as many as the memory allows and at most
+// Key::kMaxEntries. However many ask for a value at once, it is made once. Thread-safe.
+//
+// A Key is ordered by its `fingerprint` first, and what() names its value and the memory that
+// it takes, in errors. A Value knows its memory_bytes().
+template <typename Key, typename Value>
+class OnceCache {
+ public:
+  using ValueOr = absl::StatusOr<std::shared_ptr<const Value>>;  // shared with the cache
+
+  explicit OnceCache(int64_t capacity_bytes)
+      : capacity_bytes_(capacity_bytes), total_bytes_(std::make_shared<std::atomic<int64_t>>(0)) {}
+
+  // Returns the value, calling `make` if there is none; waits if another thread is making it, and
+  // shares its error. RESOURCE_EXHAUSTED when the values in use leave no room for it.
+  ValueOr Get(const Key& key, absl::FunctionRef<ValueOr()> make);
+
+  // Drops the unused values of this dataset; those in use when they are released.
+  void Forget(const Fingerprint& fingerprint);
+
+  // Of all values, in use or not.
+  int64_t bytes() const { return *total_bytes_; }
+
+ private:
+  // A value and the memory charged for it, as long as anybody uses it.
+  struct Charged {
+    Charged(std::shared_ptr<const Value> the_value, int64_t value_bytes,
+            std::shared_ptr<std::atomic<int64_t>> total_bytes)
+        : value(std::move(the_value)), bytes(value_bytes), total(std::move(total_bytes)) {
+      *total += bytes;
+    }
+    ~Charged() { *total -= bytes; }
+    Charged(const Charged&) = delete;
+    Charged& operator=(const Charged&) = delete;
+
+    const std::shared_ptr<const Value> value;  // shared with nobody else
+    const int64_t bytes;
+    const std::shared_ptr<std::atomic<int64_t>> total;  // shared with the cache
+  };
+  struct Entry {
+    bool made = false;
+    absl::Status status;               // why there is none
+    std::shared_ptr<Charged> charged;  // shared with the value's users
+    uint64_t last_used = 0;
+  };
+  using Trash = std::vector<std::shared_ptr<Entry>>;
+
+  static std::shared_ptr<const Value> Handle(const std::shared_ptr<Charged>& charged) {
+    return std::shared_ptr<const Value>(charged, charged->value.get());
+  }
+
+  // Moves values that nobody uses to `trash`, the oldest first, until `bytes` more bytes fit and
+  // there are at most kMaxEntries. Whoever calls destroys them when the mutex is free again;
+  // returns the bytes that are free then.
+  int64_t Evict(int64_t bytes, Trash& trash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const int64_t capacity_bytes_;
+  // Of all values that exist; shared with them, since they may outlive the cache.
+  const std::shared_ptr<std::atomic<int64_t>> total_bytes_;
+  mutable Mutex mu_;
+  CondVar made_;
+  std::map<Key, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mu_);  // shared with waiters
+  uint64_t clock_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+template <typename Key, typename Value>
+typename OnceCache<Key, Value>::ValueOr OnceCache<Key, Value>::Get(
+    const Key& key, absl::FunctionRef<ValueOr()> make) {
+  std::shared_ptr<Entry> entry;
+  {
+    MutexLock lock(&mu_);
+    auto [it, inserted] = entries_.try_emplace(key);
+    if (inserted) it->second = std::make_shared<Entry>();
+    entry = it->second;
+    entry->last_used = ++clock_;
+    if (!inserted) {
+      while (!entry->made) made_.Wait(&mu_);
+      if (!entry->status.ok()) return entry->status;
+      return Handle(entry->charged);
+    }
+  }
+
+  ValueOr made = make();
+
+  Trash trash;
+  MutexLock lock(&mu_);
+  entry->made = true;
+  made_.SignalAll();
+  if (made.ok()) {
+    const int64_t bytes = (*made)->memory_bytes();
+    const int64_t free_bytes = Evict(bytes, trash);
+    if (bytes > free_bytes) {
+      made = absl::ResourceExhaustedError(absl::StrCat(key.what(), " needs ", bytes, " bytes; ",
+                                                       free_bytes, " of ", capacity_bytes_,
+                                                       " are free"));
+    } else {
+      entry->charged = std::make_shared<Charged>(*std::move(made), bytes, total_bytes_);
+      return Handle(entry->charged);
+    }
+  }
+  entry->status = made.status();
+  // Unless Forget has made room for another one meanwhile.
+  if (auto it = entries_.find(key); it != entries_.end() && it->second == entry) {
+    entries_.erase(it);
+  }
+  return entry->status;
+}
+
+template <typename Key, typename Value>
+int64_t OnceCache<Key, Value>::Evict(int64_t bytes, Trash& trash) {
+  int64_t free_bytes = capacity_bytes_ - *total_bytes_;
+  while (bytes > free_bytes || entries_.size() > Key::kMaxEntries) {
+    auto oldest = entries_.end();
+    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+      const Entry& entry = *it->second;
+      // New users come through this mutex only, so a value that has none now gets none.
+      const bool idle = entry.charged != nullptr && entry.charged.use_count() == 1;
+      if (idle && (oldest == entries_.end() || entry.last_used < oldest->second->last_used)) {
+        oldest = it;
+      }
+    }
+    if (oldest == entries_.end()) break;
+    free_bytes += oldest->second->charged->bytes;
+    trash.push_back(std::move(oldest->second));
+    entries_.erase(oldest);
+  }
+  return free_bytes;
+}
+
+template <typename Key, typename Value>
+void OnceCache<Key, Value>::Forget(const Fingerprint& fingerprint) {
+  Trash trash;
+  MutexLock lock(&mu_);
+  auto it = entries_.lower_bound(Key{.fingerprint = fingerprint});
+  while (it != entries_.end() && it->first.fingerprint == fingerprint) {
+    trash.push_back(std::move(it->second));
+    it = entries_.erase(it);
+  }
+}
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_SERVING_ONCE_CACHE_H_

@@ -1,0 +1,316 @@
+#include "storage/chunks/cache.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/str_cat.h"
+#include "storage/base/aligned_memory.h"
+#include "storage/chunks/column_reader.h"
+#include "storage/chunks/table.h"
+
+namespace graphfeed {
+namespace {
+
+constexpr int64_t kLineBytes = 64;
+// A long gather leaves and enters the guard after so many bytes, so that eviction can go on, and
+// reads its missing pieces in groups of so many.
+constexpr int64_t kGuardBytes = int64_t{1} << 20;
+constexpr size_t kMaxMissing = 4096;
+// Ranges ahead of the one that is visited, and lines of each that are asked for: what follows them,
+// the processor's own prefetcher asks for.
+constexpr size_t kRangesAhead = 4;
+constexpr int64_t kLinesAhead = 4;
+// One new chunk in so many enters behind the clock's hand, the others under it.
+constexpr uint64_t kLinksPerStep = 8;
+// The share of the budget that holes may take before a block is cleared.
+constexpr int64_t kHoleShare = 8;
+
+}  // namespace
+
+// Rows in memory, after this header of one line.
+struct alignas(ChunkMemory::kAlignment) ChunkCache::Chunk {
+  Column* column;
+  uint32_t number;
+  int64_t bytes;  // with the header
+
+  std::byte* memory() { return reinterpret_cast<std::byte*>(this); }
+  std::byte* rows() { return memory() + sizeof(Chunk); }
+};
+
+// A part of a range that lies in one chunk.
+struct ChunkCache::Piece {
+  int64_t chunk;
+  size_t range;
+  int64_t offset;  // in the range
+  int64_t first;   // row in the chunk
+  int64_t count;
+};
+
+ChunkCache::ChunkCache(ChunkStore& store, int64_t budget_bytes)
+    : store_(store), budget_bytes_(budget_bytes), memory_(budget_bytes) {}
+
+ChunkCache::~ChunkCache() {
+  MutexLock lock(&mu_);
+  for (Chunk* chunk : clock_) memory_.Free(chunk->memory(), chunk->bytes);
+  for (const Retired& retired : retired_) {
+    memory_.Free(retired.chunk->memory(), retired.chunk->bytes);
+  }
+}
+
+std::shared_ptr<ChunkCache::Column> ChunkCache::Open(const ColumnStorage& storage) {
+  MutexLock lock(&mu_);
+  std::shared_ptr<Column>& column = columns_[storage.uid];
+  if (column == nullptr) column = std::make_shared<Column>(storage);
+  return column;
+}
+
+void ChunkCache::Forget(uint64_t uid) {
+  MutexLock lock(&mu_);
+  const auto it = columns_.find(uid);
+  if (it == columns_.end()) return;
+  const Column* column = it->second.get();
+  RetireIf([&](const Chunk& chunk) { return chunk.column == column; });
+  columns_.erase(it);
+  Reclaim();
+}
+
+// The first lines of a range that is in memory; nothing for one that cannot be.
+void ChunkCache::Prefetch(const Column& column, const RowRange& range) {
+  const ColumnStorage& storage = column.storage;
+  const bool rows_lie_there = range.first >= 0 && range.first < storage.num_rows && range.count > 0;
+  if (!rows_lie_there || storage.row_bytes == 0) return;
+  const std::byte* rows = column.chunks[range.first >> column.shift].load();
+  if (rows == nullptr) return;
+  const int64_t first = range.first & column.mask;
+  const int64_t count = std::min(range.count, storage.rows_per_chunk - first);
+  const std::byte* line = rows + first * storage.row_bytes;
+  const std::byte* end = line + std::min(count * storage.row_bytes, kLinesAhead * kLineBytes);
+  for (; line < end; line += kLineBytes) __builtin_prefetch(line);
+}
+
+absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ranges,
+                                   RowVisitor visitor) {
+  const ColumnStorage& storage = column.storage;
+  alignas(kLineBytes) static constexpr std::byte kNoRows[kLineBytes] = {};
+  absl::InlinedVector<Piece, 8> missing;
+  int64_t hits = 0;
+  int64_t guarded_bytes = 0;
+  ReclaimDomain::Guard guard = epochs_.Enter();
+
+  for (size_t r = 0; r < ranges.size(); ++r) {
+    if (r + kRangesAhead < ranges.size()) Prefetch(column, ranges[r + kRangesAhead]);
+    const RowRange range = ranges[r];
+    if (range.first < 0 || range.count < 0 || range.first > storage.num_rows - range.count) {
+      return absl::InvalidArgumentError(absl::StrCat(range.count, " rows from ", range.first,
+                                                     " on, of a column of ", storage.num_rows));
+    }
+    if (storage.row_bytes == 0) {
+      if (range.count > 0) visitor(r, 0, range.count, kNoRows);
+      continue;
+    }
+    for (int64_t offset = 0; offset < range.count;) {
+      const int64_t row = range.first + offset;
+      const int64_t number = row >> column.shift;
+      const int64_t first = row & column.mask;
+      const int64_t count = std::min(range.count - offset, storage.rows_per_chunk - first);
+      if (const std::byte* rows = column.chunks[number].load()) {
+        column.Mark(static_cast<size_t>(number));
+        visitor(r, offset, count, rows + first * storage.row_bytes);
+        ++hits;
+        guarded_bytes += count * storage.row_bytes;
+      } else {
+        missing.push_back({number, r, offset, first, count});
+      }
+      offset += count;
+      if (missing.size() == kMaxMissing) {
+        guard.End();
+        absl::Status status = VisitMissing(column, absl::MakeSpan(missing), visitor);
+        if (!status.ok()) return status;
+        missing.clear();
+        guard = epochs_.Enter();
+      } else if (guarded_bytes > kGuardBytes) {
+        guard.End();
+        guarded_bytes = 0;
+        guard = epochs_.Enter();
+      }
+    }
+  }
+  guard.End();
+  hits_.fetch_add(hits, std::memory_order_relaxed);
+  return missing.empty() ? absl::OkStatus()
+                         : VisitMissing(column, absl::MakeSpan(missing), visitor);
+}
+
+absl::Status ChunkCache::VisitMissing(Column& column, absl::Span<Piece> pieces,
+                                      RowVisitor visitor) {
+  std::sort(pieces.begin(), pieces.end(),
+            [](const Piece& a, const Piece& b) { return a.chunk < b.chunk; });
+  std::vector<uint32_t> numbers;
+  std::vector<size_t> first_piece;  // of each chunk
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    if (i > 0 && pieces[i].chunk == pieces[i - 1].chunk) continue;
+    numbers.push_back(static_cast<uint32_t>(pieces[i].chunk));
+    first_piece.push_back(i);
+  }
+  first_piece.push_back(pieces.size());
+  return ReadChunks(column, numbers, [&](size_t k, const std::byte* rows) {
+    for (size_t i = first_piece[k]; i < first_piece[k + 1]; ++i) {
+      const Piece& piece = pieces[i];
+      visitor(piece.range, piece.offset, piece.count,
+              rows + piece.first * column.storage.row_bytes);
+    }
+  });
+}
+
+absl::Status ChunkCache::ReadChunks(Column& column, absl::Span<const uint32_t> numbers,
+                                    absl::FunctionRef<void(size_t i, const std::byte* rows)> use) {
+  const ColumnStorage& storage = column.storage;
+  std::vector<ChunkKey> keys;
+  keys.reserve(numbers.size());
+  for (const uint32_t number : numbers) keys.push_back({storage.uid, number});
+  misses_.fetch_add(static_cast<int64_t>(keys.size()), std::memory_order_relaxed);
+
+  absl::Status status;
+  size_t num_read = 0;
+  struct FreeBuffer {
+    void operator()(std::byte* buffer) const { std::free(buffer); }
+  };
+  std::unique_ptr<std::byte, FreeBuffer> homeless;  // a chunk at a time for which there is no room
+  store_.ReadChunks(keys, [&](size_t k, absl::StatusOr<absl::string_view> value) {
+    if (!status.ok()) return;
+    ++num_read;
+    const ChunkKey key = keys[k];
+    absl::StatusOr<absl::string_view> rows = std::move(value);
+    if (rows.ok()) {
+      read_bytes_.fetch_add(static_cast<int64_t>(rows->size()), std::memory_order_relaxed);
+      rows = OpenChunk(key, storage.rows_in_chunk(key.chunk), storage.row_bytes, *rows);
+    }
+    if (!rows.ok()) {
+      status = ChunkError(key.chunk, rows.status());
+      return;
+    }
+    Chunk* const chunk = NewChunk(column, key.chunk, rows->size());
+    if (chunk == nullptr && homeless == nullptr) {
+      homeless.reset(static_cast<std::byte*>(AllocateAligned(static_cast<size_t>(
+          std::min(storage.rows_per_chunk, storage.num_rows) * storage.row_bytes))));
+      if (homeless == nullptr) throw std::bad_alloc();
+    }
+    std::byte* const buffer = chunk != nullptr ? chunk->rows() : homeless.get();
+    std::memcpy(buffer, rows->data(), rows->size());
+    use(k, buffer);
+    if (chunk != nullptr) Link(chunk);
+  });
+  if (status.ok() && num_read != keys.size()) {
+    return absl::InternalError(
+        absl::StrCat("the chunk store answered ", num_read, " of ", keys.size(), " reads"));
+  }
+  return status;
+}
+
+ChunkCache::Chunk* ChunkCache::NewChunk(Column& column, uint32_t number, size_t row_bytes) {
+  const auto bytes = static_cast<int64_t>(row_bytes + sizeof(Chunk));
+  if (bytes > budget_bytes_) return nullptr;
+  MutexLock lock(&mu_);
+  if (column.chunks[number].load(std::memory_order_relaxed) != nullptr) return nullptr;
+  std::byte* const memory = MakeRoom(bytes);
+  return memory == nullptr ? nullptr : new (memory) Chunk{&column, number, bytes};
+}
+
+std::byte* ChunkCache::MakeRoom(int64_t bytes) {
+  Reclaim();
+  for (;;) {
+    if (std::byte* const memory = memory_.Allocate(bytes)) return memory;
+    if (clock_.empty() || retired_bytes_ >= bytes) return nullptr;
+    if (memory_.hole_bytes() <= budget_bytes_ / kHoleShare || !EvictEmptiestBlock()) EvictOne();
+    Reclaim();
+  }
+}
+
+void ChunkCache::Link(Chunk* chunk) {
+  MutexLock lock(&mu_);
+  std::atomic<const std::byte*>& link = chunk->column->chunks[chunk->number];
+  if (link.load(std::memory_order_relaxed) != nullptr) {
+    memory_.Free(chunk->memory(), chunk->bytes);
+    return;
+  }
+  chunk->column->marks[chunk->number].store(false, std::memory_order_relaxed);
+  link.store(chunk->rows());
+  // Behind the hand, which comes here last; or under it, first to go unless it is read again.
+  clock_.push_back(chunk);
+  std::swap(clock_[hand_], clock_.back());
+  if (++links_ % kLinksPerStep == 0) ++hand_;
+}
+
+void ChunkCache::EvictOne() {
+  for (;;) {
+    if (hand_ >= clock_.size()) hand_ = 0;
+    Chunk* chunk = clock_[hand_];
+    if (chunk->column->marks[chunk->number].exchange(false, std::memory_order_relaxed)) {
+      ++hand_;
+      continue;
+    }
+    clock_[hand_] = clock_.back();
+    clock_.pop_back();
+    Retire(chunk);
+    evictions_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+}
+
+bool ChunkCache::EvictEmptiestBlock() {
+  const ChunkMemory::Block block = memory_.EmptiestBlock();
+  const int64_t evicted = RetireIf([&](const Chunk& chunk) { return block.Contains(&chunk); });
+  evictions_.fetch_add(evicted, std::memory_order_relaxed);
+  return evicted > 0;
+}
+
+int64_t ChunkCache::RetireIf(absl::FunctionRef<bool(const Chunk&)> condition) {
+  size_t kept = 0;
+  size_t hand = 0;  // before what was under it, or the next that is kept
+  for (size_t i = 0; i < clock_.size(); ++i) {
+    if (i == hand_) hand = kept;
+    if (condition(*clock_[i])) {
+      Retire(clock_[i]);
+    } else {
+      clock_[kept++] = clock_[i];
+    }
+  }
+  const auto retired = static_cast<int64_t>(clock_.size() - kept);
+  clock_.resize(kept);
+  hand_ = hand;
+  return retired;
+}
+
+void ChunkCache::Retire(Chunk* chunk) {
+  chunk->column->chunks[chunk->number].store(nullptr);
+  retired_bytes_ += chunk->bytes;
+  retired_.push_back({chunk, epochs_.Retire()});
+}
+
+void ChunkCache::Reclaim() {
+  if (retired_.empty()) return;
+  const uint64_t oldest = epochs_.OldestGuard();
+  while (!retired_.empty() && retired_.front().epoch < oldest) {
+    Chunk* const chunk = retired_.front().chunk;
+    retired_.pop_front();
+    retired_bytes_ -= chunk->bytes;
+    memory_.Free(chunk->memory(), chunk->bytes);
+  }
+}
+
+ChunkCache::Stats ChunkCache::stats() const {
+  Stats stats{.budget_bytes = budget_bytes_,
+              .hits = hits_.load(std::memory_order_relaxed),
+              .misses = misses_.load(std::memory_order_relaxed),
+              .evictions = evictions_.load(std::memory_order_relaxed),
+              .read_bytes = read_bytes_.load(std::memory_order_relaxed)};
+  MutexLock lock(&mu_);
+  stats.cached_bytes = memory_.held_bytes();
+  return stats;
+}
+
+}  // namespace graphfeed

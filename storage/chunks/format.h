@@ -1,0 +1,68 @@
+#ifndef GRAPHFEED_STORAGE_CHUNKS_FORMAT_H_
+#define GRAPHFEED_STORAGE_CHUNKS_FORMAT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "storage/base/digest.h"
+#include "storage/chunks/chunk_store.h"
+
+namespace graphfeed {
+
+// A stored chunk: this header, then the rows as they are. Little-endian.
+//
+//    0  u32  magic and version, "GFC1"
+//    4  u32  rows
+//    8  u64  column uid
+//   16  u32  chunk number
+//   20  u32  zero
+//   24  u64  XXH3-64 of the rows, seeded with the XXH3-64 (seed 0) of bytes 0 to 24
+//   32       rows
+//
+// The checksum is ours, so damage is found whatever engine keeps the chunk; uid and number are part
+// of it, so a whole chunk in the wrong place is damage as well.
+inline constexpr size_t kChunkHeaderBytes = 32;
+
+// Where the rows of a column are found: row r is row r % rows_per_chunk of chunk
+// r / rows_per_chunk. Every chunk but the last is full.
+struct ColumnStorage {
+  uint64_t uid = 0;
+  int64_t num_rows = 0;
+  int64_t row_bytes = 0;       // may be 0: such a column has no chunks
+  int64_t rows_per_chunk = 1;  // a power of two
+
+  friend bool operator==(const ColumnStorage&, const ColumnStorage&) = default;
+
+  int64_t num_chunks() const {
+    return row_bytes == 0 ? 0 : (num_rows + rows_per_chunk - 1) / rows_per_chunk;
+  }
+  int64_t rows_in_chunk(int64_t chunk) const {
+    const int64_t first = chunk * rows_per_chunk;
+    return num_rows - first < rows_per_chunk ? num_rows - first : rows_per_chunk;
+  }
+};
+
+// A column as it lies in the store.
+struct StoredColumn {
+  ColumnStorage storage;
+  Digest digest{};  // of all rows, end to end
+};
+
+// The largest power of two of rows that fits into `chunk_bytes`, at least 1.
+int64_t RowsPerChunk(int64_t row_bytes, int64_t chunk_bytes);
+
+// Fills in the header of `value`, which already holds kChunkHeaderBytes of anything and the rows.
+void SealChunk(ChunkKey key, int64_t rows, std::string& value);
+
+// The rows of a stored chunk. DATA_LOSS unless `value` is what SealChunk made of `rows` rows of
+// `row_bytes` for `key`.
+absl::StatusOr<absl::string_view> OpenChunk(ChunkKey key, int64_t rows, int64_t row_bytes,
+                                            absl::string_view value);
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_STORAGE_CHUNKS_FORMAT_H_

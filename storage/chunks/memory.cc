@@ -1,0 +1,150 @@
+#include "storage/chunks/memory.h"
+
+#include <sanitizer/asan_interface.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cstdlib>
+#include <iterator>
+
+namespace graphfeed {
+namespace {
+
+std::byte* Pointer(uintptr_t address) {
+  // Holes are kept as numbers, which have an order. NOLINTNEXTLINE(performance-no-int-to-ptr)
+  return reinterpret_cast<std::byte*>(address);
+}
+
+uintptr_t Address(const std::byte* pointer) { return reinterpret_cast<uintptr_t>(pointer); }
+
+// Memory of the system at a multiple of the block size; 0 when there is none.
+uintptr_t MapBlock(size_t bytes) {
+  constexpr auto kAlignment = static_cast<size_t>(ChunkMemory::kBlockBytes);
+  const size_t mapped = bytes + kAlignment;
+  void* const memory =
+      mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return 0;
+  // Both ends are cut off; where the kernel refuses, they stay reserved, untouched.
+  const auto begin = reinterpret_cast<uintptr_t>(memory);
+  const uintptr_t block = (begin + kAlignment - 1) & -kAlignment;
+  constexpr size_t kPage = 4096;
+  const uintptr_t end = block + (bytes + kPage - 1) / kPage * kPage;
+  if (block > begin) munmap(memory, block - begin);
+  if (begin + mapped > end) munmap(Pointer(end), begin + mapped - end);
+  if (bytes == kAlignment) madvise(Pointer(block), bytes, MADV_HUGEPAGE);  // a hint: it may fail
+  return block;
+}
+
+}  // namespace
+
+ChunkMemory::~ChunkMemory() {
+  while (!blocks_.empty()) RemoveBlock(blocks_.begin());
+}
+
+std::byte* ChunkMemory::Allocate(int64_t bytes) {
+  assert(bytes > 0);
+  bytes = Rounded(bytes);
+  if (bytes > kMaxBlockBufferBytes) {
+    if (bytes > limit_bytes_ - held_bytes_) return nullptr;
+    void* const buffer =
+        std::aligned_alloc(static_cast<size_t>(kAlignment), static_cast<size_t>(bytes));
+    if (buffer != nullptr) held_bytes_ += bytes;
+    return static_cast<std::byte*>(buffer);
+  }
+  auto fit = holes_by_size_.lower_bound({bytes, 0});
+  if (fit == holes_by_size_.end()) {
+    if (!AddBlock(bytes)) return nullptr;
+    fit = holes_by_size_.lower_bound({bytes, 0});
+  }
+  const auto [size, address] = *fit;
+  RemoveHole(holes_.find(address));
+  if (size > bytes) AddHole(address + static_cast<uintptr_t>(bytes), size - bytes);
+  BlockOf(address)->second.hole_bytes -= bytes;
+  hole_bytes_ -= bytes;
+  ASAN_UNPOISON_MEMORY_REGION(Pointer(address), static_cast<size_t>(bytes));
+  return Pointer(address);
+}
+
+void ChunkMemory::Free(std::byte* buffer, int64_t bytes) {
+  bytes = Rounded(bytes);
+  if (bytes > kMaxBlockBufferBytes) {
+    held_bytes_ -= bytes;
+    std::free(buffer);
+    return;
+  }
+  ASAN_POISON_MEMORY_REGION(buffer, static_cast<size_t>(bytes));
+  uintptr_t address = Address(buffer);
+  const auto block = BlockOf(address);
+  block->second.hole_bytes += bytes;
+  hole_bytes_ += bytes;
+  const uintptr_t block_end = block->first + static_cast<uintptr_t>(block->second.bytes);
+  if (const auto next = holes_.find(address + static_cast<uintptr_t>(bytes));
+      next != holes_.end() && next->first < block_end) {
+    bytes += next->second;
+    RemoveHole(next);
+  }
+  if (const auto after = holes_.lower_bound(address); after != holes_.begin()) {
+    const auto before = std::prev(after);
+    const bool touches = before->first + static_cast<uintptr_t>(before->second) == address;
+    if (touches && before->first >= block->first) {
+      address = before->first;
+      bytes += before->second;
+      RemoveHole(before);
+    }
+  }
+  AddHole(address, bytes);
+  if (bytes == block->second.bytes) RemoveBlock(block);
+}
+
+ChunkMemory::Block ChunkMemory::EmptiestBlock() const {
+  const auto emptier = [](const Blocks::value_type& a, const Blocks::value_type& b) {
+    // Shares of holes, multiplied out: both sizes are at most a block's.
+    return a.second.hole_bytes * b.second.bytes < b.second.hole_bytes * a.second.bytes;
+  };
+  const auto block = std::max_element(blocks_.begin(), blocks_.end(), emptier);
+  if (block == blocks_.end()) return {};
+  return {Pointer(block->first), block->second.bytes};
+}
+
+bool ChunkMemory::AddBlock(int64_t min_bytes) {
+  const int64_t bytes = std::min(kBlockBytes, (limit_bytes_ - held_bytes_) & -kAlignment);
+  if (bytes < min_bytes) return false;
+  const uintptr_t address = MapBlock(static_cast<size_t>(bytes));
+  if (address == 0) return false;
+  ASAN_POISON_MEMORY_REGION(Pointer(address), static_cast<size_t>(bytes));
+  blocks_[address] = {.bytes = bytes, .hole_bytes = bytes};
+  held_bytes_ += bytes;
+  hole_bytes_ += bytes;
+  AddHole(address, bytes);
+  return true;
+}
+
+void ChunkMemory::RemoveBlock(Blocks::iterator block) {
+  const auto [address, use] = *block;
+  const uintptr_t end = address + static_cast<uintptr_t>(use.bytes);
+  for (auto hole = holes_.lower_bound(address); hole != holes_.end() && hole->first < end;) {
+    RemoveHole(hole++);
+  }
+  held_bytes_ -= use.bytes;
+  hole_bytes_ -= use.hole_bytes;
+  ASAN_UNPOISON_MEMORY_REGION(Pointer(address), static_cast<size_t>(use.bytes));
+  munmap(Pointer(address), static_cast<size_t>(use.bytes));
+  blocks_.erase(block);
+}
+
+ChunkMemory::Blocks::iterator ChunkMemory::BlockOf(uintptr_t address) {
+  return std::prev(blocks_.upper_bound(address));
+}
+
+void ChunkMemory::AddHole(uintptr_t address, int64_t bytes) {
+  holes_[address] = bytes;
+  holes_by_size_.emplace(bytes, address);
+}
+
+void ChunkMemory::RemoveHole(std::map<uintptr_t, int64_t>::iterator hole) {
+  holes_by_size_.erase({hole->second, hole->first});
+  holes_.erase(hole);
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,82 @@
+#ifndef GRAPHFEED_STORAGE_CHUNKS_MEMORY_H_
+#define GRAPHFEED_STORAGE_CHUNKS_MEMORY_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "storage/base/aligned_memory.h"
+
+namespace graphfeed {
+
+// Buffers for chunks, cut from blocks of huge pages within a limit of bytes: rows that are looked
+// up all over a graph then miss the TLB much less often than in pages of 4 KiB.
+//
+// A buffer takes the smallest hole that it fits into, the one at the lowest address among equals;
+// neighbouring holes of a block become one, and a block without buffers goes back to the system at
+// once. So chunks of one size replace each other without waste, and holes that are too small can
+// only pile up when sizes change; EmptiestBlock tells what to clear then. Holes count as held: what
+// is held is what the system has given, and that is never more than the limit.
+//
+// Buffers beyond kMaxBlockBufferBytes are single allocations: they are read in long pieces, and no
+// block needs to be cleared for them. Thread-compatible.
+class ChunkMemory {
+ public:
+  static constexpr int64_t kAlignment = 64;
+  static constexpr int64_t kBlockBytes = int64_t{kHugePageBytes};
+  static constexpr int64_t kMaxBlockBufferBytes = kBlockBytes / 16;
+
+  explicit ChunkMemory(int64_t limit_bytes) : limit_bytes_(limit_bytes) {}
+  ~ChunkMemory();
+  ChunkMemory(const ChunkMemory&) = delete;
+  ChunkMemory& operator=(const ChunkMemory&) = delete;
+
+  // What a buffer of `bytes` takes: the next multiple of the alignment.
+  static int64_t Rounded(int64_t bytes) { return (bytes + kAlignment - 1) & -kAlignment; }
+
+  // `bytes` > 0 of memory at a multiple of kAlignment, uninitialised; nullptr when they fit in no
+  // hole and the limit allows no more, or the system has none.
+  std::byte* Allocate(int64_t bytes);
+  // `buffer` is one that Allocate gave for `bytes`.
+  void Free(std::byte* buffer, int64_t bytes);
+
+  struct Block {
+    const std::byte* begin = nullptr;  // nullptr: there is none
+    int64_t bytes = 0;
+    bool Contains(const void* address) const {
+      const auto offset = reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(begin);
+      return offset < static_cast<uintptr_t>(bytes);
+    }
+  };
+  // The block with the largest share of holes.
+  Block EmptiestBlock() const;
+
+  int64_t held_bytes() const { return held_bytes_; }  // holes included
+  int64_t hole_bytes() const { return hole_bytes_; }
+
+ private:
+  struct BlockUse {
+    int64_t bytes;
+    int64_t hole_bytes;
+  };
+  using Blocks = std::map<uintptr_t, BlockUse>;
+
+  bool AddBlock(int64_t min_bytes);
+  void RemoveBlock(Blocks::iterator block);
+  Blocks::iterator BlockOf(uintptr_t address);
+  void AddHole(uintptr_t address, int64_t bytes);
+  void RemoveHole(std::map<uintptr_t, int64_t>::iterator hole);
+
+  const int64_t limit_bytes_;
+  int64_t held_bytes_ = 0;
+  int64_t hole_bytes_ = 0;
+  Blocks blocks_;                                          // by address
+  std::map<uintptr_t, int64_t> holes_;                     // sizes by address
+  std::set<std::pair<int64_t, uintptr_t>> holes_by_size_;  // the same ones
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_STORAGE_CHUNKS_MEMORY_H_

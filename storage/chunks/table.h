@@ -1,0 +1,43 @@
+#ifndef GRAPHFEED_STORAGE_CHUNKS_TABLE_H_
+#define GRAPHFEED_STORAGE_CHUNKS_TABLE_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "storage/chunks/cache.h"
+#include "storage/chunks/format.h"
+
+namespace graphfeed {
+
+// The table of a column, for the implementation of ChunkCache alone: where the rows of each chunk
+// lie in memory, and which chunks were read since the clock's hand last passed. Pointers and marks
+// are dense arrays, so that looking a row up touches no line but its own outside of the caches.
+class ChunkCache::Column {
+ public:
+  explicit Column(const ColumnStorage& s)
+      : storage(s),
+        mask(s.rows_per_chunk - 1),
+        chunks(static_cast<size_t>(s.num_chunks())),
+        marks(chunks.size()) {
+    while ((int64_t{1} << shift) < s.rows_per_chunk) ++shift;
+  }
+
+  // Looks first, so that a hot chunk's mark stays shared between cores.
+  void Mark(size_t chunk) {
+    if (!marks[chunk].load(std::memory_order_relaxed)) {
+      marks[chunk].store(true, std::memory_order_relaxed);
+    }
+  }
+
+  const ColumnStorage storage;
+  int shift = 0;  // rows_per_chunk == 1 << shift
+  const int64_t mask;
+  std::vector<std::atomic<const std::byte*>> chunks;  // null: not in memory
+  std::vector<std::atomic<bool>> marks;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_STORAGE_CHUNKS_TABLE_H_

@@ -1,0 +1,79 @@
+#ifndef GRAPHFEED_STORAGE_INGEST_COLUMN_LEVELS_H_
+#define GRAPHFEED_STORAGE_INGEST_COLUMN_LEVELS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "storage/graph/dtype.h"
+#include "storage/graph/schema.h"
+
+namespace graphfeed {
+
+// How many rows a column has in a graph, beside the graph's size.
+struct RowCount {
+  int64_t graph = 0;
+  int64_t rows = 0;
+  int64_t nodes = 0;
+  int64_t edges = 0;
+};
+
+// Gathers, graph by graph, what the row counts of a column say about its level: for each level the
+// first graph that excludes it. Nodes and edges are those of the column's types.
+class LevelEvidence {
+ public:
+  void Add(const RowCount& count);
+
+  const RowCount& first() const { return *first_; }  // requires that one was added
+  const std::optional<RowCount>& against_node() const { return against_node_; }
+  const std::optional<RowCount>& against_edge() const { return against_edge_; }
+  // The first graph with other rows than the first one's.
+  const std::optional<RowCount>& against_graph() const { return against_graph_; }
+  bool every_graph_has_one_node() const { return one_node_; }
+  bool every_graph_has_one_edge() const { return one_edge_; }
+
+ private:
+  std::optional<RowCount> first_;
+  std::optional<RowCount> against_node_;
+  std::optional<RowCount> against_edge_;
+  std::optional<RowCount> against_graph_;
+  bool one_node_ = true;
+  bool one_edge_ = true;
+};
+
+// A column whose level is to be decided.
+struct LevelQuestion {
+  absl::string_view name;
+  bool collection = true;
+  bool scalar = false;            // zero_dim or non_tensor: always graph level
+  std::optional<Level> declared;  // wins over everything, if the rows allow it
+};
+
+// Whether the rows so far allow the level. INVALID_ARGUMENT names the column and the graph.
+absl::Status CheckLevel(const LevelQuestion& question, Level level, const LevelEvidence& evidence);
+
+// The level, by PyG's rules over the whole dataset.
+//
+// Scalars are graph level. A column whose rows equal the node counts of all graphs can be node
+// level, one whose rows equal the edge counts edge level, one with equally many rows in all graphs
+// graph level. Where nodes and edges both fit, a name with "edge" decides for edges. Sizes that
+// differ from 1 speak for nodes or edges rather than the graph; where all are 1 only a telling name
+// does: x, pos, z, batch or "node" in it; "edge" in it; y for the graph. A single graph's column is
+// node level, edge level, or else graph level.
+//
+// INVALID_ARGUMENT for what stays ambiguous or fits nothing; it says how to declare the column.
+absl::StatusOr<Level> DecideLevel(const LevelQuestion& question, const LevelEvidence& evidence);
+
+// The node types that the rows of a column point into (ColumnSchema::index_types): the endpoints
+// for edge_index, and for what PyG shifts by its name ("index" in it, or face) the only node type,
+// or in a heterogeneous dataset the node's own one. Empty for all others.
+std::vector<int> IndexTypes(const Schema& schema, Level level, int type, absl::string_view name,
+                            DType dtype);
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_STORAGE_INGEST_COLUMN_LEVELS_H_

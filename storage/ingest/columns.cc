@@ -1,0 +1,129 @@
+#include "storage/ingest/columns.h"
+
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "storage/base/status_macros.h"
+#include "storage/ingest/column_levels.h"
+#include "storage/ingest/graph_check.h"
+#include "storage/ingest/value_check.h"
+
+namespace graphfeed {
+namespace {
+
+absl::Status Prefixed(absl::string_view prefix, const absl::Status& status) {
+  if (status.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(prefix, ": ", status.message()));
+}
+
+}  // namespace
+
+absl::Status IngestColumns::Check(const GraphBlock& block, int64_t num_graphs) {
+  GF_RETURN_IF_ERROR(
+      Prefixed(GraphRange(types_, num_graphs, block.num_graphs), CheckGraphCounts(types_, block)));
+  GF_RETURN_IF_ERROR(CheckColumns(block, num_graphs));
+  if (spec_.collection && block.num_graphs > 0) {
+    GF_RETURN_IF_ERROR(CheckNoneMissing(block, num_graphs));
+  }
+  return CheckValues(block, num_graphs);
+}
+
+absl::Status IngestColumns::CheckColumns(const GraphBlock& block, int64_t num_graphs) {
+  for (const ColumnBlock& column : block.columns) {
+    GF_RETURN_IF_ERROR(Prefixed(absl::StrCat(GraphRange(types_, num_graphs, block.num_graphs), ", ",
+                                             ColumnTitle(types_, column)),
+                                CheckColumn(column, num_graphs, block.num_graphs)));
+  }
+  return absl::OkStatus();
+}
+
+bool IngestColumns::Has(const std::string& name) const {
+  return by_key_.find(ColumnKey{0, 0, name}) != by_key_.end();
+}
+
+absl::Status IngestColumns::CheckColumn(const ColumnBlock& column, int64_t num_graphs,
+                                        int64_t block_graphs) {
+  if (const auto known = by_key_.find(KeyOf(column)); known != by_key_.end()) {
+    GF_RETURN_IF_ERROR(columns_[known->second]->CheckSameKind(column));
+  } else {
+    if (spec_.collection && num_graphs > 0) {
+      return absl::InvalidArgumentError("it is new; graph 0 has no such column");
+    }
+    GF_RETURN_IF_ERROR(CheckColumnKind(types_, column));
+    std::optional<Level> declared = column.level;
+    if (const auto kind = spec_.kinds.find(column.name); kind != spec_.kinds.end()) {
+      if (declared && *declared != kind->second) {
+        return absl::InvalidArgumentError(absl::StrCat("it comes as ", LevelName(*declared),
+                                                       " level, but kinds declares ",
+                                                       LevelName(kind->second), " level"));
+      }
+      declared = kind->second;
+    }
+    if (column.name == "edge_index") {
+      if (declared && *declared != Level::kEdge) {
+        return absl::InvalidArgumentError("edge_index is edge level");
+      }
+      declared = Level::kEdge;
+    }
+    by_key_.emplace(KeyOf(column), columns_.size());
+    columns_.push_back(std::make_unique<IngestColumn>(types_, column, declared, num_graphs));
+  }
+  return CheckColumnRows(types_, column, block_graphs);
+}
+
+absl::Status IngestColumns::CheckNoneMissing(const GraphBlock& block, int64_t num_graphs) const {
+  std::vector<bool> present(columns_.size());
+  for (const ColumnBlock& column : block.columns) {
+    const size_t i = IndexOf(column);
+    if (present[i]) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(GraphRange(types_, num_graphs, block.num_graphs), ": ",
+                       ColumnTitle(types_, column), " comes twice"));
+    }
+    present[i] = true;
+  }
+  for (size_t i = 0; i < present.size(); ++i) {
+    if (present[i]) continue;
+    return absl::InvalidArgumentError(absl::StrCat("graph ", num_graphs, ": ",
+                                                   ColumnTitle(types_, columns_[i]->kind()),
+                                                   " is missing; graph 0 has it"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Span<const int64_t> IngestColumns::NumNodes(const GraphBlock& block, int type) const {
+  if (spec_.collection) return block.num_nodes[type];
+  return absl::MakeConstSpan(&spec_.num_nodes[type], 1);
+}
+
+absl::Status IngestColumns::CheckValues(const GraphBlock& block, int64_t num_graphs) {
+  rows_seen_.resize(columns_.size());
+  for (const ColumnBlock& column : block.columns) {
+    int64_t& seen = rows_seen_[IndexOf(column)];
+    GF_RETURN_IF_ERROR(CheckValues(block, column, num_graphs, seen));
+    if (!spec_.collection) seen += NumRows(column, 1);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status IngestColumns::CheckValues(const GraphBlock& block, const ColumnBlock& column,
+                                        int64_t num_graphs, int64_t first_row) const {
+  if (column.name == "edge_index") {
+    const EdgeType& type = types_.edge_types[column.type];
+    return CheckEdgeIndex(types_, column,
+                          {.first_graph = num_graphs,
+                           .first_edge = first_row,
+                           .num_source_nodes = NumNodes(block, type.source),
+                           .num_target_nodes = NumNodes(block, type.target)});
+  }
+  const BlockPlace place{.first_graph = num_graphs, .first_row = first_row};
+  GF_RETURN_IF_ERROR(CheckStrings(types_, column, place));
+  // The level tells in a heterogeneous dataset only, where it is declared.
+  for (const int type : IndexTypes(types_, column.level.value_or(Level::kNode), column.type,
+                                   column.name, column.dtype)) {
+    GF_RETURN_IF_ERROR(CheckNodeIds(types_, column, place, type, NumNodes(block, type)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,111 @@
+#ifndef GRAPHFEED_TESTS_SERVER_SERVING_FAKE_FRAME_SOURCE_H_
+#define GRAPHFEED_TESTS_SERVER_SERVING_FAKE_FRAME_SOURCE_H_
+
+// Stand-ins for what surrounds a FrameStream, so that scheduling is tested without batches, gRPC
+// or threads.
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "server/serving/frame_stream.h"
+#include "server/serving/task_queue.h"
+
+namespace graphfeed {
+
+// Runs tasks when it is told to.
+class ManualExecutor final : public TaskQueue {
+ public:
+  void Post(Task task) override { tasks_.push_back(std::move(task)); }
+
+  bool RunOne() {
+    if (tasks_.empty()) return false;
+    Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    task();
+    return true;
+  }
+  void RunAll() {
+    while (RunOne()) {
+    }
+  }
+  size_t size() const { return tasks_.size(); }
+
+ private:
+  std::deque<Task> tasks_;
+};
+
+// Epoch e has frames[e] frames, or `frames_otherwise`. Counts what is asked of it. Thread-safe.
+struct FakeWorld {
+  std::map<int64_t, int64_t> frames;
+  int64_t frames_otherwise = 0;
+  std::function<absl::Status(int64_t epoch, int64_t j)> on_build = [](int64_t, int64_t) {
+    return absl::OkStatus();
+  };
+  std::function<absl::Status(int64_t epoch)> on_open = [](int64_t) { return absl::OkStatus(); };
+
+  std::atomic<int64_t> opened = 0;
+  std::atomic<int64_t> built = 0;
+  std::atomic<int64_t> live_epochs = 0;
+  SlabPool slabs{0};
+};
+
+class FakeEpoch final : public FrameSource::Epoch {
+ public:
+  FakeEpoch(FakeWorld& world, int64_t epoch) : world_(world) {
+    info_.epoch = epoch;
+    auto it = world.frames.find(epoch);
+    info_.plan.shard_frames = it == world.frames.end() ? world.frames_otherwise : it->second;
+    ++world_.live_epochs;
+  }
+  ~FakeEpoch() override { --world_.live_epochs; }
+
+  const EpochInfo& info() const override { return info_; }
+  absl::StatusOr<BuiltFrame> Build(int64_t j) override {
+    ++world_.built;
+    if (absl::Status status = world_.on_build(info_.epoch, j); !status.ok()) return status;
+    BuiltFrame frame;
+    frame.info.epoch = info_.epoch;
+    frame.info.ordinal = j;
+    frame.slab = world_.slabs.Take(64);
+    return frame;
+  }
+
+ private:
+  FakeWorld& world_;
+  EpochInfo info_;
+};
+
+class FakeSource final : public FrameSource {
+ public:
+  explicit FakeSource(FakeWorld& world) : world_(world) {}
+  absl::StatusOr<std::shared_ptr<Epoch>> OpenEpoch(int64_t epoch) override {
+    ++world_.opened;
+    if (absl::Status status = world_.on_open(epoch); !status.ok()) return status;
+    return std::make_shared<FakeEpoch>(world_, epoch);
+  }
+
+ private:
+  FakeWorld& world_;
+};
+
+// What a stream of `num_epochs` epochs from `first_epoch` on is opened with.
+inline FrameStream::Opened OpenFake(FakeWorld& world, uint32_t prefetch, int64_t num_epochs = 1,
+                                    int64_t first_epoch = 0) {
+  FrameStream::Opened opened;
+  opened.header.prefetch = prefetch;
+  opened.source = std::make_unique<FakeSource>(world);
+  opened.first_epoch = *opened.source->OpenEpoch(first_epoch);
+  opened.num_epochs = num_epochs;
+  return opened;
+}
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_TESTS_SERVER_SERVING_FAKE_FRAME_SOURCE_H_

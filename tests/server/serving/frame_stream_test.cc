@@ -1,0 +1,353 @@
+#include "server/serving/frame_stream.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/server/serving/fake_frame_source.h"
+
+namespace graphfeed {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// Writes down what comes ("header", "epoch 1", "1/0" for frames) and keeps the frames.
+class RecordingSink final : public FrameStream::Sink {
+ public:
+  void Write(FrameStream::Message message) override {
+    EXPECT_FALSE(writing_) << "two writes in flight";
+    EXPECT_FALSE(finished.has_value()) << "a write after the end";
+    writing_ = true;
+    if (std::holds_alternative<StreamInfo>(message)) {
+      log.push_back("header");
+    } else if (auto* epoch = std::get_if<EpochInfo>(&message)) {
+      log.push_back(absl::StrCat("epoch ", epoch->epoch));
+    } else {
+      auto& frame = std::get<FrameStream::Frame>(message);
+      log.push_back(absl::StrCat(frame.info.epoch, "/", frame.info.ordinal));
+      held.push_back(std::move(frame));
+    }
+  }
+  void Finish(absl::Status status) override {
+    EXPECT_FALSE(writing_) << "the end while a write is in flight";
+    EXPECT_FALSE(finished.has_value()) << "two ends";
+    finished = std::move(status);
+  }
+
+  bool writing() const { return writing_; }
+  // The write in flight is done; `keep`: gRPC still holds the slab.
+  void Done(FrameStream& stream, bool ok = true, bool keep = false) {
+    writing_ = false;
+    std::vector<FrameStream::Frame> gone;
+    if (!keep) gone.swap(held);
+    stream.OnWritten(ok);
+    gone.clear();
+  }
+
+  std::vector<std::string> log;
+  std::vector<FrameStream::Frame> held;
+  std::optional<absl::Status> finished;
+
+ private:
+  bool writing_ = false;
+};
+
+class FrameStreamTest : public testing::Test {
+ protected:
+  // A stream always comes to its end: its ready frames refer to it until then.
+  ~FrameStreamTest() override {
+    stream_->Stop(absl::CancelledError("the test is over"));
+    if (sink_.writing()) sink_.Done(*stream_, /*ok=*/false);
+  }
+
+  void Start(uint32_t prefetch, int64_t num_epochs = 1) {
+    stream_->Start([this, prefetch, num_epochs]() -> absl::StatusOr<FrameStream::Opened> {
+      FrameStream::Opened opened = OpenFake(world_, prefetch, num_epochs);
+      opened.reservation = std::exchange(reservation_, nullptr);
+      opened.observer = observer_;
+      return opened;
+    });
+  }
+  // Builds and sends until nothing moves, `limit` messages at most.
+  void Run(int limit = 1000) {
+    executor_.RunAll();
+    for (int i = 0; i < limit && sink_.writing(); ++i) {
+      sink_.Done(*stream_);
+      executor_.RunAll();
+    }
+  }
+
+  FakeWorld world_;
+  ManualExecutor executor_;
+  RecordingSink sink_;
+  std::shared_ptr<const void> reservation_;
+  std::shared_ptr<StreamObserver> observer_;
+  std::shared_ptr<FrameStream> stream_ = FrameStream::Create(executor_, sink_);
+};
+
+TEST_F(FrameStreamTest, SendsHeaderThenEpochThenFramesThenOk) {
+  world_.frames = {{0, 3}};
+  Start(2);
+  Run();
+  EXPECT_THAT(sink_.log, ElementsAre("header", "epoch 0", "0/0", "0/1", "0/2"));
+  EXPECT_EQ(sink_.finished, absl::OkStatus());
+  EXPECT_EQ(world_.built, 3);
+  EXPECT_EQ(world_.live_epochs, 0);
+}
+
+TEST_F(FrameStreamTest, NothingIsBuiltBeyondPrefetchWhileTheClientStalls) {
+  world_.frames = {{0, 100}};
+  Start(3);
+  executor_.RunAll();  // the header's write stays in flight
+  EXPECT_EQ(world_.built, 3);
+  EXPECT_THAT(sink_.log, ElementsAre("header"));
+}
+
+TEST_F(FrameStreamTest, AFrameCountsUntilItsSlabIsGoneNotOnlyUntilItIsWritten) {
+  world_.frames = {{0, 100}};
+  Start(2);
+  executor_.RunAll();
+  sink_.Done(*stream_);                       // header
+  sink_.Done(*stream_);                       // epoch
+  sink_.Done(*stream_, true, /*keep=*/true);  // 0/0, still in gRPC's hands
+  executor_.RunAll();
+  EXPECT_EQ(world_.built, 2);
+  EXPECT_THAT(sink_.log, ElementsAre("header", "epoch 0", "0/0", "0/1"));
+  sink_.held.erase(sink_.held.begin());
+  executor_.RunAll();
+  EXPECT_EQ(world_.built, 3);
+}
+
+TEST_F(FrameStreamTest, FramesBuiltOutOfOrderAreSentInOrder) {
+  world_.frames = {{0, 4}};
+  // While frame 0 is built, all others are.
+  world_.on_build = [this](int64_t, int64_t j) {
+    if (j == 0) executor_.RunAll();
+    return absl::OkStatus();
+  };
+  Start(4);
+  Run();
+  EXPECT_THAT(sink_.log, ElementsAre("header", "epoch 0", "0/0", "0/1", "0/2", "0/3"));
+}
+
+TEST_F(FrameStreamTest, PrefetchCrossesTheBorderOfEpochs) {
+  world_.frames = {{0, 2}, {1, 2}};
+  Start(4, 2);
+  executor_.RunAll();
+  EXPECT_EQ(world_.opened, 2);
+  EXPECT_EQ(world_.built, 4);  // before anything but the header has been written
+  Run();
+  EXPECT_THAT(sink_.log, ElementsAre("header", "epoch 0", "0/0", "0/1", "epoch 1", "1/0", "1/1"));
+  EXPECT_EQ(sink_.finished, absl::OkStatus());
+  EXPECT_EQ(world_.live_epochs, 0);
+}
+
+TEST_F(FrameStreamTest, OnlyOneEpochIsPlannedAhead) {
+  world_.frames_otherwise = 1000;
+  Start(2, 0);
+  executor_.RunAll();
+  EXPECT_EQ(world_.opened, 2);
+}
+
+TEST_F(FrameStreamTest, EpochsGoOnUntilStopped) {
+  world_.frames_otherwise = 1;
+  Start(2, 0);
+  Run(100);
+  EXPECT_EQ(sink_.log.size(), 101u);  // the header, then epochs and frames by turns, one in flight
+  EXPECT_FALSE(sink_.finished.has_value());
+  stream_->Stop(absl::CancelledError("enough"));
+  sink_.Done(*stream_);
+  EXPECT_EQ(sink_.finished, absl::CancelledError("enough"));
+}
+
+TEST_F(FrameStreamTest, EpochsWithoutFramesAreAnnouncedAndDoNotPileUp) {
+  world_.frames = {{0, 0}, {1, 0}, {2, 1}};
+  Start(1, 3);
+  Run();
+  EXPECT_THAT(sink_.log, ElementsAre("header", "epoch 0", "epoch 1", "epoch 2", "2/0"));
+  EXPECT_EQ(sink_.finished, absl::OkStatus());
+
+  FakeWorld empty;
+  RecordingSink stalled;
+  auto stream = FrameStream::Create(executor_, stalled);
+  stream->Start([&]() -> absl::StatusOr<FrameStream::Opened> { return OpenFake(empty, 2, 0); });
+  executor_.RunAll();
+  EXPECT_LT(empty.opened, 10);
+  stream->Stop(absl::CancelledError(""));
+  stalled.Done(*stream);
+}
+
+TEST_F(FrameStreamTest, AnErrorComesAfterAllFramesBeforeItAndNothingAfter) {
+  world_.frames = {{0, 10}};
+  world_.on_build = [](int64_t, int64_t j) {
+    return j == 2 ? absl::DataLossError("chunk 7") : absl::OkStatus();
+  };
+  Start(5);
+  Run();
+  EXPECT_THAT(sink_.log, ElementsAre("header", "epoch 0", "0/0", "0/1"));
+  EXPECT_EQ(sink_.finished, absl::DataLossError("chunk 7"));
+  EXPECT_EQ(world_.live_epochs, 0);
+}
+
+TEST_F(FrameStreamTest, ARefusedRequestIsAnsweredWithoutAHeader) {
+  stream_->Start([]() -> absl::StatusOr<FrameStream::Opened> {
+    return absl::InvalidArgumentError("seed: not set");
+  });
+  executor_.RunAll();
+  EXPECT_THAT(sink_.log, IsEmpty());
+  EXPECT_EQ(sink_.finished, absl::InvalidArgumentError("seed: not set"));
+}
+
+TEST_F(FrameStreamTest, AnEpochThatCannotBePlannedEndsTheStreamAfterTheOneBefore) {
+  world_.frames = {{0, 2}};
+  world_.on_open = [](int64_t epoch) {
+    return epoch == 1 ? absl::ResourceExhaustedError("plan memory") : absl::OkStatus();
+  };
+  Start(4, 3);
+  Run();
+  EXPECT_THAT(sink_.log, ElementsAre("header", "epoch 0", "0/0", "0/1"));
+  EXPECT_EQ(sink_.finished, absl::ResourceExhaustedError("plan memory"));
+}
+
+TEST_F(FrameStreamTest, StoppedBeforeItOpensItOpensNothing) {
+  Start(2);
+  stream_->Stop(absl::CancelledError("gone"));
+  EXPECT_EQ(sink_.finished, absl::CancelledError("gone"));
+  executor_.RunAll();
+  EXPECT_EQ(world_.opened, 0);
+}
+
+TEST_F(FrameStreamTest, StoppedWhileItOpensItKeepsNothing) {
+  world_.on_open = [this](int64_t) {
+    stream_->Stop(absl::CancelledError("gone"));
+    return absl::OkStatus();
+  };
+  world_.frames = {{0, 5}};
+  Start(2);
+  executor_.RunAll();
+  EXPECT_EQ(sink_.finished, absl::CancelledError("gone"));
+  EXPECT_THAT(sink_.log, IsEmpty());
+  EXPECT_EQ(world_.live_epochs, 0);
+}
+
+TEST_F(FrameStreamTest, StoppedAfterOneFrameItDropsWhatIsReadyAndWhatIsQueued) {
+  world_.frames = {{0, 100}};
+  Start(4);
+  executor_.RunAll();
+  for (int i = 0; i < 3; ++i) sink_.Done(*stream_);  // header, epoch, 0/0
+  ASSERT_THAT(sink_.log, ElementsAre("header", "epoch 0", "0/0", "0/1"));
+  sink_.Done(*stream_);  // 0/1; its builds are queued
+  ASSERT_GT(executor_.size(), 0u);
+  const int64_t built = world_.built;
+  stream_->Stop(absl::CancelledError("gone"));
+  EXPECT_EQ(world_.live_epochs, 0) << "the plan is kept";
+  executor_.RunAll();
+  EXPECT_EQ(world_.built, built) << "queued work was not dropped";
+  EXPECT_FALSE(sink_.finished.has_value());  // 0/2 is in flight
+  sink_.Done(*stream_, /*ok=*/false);
+  EXPECT_EQ(sink_.finished, absl::CancelledError("gone"));
+}
+
+TEST_F(FrameStreamTest, StoppedMidWriteItFreesEverythingButTheFrameInFlight) {
+  auto reservation = std::make_shared<int>();
+  const std::weak_ptr<int> reserved = reservation;
+  reservation_ = std::move(reservation);
+  world_.frames = {{0, 100}};
+  const int64_t before = SlabPool::TotalBytes();
+  Start(3);
+  executor_.RunAll();
+  sink_.Done(*stream_);
+  sink_.Done(*stream_);  // 0/0 in flight
+  executor_.RunAll();
+  const int64_t slab_bytes = (SlabPool::TotalBytes() - before) / 3;
+  stream_->Stop(absl::CancelledError("gone"));
+  EXPECT_EQ(SlabPool::TotalBytes() - before, slab_bytes);
+  EXPECT_FALSE(reserved.expired()) << "the frame in flight is not paid for";
+  sink_.Done(*stream_, /*ok=*/false);
+  EXPECT_EQ(SlabPool::TotalBytes(), before);
+  EXPECT_TRUE(reserved.expired());
+  EXPECT_EQ(sink_.finished, absl::CancelledError("gone"));
+}
+
+TEST_F(FrameStreamTest, WorkThatHasStartedFinishesAndItsSlabGoesBack) {
+  world_.frames = {{0, 10}};
+  const int64_t before = SlabPool::TotalBytes();
+  world_.on_build = [this](int64_t, int64_t j) {
+    if (j == 1) stream_->Stop(absl::CancelledError("gone"));
+    return absl::OkStatus();
+  };
+  Start(3);
+  executor_.RunAll();
+  EXPECT_EQ(world_.built, 2);
+  EXPECT_EQ(SlabPool::TotalBytes(), before);
+  sink_.Done(*stream_, /*ok=*/false);
+  EXPECT_EQ(sink_.finished, absl::CancelledError("gone"));
+}
+
+TEST_F(FrameStreamTest, AFailedWriteIsACancelledStream) {
+  world_.frames = {{0, 10}};
+  Start(2);
+  executor_.RunAll();
+  sink_.Done(*stream_, /*ok=*/false);
+  ASSERT_TRUE(sink_.finished.has_value());
+  EXPECT_EQ(sink_.finished->code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(world_.live_epochs, 0);
+}
+
+TEST_F(FrameStreamTest, TheFirstStopCounts) {
+  world_.frames = {{0, 10}};
+  Start(2);
+  executor_.RunAll();
+  stream_->Stop(absl::UnavailableError("draining"));
+  stream_->Stop(absl::CancelledError("gone"));
+  sink_.Done(*stream_);
+  EXPECT_EQ(sink_.finished, absl::UnavailableError("draining"));
+}
+
+class CountingObserver final : public StreamObserver {
+ public:
+  void EpochOpened(const EpochInfo& info) override { epochs.push_back(info.epoch); }
+  void FrameSent(const FrameInfo& info, int64_t slab_bytes) override {
+    sent.push_back(info.ordinal);
+    bytes += slab_bytes;
+  }
+  void Waited(Wait what, std::chrono::nanoseconds) override {
+    ++(what == Wait::kClient ? client_waits : build_waits);
+  }
+
+  std::vector<int64_t> epochs;
+  std::vector<int64_t> sent;
+  int64_t bytes = 0;
+  int client_waits = 0;
+  int build_waits = 0;
+};
+
+TEST_F(FrameStreamTest, TheObserverLearnsWhatWasSentAndWhatWasWaitedFor) {
+  auto observer = std::make_shared<CountingObserver>();
+  observer_ = observer;
+  world_.frames = {{0, 2}};
+  Start(2);
+  executor_.RunOne();  // opens: the header is in flight, nothing is ready
+  EXPECT_EQ(observer->client_waits, 0);
+  sink_.Done(*stream_);
+  sink_.Done(*stream_);  // the epoch's header is written, no frame is built
+  executor_.RunOne();    // 0/0
+  EXPECT_EQ(observer->build_waits, 1);
+  executor_.RunOne();  // 0/1 is ready, 0/0 in flight
+  sink_.Done(*stream_);
+  EXPECT_GE(observer->client_waits, 1);
+  Run();
+  EXPECT_THAT(observer->epochs, ElementsAre(0));
+  EXPECT_THAT(observer->sent, ElementsAre(0, 1));
+  EXPECT_EQ(observer->bytes, 128);
+}
+
+}  // namespace
+}  // namespace graphfeed

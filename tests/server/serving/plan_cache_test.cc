@@ -1,0 +1,164 @@
+#include "server/serving/plan_cache.h"
+
+#include <atomic>
+#include <latch>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/batching/resolved_spec.h"
+#include "tests/support/memory_features.h"
+
+namespace graphfeed {
+namespace {
+
+using ::testing::HasSubstr;
+using PlanOr = absl::StatusOr<std::shared_ptr<const EpochPlan>>;
+
+// Plans of a dataset of `num_graphs` graphs, one frame each; they take 8 bytes a graph and more.
+class PlanCacheTest : public testing::Test {
+ protected:
+  PlanCacheTest() : data_(Schema::Homogeneous(/*collection=*/true)) {
+    for (int i = 0; i < 100; ++i) data_.AddGraph({1}, {0});
+    data_.Finish();
+    BatchSpec request;
+    request.strategy = Strategy::kStreamPack;
+    request.options = FixedSizeOptions{
+        .num_nodes = {{"", 4}}, .num_edges = {{"", 4}}, .num_graphs = 2, .pad_graph_defaults = {}};
+    absl::StatusOr<ResolvedSpec> spec = ResolveSpec(request, data_.info(), data_.offsets());
+    EXPECT_TRUE(spec.ok()) << spec.status();
+    if (spec.ok()) spec_ = *std::move(spec);
+    plan_bytes_ = Make(0).value()->memory_bytes();
+  }
+
+  PlanOr Make(int64_t epoch) {
+    ++made_;
+    auto plan = EpochPlan::Create(spec_, data_.offsets(), 0, epoch);
+    if (!plan.ok()) return plan.status();
+    return std::shared_ptr<const EpochPlan>(*std::move(plan));
+  }
+  PlanOr Get(PlanCache& cache, int64_t epoch, uint8_t dataset = 0) {
+    PlanKey key{.epoch = epoch};
+    key.fingerprint[0] = dataset;
+    return cache.Get(key, [&] { return Make(epoch); });
+  }
+
+  MemoryDataset data_;
+  ResolvedSpec spec_;
+  int64_t plan_bytes_ = 0;
+  std::atomic<int> made_ = 0;
+};
+
+TEST_F(PlanCacheTest, TheSamePlanIsMadeOnce) {
+  PlanCache cache(10 * plan_bytes_);
+  made_ = 0;
+  const auto first = Get(cache, 5);
+  const auto second = Get(cache, 5);
+  ASSERT_TRUE(first.ok() && second.ok());
+  EXPECT_EQ(first->get(), second->get());
+  EXPECT_EQ((*first)->epoch(), 5);
+  EXPECT_EQ(made_, 1);
+  EXPECT_EQ(cache.bytes(), plan_bytes_);
+}
+
+TEST_F(PlanCacheTest, ManyWhoAskAtOnceShareOneMaking) {
+  PlanCache cache(10 * plan_bytes_);
+  made_ = 0;
+  std::latch making(1);
+  std::latch go(1);
+  std::vector<std::thread> threads;
+  std::vector<PlanOr> plans(6, absl::UnknownError(""));
+  threads.emplace_back([&] {
+    plans[0] = cache.Get(PlanKey{}, [&] {
+      making.count_down();
+      go.wait();
+      return Make(0);
+    });
+  });
+  making.wait();
+  for (size_t i = 1; i < plans.size(); ++i) {
+    threads.emplace_back([&, i] { plans[i] = Get(cache, 0); });
+  }
+  go.count_down();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(made_, 1);
+  for (const PlanOr& plan : plans) {
+    ASSERT_TRUE(plan.ok());
+    EXPECT_EQ(plan->get(), plans[0]->get());
+  }
+}
+
+TEST_F(PlanCacheTest, ErrorsAreNotKept) {
+  PlanCache cache(10 * plan_bytes_);
+  const auto failed =
+      cache.Get(PlanKey{}, []() -> PlanOr { return absl::FailedPreconditionError("graph 17"); });
+  EXPECT_EQ(failed.status(), absl::FailedPreconditionError("graph 17"));
+  EXPECT_TRUE(Get(cache, 0).ok());
+}
+
+TEST_F(PlanCacheTest, TheOldestUnusedPlanGivesWay) {
+  PlanCache cache(2 * plan_bytes_);
+  ASSERT_TRUE(Get(cache, 0).ok());
+  ASSERT_TRUE(Get(cache, 1).ok());
+  ASSERT_TRUE(Get(cache, 0).ok());  // now 1 is the oldest
+  ASSERT_TRUE(Get(cache, 2).ok());
+  EXPECT_EQ(cache.bytes(), 2 * plan_bytes_);
+  made_ = 0;
+  ASSERT_TRUE(Get(cache, 0).ok());
+  EXPECT_EQ(made_, 0);
+  ASSERT_TRUE(Get(cache, 1).ok());
+  EXPECT_EQ(made_, 1);
+}
+
+TEST_F(PlanCacheTest, PlansInUseStayAndLeaveNoRoom) {
+  PlanCache cache(2 * plan_bytes_);
+  const auto first = Get(cache, 0);
+  auto second = Get(cache, 1);
+  ASSERT_TRUE(first.ok() && second.ok());
+  const auto third = Get(cache, 2);
+  EXPECT_EQ(third.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(third.status().message()), HasSubstr("plan memory: epoch 2's plan"));
+  EXPECT_EQ(cache.bytes(), 2 * plan_bytes_);
+  *second = nullptr;
+  EXPECT_TRUE(Get(cache, 2).ok());
+}
+
+TEST_F(PlanCacheTest, NeverMoreThanKMaxEntries) {
+  PlanCache cache(int64_t{1} << 40);
+  for (int epoch = 0; epoch < 200; ++epoch) ASSERT_TRUE(Get(cache, epoch).ok());
+  EXPECT_EQ(cache.bytes(), static_cast<int64_t>(PlanKey::kMaxEntries) * plan_bytes_);
+}
+
+TEST_F(PlanCacheTest, ForgottenPlansGoWhenTheyAreReleased) {
+  PlanCache cache(10 * plan_bytes_);
+  const auto other = Get(cache, 0, /*dataset=*/1);
+  auto used = Get(cache, 0, /*dataset=*/2);
+  ASSERT_TRUE(Get(cache, 1, /*dataset=*/2).ok());
+  ASSERT_TRUE(Get(cache, 0, /*dataset=*/3).ok());
+  Fingerprint fingerprint{};
+  fingerprint[0] = 2;
+  cache.Forget(fingerprint);
+  EXPECT_EQ(cache.bytes(), 3 * plan_bytes_);
+  EXPECT_EQ((*used)->num_frames(), 100);
+  *used = nullptr;
+  EXPECT_EQ(cache.bytes(), 2 * plan_bytes_);
+  made_ = 0;
+  ASSERT_TRUE(Get(cache, 0, /*dataset=*/1).ok());
+  ASSERT_TRUE(Get(cache, 0, /*dataset=*/2).ok());
+  EXPECT_EQ(made_, 1);
+}
+
+TEST_F(PlanCacheTest, PlansMayOutliveTheCache) {
+  auto cache = std::make_unique<PlanCache>(10 * plan_bytes_);
+  const auto plan = Get(*cache, 0);
+  cache.reset();
+  ASSERT_TRUE(plan.ok());
+  EXPECT_EQ((*plan)->num_frames(), 100);
+}
+
+}  // namespace
+}  // namespace graphfeed

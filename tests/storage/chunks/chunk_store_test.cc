@@ -1,0 +1,262 @@
+// What every ChunkStore promises, over each of them.
+
+#include "storage/chunks/chunk_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/storage/test_stores.h"
+
+namespace graphfeed {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Pair;
+
+class ChunkStoreTest : public EveryStore {};
+INSTANTIATE_TEST_SUITE_P(All, ChunkStoreTest,
+                         testing::Values(StoreKind::kMemory, StoreKind::kRocksDb), StoreKindName);
+
+void Write(ChunkStore& store, uint64_t column, const std::vector<std::string>& chunks) {
+  auto writer = store.NewWriter(column);
+  ASSERT_TRUE(writer.ok());
+  for (size_t i = 0; i < chunks.size(); ++i) {
+    ASSERT_TRUE((*writer)->Add(static_cast<uint32_t>(i), chunks[i]).ok());
+  }
+  ASSERT_TRUE((*writer)->Finish().ok());
+}
+
+absl::StatusOr<std::string> Read(ChunkStore& store, ChunkKey key) {
+  absl::StatusOr<std::string> result = absl::InternalError("not visited");
+  int visits = 0;
+  store.ReadChunks({key}, [&](size_t index, absl::StatusOr<absl::string_view> value) {
+    EXPECT_EQ(index, 0u);
+    ++visits;
+    if (value.ok()) {
+      result = std::string(*value);
+    } else {
+      result = value.status();
+    }
+  });
+  EXPECT_EQ(visits, 1);
+  return result;
+}
+
+std::vector<uint64_t> Columns(ChunkStore& store) {
+  auto columns = store.ListColumns();
+  EXPECT_TRUE(columns.ok()) << columns.status();
+  return columns.ok() ? *columns : std::vector<uint64_t>();
+}
+
+TEST_P(ChunkStoreTest, ReadsManyChunksAtOnceEachExactlyOnce) {
+  const auto store = Open();
+  std::mt19937_64 rng(1);
+  std::map<ChunkKey, std::string> expected;
+  for (uint64_t column : {3, 1, 700}) {
+    std::vector<std::string> chunks;
+    for (uint32_t i = 0; i < 300; ++i) {
+      std::string chunk(rng() % 5000, '\0');
+      for (char& c : chunk) c = static_cast<char>(rng());
+      expected[{column, i}] = chunk;
+      chunks.push_back(std::move(chunk));
+    }
+    Write(*store, column, chunks);
+  }
+  std::vector<ChunkKey> keys;
+  for (const auto& [key, value] : expected) keys.push_back(key);
+  std::shuffle(keys.begin(), keys.end(), rng);
+  keys.push_back(keys.front());  // repeated
+  keys.push_back({3, 300});      // beyond the end
+  keys.push_back({2, 0});        // of no column
+  std::vector<int> visits(keys.size());
+  store->ReadChunks(keys, [&](size_t i, absl::StatusOr<absl::string_view> value) {
+    ++visits[i];
+    const auto it = expected.find(keys[i]);
+    if (it == expected.end()) {
+      EXPECT_TRUE(absl::IsNotFound(value.status())) << value.status();
+    } else {
+      ASSERT_TRUE(value.ok()) << value.status();
+      EXPECT_TRUE(*value == it->second);
+    }
+  });
+  EXPECT_THAT(visits, testing::Each(1));
+}
+
+TEST_P(ChunkStoreTest, NothingIsReadableBeforeFinish) {
+  const auto store = Open();
+  auto writer = store->NewWriter(5);
+  ASSERT_TRUE(writer.ok());
+  ASSERT_TRUE((*writer)->Add(0, "rows").ok());
+  EXPECT_TRUE(absl::IsNotFound(Read(*store, {5, 0}).status()));
+  EXPECT_THAT(Columns(*store), IsEmpty());
+  ASSERT_TRUE((*writer)->Finish().ok());
+  EXPECT_EQ(*Read(*store, {5, 0}), "rows");
+  EXPECT_THAT(Columns(*store), ElementsAre(5));
+}
+
+TEST_P(ChunkStoreTest, AnUnfinishedWriterLeavesNothing) {
+  const auto store = Open();
+  const int64_t before = store->StoredBytes();
+  {
+    auto writer = store->NewWriter(5);
+    ASSERT_TRUE(writer.ok());
+    ASSERT_TRUE((*writer)->Add(0, std::string(1 << 20, 'x')).ok());
+  }
+  EXPECT_THAT(Columns(*store), IsEmpty());
+  EXPECT_LE(store->StoredBytes(), before + 4096);
+}
+
+TEST_P(ChunkStoreTest, AWriterWithoutChunksMakesNoColumn) {
+  const auto store = Open();
+  Write(*store, 5, {});
+  EXPECT_THAT(Columns(*store), IsEmpty());
+}
+
+TEST_P(ChunkStoreTest, ChunksAndRecordsSurviveReopening) {
+  {
+    const auto store = Open();
+    Write(*store, 1, {"a", "b"});
+    Write(*store, uint64_t{1} << 40, {"c"});
+    ASSERT_TRUE(store->PutRecord("k", "v").ok());
+    ASSERT_TRUE(store->PutRecord("gone", "v").ok());
+    ASSERT_TRUE(store->DeleteRecord("gone").ok());
+  }
+  for (int reopened = 0; reopened < 3; ++reopened) {
+    const auto store = Open();
+    EXPECT_EQ(*Read(*store, {1, 1}), "b");
+    EXPECT_EQ(*Read(*store, {uint64_t{1} << 40, 0}), "c");
+    EXPECT_THAT(*store->ListRecords(), ElementsAre(Pair("k", "v")));
+    EXPECT_THAT(Columns(*store), ElementsAre(1, uint64_t{1} << 40));
+  }
+}
+
+TEST_P(ChunkStoreTest, DeletingColumnsLeavesTheirNeighbours) {
+  {
+    const auto store = Open();
+    for (uint64_t column = 1; column <= 6; ++column) {
+      Write(*store, column, {"first", "second"});
+    }
+    ASSERT_TRUE(store->DeleteColumns({2, 3, 5, 99}).ok());
+    EXPECT_THAT(Columns(*store), ElementsAre(1, 4, 6));
+    EXPECT_TRUE(absl::IsNotFound(Read(*store, {3, 1}).status()));
+    EXPECT_EQ(*Read(*store, {4, 1}), "second");
+    ASSERT_TRUE(store->DeleteColumns({}).ok());
+  }
+  const auto store = Open();
+  EXPECT_THAT(Columns(*store), ElementsAre(1, 4, 6));
+}
+
+TEST_P(ChunkStoreTest, DeletingColumnsFreesTheirBytes) {
+  const auto store = Open();
+  const int64_t before = store->StoredBytes();
+  std::mt19937_64 rng(2);
+  std::vector<std::string> chunks(64, std::string(16 << 10, '\0'));
+  for (std::string& chunk : chunks) {
+    for (char& c : chunk) c = static_cast<char>(rng());
+  }
+  Write(*store, 1, chunks);
+  EXPECT_GE(store->StoredBytes(), before + (1 << 20));
+  ASSERT_TRUE(store->DeleteColumns({1}).ok());
+  EXPECT_LE(store->StoredBytes(), before + (64 << 10));
+}
+
+TEST_P(ChunkStoreTest, RecordsAreListedInOrderAndOverwritten) {
+  const auto store = Open();
+  EXPECT_THAT(*store->ListRecords(), IsEmpty());
+  for (const char* key : {"b", "a", "c"}) ASSERT_TRUE(store->PutRecord(key, "1").ok());
+  ASSERT_TRUE(store->PutRecord("b", "2").ok());
+  ASSERT_TRUE(store->DeleteRecord("c").ok());
+  ASSERT_TRUE(store->DeleteRecord("never there").ok());
+  EXPECT_THAT(*store->ListRecords(), ElementsAre(Pair("a", "1"), Pair("b", "2")));
+}
+
+TEST(RocksDbChunkStoreTest, ASecondProcessIsToldWhoIsInTheWay) {
+  const TestFolder folder;
+  const auto first = OpenRocksDbChunkStore(folder.path().string());
+  ASSERT_TRUE(first.ok()) << first.status();
+  const auto second = OpenRocksDbChunkStore(folder.path().string());
+  EXPECT_TRUE(absl::IsFailedPrecondition(second.status())) << second.status();
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr(folder.path().string()));
+}
+
+TEST(RocksDbChunkStoreTest, ASnapshotRemovesNothingThatWasThere) {
+  TestFolder folder;
+  const auto store = OpenRocksDbChunkStore((folder.path() / "data").string());
+  ASSERT_TRUE(store.ok()) << store.status();
+  ASSERT_TRUE((*store)->Snapshot((folder.path() / "monday.tmp").string()).ok());
+  ASSERT_TRUE(std::filesystem::exists(folder.path() / "monday.tmp" / "CURRENT"));
+  for (const char* name : {"monday", "monday/"}) {
+    const absl::Status status = (*store)->Snapshot((folder.path() / name).string());
+    EXPECT_TRUE(absl::IsAlreadyExists(status)) << status;
+    EXPECT_TRUE(std::filesystem::exists(folder.path() / "monday.tmp" / "CURRENT"));
+  }
+  std::filesystem::remove_all(folder.path() / "monday.tmp");
+  EXPECT_TRUE((*store)->Snapshot((folder.path() / "monday").string()).ok());
+}
+
+TEST(RocksDbChunkStoreTest, BulkFilesOfACrashAreRemoved) {
+  const TestFolder folder;
+  ASSERT_TRUE(OpenRocksDbChunkStore(folder.path().string()).ok());
+  const auto left = folder.path() / "bulk" / "7.sst";
+  std::ofstream(left) << "half a file";
+  ASSERT_TRUE(OpenRocksDbChunkStore(folder.path().string()).ok());
+  EXPECT_FALSE(std::filesystem::exists(left));
+}
+
+TEST(RocksDbChunkStoreTest, StartingAgainAndAgainDoesNotGrowTheFolder) {
+  const TestFolder folder;
+  const auto start = [&] {
+    const auto store = OpenRocksDbChunkStore(folder.path().string());
+    EXPECT_TRUE(store.ok()) << store.status();
+  };
+  const auto num_files = [&] {
+    const std::filesystem::directory_iterator files(folder.path());
+    return std::distance(begin(files), end(files));
+  };
+  for (int i = 0; i < 10; ++i) start();
+  const auto files = num_files();
+  for (int i = 0; i < 10; ++i) start();
+  EXPECT_LE(num_files(), files + 4);  // small tables that await their compaction
+}
+
+TEST(RocksDbChunkStoreTest, AColumnMayBeLargerThanAFile) {
+  const TestFolder folder;
+  const auto store = OpenRocksDbChunkStore(folder.path().string());
+  ASSERT_TRUE(store.ok()) << store.status();
+  std::mt19937_64 rng(3);
+  std::string chunk(4 << 20, '\0');
+  for (size_t i = 0; i + 8 <= chunk.size(); i += 8) {
+    const uint64_t noise = rng();
+    std::memcpy(&chunk[i], &noise, 8);
+  }
+  auto writer = (*store)->NewWriter(1);
+  ASSERT_TRUE(writer.ok());
+  for (uint32_t i = 0; i < 40; ++i) {  // 160 MiB
+    chunk[0] = static_cast<char>(i);
+    ASSERT_TRUE((*writer)->Add(i, chunk).ok());
+  }
+  ASSERT_TRUE((*writer)->Finish().ok());
+  for (uint32_t i : {0, 15, 16, 39}) {
+    const auto value = Read(**store, {1, i});
+    ASSERT_TRUE(value.ok()) << value.status();
+    EXPECT_EQ(value->at(0), static_cast<char>(i));
+  }
+  EXPECT_THAT(Columns(**store), ElementsAre(1));
+  ASSERT_TRUE((*store)->DeleteColumns({1}).ok());
+  EXPECT_LE((*store)->StoredBytes(), 1 << 20);
+}
+
+}  // namespace
+}  // namespace graphfeed
