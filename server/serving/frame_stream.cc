@@ -30,7 +30,7 @@ std::shared_ptr<FrameStream> FrameStream::Create(TaskQueue& tasks, Sink& sink) {
 }
 
 void FrameStream::Start(Opener open) {
-  tasks_.Post([self = shared_from_this(), open = std::move(open)]() mutable {
+  tasks_->Post([self = shared_from_this(), open = std::move(open)]() mutable {
     self->Open(std::move(open));
   });
 }
@@ -261,10 +261,10 @@ void FrameStream::Advance() {
   action.dropped_entries.clear();
   action.dropped.clear();
   for (int i = 0; i < action.builds; ++i) {
-    tasks_.Post([self] { self->BuildNext(); });
+    tasks_->Post([self] { self->BuildNext(); });
   }
   if (action.open_epoch.has_value()) {
-    tasks_.Post([self, source = std::move(action.source), epoch = *action.open_epoch] {
+    tasks_->Post([self, source = std::move(action.source), epoch = *action.open_epoch] {
       self->OpenEpoch(*source, epoch);
     });
   }

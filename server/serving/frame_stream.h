@@ -118,7 +118,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   // Runs on the task queue.
   using Opener = absl::AnyInvocable<absl::StatusOr<Opened>()>;
 
-  // The task queue must outlive the stream, the sink the call of its Finish. Every stream that has
+  // The stream's tasks have a queue of their own beside `tasks`. Whoever runs it must outlive the
+  // stream's work, the sink the call of its Finish. Every stream that has
   // been started must come to its Finish (by Stop, if nothing else): until then its frames that
   // are ready and the stream refer to each other.
   static std::shared_ptr<FrameStream> Create(TaskQueue& tasks, Sink& sink);
@@ -165,7 +166,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     bool exhausted = false;              // everything has been scheduled
   };
 
-  FrameStream(TaskQueue& tasks, Sink& sink) : tasks_(tasks), sink_(sink) {}
+  FrameStream(TaskQueue& tasks, Sink& sink) : tasks_(tasks.NewQueue()), sink_(sink) {}
 
   void Open(Opener open);
   void OpenEpoch(FrameSource& source, int64_t epoch);
@@ -181,7 +182,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   void ChargeWait() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool NothingLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  TaskQueue& tasks_;
+  const std::unique_ptr<TaskQueue> tasks_;
   Sink& sink_;
 
   Mutex mu_;

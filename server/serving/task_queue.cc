@@ -1,8 +1,18 @@
 #include "server/serving/task_queue.h"
 
-#include <utility>
-
 namespace graphfeed {
+
+class ThreadPool::Queue final : public TaskQueue {
+ public:
+  explicit Queue(ThreadPool& pool) : pool_(pool) {}
+
+  void Post(Task task) override { pool_.PostTo(line_, std::move(task)); }
+  std::unique_ptr<TaskQueue> NewQueue() override { return pool_.NewQueue(); }
+
+ private:
+  ThreadPool& pool_;
+  const std::shared_ptr<Line> line_ = std::make_shared<Line>();  // shared with the pool's turns
+};
 
 ThreadPool::ThreadPool(int num_threads) {
   for (int i = 0; i < num_threads; ++i) threads_.emplace_back([this] { Run(); });
@@ -17,15 +27,19 @@ ThreadPool::~ThreadPool() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-void ThreadPool::Post(Task task) {
+std::unique_ptr<TaskQueue> ThreadPool::NewQueue() { return std::make_unique<Queue>(*this); }
+
+void ThreadPool::PostTo(const std::shared_ptr<Line>& line, Task task) {
   MutexLock lock(&mu_);
-  tasks_.push_back(std::move(task));
+  if (line->empty()) turns_.push_back(line);
+  line->push_back(std::move(task));
+  ++num_tasks_;
   changed_.Signal();
 }
 
 size_t ThreadPool::queue_length() const {
   MutexLock lock(&mu_);
-  return tasks_.size();
+  return num_tasks_;
 }
 
 void ThreadPool::Run() {
@@ -33,10 +47,14 @@ void ThreadPool::Run() {
     Task task;
     {
       MutexLock lock(&mu_);
-      while (tasks_.empty() && !closing_) changed_.Wait(&mu_);
-      if (tasks_.empty()) return;
-      task = std::move(tasks_.front());
-      tasks_.pop_front();
+      while (turns_.empty() && !closing_) changed_.Wait(&mu_);
+      if (turns_.empty()) return;
+      std::shared_ptr<Line> line = std::move(turns_.front());
+      turns_.pop_front();
+      task = std::move(line->front());
+      line->pop_front();
+      --num_tasks_;
+      if (!line->empty()) turns_.push_back(std::move(line));
     }
     task();
   }

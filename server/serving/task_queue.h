@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -19,23 +21,37 @@ class TaskQueue {
 
   virtual ~TaskQueue() = default;
   virtual void Post(Task task) = 0;
+  // Another queue for whoever runs this one's tasks. Queues take turns, a task each, so that
+  // nobody waits for all that stands in somebody else's queue. What is left in a queue that goes
+  // still runs. Whoever runs the tasks must outlive every Post, but not the queue.
+  virtual std::unique_ptr<TaskQueue> NewQueue() = 0;
 };
 
-// Threads that take tasks in the order in which they came.
+// Threads that take the tasks of each queue in the order in which they came, and one from each
+// queue in turn. The pool is a queue itself.
 class ThreadPool final : public TaskQueue {
  public:
   explicit ThreadPool(int num_threads);
   ~ThreadPool() override;  // runs what is queued, then joins; nobody may post any more
 
-  void Post(Task task) override;
+  void Post(Task task) override { PostTo(own_line_, std::move(task)); }
+  std::unique_ptr<TaskQueue> NewQueue() override;
+  // Of all queues.
   size_t queue_length() const;
 
  private:
+  using Line = std::deque<Task>;  // guarded by mu_
+  class Queue;
+
+  void PostTo(const std::shared_ptr<Line>& line, Task task);
   void Run();
 
+  const std::shared_ptr<Line> own_line_ = std::make_shared<Line>();
   mutable Mutex mu_;
   CondVar changed_;
-  std::deque<Task> tasks_ ABSL_GUARDED_BY(mu_);
+  // Lines that have tasks, the next one first; shared with their queues.
+  std::deque<std::shared_ptr<Line>> turns_ ABSL_GUARDED_BY(mu_);
+  size_t num_tasks_ ABSL_GUARDED_BY(mu_) = 0;
   bool closing_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::thread> threads_;
 };

@@ -19,10 +19,11 @@
 
 namespace graphfeed {
 
-// Runs tasks when it is told to.
+// Runs tasks when it is told to, those of all its queues in the order in which they came.
 class ManualExecutor final : public TaskQueue {
  public:
   void Post(Task task) override { tasks_.push_back(std::move(task)); }
+  std::unique_ptr<TaskQueue> NewQueue() override { return std::make_unique<Queue>(*this); }
 
   bool RunOne() {
     if (tasks_.empty()) return false;
@@ -38,6 +39,16 @@ class ManualExecutor final : public TaskQueue {
   size_t size() const { return tasks_.size(); }
 
  private:
+  class Queue final : public TaskQueue {
+   public:
+    explicit Queue(TaskQueue& tasks) : tasks_(tasks) {}
+    void Post(Task task) override { tasks_.Post(std::move(task)); }
+    std::unique_ptr<TaskQueue> NewQueue() override { return tasks_.NewQueue(); }
+
+   private:
+    TaskQueue& tasks_;
+  };
+
   std::deque<Task> tasks_;
 };
 

@@ -2,12 +2,18 @@
 
 #include <atomic>
 #include <latch>
+#include <memory>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace graphfeed {
 namespace {
+
+using ::testing::ElementsAre;
 
 TEST(ThreadPoolTest, OneThreadKeepsTheOrder) {
   std::vector<int> order;
@@ -61,8 +67,65 @@ TEST(ThreadPoolTest, QueueLengthCountsWaitingTasks) {
   started.wait();
   pool.Post([] {});
   pool.Post([] {});
-  EXPECT_EQ(pool.queue_length(), 2u);
+  const std::unique_ptr<TaskQueue> queue = pool.NewQueue();
+  queue->Post([] {});
+  EXPECT_EQ(pool.queue_length(), 3u);
   go.count_down();
+}
+
+TEST(ThreadPoolTest, QueuesTakeTurnsHoweverMuchStandsInOne) {
+  std::vector<std::string> order;
+  {
+    ThreadPool pool(1);
+    std::latch go(1);
+    pool.Post([&] { go.wait(); });
+    const std::unique_ptr<TaskQueue> greedy = pool.NewQueue();
+    const std::unique_ptr<TaskQueue> modest = pool.NewQueue();
+    const std::unique_ptr<TaskQueue> late = pool.NewQueue();
+    for (int i = 0; i < 4; ++i)
+      greedy->Post([&order, i] { order.push_back(absl::StrCat("g", i)); });
+    for (int i = 0; i < 2; ++i)
+      modest->Post([&order, i] { order.push_back(absl::StrCat("m", i)); });
+    late->Post([&order] { order.push_back("l0"); });
+    go.count_down();
+  }
+  EXPECT_THAT(order, ElementsAre("g0", "m0", "l0", "g1", "m1", "g2", "g3"));
+}
+
+TEST(ThreadPoolTest, AQueueThatWasEmptyWaitsForOneTaskOfEachOther) {
+  std::vector<std::string> order;
+  {
+    ThreadPool pool(1);
+    std::latch go(1);
+    std::latch posted(1);
+    pool.Post([&] { go.wait(); });
+    const std::unique_ptr<TaskQueue> greedy = pool.NewQueue();
+    const std::unique_ptr<TaskQueue> modest = pool.NewQueue();
+    greedy->Post([&] {
+      order.push_back("g0");
+      modest->Post([&] { order.push_back("m0"); });
+      posted.count_down();
+    });
+    for (int i = 1; i < 4; ++i)
+      greedy->Post([&order, i] { order.push_back(absl::StrCat("g", i)); });
+    go.count_down();
+    posted.wait();
+  }
+  EXPECT_THAT(order, ElementsAre("g0", "g1", "m0", "g2", "g3"));
+}
+
+TEST(ThreadPoolTest, WhatIsLeftInAQueueThatGoesStillRuns) {
+  int runs = 0;
+  {
+    ThreadPool pool(1);
+    std::latch go(1);
+    pool.Post([&] { go.wait(); });
+    std::unique_ptr<TaskQueue> queue = pool.NewQueue();
+    for (int i = 0; i < 3; ++i) queue->Post([&] { ++runs; });
+    queue.reset();
+    go.count_down();
+  }
+  EXPECT_EQ(runs, 3);
 }
 
 }  // namespace
