@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
+#include "client/python/native/gil.h"
 #include "client/python/native/handles.h"
 #include "client/python/native/ingest.h"
 #include "client/python/native/process_local.h"
@@ -48,7 +49,7 @@ class ClientHandle {
   ClientHandle& operator=(const ClientHandle&) = delete;
   ~ClientHandle() {
     std::unique_ptr<Client> client = client_.Take();
-    py::gil_scoped_release release;  // closes a connection
+    const GilReleased released;  // closes a connection
     client.reset();
   }
 

@@ -8,24 +8,16 @@ void Raise(const absl::Status& status) {
   if (PyErr_Occurred() != nullptr) throw py::error_already_set();
   const auto message = py::reinterpret_steal<py::object>(PyUnicode_DecodeUTF8(
       status.message().data(), static_cast<Py_ssize_t>(status.message().size()), "replace"));
-  const py::object exception =
-      py::module_::import("graphfeed.errors")
-          .attr("from_status")(absl::StatusCodeToString(status.code()), message);
+  const py::object exception = OrWaitForExit([&] {
+    return py::object(py::module_::import("graphfeed.errors")
+                          .attr("from_status")(absl::StatusCodeToString(status.code()), message));
+  });
   PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
   throw py::error_already_set();
 }
 
 void RaiseInvalidArgument(const std::string& message) {
   Raise(absl::InvalidArgumentError(message));
-}
-
-// Called without the GIL on the thread that waits; what a handler raises stays with that thread
-// until Raise finds it.
-bool SignalRaised() {
-  const PyGILState_STATE state = PyGILState_Ensure();
-  const bool raised = PyErr_CheckSignals() != 0;
-  PyGILState_Release(state);
-  return raised;
 }
 
 }  // namespace graphfeed::python

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/python/native/gil.h"
 
 namespace graphfeed::python {
 
@@ -17,9 +18,6 @@ namespace graphfeed::python {
 // handler has raised meanwhile (KeyboardInterrupt).
 [[noreturn]] void Raise(const absl::Status& status);
 [[noreturn]] void RaiseInvalidArgument(const std::string& message);
-
-// For ClientOptions::interrupted: runs Python's signal handlers and says whether one has raised.
-bool SignalRaised();
 
 inline void Check(const absl::Status& status) {
   if (!status.ok()) Raise(status);
@@ -35,7 +33,7 @@ T Check(absl::StatusOr<T> value) {
 template <typename F>
 auto Blocking(F&& call) {
   auto result = [&] {
-    pybind11::gil_scoped_release release;
+    const GilReleased released;
     return call();
   }();
   return Check(std::move(result));

@@ -9,6 +9,7 @@
 
 #include "client/cpp/client.h"
 #include "client/python/native/errors.h"
+#include "client/python/native/gil.h"
 #include "client/python/native/process_local.h"
 
 namespace graphfeed::python {
@@ -34,7 +35,7 @@ class StreamHandle {
   StreamHandle& operator=(const StreamHandle&) = delete;
   ~StreamHandle() {
     std::unique_ptr<BatchStream> stream = stream_.Take();
-    pybind11::gil_scoped_release release;  // waits for the reader thread
+    const GilReleased released;  // waits for the reader thread
     stream.reset();
   }
 
@@ -52,7 +53,7 @@ class StreamHandle {
 
   void Cancel() {
     BatchStream& stream = Get();
-    pybind11::gil_scoped_release release;
+    const GilReleased released;
     stream.Cancel();
   }
 

@@ -12,6 +12,7 @@
 
 #include "client/cpp/client.h"
 #include "client/python/native/errors.h"
+#include "client/python/native/gil.h"
 #include "client/python/native/process_local.h"
 #include "storage/graph/graph_block.h"
 
@@ -44,7 +45,7 @@ class IngestHandle {
   void Drop() {
     dropped_ = true;
     std::unique_ptr<IngestStream> stream = stream_.Take();
-    pybind11::gil_scoped_release release;
+    const GilReleased released;
     stream.reset();
   }
 

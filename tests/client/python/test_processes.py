@@ -106,3 +106,47 @@ def test_data_survives_a_restart(start_server, tmp_path):
     assert client.datasets() == [info]
     again = next(iter(gf.FixedSizeDataLoader(client.dataset("kept"), batch_size=4)))
     assert again.digest == first
+
+
+READS_FOR_EVER = """
+import itertools, sys, threading, graphfeed as gf
+loader = gf.FixedSizeDataLoader(gf.connect(sys.argv[1]).dataset("processes"), batch_size=6)
+def stream():
+    for batch in itertools.chain.from_iterable(loader.epochs()):
+        yield batch
+def calls():
+    while True:
+        yield loader.batch(0, epoch=0)
+def failing():
+    while True:
+        try:
+            loader.batch(10**6, epoch=0)
+        except gf.Error as error:
+            yield error
+started = threading.Event()
+def read(source):
+    for _ in source:
+        started.set()
+"""
+
+
+@pytest.mark.parametrize(
+    "end, code",
+    [
+        ("threading.Thread(target=read, args=(stream(),), daemon=True).start(); started.wait()", 0),
+        ("threading.Thread(target=read, args=(calls(),), daemon=True).start(); started.wait()", 0),
+        ("threading.Thread(target=read, args=(failing(),), daemon=True).start(); started.wait()", 0),
+        ("running = stream(); next(running)", 0),
+        ("running = stream(); kept = [next(running).x for _ in range(3)]; sys.exit(7)", 7),
+        ("running = stream(); next(running); threading.Thread(target=read, args=(running,), "
+         "daemon=True).start(); started.wait(); sys.exit(7)", 7),
+    ],
+)  # fmt: skip
+def test_a_process_ends_quietly_whatever_its_threads_do(end, code, dataset, server):
+    """A thread that wants the interpreter's lock while it ends must not end the process."""
+    for _ in range(3):
+        ended = subprocess.run(
+            [sys.executable, "-c", READS_FOR_EVER + end, server.address],
+            capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        assert (ended.returncode, ended.stderr) == (code, "")
