@@ -393,6 +393,14 @@ G = MOLECULES[0]
         ([G | {"c": [[1], [1, 2]]}], r"graph 0: 'c'"),
         ([G | {"c": object()}], r"graph 0: 'c'"),
         ([G, 5], "no graph"),
+        ([G, None], "graph 1: a NoneType is no graph"),
+        ([None, G], "graph 0: a NoneType is no graph"),
+        ([G, G, (1, 2)], "graph 2: a tuple is no graph"),
+        ([G, "text"], "graph 1: a str is no graph"),
+        ([G | {"c": 2**63}], r"graph 0: 'c': 9223372036854775808 does not fit int64"),
+        ([G | {"num_nodes": 2**70}], r"graph 0: num_nodes is 1180591620717411303424"),
+        ([G | {"num_nodes": "many"}], r"graph 0: num_nodes is 'many'; it is an integer"),
+        ([HETERO[0] | {"movie": {"x": {"a": 1}}}], r"graph 0: 'movie' 'x': it is a dict"),
         ([G, {"movie": {"x": np.ones(2)}}], r"graph 1"),
         ([{"y": np.array([1])}], "num_nodes"),
         ([HETERO[0], HETERO[1] | {"director": {"x": np.ones(2)}}], r"graph 1:.*director"),
@@ -403,6 +411,18 @@ G = MOLECULES[0]
 def test_malformed_graphs_are_named(graphs, message, ingest):
     with pytest.raises(gf.InvalidArgument, match=message):
         ingest(graphs)
+
+
+def test_tensors_that_cannot_be_stored_say_why(ingest):
+    torch = pytest.importorskip("torch")
+    sparse = torch.eye(3).to_sparse()
+    for value, message in (
+        (sparse, "it is sparse; give a dense array"),
+        (sparse.to_sparse_csr(), "it is sparse; give a dense array"),
+        (torch.ones(3, dtype=torch.bfloat16), "dtype bfloat16 cannot be stored .*'float16'"),
+    ):
+        with pytest.raises(gf.InvalidArgument, match=f"graph 0: 'c': {message}"):
+            ingest([G | {"c": value}])
 
 
 @pytest.mark.parametrize(

@@ -61,15 +61,32 @@ class Rows:
 
 def as_array(value: Any) -> np.ndarray:
     """A tensor or array as a numpy array of a dtype that can be stored. ValueError for others."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu().numpy()
-    elif hasattr(value, "tocsr") or type(value).__name__ == "SparseTensor":
+    if isinstance(value, Mapping):
+        raise ValueError("it is a dict; attributes are arrays, numbers or strings")
+    if _is_sparse(value):
         raise ValueError("it is sparse; give a dense array, or edges as edge_index")
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        try:
+            value = value.numpy()
+        except TypeError:  # bfloat16 and others that numpy does not have
+            raise ValueError(_no_dtype(str(value.dtype).replace("torch.", ""))) from None
     array = np.asarray(value)
     if array.dtype.name not in DTYPES:
-        hint = "convert it first" if array.dtype != object else "it is no rectangular array"
-        raise ValueError(f"dtype {array.dtype} cannot be stored ({hint}); there are {DTYPES}")
+        raise ValueError(_no_dtype(array.dtype))
     return array
+
+
+def _is_sparse(value: Any) -> bool:
+    """Whether it is a sparse matrix of scipy, torch or torch_sparse."""
+    if hasattr(value, "tocsr") or type(value).__name__ == "SparseTensor":
+        return True
+    return str(getattr(value, "layout", "torch.strided")).startswith("torch.sparse")
+
+
+def _no_dtype(dtype: Any) -> str:
+    hint = "convert it first" if dtype != object else "it is no rectangular array"
+    return f"dtype {dtype} cannot be stored ({hint}); there are {DTYPES}"
 
 
 def to_rows(name: str, value: Any) -> Rows:
@@ -81,6 +98,8 @@ def to_rows(name: str, value: Any) -> Rows:
     if isinstance(value, bool):
         return Rows(Form("bool", non_tensor=True), np.array([value]))
     if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise ValueError(f"{value} does not fit int64")
         return Rows(Form("int64", non_tensor=True), np.array([value], np.int64))
     if isinstance(value, float):
         return Rows(Form("float32", non_tensor=True), np.array([value], np.float32))

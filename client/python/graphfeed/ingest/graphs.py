@@ -38,8 +38,9 @@ def is_graph(value: Any) -> bool:
     return isinstance(value, Mapping) or hasattr(value, "to_dict")
 
 
-def contents(graph: Any) -> dict:
-    """A graph as a dict: by attribute, and by node and edge type when it is heterogeneous."""
+def contents(graph: Any, where: str = "") -> dict:
+    """A graph as a dict: by attribute, and by node and edge type when it is heterogeneous. Errors
+    begin with `where`."""
     if isinstance(graph, Mapping):
         found = dict(graph)
     elif hasattr(graph, "to_dict"):
@@ -49,7 +50,7 @@ def contents(graph: Any) -> dict:
         found = {name: graph[name] for name in names}
     else:
         raise errors.InvalidArgument(
-            f"{type(graph).__name__} is no graph; give a dict of arrays or a PyG Data object"
+            f"{where}a {type(graph).__name__} is no graph; give a dict of arrays or a PyG Data object"
         )
     found.update(found.pop("_global_store", {}))
     return {key: value for key, value in found.items() if value is not None}
@@ -66,9 +67,9 @@ class Types:
     forms: dict[ColumnKey, Form] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, first: Any, kinds: dict[str, str]) -> Types:
-        """From the first graph."""
-        graph = contents(first)
+    def of(cls, first: Any, kinds: dict[str, str], where: str = "") -> Types:
+        """From the first graph. Errors begin with `where`."""
+        graph = contents(first, where)
         stores = [key for key, value in graph.items() if isinstance(value, Mapping)]
         if not stores:
             return cls(False, kinds=kinds)
@@ -95,7 +96,7 @@ class Types:
             InvalidArgument: naming the graph and the attribute.
         """
         where = "" if index is None else f"graph {index}: "
-        graph = contents(graph)
+        graph = contents(graph, where)
         if self.heterogeneous:
             result = self._heterogeneous(graph, where)
         else:
@@ -249,9 +250,15 @@ def _store_rows(name: str, value: Any, where: str) -> Rows:
 def _count(value: Any, name: str, where: str) -> int | None:
     if value is None:
         return None
-    count = int(value.item() if hasattr(value, "item") else value)
-    if count < 0:
-        raise errors.InvalidArgument(f"{where}{name} is {count}; it must not be negative")
+    try:
+        count = int(value)
+        whole = bool(count == value)
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole:
+        raise errors.InvalidArgument(f"{where}{name} is {value!r}; it is an integer")
+    if not 0 <= count < 2**63:
+        raise errors.InvalidArgument(f"{where}{name} is {count}; it is at least 0 and fits int64")
     return count
 
 

@@ -26,10 +26,11 @@ def send_graphs(
     """Publishes a collection as `spec` says. ValueError names the graph and attribute at fault."""
     total = known_length(graphs)
     iterator = iter(graphs)
-    first = next(iterator, None)
-    if first is None:
-        raise errors.InvalidArgument("graphs is empty; a dataset has at least one graph")
-    types = Types.of(first, dict(spec.kinds))
+    try:
+        first = next(iterator)
+    except StopIteration:
+        raise errors.InvalidArgument("graphs is empty; a dataset has at least one graph") from None
+    types = Types.of(first, dict(spec.kinds), "graph 0: ")
     declare(spec, types, collection=True)
     pending: list[Graph] = []
     pending_bytes = 0
