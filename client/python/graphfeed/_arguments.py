@@ -60,6 +60,25 @@ def integers(field: str, value: Any, dims: int = 1) -> np.ndarray:
     return result.astype(np.int64)
 
 
+def refuse_masks(field: str, array: np.ndarray, total: int | None, things: str) -> None:
+    """Raises InvalidArgument for integers that may be meant as a mask: as many as there are things
+    (None: however many), all 0 or 1. Ids without repeats are ids.
+
+    Args:
+        field: the argument's name.
+        array: of one dimension.
+        total: how many there are.
+        things: "nodes", "graphs".
+    """
+    if array.dtype.kind not in "iu" or total not in (None, len(array)) or len(array) < 2:
+        return
+    if (len(array) > 2 or array[0] == array[1]) and ((array == 0) | (array == 1)).all():
+        raise errors.InvalidArgument(
+            f"{field} has {len(array)} integers, all 0 or 1: a mask of {things} is boolean "
+            f"(array.astype(bool)); as ids they would name {things} 0 and 1 over and over"
+        )
+
+
 def ids(field: str, value: Any, total: int) -> np.ndarray:
     """int64 [n]: numbers in [0, total)."""
     result = integers(field, value)

@@ -95,9 +95,7 @@ def seed_nodes(given: Any, info: DatasetInfo, field: str = "input_nodes") -> See
                 f"{field}: the mask has shape {list(array.shape)} for {total} nodes"
             )
         array = np.flatnonzero(array)
-    ids = _arguments.ids(field, array, total)
-    if not len(ids):
-        raise errors.InvalidArgument(f"{field} is empty")
+    ids = _ids(field, array, total, "nodes")
     return SeedNodes(node_type, ids, "", len(ids))
 
 
@@ -128,9 +126,7 @@ def seed_edges(edge_label_index: Any, info: DatasetInfo) -> SeedEdges:
         return SeedEdges(name, None, None, total)
     array = _arguments.array(field, what)
     if array.ndim == 1:
-        ids = _arguments.ids(field, array, total)
-        if not len(ids):
-            raise errors.InvalidArgument(f"{field} is empty")
+        ids = _ids(field, array, total, "edges")
         return SeedEdges(name, ids, None, len(ids))
     pairs = _arguments.integers(field, array, dims=2)
     if pairs.shape[0] != 2 or not pairs.shape[1]:
@@ -143,6 +139,14 @@ def seed_edges(edge_label_index: Any, info: DatasetInfo) -> SeedEdges:
     for row, end in enumerate(ends):
         _arguments.ids(f"{field}[{row}]", pairs[row], info.num_nodes[end])
     return SeedEdges(name, None, pairs, pairs.shape[1])
+
+
+def _ids(field: str, array: np.ndarray, total: int, things: str) -> np.ndarray:
+    ids = _arguments.ids(field, array, total)
+    if not len(ids):
+        raise errors.InvalidArgument(f"{field} is empty")
+    _arguments.refuse_masks(field, ids, total, things)
+    return ids
 
 
 def find_edge_type(field: str, key: Any, types: tuple[EdgeType, ...]) -> EdgeType:

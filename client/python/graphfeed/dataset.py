@@ -69,7 +69,8 @@ class Dataset:
 
         Raises:
             IndexError: an index is out of range.
-            ValueError: a mask has another length, an index is no integer.
+            ValueError: a mask has another length, an index is no integer; as many integers as there
+                are graphs are all 0 or 1, so that they may be meant as a mask.
         """
         if isinstance(index, slice):
             part = self._ids[index]
@@ -80,10 +81,17 @@ class Dataset:
             if isinstance(index, (bool, np.bool_)):
                 raise errors.InvalidArgument("a dataset is not indexed with a single boolean")
             return self._graph(index.__index__())
-        return Dataset(self._client, self.info, self.graph_ids[self._positions(index)])
+        return self._part(self._positions(index, or_mask=True))
 
-    def _positions(self, index: Any) -> np.ndarray:
-        """Positions in this part from a mask or any sequence of integers."""
+    def _part(self, positions: np.ndarray) -> Dataset:
+        """The graphs at int64 positions; takes as long as there are positions."""
+        if isinstance(self._ids, range):  # of consecutive graphs
+            return Dataset(self._client, self.info, positions + self._ids.start)
+        return Dataset(self._client, self.info, self._ids[positions])
+
+    def _positions(self, index: Any, or_mask: bool = False) -> np.ndarray:
+        """Positions in this part from a boolean mask or any sequence of integers; with `or_mask`
+        integers that may be meant as a mask are refused."""
         array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
         if array.size == 0 and array.dtype != bool:
             return np.zeros(0, np.int64)
@@ -98,6 +106,8 @@ class Dataset:
                     f"the mask has {len(array)} entries, the dataset {len(self)} graphs"
                 )
             return np.flatnonzero(array)
+        if or_mask:
+            _arguments.refuse_masks("the index", array, len(self), "graphs")
         array = array.astype(np.int64)
         bad = (array < -len(self)) | (array >= len(self))
         if bad.any():
@@ -117,7 +127,7 @@ class Dataset:
         """
         seed = _random.draw_seed() if seed is None else seed
         perm = _random.permutation(len(self), seed, _SHUFFLE)
-        shuffled = self[perm]
+        shuffled = self._part(perm)
         return (shuffled, perm) if return_perm else shuffled
 
     def split(
@@ -156,7 +166,7 @@ class Dataset:
                 part[_random.permutation(len(part), seed, _SPREAD + i)]
                 for i, part in enumerate(parts)
             ]
-        return [self[part] for part in parts]
+        return [self._part(part) for part in parts]
 
     # --- what it is ------------------------------------------------------------------------------
 
@@ -288,7 +298,7 @@ class Dataset:
             raise errors.OutOfRange(
                 f"index {position} is out of range; the dataset has {len(self)} graphs"
             )
-        part = self[np.array([position])]
+        part = self._part(np.array([position % len(self)]))
         batch, strings = next(part._batches_with_strings(1))
         return next(data.split(batch, self.info, strings))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphfeed import errors
+from graphfeed import _arguments, errors
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ def _subset(name: Any, subset: Any) -> int | np.ndarray:
             f"{what}: give a number, ids or a boolean mask of one dimension, "
             f"not {array.dtype} of shape {array.shape}"
         )
+    _arguments.refuse_masks(what, array, None, "nodes")
     return array.astype(np.int64)
 
 

@@ -1,9 +1,11 @@
 """The dataset surface."""
 
 import pickle
+import types
 
 import numpy as np
 import pytest
+from graphfeed.dataset import Dataset
 
 import graphfeed as gf
 
@@ -78,6 +80,33 @@ def test_parts(dataset):
     assert ids(dataset[[]]) == [] and len(dataset[60:]) == 0
     torch = pytest.importorskip("torch")
     assert ids(dataset[torch.tensor([4, 2])]) == [4, 2]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_integers_that_may_be_a_mask_are_refused(dtype, dataset):
+    mask = np.zeros(60, dtype)
+    mask[[7, 9]] = 1
+    for given in (mask, mask.tolist(), np.zeros(60, dtype), np.ones(60, dtype)):
+        with pytest.raises(gf.InvalidArgument, match="mask of graphs is boolean.*as ids they would"):
+            dataset[given]
+    torch = pytest.importorskip("torch")
+    with pytest.raises(gf.InvalidArgument, match="boolean"):
+        dataset[torch.from_numpy(mask)]
+    assert ids(dataset[mask.astype(bool)]) == [7, 9]
+    assert ids(dataset[mask[:59]]) == mask[:59].tolist(), "no mask: another length"
+    two = dataset[3:5]
+    assert ids(two[[1, 0]]) == [4, 3] and ids(two[[0, 1]]) == [3, 4], "ids without repeats"
+    assert ids(dataset[5:6][[0]]) == [5]
+    with pytest.raises(gf.InvalidArgument, match="boolean"):
+        two[[1, 1]]
+    assert sorted(ids(two.shuffle(seed=1))) == [3, 4]
+
+
+def test_a_graph_of_very_many_is_found_at_once():
+    """2^40 graphs: nothing is made of that size."""
+    info = types.SimpleNamespace(num_graphs=2**40, full_name="many@1")
+    part = Dataset(None, info)[2**39 :]._part(np.array([3, -1 + 2**39]))
+    assert ids(part) == [2**39 + 3, 2**40 - 1]
 
 
 def test_a_mask_has_the_length_of_the_dataset(dataset):

@@ -130,6 +130,22 @@ def test_seeds_are_checked(input_nodes, message, typed):
         gf.NeighborLoader(typed, [2], input_nodes)
 
 
+def test_integers_that_may_be_a_mask_are_refused(homogeneous, typed):
+    ones = np.ones(50, np.uint8)
+    for make in (
+        lambda: gf.NeighborLoader(typed, [2], ("movie", ones)),
+        lambda: typed.subgraph(("movie", ones)),
+        lambda: gf.LinkNeighborLoader(typed, [2], (("movie", "director"), ones)),
+        lambda: gf.FixedSizeNeighborLoader(homogeneous, [2], np.arange(60) % 2),
+        lambda: gf.transforms.Subgraph({"movie": ones}),
+    ):
+        with pytest.raises(gf.InvalidArgument, match="(nodes|edges) is boolean.*as ids they would"):
+            make()
+    assert gf.NeighborLoader(typed, [2], ("movie", ones[:7]))._source.seeds.count == 7
+    pairs = np.stack([np.arange(50) % 2, np.zeros(50, int)])
+    assert gf.LinkNeighborLoader(typed, [2], (("movie", "director"), pairs))
+
+
 def test_directed_is_the_former_name_of_a_subgraph_type(homogeneous):
     def kind(**arguments):
         return gf.NeighborLoader(homogeneous, [2], **arguments).subgraph_type
