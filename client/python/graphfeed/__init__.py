@@ -12,6 +12,7 @@ The names are those of PopTorch Geometric; see the user's guide beside this pack
 """
 
 from graphfeed import transforms
+from graphfeed._connection import ClientStats
 from graphfeed.batch import Batch, Position
 from graphfeed.client import Client, connect
 from graphfeed.data import Data, HeteroData
@@ -55,6 +56,7 @@ __all__ = [
     "Batch",
     "Cancelled",
     "Client",
+    "ClientStats",
     "ClusterLoader",
     "Collection",
     "Column",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import logging
 import os
+import threading
+import time
+import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -27,6 +30,18 @@ class Settings:
     encoding: str
 
 
+@dataclasses.dataclass(frozen=True)
+class ClientStats:
+    """What a client's loaders and datasets have received in this process."""
+
+    frames: int = 0
+    """Batches, micro-batches combined."""
+    bytes: int = 0
+    """Of the batches as they lie in memory; on the way they may be fewer."""
+    seconds_waited: float = 0.0
+    """For batches of streams: time in which the program could not go on."""
+
+
 class Connection:
     """Calls to a server or its replicas. Connects lazily and once per process: a forked child makes
     connections of its own. Thread-safe.
@@ -47,15 +62,52 @@ class Connection:
         self.settings = settings
         self._native = self._connect()  # checks the rest; the first call connects
         self._pid = os.getpid()
+        self._closed = False
+        self._streams: weakref.WeakSet[Any] = weakref.WeakSet()  # that may be open
+        self._lock = threading.Lock()
+        self._stats = ClientStats()
 
     def call(self, call: Callable[[Any], _T]) -> _T:
         """What `call` returns for the native client."""
         return call(self._client())
 
     def open_stream(self, options: Any) -> tuple[Any, Any]:
-        """(native stream, its StreamInfo), once a server has accepted it."""
-        stream = self._client().stream_batches(options)
-        return stream, stream.info()
+        """(Stream, its native StreamInfo), once a server has accepted it."""
+        stream = Stream(self, self._client().stream_batches(options))
+        with self._lock:
+            self._streams.add(stream)
+        return stream, stream.native.info()
+
+    def get_batch(self, options: Any, epoch: int, ordinal: int) -> tuple[Any, Any, Any]:
+        """(native StreamInfo, native batch, strings by column) of one batch alone."""
+        info, batch, strings = self._client().get_batch(options, epoch, ordinal)
+        self.count(batch, 0.0)
+        return info, batch, strings
+
+    def count(self, batch: Any, seconds: float) -> None:
+        """A native batch has come, after a wait."""
+        with self._lock:
+            self._stats = ClientStats(
+                self._stats.frames + 1,
+                self._stats.bytes + batch.nbytes,
+                self._stats.seconds_waited + seconds,
+            )
+
+    @property
+    def stats(self) -> ClientStats:
+        return self._stats
+
+    def close(self) -> None:
+        """Ends streams and connections; every call after it raises."""
+        if self._pid != os.getpid():  # all there is belongs to the process that was forked
+            self._closed = True
+            return
+        with self._lock:
+            self._closed = True
+            streams = list(self._streams)
+            self._native = None
+        for stream in streams:
+            stream.cancel()
 
     def open_ingest(self, spec: Any) -> Any:
         """A native ingest stream to a server that answers: its blocks cannot be sent a second
@@ -64,14 +116,20 @@ class Connection:
 
     def log_notices(self) -> None:
         """Tells the user what streams had to do to go on."""
-        for notice in self._client().take_notices():
+        native = self._native
+        for notice in native.take_notices() if native is not None else ():
             _logger.warning("%s", notice)
 
     def _client(self) -> Any:
+        if self._closed:
+            raise errors.FailedPrecondition(
+                f"the client of {', '.join(self.settings.endpoints)} is closed"
+            )
         if self._pid != os.getpid():
             # A forked child found its parent's connections, which are of no use to it.
             self._native = self._connect()
             self._pid = os.getpid()
+            self._lock, self._stats = threading.Lock(), ClientStats()
         return self._native
 
     def _connect(self) -> Any:
@@ -85,3 +143,26 @@ class Connection:
             settings.keepalive_timeout,
             settings.encoding == "compact",
         )
+
+
+class Stream:
+    """A native stream whose batches are counted. A forked child leaves it alone."""
+
+    def __init__(self, connection: Connection, native: Any) -> None:
+        self._connection = connection
+        self._pid = os.getpid()
+        self.native = native
+
+    def next(self) -> Any:
+        """The next native batch; None at the end."""
+        begin = time.monotonic()
+        batch = self.native.next()
+        if batch is not None:
+            self._connection.count(batch, time.monotonic() - begin)
+        self._connection.log_notices()
+        return batch
+
+    def cancel(self) -> None:
+        """Ends it now."""
+        if os.getpid() == self._pid:
+            self.native.cancel()

@@ -218,6 +218,7 @@ class StreamInfo:
 class Batch:
     info: FrameInfo
     layout: Layout
+    nbytes: int  # of its buffer
     def array(self, index: int) -> np.ndarray:
         """Writable view of tensor `index` of the layout. No copy; the array owns a reference to the
         batch's buffer, which is reused only when the last such array is gone."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from graphfeed import errors
-from graphfeed._connection import Connection, Settings
+from graphfeed._connection import ClientStats, Connection, Settings
 from graphfeed.dataset import Dataset
 from graphfeed.info import DatasetInfo
 from graphfeed.ingest import ingest
@@ -217,6 +217,29 @@ class Client:
             lambda native: native.partition(dataset, int(num_parts), int(seed), column)
         )
         return DatasetInfo._from_native(info)
+
+    # --- the client itself -----------------------------------------------------------------------
+
+    def stats(self) -> ClientStats:
+        """What this process has received through this client so far: frames, bytes, and the seconds
+        that it waited for them."""
+        return self._connection.stats
+
+    def close(self) -> None:
+        """Ends the client's streams and connections. Calls after it, those of its datasets and
+        loaders too, raise FailedPrecondition, iterations that run Cancelled; batches stay. A `with`
+        block closes at its end:
+
+            with gf.connect("localhost:50051") as client:
+                ...
+        """
+        self._connection.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind, value, traceback) -> None:
+        self.close()
 
     def __reduce__(self):
         return _restore, (dataclasses.asdict(self._connection.settings),)

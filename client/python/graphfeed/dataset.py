@@ -333,7 +333,7 @@ class Dataset:
     def _get_batch(self, spec: Any) -> tuple[Batch, Mapping[str, list[str]]]:
         """The first batch of a spec, and the strings of its graphs by column."""
         options = _spec.stream_options(self.info, spec)
-        info, batch, strings = self._connection.call(lambda client: client.get_batch(options, 0, 0))
+        info, batch, strings = self._connection.get_batch(options, 0, 0)
         return Batch(batch, BatchLayout(info.layout)), dict(strings)
 
     def _read(self, column: Column) -> np.ndarray:

@@ -152,6 +152,8 @@ void BindBatches(py::module_& m) {
                                // Nothing that is bound changes a layout.
                                return std::const_pointer_cast<Layout>(self.get().shared_layout());
                              })
+      .def_property_readonly(
+          "nbytes", [](const BatchHandle& self) { return self.get().placement().slab_bytes; })
       .def("array", &ArrayOf, py::arg("index"))
       .def("__len__", [](const BatchHandle& self) { return self.get().layout().tensors.size(); });
 

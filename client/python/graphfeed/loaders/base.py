@@ -200,9 +200,7 @@ class Loader(abc.ABC):
         epoch = self.epoch if epoch is None else _arguments.integer("epoch", epoch, 0)
         ordinal = _arguments.integer("ordinal", ordinal, 0)
         options = self._stream_options(epoch)
-        info, batch, _ = self.dataset._connection.call(
-            lambda client: client.get_batch(options, epoch, ordinal)
-        )
+        info, batch, _ = self.dataset._connection.get_batch(options, epoch, ordinal)
         return Batch(batch, BatchLayout(info.layout))
 
     def as_torch_dataset(self) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -60,11 +59,9 @@ class EpochStream:
             if options.uneven_shards == "drop":
                 options.uneven_shards = "null"  # the surplus is that of the run's shards
         self._start = (options.start_epoch, options.start_ordinal)
-        self._connection = dataset._connection
-        self._native, info = self._connection.open_stream(options)
+        self._stream, info = dataset._connection.open_stream(options)
         self._layout = BatchLayout(info.layout)
         self.spec_digest: str = info.spec_digest.hex()
-        self._pid = os.getpid()
         self._ahead: Any = None  # the first batch of the epoch after the one just read
         self._first = True
 
@@ -95,7 +92,7 @@ class EpochStream:
             yield Batch(native, self._layout), taken == wanted
 
     def _begin(self, start: int, begun: Any) -> int:
-        plan = self._native.epoch()[1]
+        plan = self._stream.native.epoch()[1]
         begun(plan, start)
         shard = ShardPosition(start, self._num_shards, 0, self._uneven_shards)
         worker = ShardPosition(0, self._num_workers, self._worker, "null")
@@ -103,12 +100,8 @@ class EpochStream:
 
     def _next(self) -> Any:
         native, self._ahead = self._ahead, None
-        if native is None:
-            native = self._native.next()
-            self._connection.log_notices()
-        return native
+        return self._stream.next() if native is None else native
 
     def close(self) -> None:
         """Ends the stream now."""
-        if os.getpid() == self._pid:  # a stream that a forked child inherited is its parent's
-            self._native.cancel()
+        self._stream.cancel()
