@@ -84,6 +84,14 @@ class Store(Mapping):
             raise AttributeError(f"{self._key!r} has no {name!r}; it has {list(self)}")
         return self._batch._tensor(index)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            super().__setattr__(name, value)
+        elif name not in self:
+            raise AttributeError(f"{self._key!r} has no {name!r} to set; it has {list(self)}")
+        else:
+            self._batch._tensors[self._batch._layout.stores[self._key][name]] = value
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._batch._layout.stores[self._key])
 
@@ -149,6 +157,13 @@ class Batch:
                 return collected
         raise AttributeError(f"the batch has no {name!r}; it has {self.keys()}")
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A tensor that is set takes the place of the one of that name, wherever it is read."""
+        if name.startswith("_") or name not in self._layout.stores[None]:
+            super().__setattr__(name, value)
+        else:
+            self._tensors[self._layout.stores[None][name]] = value
+
     def __getitem__(self, key: Any) -> Any:
         stores = self._layout.stores
         if isinstance(key, str) and key in stores[None]:
@@ -163,12 +178,10 @@ class Batch:
 
     def _find_store(self, key: Any) -> Any:
         """The type that a key names, also by (source, target) alone where that is unique."""
-        if key is None:
-            return None
         if isinstance(key, tuple) and len(key) == 2:
             found = [t for t in self._layout.edge_types if (t[0], t[2]) == key]
             return found[0] if self._layout.heterogeneous and len(found) == 1 else None
-        return key if key in self._layout.stores else None
+        return key if key is not None and key in self._layout.stores else None
 
     def _all_keys(self) -> list:
         return self.keys() + [key for key in self._layout.stores if key is not None]

@@ -173,23 +173,34 @@ class Client:
         """
         return ingest(self._connection, name, graphs, kinds, transforms, progress)
 
-    def delete(self, dataset: str) -> None:
-        """Deletes a version ("mutag@3"), or all versions of a dataset ("mutag").
+    def delete(self, dataset: str, *, all_versions: bool = False) -> None:
+        """Deletes a version ("mutag@3"; "mutag" where there is but one), or with `all_versions` all
+        of a dataset.
 
         Streams that are open go on to their end.
 
         Raises:
             LookupError: there is no such dataset or version.
+            ValueError: there are several versions and none is named, or one is named and all meant.
         """
         name, at, version = dataset.partition("@")
         if at:
             if not version.isdigit():
                 raise errors.InvalidArgument(f"dataset {dataset!r}: the version is no number")
+            if all_versions:
+                raise errors.InvalidArgument(
+                    f"{dataset!r} is one version; all_versions takes a bare name"
+                )
             versions = [int(version)]
         else:
             versions = [info.version for info in self.datasets() if info.name == name]
             if not versions:
                 raise errors.NotFound(f"there is no dataset {name!r}")
+            if len(versions) > 1 and not all_versions:
+                raise errors.InvalidArgument(
+                    f"{name!r} has the versions {versions}; name one ({name}@{versions[-1]}), or "
+                    "give all_versions=True"
+                )
         for number in versions:
             self._connection.call(lambda native, number=number: native.delete_version(name, number))
 

@@ -59,6 +59,9 @@ class Data:
             raise AttributeError(f"the graph has no {name!r}")
         return self._attributes[name]
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        _set(self, name, value)
+
     def __contains__(self, name: str) -> bool:
         return name in self._attributes
 
@@ -150,6 +153,9 @@ class HeteroData:
                 return self._collect(name.removesuffix("_dict"))
         raise AttributeError(f"the graph has no {name!r}")
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        _set(self, name, value)
+
     def _collect(self, name: str) -> dict:
         stores = {**self._node_stores, **self._edge_stores}
         return {key: store[name] for key, store in stores.items() if name in store}
@@ -173,6 +179,14 @@ class HeteroData:
         for key, store in {**self._node_stores, **self._edge_stores}.items():
             shown[key] = dict(store.items())
         return _repr.heterogeneous_repr("HeteroData", shown)
+
+
+def _set(graph: Any, name: str, value: Any) -> None:
+    """Sets an attribute of a graph, where all that reads the graph finds it."""
+    if name.startswith("_") or hasattr(type(graph), name):
+        object.__setattr__(graph, name, value)  # AttributeError for num_nodes and the like
+    else:
+        graph._attributes[name] = value
 
 
 def _to_torch(value: Any) -> Any:

@@ -56,6 +56,14 @@ class Dataset:
         """int64 [len]: the graphs' numbers in the stored dataset."""
         return np.asarray(self._ids, np.int64)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("transform", "pre_transform", "pre_filter"):
+            raise AttributeError(
+                f"a dataset has no {name}: graphs are transformed when they are ingested "
+                "(client.ingest(..., transforms=)); change a batch where it is consumed"
+            )
+        super().__setattr__(name, value)
+
     def __len__(self) -> int:
         return len(self._ids)
 

@@ -103,6 +103,13 @@ class FixedSizeOptions:
         self.graph_pad_value = float(self.graph_pad_value)
         self.pad_graph_defaults = dict(self.pad_graph_defaults or {})
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.__dataclass_fields__:
+            raise AttributeError(
+                f"FixedSizeOptions has no {name!r}; it has {list(self.__dataclass_fields__)}"
+            )
+        super().__setattr__(name, value)
+
     @property
     def total_num_nodes(self) -> int:
         """Nodes of a batch, all types together."""

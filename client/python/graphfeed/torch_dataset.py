@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from graphfeed.batch import Batch
 
@@ -20,8 +20,15 @@ class TorchDataset(IterableDataset):
         self.loader = loader
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in self.loader:
+        batches = iter(self.loader)
+        if get_worker_info() is not None:
+            self.loader._place.read_elsewhere = True  # tells the process that was forked
+        for batch in batches:
             yield batch.torch()
+
+    def __getstate__(self) -> dict:
+        self.loader._place.read_elsewhere = True  # by a spawned process, where this goes
+        return self.__dict__
 
     def __len__(self) -> int:
         return len(self.loader)

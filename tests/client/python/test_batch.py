@@ -75,6 +75,40 @@ def test_unknown_names_say_what_there_is(small, typed):
         typed_batch["movie"].edge_index
 
 
+def test_a_tensor_that_is_set_is_set_everywhere(small, typed):
+    batch = first(small)
+    batch.x = np.zeros((20, 1), np.float32)
+    assert batch["x"] is batch.x is batch.to_dict()["x"] and dict(batch.items())["x"] is batch.x
+    assert "x=[20, 1]" in repr(batch) and pickle.loads(pickle.dumps(batch)).x.shape == (20, 1)
+    with pytest.raises(AttributeError):
+        batch.num_nodes = 3
+    typed_batch = first(typed, TYPED)
+    typed_batch["movie"].x = np.zeros((7, 1), np.float32)
+    assert typed_batch["movie"].x.shape == typed_batch.x_dict["movie"].shape == (7, 1)
+    with pytest.raises(AttributeError, match="no 'z' to set"):
+        typed_batch["movie"].z = 1
+    torch = pytest.importorskip("torch")
+    tensors = batch.torch()
+    tensors.y = torch.ones(4)
+    assert tensors["y"].sum() == 4
+
+
+def test_attributes_of_graphs_that_are_set_go_in_again(small, typed, ingest):
+    graph = small[0]
+    graph.x = np.zeros((2, 3), np.float32)
+    graph.new = np.ones((2, 1), np.float32)
+    assert graph["x"].sum() == 0 and "new" in graph and "new=[2, 1]" in repr(graph)
+    again = ingest([graph])[0]
+    assert again.x.sum() == 0 and again.new.tolist() == [[1], [1]]
+    with pytest.raises(AttributeError):
+        graph.num_nodes = 3
+    graph = typed[0]
+    graph.y = np.array([9])
+    graph["movie"].x = np.full((2, 2), 5, np.float32)
+    again = ingest([graph])[0]
+    assert again.y.tolist() == [9] and (again["movie"].x == 5).all()
+
+
 def test_repr_is_that_of_pyg(small):
     assert repr(first(small)) == (
         "DataBatch(x=[20, 3], edge_index=[2, 12], y=[4], batch=[20], edges_mask=[12], "

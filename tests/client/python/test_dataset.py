@@ -247,3 +247,18 @@ def test_deleted_content_is_not_mixed_up(client):
     client.ingest("replaced", [graph, graph])
     with pytest.raises(gf.Error):
         list(old)
+
+
+@pytest.mark.parametrize("name", ["transform", "pre_transform", "pre_filter"])
+def test_what_would_be_ignored_is_refused(name, dataset):
+    with pytest.raises(AttributeError, match=f"a dataset has no {name}.*transforms="):
+        setattr(dataset, name, lambda graph: graph)
+    loader = gf.FixedSizeDataLoader(dataset, batch_size=5)
+    for name in ("transform", "collate_fn", "num_workers", "generator"):
+        with pytest.raises(AttributeError, match=f"FixedSizeDataLoader has no {name}"):
+            setattr(loader, name, None)
+    loader.shuffle = True
+    options = gf.FixedSizeOptions(10, 10)
+    with pytest.raises(AttributeError, match="no 'num_node'; it has .'num_nodes'"):
+        options.num_node = 11
+    options.num_nodes = 11

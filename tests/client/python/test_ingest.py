@@ -474,6 +474,10 @@ def test_versions_are_numbered_and_deleted(client):
     assert [i.full_name for i in client.datasets() if i.name == "versions"] == [
         "versions@1", "versions@2"
     ]
+    with pytest.raises(gf.InvalidArgument, match=r"versions \[1, 2\]; name one .versions@2."):
+        client.delete("versions")
+    with pytest.raises(gf.InvalidArgument, match="one version"):
+        client.delete("versions@1", all_versions=True)
     client.delete("versions@1")
     with pytest.raises(gf.NotFound):
         client.dataset("versions@1")
@@ -482,6 +486,11 @@ def test_versions_are_numbered_and_deleted(client):
         client.dataset("versions")
     with pytest.raises(LookupError):
         client.delete("versions")
+    for number in (1, 2):
+        client.ingest("versions", MOLECULES[:number])
+    client.delete("versions", all_versions=True)
+    with pytest.raises(LookupError):
+        client.dataset("versions")
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x/y", "-x", "é"])

@@ -255,6 +255,21 @@ def test_explicit_batches(dataset):
         gf.DataLoader(dataset, batch_sampler=[[100]])
 
 
+def test_batch_samplers_that_draw_anew_are_refused(dataset):
+    torch = pytest.importorskip("torch")
+    data = torch.utils.data
+
+    def sampler(order):
+        return data.BatchSampler(order(range(100)), batch_size=7, drop_last=False)
+
+    with pytest.raises(gf.InvalidArgument, match="is read once: give shuffle=True"):
+        gf.DataLoader(dataset, batch_sampler=sampler(data.RandomSampler))
+    drawn = list(sampler(data.RandomSampler))
+    assert [b.y.tolist() for b in gf.DataLoader(dataset, batch_sampler=drawn)] == drawn
+    in_order = gf.DataLoader(dataset, batch_sampler=sampler(data.SequentialSampler))
+    assert sum((b.y.tolist() for b in in_order), []) == list(range(100))
+
+
 def test_options_may_change_between_epochs(dataset):
     options = gf.FixedSizeOptions(100, 200, num_graphs=5)
     loader = gf.FixedSizeDataLoader(dataset, fixed_size_options=options)

@@ -195,11 +195,15 @@ def test_torch_workers_divide_a_shard_in_order(dataset, method, uneven):
     workers = torch.utils.data.DataLoader(
         stream, batch_size=None, num_workers=3, multiprocessing_context=method
     )
+    assert loaders[1].state_dict()["ordinal"] == 0, "nobody has read it yet"
     received = list(workers)
     assert seen(received) == expected
+    with pytest.raises(gf.FailedPrecondition, match="state_dict.after=batch"):
+        loaders[1].state_dict()
     state = loaders[1].state_dict(after=received[4])
     assert state["ordinal"] == 10
     loaders[1].load_state_dict(state)
+    assert loaders[1].state_dict() == state
     assert seen(workers) == expected[5:], "the workers start where the state stands"
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypedDict
 
+from graphfeed.dataset import Dataset
+
 
 class LoaderArguments(TypedDict, total=False):
     """What every loader takes by name besides its own arguments; Loader has what they mean."""
@@ -45,3 +47,13 @@ def split(arguments: FixedSizeArguments) -> tuple[PaddingArguments, LoaderArgume
     padding = {name: arguments[name] for name in PaddingArguments.__annotations__
                if name in arguments}
     return padding, {name: arguments[name] for name in arguments if name not in padding}
+
+
+def require_dataset(dataset: Any) -> Dataset:
+    """`dataset`; TypeError, which says what to do, for anything else than one of ours."""
+    if not isinstance(dataset, Dataset):
+        raise TypeError(
+            f"dataset is a {type(dataset).__name__}; loaders read a graphfeed Dataset "
+            "(client.dataset(name)), into which client.ingest brings graphs"
+        )
+    return dataset

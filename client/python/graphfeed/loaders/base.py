@@ -13,7 +13,7 @@ from graphfeed._graphfeed import ShardPosition
 from graphfeed.batch import Batch, BatchLayout, Position
 from graphfeed.dataset import Dataset
 from graphfeed.info import PlanSummary, plan_from_native
-from graphfeed.loaders import epochs, position, torch_habits
+from graphfeed.loaders import arguments, epochs, position, torch_habits
 from graphfeed.loaders.epochs import EpochStream, Iteration
 from graphfeed.loaders.padding import Padding
 from graphfeed.loaders.source import Source
@@ -74,7 +74,7 @@ class Loader(abc.ABC):
         **torch_arguments: Any,
     ) -> None:
         torch_habits.check(type(self).__name__, torch_arguments)
-        self.dataset = require_dataset(dataset)
+        self.dataset = arguments.require_dataset(dataset)
         self.shuffle = bool(shuffle)
         self.drop_last = bool(drop_last)
         self.follow_batch = _arguments.names("follow_batch", follow_batch)
@@ -214,6 +214,7 @@ class Loader(abc.ABC):
         """
         from graphfeed.torch_dataset import TorchDataset  # needs torch
 
+        self._place.share()
         return TorchDataset(self)
 
     # --- where it stands -------------------------------------------------------------------------
@@ -230,7 +231,8 @@ class Loader(abc.ABC):
                 main process's loader does not know of.
 
         Raises:
-            RuntimeError: in a torch worker process, which sees only its part of the batches.
+            RuntimeError: in a torch worker process, which sees only its part of the batches, or
+                while such processes read the loader.
         """
         if after is not None:
             stands = self._position_after(after)
@@ -238,6 +240,11 @@ class Loader(abc.ABC):
             raise errors.FailedPrecondition(
                 "a torch worker process has no position of its own; ask in the main process: "
                 "state_dict(after=batch)"
+            )
+        elif self._place.read_elsewhere:
+            raise errors.FailedPrecondition(
+                "torch worker processes read this loader, and what they have sent only the program "
+                "knows: give the batch that it received last, state_dict(after=batch)"
             )
         else:
             stands = self._place.received
@@ -382,15 +389,9 @@ class Loader(abc.ABC):
                 stacklevel=torch_habits.users_level(),
             )
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        torch_habits.check_assignment(type(self).__name__, name)
+        super().__setattr__(name, value)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.dataset!r}, seed={self.seed}, epoch={self.epoch})"
-
-
-def require_dataset(dataset: Any) -> Dataset:
-    """`dataset`; TypeError, which says what to do, for anything else than one of ours."""
-    if not isinstance(dataset, Dataset):
-        raise TypeError(
-            f"dataset is a {type(dataset).__name__}; loaders read a graphfeed Dataset "
-            "(client.dataset(name)), into which client.ingest brings graphs"
-        )
-    return dataset

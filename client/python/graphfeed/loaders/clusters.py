@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from graphfeed import _arguments, _graphfeed, errors
 from graphfeed.dataset import Dataset
 from graphfeed.loaders import arguments as loader_arguments
-from graphfeed.loaders.base import require_dataset
 from graphfeed.loaders.padding import FixedSizeLoader
 from graphfeed.loaders.sampled import SampledLoader, SampledPadding, SampledSource
 from graphfeed.loaders.source import Shown
@@ -101,7 +100,7 @@ class ClusterLoader(SampledLoader):
         seed: int | None = None,
         **arguments: Unpack[LoaderArguments],
     ) -> None:
-        require_dataset(dataset)
+        loader_arguments.require_dataset(dataset)
         self._source = ClusterSource(
             dataset, num_parts, partition, batch_size, type(self).__name__
         )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphfeed import _arguments, _spec, errors
 from graphfeed.dataset import Dataset
-from graphfeed.loaders.arguments import PaddingArguments
-from graphfeed.loaders.base import Loader, require_dataset
+from graphfeed.loaders.arguments import PaddingArguments, require_dataset
+from graphfeed.loaders.base import Loader
 from graphfeed.loaders.padding import FixedSizeLoader, Padding
 from graphfeed.loaders.source import Shown, Source
 from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy
@@ -43,7 +43,13 @@ class GraphSource(Source):
             return
         if shuffle:
             raise errors.InvalidArgument("batch_sampler gives the order; it excludes shuffle")
-        self.batches = [dataset._positions(list(batch)) for batch in batch_sampler]
+        lists = [list(batch) for batch in batch_sampler]
+        if not _reads_the_same(batch_sampler, lists):
+            raise errors.InvalidArgument(
+                "batch_sampler makes other batches each time that it is read, but is read once: "
+                "give shuffle=True, or a loader for each epoch list(batch_sampler)"
+            )
+        self.batches = [dataset._positions(batch) for batch in lists]
         if not all(len(batch) for batch in self.batches):
             raise errors.InvalidArgument("batch_sampler has a batch without graphs")
         self.batch_size = max((len(batch) for batch in self.batches), default=1)
@@ -55,6 +61,14 @@ class GraphSource(Source):
         sizes = [len(batch) for batch in self.batches]
         ids = self._dataset.graph_ids[positions]
         return _spec.selection(ids, self._dataset.info.num_graphs, sizes)
+
+
+def _reads_the_same(batch_sampler: Iterable[Iterable[int]], lists: list[list[int]]) -> bool:
+    """Whether another reading would bring the same lists. What can be read once brings no others."""
+    if isinstance(batch_sampler, Sequence) or hasattr(batch_sampler, "__next__"):
+        return True
+    again = [list(batch) for batch in batch_sampler]
+    return len(again) == len(lists) and all(map(np.array_equal, again, lists))
 
 
 class GraphPadding(Padding):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from graphfeed import _seeds
 from graphfeed.dataset import Dataset
 from graphfeed.loaders import arguments as loader_arguments
-from graphfeed.loaders.base import require_dataset
 from graphfeed.loaders.padding import FixedSizeLoader
 from graphfeed.loaders.sampled import Hops, NeighborhoodLoader, SampledPadding, SampledSource
 from graphfeed.options import FixedSizeOptions, OverSizeStrategy
@@ -98,7 +97,7 @@ class NeighborLoader(NeighborhoodLoader):
         seed: int | None = None,
         **arguments: Unpack[LoaderArguments],
     ) -> None:
-        require_dataset(dataset)
+        loader_arguments.require_dataset(dataset)
         hops = Hops(
             dataset,
             num_neighbors,

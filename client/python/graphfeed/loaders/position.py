@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -35,6 +37,8 @@ class Place:
         """All batches below it have been received."""
         self._spec_digest: str | None = None  # of the running iteration
         self._running: weakref.ref[Iteration] | None = None  # the youngest one
+        self._elsewhere: mmap.mmap | None = None  # not 0: see read_elsewhere
+        self._owner = 0  # the process that asks
 
     @property
     def epoch(self) -> int:
@@ -47,11 +51,30 @@ class Place:
         """Of the running iteration's stream; None when none is running or nothing has come."""
         return None if self._running_iteration() is None else self._spec_digest
 
+    def share(self) -> None:
+        """Processes that are made from now on can tell this one that they read the loader."""
+        if self._elsewhere is None:
+            self._elsewhere = mmap.mmap(-1, 1)  # forked processes share it
+            self._owner = os.getpid()
+
+    @property
+    def read_elsewhere(self) -> bool:
+        """Whether other processes read the loader from `next` on, how far is not known here."""
+        told = self._elsewhere is not None and self._elsewhere[0] != 0
+        return told and self._owner == os.getpid()
+
+    @read_elsewhere.setter
+    def read_elsewhere(self, value: bool) -> None:
+        if self._elsewhere is not None:
+            self._elsewhere[0] = value
+
     def begin(self, iteration: Iteration) -> None:
         """The iteration at `next` begins."""
+        self.read_elsewhere = False
         self.received = self.next
         self.next = Position(self.next.epoch + 1, 0)
         self._running = weakref.ref(iteration)
+        self._spec_digest = None
 
     def receive(self, position: Position, spec_digest: str) -> None:
         """The program gets the batch before `position`."""
@@ -60,6 +83,7 @@ class Place:
 
     def move(self, position: Position) -> None:
         """The next iteration begins at `position`; one that runs goes on."""
+        self.read_elsewhere = False
         self.next = self.received = position
 
     def resume(self, position: Position) -> None:
@@ -72,7 +96,7 @@ class Place:
         return None if running is None or running.done else running
 
     def __getstate__(self) -> dict:
-        return {**self.__dict__, "_running": None}
+        return {**self.__dict__, "_running": None, "_elsewhere": None}
 
 
 def make(

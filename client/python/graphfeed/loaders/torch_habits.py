@@ -36,6 +36,14 @@ _REPLACED = {
 }
 
 
+def check_assignment(loader: str, name: str) -> None:
+    """AttributeError for attributes that torch's and PyG's loaders have and ours would ignore."""
+    if name in _REPLACED:
+        raise AttributeError(f"{loader} has no {name}: {_REPLACED[name]}")
+    if name in _NEEDLESS:
+        raise AttributeError(f"{loader} has no {name}: {_NEEDLESS[name]}")
+
+
 def check(loader: str, arguments: Mapping[str, Any]) -> None:
     """Warns of arguments that have no effect. TypeError for those that cannot be honoured."""
     for name, value in arguments.items():
