@@ -1,7 +1,8 @@
 #include "proto/frame/shard.h"
 
 #include <algorithm>
-#include <cassert>
+
+#include "storage/base/check.h"
 
 namespace graphfeed {
 namespace {
@@ -26,7 +27,7 @@ int64_t ShardPosition::NumFilledUp(int64_t num_frames) const {
 }
 
 ShardPosition::Step ShardPosition::At(int64_t j, int64_t num_frames) const {
-  assert(j >= 0 && j < NumFrames(num_frames));
+  GF_CHECK(j >= 0 && j < NumFrames(num_frames)) << "frame " << j << " of " << NumFrames(num_frames);
   Step step;
   step.ordinal = start_ordinal + shard_index + j * num_shards;
   if (step.ordinal < num_frames) return step;

@@ -1,13 +1,13 @@
 #include "proto/frame/slab.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cstdlib>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "proto/frame/layout.h"
 #include "storage/base/aligned_memory.h"
+#include "storage/base/check.h"
 #include "storage/base/mutex.h"
 
 namespace graphfeed {
@@ -32,7 +32,7 @@ struct SlabPool::Shared {
 
   // nullptr when the memory cannot be had.
   static Slab::Block* Allocate(int64_t size) {
-    assert(size >= 0);
+    GF_CHECK(size >= 0) << size;
     if (size > INT64_MAX - kSlabAlignment) return nullptr;
     const int64_t units = std::max<int64_t>((size + kSlabAlignment - 1) / kSlabAlignment, 1);
     auto* data = static_cast<std::byte*>(

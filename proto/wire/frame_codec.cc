@@ -1,6 +1,5 @@
 #include "proto/wire/frame_codec.h"
 
-#include <cassert>
 #include <limits>
 #include <optional>
 #include <utility>
@@ -12,6 +11,7 @@
 #include "google/protobuf/wire_format_lite.h"
 #include "graphfeed/v1/batch.pb.h"
 #include "proto/wire/messages.h"
+#include "storage/base/check.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed::wire {
@@ -144,8 +144,9 @@ std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes,
   const uint32_t payload = static_cast<uint32_t>(payload_bytes);
   const size_t frame_bytes = fields.size() + CodedOutputStream::VarintSize32(kPayloadTag) +
                              CodedOutputStream::VarintSize32(payload) + payload;
-  assert(payload_bytes >= 0 &&
-         frame_bytes <= static_cast<size_t>(std::numeric_limits<int32_t>::max()));
+  GF_CHECK(payload_bytes >= 0) << payload_bytes;
+  // Clients refuse a longer one.
+  GF_DCHECK(frame_bytes <= static_cast<size_t>(std::numeric_limits<int32_t>::max())) << frame_bytes;
   std::string header;
   {
     StringOutputStream stream(&header);

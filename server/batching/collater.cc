@@ -1,7 +1,6 @@
 #include "server/batching/collater.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cstring>
 #include <utility>
 
@@ -11,6 +10,7 @@
 #include "server/batching/fitter.h"
 #include "server/batching/micro_batch.h"
 #include "server/batching/row_writer.h"
+#include "storage/base/check.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -541,7 +541,7 @@ Collater::~Collater() = default;
 absl::StatusOr<std::unique_ptr<Collater>> Collater::Create(
     const DatasetInfo& dataset, const GraphOffsets& offsets, const ResolvedSpec& spec,
     int64_t max_bytes, std::unique_ptr<const BatchSampler> sampler) {
-  assert((sampler != nullptr) == spec.sampling.has_value());
+  GF_CHECK((sampler != nullptr) == spec.sampling.has_value());
   GF_ASSIGN_OR_RETURN(Layout layout, MakeLayout(dataset.schema, spec, max_bytes));
   return std::unique_ptr<Collater>(new Collater(
       std::move(layout), std::make_unique<Impl>(dataset, offsets, spec, std::move(sampler))));

@@ -1,18 +1,18 @@
 #include "server/batching/plan.h"
 
 #include <algorithm>
-#include <cassert>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/batching/packing/stream_pack.h"
+#include "storage/base/check.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
 
 int64_t CeilDivide(int64_t a, int64_t b) {
-  assert(a >= 0 && b > 0);
+  GF_CHECK(a >= 0 && b > 0) << a << " / " << b;
   return a / b + (a % b != 0 ? 1 : 0);
 }
 
@@ -278,7 +278,7 @@ void EpochPlan::GraphsOf(int64_t batch, std::vector<int64_t>& graphs) const {
 }
 
 void EpochPlan::PositionsOf(int64_t batch, std::vector<int64_t>& positions) const {
-  assert(graphs_.empty());
+  GF_CHECK(graphs_.empty());
   int64_t begin;
   int64_t end;
   PlacesOf(batch, begin, end);

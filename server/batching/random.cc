@@ -3,10 +3,9 @@
 #include <Random123/philox.h>
 #include <xxhash.h>
 
-#include <cassert>
-
 #include "server/batching/resolved_spec.h"
 #include "storage/base/canonical_writer.h"
+#include "storage/base/check.h"
 
 namespace graphfeed {
 namespace {
@@ -49,7 +48,7 @@ uint32_t RandomStream::Next() {
 // Lemire, "Fast random integer generation in an interval" (2019): the high half of a product is
 // uniform once the few low halves below 2^w mod bound are rejected.
 uint64_t RandomStream::Below(uint64_t bound) {
-  assert(bound > 0);
+  GF_DCHECK(bound > 0);
   if (bound <= UINT32_MAX) {
     const auto bound32 = static_cast<uint32_t>(bound);
     const uint32_t reject = -bound32 % bound32;
@@ -71,7 +70,7 @@ uint64_t RandomStream::Below(uint64_t bound) {
 
 KeyedPermutation::KeyedPermutation(uint64_t seed, int64_t epoch, RandomPurpose purpose, int64_t n)
     : n_(n), half_bits_(1) {
-  assert(n >= 0);
+  GF_CHECK(n >= 0) << n;
   while (half_bits_ < 32 && (uint64_t{1} << (2 * half_bits_)) < static_cast<uint64_t>(n)) {
     ++half_bits_;
   }
@@ -85,7 +84,7 @@ KeyedPermutation::KeyedPermutation(uint64_t seed, int64_t epoch, RandomPurpose p
 }
 
 int64_t KeyedPermutation::operator()(int64_t position) const {
-  assert(position >= 0 && position < n_);
+  GF_DCHECK(position >= 0 && position < n_);
   auto value = static_cast<uint64_t>(position);
   // A place outside [0, n) is walked on from; the walk comes back into [0, n), since it goes round
   // a cycle that it entered from there.

@@ -1,9 +1,10 @@
 #include "server/batching/row_writer.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cstring>
 #include <type_traits>
+
+#include "storage/base/check.h"
 
 namespace graphfeed {
 namespace {
@@ -31,7 +32,7 @@ void WithIndexType(DType dtype, std::byte* bytes, Body body) {
   if (dtype == DType::kInt32) {
     body(reinterpret_cast<int32_t*>(bytes));
   } else {
-    assert(dtype == DType::kInt64);
+    GF_CHECK(dtype == DType::kInt64) << DTypeName(dtype);
     body(reinterpret_cast<int64_t*>(bytes));
   }
 }
@@ -63,7 +64,7 @@ void RowWriter::Write(const std::byte* rows, int64_t count, int64_t row, std::by
   if (from_ != to_) {
     if (from_ == DType::kInt64) return Convert<int64_t, int32_t>(rows, count, row, block);
     if (from_ == DType::kFloat32) return Convert<float, Half>(rows, count, row, block);
-    assert(from_ == DType::kFloat64);
+    GF_CHECK(from_ == DType::kFloat64) << DTypeName(from_);
     return Convert<double, Half>(rows, count, row, block);
   }
   const auto size = static_cast<int64_t>(SizeOf(to_));
@@ -112,7 +113,7 @@ void RowWriter::Shift(const std::byte* rows, int64_t count, int64_t row, const i
 void RowWriter::WriteShifted(const std::byte* rows, int64_t count, int64_t row,
                              const int64_t* shift, std::byte* block) const {
   if (from_ == DType::kInt32) return Shift<int32_t, int32_t>(rows, count, row, shift, block);
-  assert(from_ == DType::kInt64);
+  GF_CHECK(from_ == DType::kInt64) << DTypeName(from_);
   if (to_ == DType::kInt32) return Shift<int64_t, int32_t>(rows, count, row, shift, block);
   Shift<int64_t, int64_t>(rows, count, row, shift, block);
 }

@@ -1,7 +1,6 @@
 #include "server/sampling/node_table.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "storage/base/aligned_memory.h"
+#include "storage/base/check.h"
 
 namespace graphfeed {
 namespace {
@@ -34,8 +34,7 @@ class DenseNodeTable final : public NodeTable {
 
   void AppendSeeds(absl::Span<const int64_t> nodes, absl::Span<const int32_t> trees,
                    NodeList list) override {
-    assert(trees.empty());
-    (void)trees;
+    GF_CHECK(trees.empty());
     for (const int64_t node : nodes) {
       Entry& entry = entries_[static_cast<size_t>(node)];
       if (entry.stamp != stamp_) entry = {stamp_, static_cast<int32_t>(list.nodes.size())};
@@ -45,8 +44,7 @@ class DenseNodeTable final : public NodeTable {
 
   void FindOrAppend(absl::Span<const int64_t> nodes, absl::Span<const int32_t> trees, NodeList list,
                     int32_t* places) override {
-    assert(trees.empty());
-    (void)trees;
+    GF_CHECK(trees.empty());
     const size_t count = nodes.size();
     const size_t known = list.nodes.size();
     list.nodes.resize(known + count);
@@ -56,7 +54,7 @@ class DenseNodeTable final : public NodeTable {
     auto next = static_cast<int32_t>(known);
     for (size_t i = 0; i < count; ++i) {
       if (i + kLookAhead < count) __builtin_prefetch(entries + nodes[i + kLookAhead], 1);
-      assert(nodes[i] >= 0 && static_cast<size_t>(nodes[i]) < size_);
+      GF_DCHECK(nodes[i] >= 0 && static_cast<size_t>(nodes[i]) < size_);
       // Without a branch: whether a node is new cannot be foreseen.
       const Entry entry = entries[nodes[i]];
       const bool is_new = entry.stamp != stamp;
@@ -71,8 +69,7 @@ class DenseNodeTable final : public NodeTable {
 
   void Find(absl::Span<const int64_t> nodes, absl::Span<const int32_t> trees,
             int32_t* places) const override {
-    assert(trees.empty());
-    (void)trees;
+    GF_CHECK(trees.empty());
     const Entry* const entries = entries_.get();
     for (size_t i = 0; i < nodes.size(); ++i) {
       if (i + kLookAhead < nodes.size()) __builtin_prefetch(entries + nodes[i + kLookAhead]);

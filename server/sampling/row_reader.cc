@@ -1,7 +1,8 @@
 #include "server/sampling/row_reader.h"
 
-#include <cassert>
 #include <cstring>
+
+#include "storage/base/check.h"
 
 namespace graphfeed {
 namespace {
@@ -29,7 +30,7 @@ void ConvertIntegers(DType dtype, const std::byte* rows, int64_t count, int64_t*
     case DType::kInt64:
       return Convert<int64_t>(rows, count, values);
     default:
-      assert(false && "not an integer column");
+      GF_CHECK(false) << "not an integer column: " << DTypeName(dtype);
   }
 }
 
@@ -47,7 +48,7 @@ void ConvertFloats(DType dtype, const std::byte* rows, int64_t count, double* va
     case DType::kFloat64:
       return Convert<double>(rows, count, values);
     default:
-      assert(false && "not a float column");
+      GF_CHECK(false) << "not a float column: " << DTypeName(dtype);
   }
 }
 

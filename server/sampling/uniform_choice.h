@@ -1,7 +1,6 @@
 #ifndef GRAPHFEED_SERVER_SAMPLING_UNIFORM_CHOICE_H_
 #define GRAPHFEED_SERVER_SAMPLING_UNIFORM_CHOICE_H_
 
-#include <cassert>
 #include <cstdint>
 #include <vector>
 

@@ -3,8 +3,9 @@
 #include "server/sampling/weighted_choice.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
+
+#include "storage/base/check.h"
 
 namespace graphfeed {
 namespace {
@@ -20,7 +21,7 @@ double OpenUnit(uint64_t word) { return static_cast<double>(word >> 12 << 1 | 1)
 // u = m 2^e with m in [sqrt(1/2), sqrt(2)), so that nothing cancels where u is near 1;
 // ln(m) = 2 atanh(z) = 2 z (1 + z^2 / 3 + z^4 / 5 + ...) with z = (m - 1) / (m + 1), |z| < 0.172.
 double NegativeLog(double u) {
-  assert(u > 0 && u < 1);
+  GF_DCHECK(u > 0 && u < 1);
   constexpr double kLn2 = 0.693147180559945309417232121458;
   constexpr double kSqrtHalf = 0.707106781186547524400844362105;
   int exponent;

@@ -1,8 +1,7 @@
 #include "storage/chunks/format.h"
 
-#include <cassert>
-
 #include "absl/strings/str_cat.h"
+#include "storage/base/check.h"
 #include "storage/base/digest.h"
 #include "storage/base/little_endian.h"
 
@@ -26,7 +25,7 @@ int64_t RowsPerChunk(int64_t row_bytes, int64_t chunk_bytes) {
 }
 
 void SealChunk(ChunkKey key, int64_t rows, std::string& value) {
-  assert(value.size() >= kChunkHeaderBytes);
+  GF_CHECK(value.size() >= kChunkHeaderBytes) << value.size();
   StoreLittleEndian<uint32_t>(kMagic, &value[0]);
   StoreLittleEndian<uint32_t>(static_cast<uint32_t>(rows), &value[4]);
   StoreLittleEndian<uint64_t>(key.column, &value[8]);

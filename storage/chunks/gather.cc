@@ -1,11 +1,11 @@
 // The gathers of ChunkCache: many rows of a column at once, from all over it.
 
 #include <algorithm>
-#include <cassert>
 #include <cstring>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "storage/base/check.h"
 #include "storage/base/status_macros.h"
 #include "storage/chunks/cache.h"
 #include "storage/chunks/table.h"
@@ -126,7 +126,7 @@ absl::Status ChunkCache::Gather(Column& column, absl::Span<const int64_t> rows, 
 
 absl::Status ChunkCache::GatherInts(Column& column, absl::Span<const int64_t> rows,
                                     absl::Span<int64_t> values) {
-  assert(rows.size() == values.size());
+  GF_CHECK(rows.size() == values.size());
   const auto gather = [&](auto type) {
     using T = decltype(type);
     return Gather(
@@ -138,15 +138,15 @@ absl::Status ChunkCache::GatherInts(Column& column, absl::Span<const int64_t> ro
           out[i] = Load<T>(chunk, row);
         });
   };
-  assert(column.storage.row_bytes == sizeof(int32_t) ||
-         column.storage.row_bytes == sizeof(int64_t));
+  GF_CHECK(column.storage.row_bytes == sizeof(int32_t) ||
+           column.storage.row_bytes == sizeof(int64_t));
   return column.storage.row_bytes == sizeof(int32_t) ? gather(int32_t{}) : gather(int64_t{});
 }
 
 absl::Status ChunkCache::GatherRuns(Column& column, absl::Span<const int64_t> rows,
                                     absl::Span<InRun> runs) {
-  assert(rows.size() == runs.size());
-  assert(column.storage.row_bytes == sizeof(int64_t));
+  GF_CHECK(rows.size() == runs.size());
+  GF_CHECK(column.storage.row_bytes == sizeof(int64_t));
   for (size_t begin = 0; begin < rows.size(); begin += kGroupRows) {
     GF_RETURN_IF_ERROR(GatherRunsOfGroup(column, rows.subspan(begin, kGroupRows),
                                          runs.subspan(begin, kGroupRows)));

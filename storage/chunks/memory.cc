@@ -4,9 +4,10 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cassert>
 #include <cstdlib>
 #include <iterator>
+
+#include "storage/base/check.h"
 
 namespace graphfeed {
 namespace {
@@ -43,7 +44,7 @@ ChunkMemory::~ChunkMemory() {
 }
 
 std::byte* ChunkMemory::Allocate(int64_t bytes) {
-  assert(bytes > 0);
+  GF_CHECK(bytes > 0) << bytes;
   bytes = Rounded(bytes);
   if (bytes > kMaxBlockBufferBytes) {
     if (bytes > limit_bytes_ - held_bytes_) return nullptr;

@@ -2,7 +2,6 @@
 #define GRAPHFEED_TESTS_SUPPORT_MEMORY_FEATURES_H_
 
 #include <algorithm>
-#include <cassert>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "storage/base/check.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/feature_store.h"
 #include "storage/graph/schema.h"
@@ -51,7 +51,7 @@ class MemoryDataset : public FeatureStore {
   template <typename T>
   void Append(absl::string_view name, const std::vector<T>& values, absl::string_view store = "") {
     const int column = Find(name, store);
-    assert(SizeOf(info_.schema.columns[column].dtype) == sizeof(T));
+    GF_CHECK(SizeOf(info_.schema.columns[column].dtype) == sizeof(T));
     for (const T& value : values) {
       const size_t end = bytes_[column].size();
       bytes_[column].resize(end + sizeof(T));
@@ -61,7 +61,7 @@ class MemoryDataset : public FeatureStore {
 
   void Finish() {
     const Schema& schema = info_.schema;
-    assert(ValidateSchema(schema).ok());
+    GF_CHECK(ValidateSchema(schema).ok());
     info_.num_graphs = static_cast<int64_t>(node_ptr_[0].size()) - 1;
     info_.columns.resize(schema.columns.size());
     for (const auto& ptr : node_ptr_) info_.num_nodes.push_back(ptr.back());
@@ -72,8 +72,8 @@ class MemoryDataset : public FeatureStore {
                            : column.level == Level::kEdge
                                ? info_.num_edges[column.type]
                                : info_.num_graphs * column.rows_per_graph;
-      assert(column.dtype == DType::kString ||
-             static_cast<int64_t>(bytes_[c].size()) == rows * column.row_bytes());
+      GF_CHECK(column.dtype == DType::kString ||
+               static_cast<int64_t>(bytes_[c].size()) == rows * column.row_bytes());
       info_.columns[c].num_rows = rows;
       info_.columns[c].values = RangeOf(static_cast<int>(c));
     }
@@ -141,7 +141,7 @@ class MemoryDataset : public FeatureStore {
         return static_cast<int>(c);
       }
     }
-    assert(false && "no such column");
+    GF_CHECK(false) << "no column " << name;
     return -1;
   }
 

@@ -1,12 +1,12 @@
 #include "tests/client/cpp/stream_messages.h"
 
-#include <cassert>
 #include <utility>
 
 #include "client/cpp/rpc/stream_decoder.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/wire/frame_codec.h"
 #include "proto/wire/messages.h"
+#include "storage/base/check.h"
 
 namespace graphfeed {
 
@@ -47,7 +47,7 @@ Layout SmallLayout() {
   layout.ragged = false;
   layout.padded = {.graphs = 2, .nodes = {4}, .edges = {3}};
   absl::StatusOr<Placement> placement = Place(layout, layout.padded, 1 << 20);
-  assert(placement.ok());
+  GF_CHECK(placement.ok()) << placement.status();
   layout.places = placement->places;
   layout.slab_bytes = placement->slab_bytes;
   return layout;
