@@ -48,8 +48,7 @@ struct Flag {
 
 const std::vector<Flag>& Flags() {
   static const auto* const flags = new std::vector<Flag>{
-      {"data-dir", "DIR", "where datasets are stored; created if missing",
-       &ServerConfig::data_dir},
+      {"data-dir", "DIR", "where datasets are stored; created if missing", &ServerConfig::data_dir},
       {"snapshot-dir", "DIR",
        "where clients may have snapshots made; links take no room if it lies on the file system of "
        "--data-dir; empty: nowhere",
@@ -67,6 +66,12 @@ const std::vector<Flag>& Flags() {
        Bytes{&ServerConfig::plan_memory, 1 << 20}},
       {"ingest-memory", "BYTES", "memory of each running ingest",
        Bytes{&ServerConfig::ingest_memory, 1 << 20}},
+      {"partition-memory", "BYTES",
+       "memory of the running partition, most of it in a process of its own",
+       Bytes{&ServerConfig::partition_memory, 64 << 20}},
+      {"partition-program", "FILE",
+       "the program graphfeed-partition; empty: the one beside this program",
+       &ServerConfig::partition_program},
       {"max-frame-bytes", "BYTES", "largest frame that a request may ask for",
        Bytes{&ServerConfig::max_frame_bytes, 1 << 10, wire::kMaxFrameBytes}},
       {"build-threads", "N", "threads that build frames; 0: one for each processor",
@@ -210,7 +215,8 @@ std::vector<std::string> MemoryWarnings(const ServerConfig& config, int64_t memo
   std::vector<std::string> warnings;
   const std::string has = absl::StrCat("; the machine or container has ", RoundBytes(memory_bytes));
   int64_t sum = 0;
-  for (const char* name : {"memory-budget", "slab-memory", "plan-memory", "ingest-memory"}) {
+  for (const char* name :
+       {"memory-budget", "slab-memory", "plan-memory", "ingest-memory", "partition-memory"}) {
     const auto flag = std::find_if(Flags().begin(), Flags().end(), [&](const Flag& f) {
       return f.name == absl::string_view(name);
     });
@@ -223,7 +229,8 @@ std::vector<std::string> MemoryWarnings(const ServerConfig& config, int64_t memo
   }
   if (warnings.empty() && sum > memory_bytes) {
     warnings.push_back(absl::StrCat(
-        "--memory-budget, --slab-memory, --plan-memory and --ingest-memory of one ingest are ",
+        "--memory-budget, --slab-memory, --plan-memory, --ingest-memory of one ingest and "
+        "--partition-memory are ",
         RoundBytes(sum), " together", has));
   }
   return warnings;

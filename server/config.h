@@ -13,18 +13,21 @@
 namespace graphfeed {
 
 // How a server runs; docs/operations.md says how to choose. Peak memory is about memory_budget +
-// slab_memory + plan_memory + ingest_memory for each running ingest + the offsets of open datasets.
+// slab_memory + plan_memory + ingest_memory for each running ingest + partition_memory while there
+// is a partition + the offsets of open datasets.
 struct ServerConfig {
   std::string data_dir;
-  std::string snapshot_dir;                    // where snapshots go; empty: none are made
-  std::string listen = "0.0.0.0:50051";        // port 0 picks one
-  std::string metrics_listen;                  // empty: no metrics endpoint
-  int64_t memory_budget = int64_t{1} << 30;    // cached chunks
-  int64_t slab_memory = int64_t{1} << 30;      // frames of all streams
-  int64_t plan_memory = int64_t{256} << 20;    // plans of packed epochs
-  int64_t ingest_memory = int64_t{256} << 20;  // of each running ingest
-  int64_t max_frame_bytes = int64_t{1} << 30;  // no request may ask for more
-  int64_t build_threads = 0;                   // 0: one for each processor
+  std::string snapshot_dir;                     // where snapshots go; empty: none are made
+  std::string listen = "0.0.0.0:50051";         // port 0 picks one
+  std::string metrics_listen;                   // empty: no metrics endpoint
+  int64_t memory_budget = int64_t{1} << 30;     // cached chunks
+  int64_t slab_memory = int64_t{1} << 30;       // frames of all streams
+  int64_t plan_memory = int64_t{256} << 20;     // plans of packed epochs
+  int64_t ingest_memory = int64_t{256} << 20;   // of each running ingest
+  int64_t partition_memory = int64_t{1} << 30;  // of the running partition
+  std::string partition_program;                // empty: graphfeed-partition beside this program
+  int64_t max_frame_bytes = int64_t{1} << 30;   // no request may ask for more
+  int64_t build_threads = 0;                    // 0: one for each processor
   int64_t ingest_threads = 2;
   int64_t default_prefetch = 4;
   int64_t max_prefetch = 64;

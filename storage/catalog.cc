@@ -56,6 +56,7 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   absl::StatusOr<DatasetInfo> Get(absl::string_view reference) const;
   absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view reference);
   absl::StatusOr<DatasetInfo> AddColumn(absl::string_view reference, const ColumnBlock& column);
+  absl::StatusOr<DatasetInfo> AddColumn(const Dataset& base, const ColumnBlock& column);
   absl::Status Delete(absl::string_view name, int64_t version);
   absl::StatusOr<std::unique_ptr<IngestSession>> StartIngest(IngestSpec spec);
   absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to);
@@ -76,6 +77,8 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   using Versions = std::map<int64_t, Version>;
 
   absl::Status LoadRecord(const std::string& key, const std::string& value);
+  // Publishes `base`, whose columns are referenced, and the column.
+  absl::StatusOr<DatasetInfo> PublishWithColumn(const Manifest& base, const ColumnBlock& column);
   // Gives the manifest its number, if it has none, or says that it is in use.
   absl::Status Number(DatasetInfo& info) const;
   // Discards the columns of a manifest that nobody will know.
@@ -359,16 +362,23 @@ absl::StatusOr<DatasetInfo> Engine::AddColumn(absl::string_view reference,
     base = version->manifest;
     Reference(*base);  // until the new version does it, even if this one is deleted meanwhile
   }
-  const auto publish = [&]() -> absl::StatusOr<DatasetInfo> {
-    NewColumns columns(*this);
-    GF_ASSIGN_OR_RETURN(Manifest manifest,
-                        WithColumn(*this, *base, column, options_.chunk_bytes, columns));
-    columns.Keep();
-    return Publish(std::move(manifest));
-  };
-  absl::StatusOr<DatasetInfo> info = publish();
+  absl::StatusOr<DatasetInfo> info = PublishWithColumn(*base, column);
   Release(*base);
   return info;
+}
+
+absl::StatusOr<DatasetInfo> Engine::AddColumn(const Dataset& base, const ColumnBlock& column) {
+  // Open, it keeps its columns.
+  return PublishWithColumn(*ManifestOf(base), column);
+}
+
+absl::StatusOr<DatasetInfo> Engine::PublishWithColumn(const Manifest& base,
+                                                      const ColumnBlock& column) {
+  NewColumns columns(*this);
+  GF_ASSIGN_OR_RETURN(Manifest manifest,
+                      WithColumn(*this, base, column, options_.chunk_bytes, columns));
+  columns.Keep();
+  return Publish(std::move(manifest));
 }
 
 absl::Status Engine::Delete(absl::string_view name, int64_t version) {
@@ -441,6 +451,9 @@ class StoreCatalog : public Catalog {
   }
   absl::StatusOr<DatasetInfo> AddColumn(absl::string_view name, ColumnBlock column) override {
     return engine_->AddColumn(name, column);
+  }
+  absl::StatusOr<DatasetInfo> AddColumn(const Dataset& base, ColumnBlock column) override {
+    return engine_->AddColumn(base, column);
   }
   absl::Status Delete(absl::string_view name, int64_t version) override {
     return engine_->Delete(name, version);

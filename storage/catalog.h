@@ -73,6 +73,8 @@ class Catalog {
   // else is shared with it, neither copied nor read. The block holds the whole column; its level
   // may be left out. INVALID_ARGUMENT for a column that does not fit or exists already.
   virtual absl::StatusOr<DatasetInfo> AddColumn(absl::string_view name, ColumnBlock column) = 0;
+  // The same for a version that this catalog opened, also if it has been deleted meanwhile.
+  virtual absl::StatusOr<DatasetInfo> AddColumn(const Dataset& base, ColumnBlock column) = 0;
   // Immediate for new readers; chunks go when nobody uses them any more.
   virtual absl::Status Delete(absl::string_view name, int64_t version) = 0;
   // Copies all versions, as they are at one moment, into the new folder `to`, which is a data

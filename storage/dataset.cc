@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/adjacency_check.h"
+#include "storage/base/check.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 #include "storage/chunks/column_reader.h"
@@ -41,6 +42,7 @@ class StoredDataset : public Dataset {
 
   absl::Status Load();
 
+  const std::shared_ptr<const Manifest>& manifest() const { return manifest_; }
   const DatasetInfo& info() const override { return manifest_->info; }
   const GraphOffsets& offsets() const override { return offsets_; }
   absl::Status VisitRows(int column, absl::Span<const RowRange> ranges,
@@ -264,6 +266,12 @@ absl::Status StoredDataset::Verify() {
 }
 
 }  // namespace
+
+std::shared_ptr<const Manifest> ManifestOf(const Dataset& dataset) {
+  const auto* stored = dynamic_cast<const StoredDataset*>(&dataset);
+  GF_CHECK(stored != nullptr) << "a dataset of another catalog";
+  return stored->manifest();
+}
 
 int64_t OffsetsBytes(const Manifest& manifest) {
   int64_t bytes = 0;

@@ -20,6 +20,9 @@ absl::StatusOr<std::shared_ptr<Dataset>> LoadDataset(
     std::shared_ptr<const Manifest> manifest, ChunkStore& store, ChunkCache& cache,
     std::function<void(int64_t offsets_bytes)> on_close);
 
+// The manifest of a dataset that LoadDataset opened.
+std::shared_ptr<const Manifest> ManifestOf(const Dataset& dataset);
+
 // Bytes of a version's offsets in memory.
 int64_t OffsetsBytes(const Manifest& manifest);
 

@@ -77,8 +77,9 @@ void AddPartitionCommand(CLI::App& app, Action& action) {
       ->excludes("--server");
   command->add_flag("--json", flags->json, "print the new version as JSON");
   command->footer(
-      "It waits as long as it takes, whatever --timeout says. A server that has begun goes on when "
-      "this command is interrupted.");
+      "It waits as long as it takes, whatever --timeout says. When this command is interrupted, "
+      "the "
+      "partition ends.");
   command->callback([flags, &action] {
     action = [flags](const Console& console) { return RunPartition(*flags, console); };
   });

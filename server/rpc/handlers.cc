@@ -144,32 +144,43 @@ absl::Status Handlers::Handle(const v1::GetBatchRequest& message, v1::GetBatchRe
   return absl::OkStatus();
 }
 
-absl::Status Handlers::Handle(const v1::PartitionDatasetRequest& message,
-                              v1::DatasetInfo& response) {
+absl::Status Handlers::Handle(const v1::PartitionDatasetRequest& message, v1::DatasetInfo& response,
+                              const Interrupted& interrupted) {
   GF_ASSIGN_OR_RETURN(wire::PartitionRequest request, wire::ParseRequest(message));
-  GF_ASSIGN_OR_RETURN(const DatasetInfo info, AddPartition(catalog_, request.dataset,
-                                                           {.num_parts = request.num_parts,
-                                                            .seed = request.seed,
-                                                            .column = std::move(request.column)}));
-  response = wire::ToProto(info);
+  partition_bytes_ += options_.partition_memory;
+  const absl::StatusOr<DatasetInfo> info = AddPartition(catalog_, request.dataset,
+                                                        {.num_parts = request.num_parts,
+                                                         .seed = request.seed,
+                                                         .column = std::move(request.column),
+                                                         .memory_bytes = options_.partition_memory,
+                                                         .program = options_.partition_program,
+                                                         .interrupted = interrupted});
+  partition_bytes_ -= options_.partition_memory;
+  if (absl::IsResourceExhausted(info.status())) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(info.status().message(), "; the server's --partition-memory bounds it"));
+  }
+  GF_RETURN_IF_ERROR(info.status());
+  response = wire::ToProto(*info);
   return absl::OkStatus();
 }
 
 absl::Status Handlers::Handle(const v1::CreateSnapshotRequest& request,
                               v1::CreateSnapshotResponse& response) {
-  if (snapshot_dir_.empty()) {
+  if (options_.snapshot_dir.empty()) {
     return absl::FailedPreconditionError("the server has no --snapshot-dir");
   }
   // No name of this kind leaves the folder.
   if (absl::Status status = CheckDatasetName(request.name()); !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat("name: ", status.message()));
   }
-  const std::filesystem::path folder = std::filesystem::path(snapshot_dir_) / request.name();
+  const std::filesystem::path folder =
+      std::filesystem::path(options_.snapshot_dir) / request.name();
   std::error_code error;
-  std::filesystem::create_directories(snapshot_dir_, error);
+  std::filesystem::create_directories(options_.snapshot_dir, error);
   if (error) {
     return absl::UnavailableError(
-        absl::StrCat("cannot create \"", snapshot_dir_, "\": ", error.message()));
+        absl::StrCat("cannot create \"", options_.snapshot_dir, "\": ", error.message()));
   }
   GF_ASSIGN_OR_RETURN(const std::vector<DatasetInfo> infos, catalog_.Snapshot(folder.string()));
   response.set_folder(std::filesystem::absolute(folder, error).string());

@@ -1,6 +1,9 @@
 #ifndef GRAPHFEED_SERVER_RPC_HANDLERS_H_
 #define GRAPHFEED_SERVER_RPC_HANDLERS_H_
 
+#include <atomic>
+#include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -16,12 +19,16 @@ namespace graphfeed {
 // calls may block. The arguments must outlive the handlers.
 class Handlers {
  public:
-  // Snapshots go below `snapshot_dir`; empty: they are refused.
-  Handlers(Catalog& catalog, BatchMaker& maker, Admission& admission, std::string snapshot_dir)
-      : catalog_(catalog),
-        maker_(maker),
-        admission_(admission),
-        snapshot_dir_(std::move(snapshot_dir)) {}
+  // Asked while a call runs: the error that is to end it.
+  using Interrupted = std::function<absl::Status()>;
+  struct Options {
+    std::string snapshot_dir;  // snapshots go below it; empty: they are refused
+    int64_t partition_memory = 0;
+    std::string partition_program;
+  };
+
+  Handlers(Catalog& catalog, BatchMaker& maker, Admission& admission, Options options)
+      : catalog_(catalog), maker_(maker), admission_(admission), options_(std::move(options)) {}
 
   absl::Status Handle(const v1::ListDatasetsRequest& request, v1::ListDatasetsResponse& response);
   absl::Status Handle(const v1::GetDatasetRequest& request, v1::DatasetInfo& response);
@@ -30,17 +37,21 @@ class Handlers {
                       v1::EstimateOptionsResponse& response);
   absl::Status Handle(const v1::DescribePlanRequest& request, v1::DescribePlanResponse& response);
   absl::Status Handle(const v1::GetBatchRequest& request, v1::GetBatchResponse& response);
-  // Takes as long as METIS does, which nothing can stop: a client that goes away does not keep the
-  // version from being published.
-  absl::Status Handle(const v1::PartitionDatasetRequest& request, v1::DatasetInfo& response);
+  // Takes as long as METIS does, or until it is interrupted.
+  absl::Status Handle(const v1::PartitionDatasetRequest& request, v1::DatasetInfo& response,
+                      const Interrupted& interrupted);
   absl::Status Handle(const v1::CreateSnapshotRequest& request,
                       v1::CreateSnapshotResponse& response);
+
+  // What running partitions may hold.
+  int64_t partition_bytes() const { return partition_bytes_; }
 
  private:
   Catalog& catalog_;
   BatchMaker& maker_;
   Admission& admission_;
-  const std::string snapshot_dir_;
+  const Options options_;
+  std::atomic<int64_t> partition_bytes_{0};
 };
 
 }  // namespace graphfeed

@@ -4,6 +4,7 @@
 
 #include "graphfeed/v1/graphfeed.grpc.pb.h"
 #include "server/rpc/status.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
@@ -101,11 +102,19 @@ class Service final : public Base {
     };
     auto* reactor = new Reactor(calls_, method);
     pool.Post([this, context, reactor, request, response] {
-      absl::Status status = calls_.CheckOpen();
-      if (status.ok() && context->IsCancelled()) {
-        status = absl::CancelledError("cancelled by the client");
+      const Handlers::Interrupted interrupted = [this, context]() -> absl::Status {
+        GF_RETURN_IF_ERROR(calls_.CheckOpen());
+        return context->IsCancelled() ? absl::CancelledError("cancelled by the client")
+                                      : absl::OkStatus();
+      };
+      absl::Status status = interrupted();
+      if (status.ok()) {
+        if constexpr (requires { handlers_.Handle(*request, *response, interrupted); }) {
+          status = handlers_.Handle(*request, *response, interrupted);
+        } else {
+          status = handlers_.Handle(*request, *response);
+        }
       }
-      if (status.ok()) status = handlers_.Handle(*request, *response);
       reactor->End(status);
     });
     return reactor;

@@ -16,7 +16,7 @@ namespace graphfeed {
 struct ServicePools {
   TaskQueue& build;      // what reads
   TaskQueue& ingest;     // what writes
-  TaskQueue& partition;  // one thread: a partition takes minutes and a lot of memory
+  TaskQueue& partition;  // one thread: a partition takes minutes and memory of its own
 };
 
 // graphfeed.v1.GraphFeed over gRPC's callback API. No method blocks: calls that answer once run on

@@ -1,34 +1,27 @@
 #include "storage/partition/partition.h"
 
-#include <metis.h>
-
 #include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <limits>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "storage/base/mutex.h"
 #include "storage/base/status_macros.h"
 #include "storage/graph/element_access.h"
-#include "storage/partition/metis_random.h"
+#include "storage/partition/metis_process.h"
+#include "storage/partition/metis_protocol.h"
 
 namespace graphfeed {
 namespace {
 
-constexpr int64_t kMaxIndex = std::numeric_limits<idx_t>::max();
-static_assert(kMaxIndex == std::numeric_limits<int32_t>::max(), "documented in the header");
-// Rows of edge_index read at a time.
+constexpr int64_t kMaxIndex = std::numeric_limits<int32_t>::max();  // of METIS
+// Rows of edge_index read, and parts received, at a time.
 constexpr int64_t kRowsAtATime = 1 << 16;
-
-// METIS catches signals of the process.
-Mutex metis_mu;
-
-// Neighbours of each node, undirected, without repeats and self-loops: METIS's xadj and adjncy.
-struct Undirected {
-  std::vector<idx_t> ptr;
-  std::vector<idx_t> neighbors;
-};
+// What the process holds of a graph without edges: 8 bytes a node for its lists, 4 for their
+// places, 4 for its part.
+constexpr int64_t kProcessBytesPerNode = 16;
 
 absl::Status TooLarge(absl::string_view what, int64_t count) {
   return absl::InvalidArgumentError(absl::StrCat("the graph has ", count, " ", what,
@@ -55,103 +48,109 @@ absl::Status CheckRequest(const Dataset& dataset, const PartitionOptions& option
   return num_nodes > kMaxIndex ? TooLarge("nodes", num_nodes) : absl::OkStatus();
 }
 
-// Calls `visitor(source, target)` for every edge.
-template <typename Visitor>
-absl::Status VisitEdges(Dataset& dataset, Visitor visitor) {
+template <typename T>
+absl::Span<const std::byte> AsBytes(const T& value) {
+  return {reinterpret_cast<const std::byte*>(&value), sizeof(value)};
+}
+
+// Sends the ends of all edges, unless the process listens no more.
+absl::Status SendEdges(Dataset& dataset, MetisProcess& process) {
   const DatasetInfo& info = dataset.info();
   const int column = info.schema.FindColumn(Level::kEdge, 0, "edge_index");
   if (column < 0) return absl::OkStatus();
   const DType dtype = info.schema.columns[column].dtype;
-  for (int64_t first = 0; first < info.num_edges[0]; first += kRowsAtATime) {
+  std::vector<int32_t> ends;
+  for (int64_t first = 0; first < info.num_edges[0] && !process.ended(); first += kRowsAtATime) {
     const RowRange range{first, std::min(kRowsAtATime, info.num_edges[0] - first)};
+    ends.clear();
     GF_RETURN_IF_ERROR(dataset.VisitRows(
         column, {&range, 1}, [&](size_t, int64_t, int64_t count, const std::byte* rows) {
           WithType(dtype, [&](auto type) {
             using T = decltype(type);
-            const auto* ends = reinterpret_cast<const char*>(rows);
-            for (int64_t e = 0; e < count; ++e, ends += 2 * sizeof(T)) {
-              visitor(static_cast<size_t>(LoadElement<T>(ends)),
-                      static_cast<size_t>(LoadElement<T>(ends + sizeof(T))));
+            const auto* end = reinterpret_cast<const char*>(rows);
+            for (int64_t e = 0; e < 2 * count; ++e, end += sizeof(T)) {
+              ends.push_back(static_cast<int32_t>(LoadElement<T>(end)));
             }
           });
         }));
+    GF_RETURN_IF_ERROR(process.Send(
+        {reinterpret_cast<const std::byte*>(ends.data()), ends.size() * sizeof(int32_t)}));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<Undirected> MakeUndirected(Dataset& dataset) {
-  const auto num_nodes = static_cast<size_t>(dataset.info().num_nodes[0]);
-  std::vector<int64_t> begin(num_nodes + 1);  // counts, one place further on; then where to write
-  GF_RETURN_IF_ERROR(VisitEdges(dataset, [&](size_t source, size_t target) {
-    if (source == target) return;
-    ++begin[source + 1];
-    ++begin[target + 1];
-  }));
-  for (size_t v = 1; v <= num_nodes; ++v) begin[v] += begin[v - 1];
-  Undirected graph;
-  graph.neighbors.resize(static_cast<size_t>(begin[num_nodes]));
-  std::vector<int64_t> next(begin.begin(), begin.end() - 1);
-  GF_RETURN_IF_ERROR(VisitEdges(dataset, [&](size_t source, size_t target) {
-    if (source == target) return;
-    graph.neighbors[static_cast<size_t>(next[source]++)] = static_cast<idx_t>(target);
-    graph.neighbors[static_cast<size_t>(next[target]++)] = static_cast<idx_t>(source);
-  }));
-  // Each list in order and without repeats, moved up to the end of the one before.
-  graph.ptr.reserve(num_nodes + 1);
-  graph.ptr.push_back(0);
-  auto end = graph.neighbors.begin();
-  for (size_t v = 0; v < num_nodes; ++v) {
-    const auto first = graph.neighbors.begin() + begin[v];
-    const auto last = graph.neighbors.begin() + begin[v + 1];
-    std::sort(first, last);
-    end = std::move(first, std::unique(first, last), end);
-    const int64_t ends = end - graph.neighbors.begin();
-    if (ends > kMaxIndex) return TooLarge("or more ends of undirected edges", ends);
-    graph.ptr.push_back(static_cast<idx_t>(ends));
+absl::Status CheckReply(const MetisReply& reply, const PartitionOptions& options,
+                        const DatasetInfo& info) {
+  switch (reply.result) {
+    case MetisResult::kParts:
+      return absl::OkStatus();
+    case MetisResult::kNoMemory:
+      return absl::ResourceExhaustedError(absl::StrCat(
+          "to partition ", info.num_nodes[0], " nodes and ", info.num_edges[0],
+          " edges takes more memory than ",
+          options.memory_bytes > 0 ? absl::StrCat("the ", options.memory_bytes, " bytes allowed")
+                                   : "there is"));
+    case MetisResult::kTooManyEnds:
+      return TooLarge("or more ends of undirected edges", reply.detail);
+    case MetisResult::kFailed:
+      return absl::InternalError(absl::StrCat("METIS failed with code ", reply.detail));
+    case MetisResult::kOtherProgram:
+      break;
   }
-  graph.neighbors.erase(end, graph.neighbors.end());
-  return graph;
+  return absl::FailedPreconditionError("graphfeed-partition is of another version of graphfeed");
 }
 
-absl::StatusOr<std::vector<idx_t>> RunMetis(Undirected& graph, int64_t num_parts, uint64_t seed) {
-  auto num_nodes = static_cast<idx_t>(graph.ptr.size() - 1);
-  std::vector<idx_t> parts(static_cast<size_t>(num_nodes));
-  if (num_parts == 1) return parts;
-  if (graph.neighbors.empty()) {  // nothing to keep together
-    for (size_t v = 0; v < parts.size(); ++v) {
-      parts[v] = static_cast<idx_t>(static_cast<int64_t>(v) * num_parts / num_nodes);
+// The part of each node, as rows of an int64 column.
+absl::StatusOr<std::string> PartRows(Dataset& dataset, const PartitionOptions& options) {
+  GF_RETURN_IF_ERROR(CheckRequest(dataset, options));
+  const DatasetInfo& info = dataset.info();
+  const int64_t num_nodes = info.num_nodes[0];
+  const int64_t rows_bytes = num_nodes * static_cast<int64_t>(sizeof(int64_t));
+  const int64_t least = rows_bytes + num_nodes * kProcessBytesPerNode;
+  if (options.memory_bytes > 0 && options.memory_bytes < least) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("to partition ", num_nodes, " nodes takes at least ", least,
+                     " bytes of memory; ", options.memory_bytes, " are allowed"));
+  }
+  GF_ASSIGN_OR_RETURN(
+      const std::unique_ptr<MetisProcess> process,
+      MetisProcess::Start(options.program,
+                          options.memory_bytes > 0 ? options.memory_bytes - rows_bytes : 0,
+                          options.interrupted));
+  const int index = info.schema.FindColumn(Level::kEdge, 0, "edge_index");
+  const MetisRequest request = {.num_nodes = num_nodes,
+                                .num_edges = index < 0 ? 0 : info.num_edges[0],
+                                .num_parts = options.num_parts,
+                                .seed = options.seed};
+  GF_RETURN_IF_ERROR(process->Send(AsBytes(request)));
+  for (int pass = 0; pass < 2; ++pass) GF_RETURN_IF_ERROR(SendEdges(dataset, *process));
+  MetisReply reply;
+  GF_RETURN_IF_ERROR(process->Receive({reinterpret_cast<std::byte*>(&reply), sizeof(reply)}));
+  GF_RETURN_IF_ERROR(CheckReply(reply, options, info));
+  std::string rows(static_cast<size_t>(rows_bytes), '\0');
+  std::vector<int32_t> parts(static_cast<size_t>(std::min(num_nodes, kRowsAtATime)));
+  char* to = rows.data();
+  for (int64_t left = num_nodes; left > 0;) {
+    const auto count = static_cast<size_t>(std::min(left, kRowsAtATime));
+    GF_RETURN_IF_ERROR(
+        process->Receive({reinterpret_cast<std::byte*>(parts.data()), count * sizeof(int32_t)}));
+    for (size_t i = 0; i < count; ++i, to += sizeof(int64_t)) {
+      const int64_t part = parts[i];
+      std::memcpy(to, &part, sizeof(part));
     }
-    return parts;
+    left -= static_cast<int64_t>(count);
   }
-  idx_t options[METIS_NOPTIONS];
-  METIS_SetDefaultOptions(options);
-  options[METIS_OPTION_NUMBERING] = 0;
-  // Non-negative; -1 is METIS's default seed.
-  options[METIS_OPTION_SEED] = static_cast<idx_t>((seed ^ (seed >> 32)) & kMaxIndex);
-  idx_t num_constraints = 1;
-  auto wanted_parts = static_cast<idx_t>(num_parts);
-  idx_t cut = 0;
-  MutexLock lock(&metis_mu);
-  const MetisRandom random;
-  const int result = METIS_PartGraphKway(
-      &num_nodes, &num_constraints, graph.ptr.data(), graph.neighbors.data(), nullptr, nullptr,
-      nullptr, &wanted_parts, nullptr, nullptr, options, &cut, parts.data());
-  if (result == METIS_OK) return parts;
-  if (result == METIS_ERROR_MEMORY) {
-    return absl::ResourceExhaustedError("METIS has not enough memory for the graph");
-  }
-  return absl::InternalError(absl::StrCat("METIS failed with code ", result));
+  return rows;
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<int64_t>> PartitionGraph(Dataset& dataset,
                                                     const PartitionOptions& options) {
-  GF_RETURN_IF_ERROR(CheckRequest(dataset, options));
-  GF_ASSIGN_OR_RETURN(Undirected graph, MakeUndirected(dataset));
-  GF_ASSIGN_OR_RETURN(const std::vector<idx_t> parts,
-                      RunMetis(graph, options.num_parts, options.seed));
-  return std::vector<int64_t>(parts.begin(), parts.end());
+  GF_ASSIGN_OR_RETURN(const std::string rows, PartRows(dataset, options));
+  std::vector<int64_t> parts(rows.size() / sizeof(int64_t));
+  std::memcpy(parts.data(), rows.data(), rows.size());
+  return parts;
 }
 
 absl::StatusOr<DatasetInfo> AddPartition(Catalog& catalog, absl::string_view name,
@@ -163,13 +162,12 @@ absl::StatusOr<DatasetInfo> AddPartition(Catalog& catalog, absl::string_view nam
                                                    "\" exists already in \"", info.name, "@",
                                                    info.version, "\""));
   }
-  GF_ASSIGN_OR_RETURN(const std::vector<int64_t> parts, PartitionGraph(*dataset, options));
   ColumnBlock column;
+  GF_ASSIGN_OR_RETURN(column.rows, PartRows(*dataset, options));
   column.name = options.column;
   column.level = Level::kNode;
   column.dtype = DType::kInt64;
-  column.rows.assign(reinterpret_cast<const char*>(parts.data()), parts.size() * sizeof(int64_t));
-  return catalog.AddColumn(absl::StrCat(info.name, "@", info.version), std::move(column));
+  return catalog.AddColumn(*dataset, std::move(column));
 }
 
 }  // namespace graphfeed

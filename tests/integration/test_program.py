@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import socket
 import subprocess
+import time
 
+import numpy as np
 import pytest
 from server_process import Server
+
+import graphfeed as gf
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
@@ -63,4 +68,109 @@ def test_a_unix_socket_is_served_and_announced_by_its_name(tmp_path):
         connection.connect(f"{tmp_path}/socket")
         connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5))
         assert connection.recv(9)[3] == 4, "the answer is a SETTINGS frame"
+    assert server.stop() == 0
+
+
+# --- partitions -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hard(tmp_path):
+    """A data folder with a graph that METIS has to work on for long."""
+    folder = tmp_path / "hard"
+    server = Server(folder)
+    rng = np.random.default_rng(1)
+    edge_index = rng.integers(0, 200_000, (2, 3_000_000))
+    graph = {"x": np.zeros((200_000, 1), np.float32), "edge_index": edge_index}
+    gf.connect(server.address).ingest("g", graph)
+    assert server.stop() == 0
+    return folder
+
+
+def partition(server: Server, name: str = "g") -> subprocess.Popen:
+    """The command, running."""
+    return subprocess.Popen(
+        [os.environ["GRAPHFEED_CLI"], "partition", name, "--parts", "1000",
+         "--server", server.address],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def partitioning(server: Server) -> list[int]:
+    """The processes that the server has for partitions."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            number, rest = stat.read_text().split(" (graphfeed-parti) ")
+        except (OSError, ValueError):  # gone, or another program
+            continue
+        if int(rest.split()[1]) == server.process.pid:
+            found.append(int(number))
+    return found
+
+
+def wait_until(condition) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come to be"
+        time.sleep(0.01)
+
+
+def cpu_seconds(process: int) -> float:
+    fields = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def start_partition(server: Server) -> tuple[subprocess.Popen, int]:
+    command = partition(server)
+    wait_until(lambda: partitioning(server))
+    (process,) = partitioning(server)
+    wait_until(lambda: cpu_seconds(process) > 0.5)  # reading the graph takes less
+    return command, process
+
+
+def exists(process: int) -> bool:
+    return pathlib.Path(f"/proc/{process}").exists()
+
+
+def test_a_shutdown_ends_a_partition(hard):
+    server = Server(hard, "--drain-timeout", "60s")
+    command, process = start_partition(server)
+    start = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - start < 5
+    assert not exists(process)
+    assert "UNAVAILABLE: the server is shutting down" in command.communicate(timeout=60)[1]
+    assert command.returncode == 1
+
+
+def test_a_client_that_goes_away_ends_its_partition(hard):
+    server = Server(hard)
+    command, process = start_partition(server)
+    command.kill()
+    command.communicate()
+    wait_until(lambda: not exists(process))
+    client = gf.connect(server.address)
+    assert [info.version for info in client.datasets()] == [1]
+    assert client.partition("g", 1).version == 2
+    assert server.stop() == 0
+
+
+def test_a_partition_ends_with_its_server(hard):
+    server = Server(hard)
+    command, process = start_partition(server)
+    server.kill()
+    wait_until(lambda: not exists(process))
+    command.communicate(timeout=60)
+
+
+def test_a_partition_beyond_its_memory_is_refused(hard):
+    server = Server(hard, "--partition-memory", "64Mi")
+    client = gf.connect(server.address)
+    with pytest.raises(gf.ResourceExhausted, match="takes more memory than the 67108864 bytes .*--partition-memory"):
+        client.partition("g", 1000)
+    with pytest.raises(gf.ResourceExhausted, match="takes more memory"):
+        client.partition("g", 1000)
+    assert partitioning(server) == []
+    assert [info.version for info in client.datasets()] == [1]
     assert server.stop() == 0

@@ -124,16 +124,18 @@ TEST(ConfigTest, VersionIsPrinted) {
 }
 
 TEST(MemoryWarningsTest, LimitsBeyondTheMemoryAreNamedWithBothNumbers) {
-  ServerConfig config;  // 2.5G together
-  EXPECT_THAT(MemoryWarnings(config, int64_t{3} << 30), IsEmpty());
+  ServerConfig config;  // 3.5G together
+  EXPECT_THAT(MemoryWarnings(config, int64_t{4} << 30), IsEmpty());
   EXPECT_THAT(MemoryWarnings(config, int64_t{2} << 30),
-              ElementsAre(AllOf(HasSubstr("are 2.5G together"), HasSubstr("has 2.0G"))));
+              ElementsAre(AllOf(HasSubstr("are 3.5G together"), HasSubstr("has 2.0G"))));
   config.memory_budget = int64_t{1} << 40;
   EXPECT_THAT(MemoryWarnings(config, int64_t{24} << 30),
               ElementsAre("--memory-budget is 1T; the machine or container has 24.0G"));
   config.slab_memory = std::numeric_limits<int64_t>::max();
-  EXPECT_THAT(MemoryWarnings(config, int64_t{900} << 20),
-              ElementsAre(HasSubstr("--memory-budget is 1T"), HasSubstr("--slab-memory")));
+  EXPECT_THAT(
+      MemoryWarnings(config, int64_t{900} << 20),
+      ElementsAre(HasSubstr("--memory-budget is 1T"), HasSubstr("--slab-memory"),
+                  HasSubstr("--partition-memory is 1G; the machine or container has 900M")));
 }
 
 }  // namespace

@@ -33,6 +33,9 @@ class TestServer {
     config_.build_threads = 2;
     config_.memory_budget = int64_t{64} << 20;
     config_.drain_timeout = absl::Seconds(20);
+#ifdef GRAPHFEED_PARTITION_PROGRAM
+    config_.partition_program = GRAPHFEED_PARTITION_PROGRAM;
+#endif
     adjust(config_);
     Start();
   }

@@ -223,6 +223,7 @@ class Client:
         Raises:
             ValueError: num_parts is out of its range; the graph is heterogeneous or too large for
                 32-bit indices; there is such a column already.
+            ResourceExhausted: it takes more memory than the server's --partition-memory.
         """
         info = self._connection.call(
             lambda native: native.partition(dataset, int(num_parts), int(seed), column)
