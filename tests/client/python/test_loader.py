@@ -375,6 +375,8 @@ def test_habits_from_torch(make, dataset):
 
 
 def test_only_datasets_of_ours(dataset):
+    with pytest.raises(TypeError, match="one of a kind"):
+        gf.Loader(dataset)
     with pytest.raises(TypeError, match="client.ingest"):
         gf.FixedSizeDataLoader([1, 2, 3], batch_size=5)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 import itertools
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +20,7 @@ from graphfeed.loaders.source import Source
 _INDEX_DTYPES = ("int64", "int32")
 
 
-class Loader(abc.ABC):
+class Loader:
     """Epochs, shards, and the stream behind an iteration; what batches hold is the subclass's.
 
     Each `iter(loader)` is the next epoch, the first one 0. The batches of an epoch depend on the
@@ -73,6 +72,8 @@ class Loader(abc.ABC):
         prefetch: int = 0,
         **torch_arguments: Any,
     ) -> None:
+        if type(self) is Loader:
+            raise TypeError("Loader is what all loaders share; make one of a kind, as DataLoader")
         torch_habits.check(type(self).__name__, torch_arguments)
         self.dataset = arguments.require_dataset(dataset)
         self.shuffle = bool(shuffle)
