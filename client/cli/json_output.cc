@@ -7,6 +7,7 @@
 #include "client/cli/text_output.h"
 #include "client/flags/sampling_flags.h"
 #include "client/flags/spec_flags.h"
+#include "storage/base/digest.h"
 
 namespace graphfeed {
 namespace {
@@ -64,7 +65,7 @@ Json ToJson(const DatasetInfo& info) {
   const Schema& schema = info.schema;
   Json json = {{"name", info.name},
                {"version", info.version},
-               {"fingerprint", FormatFingerprint(info.fingerprint)},
+               {"fingerprint", DigestHex(info.fingerprint)},
                {"collection", schema.collection},
                {"heterogeneous", schema.heterogeneous},
                {"num_graphs", info.num_graphs},

@@ -10,6 +10,7 @@
 #include "client/cli/json_output.h"
 #include "client/cli/text_output.h"
 #include "client/flags/spec_flags.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -58,7 +59,7 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
   const BatchSpec& spec = description.resolved_spec;
   if (flags.json) {
     Json json = {{"dataset", options.dataset},
-                 {"fingerprint", FormatFingerprint(description.fingerprint)},
+                 {"fingerprint", DigestHex(description.fingerprint)},
                  {"seed", options.seed},
                  {"epoch", options.start_epoch},
                  {"spec", ToJson(spec)},

@@ -14,6 +14,7 @@
 #include "client/cli/stream_meter.h"
 #include "client/cli/text_output.h"
 #include "client/flags/spec_flags.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -84,8 +85,8 @@ class Reader {
     if (flags_.json) {
       Json json = {{"event", "stream"},
                    {"dataset", info_->dataset},
-                   {"fingerprint", FormatFingerprint(info_->fingerprint)},
-                   {"spec_digest", FormatFingerprint(info_->spec_digest)},
+                   {"fingerprint", DigestHex(info_->fingerprint)},
+                   {"spec_digest", DigestHex(info_->spec_digest)},
                    {"seed", info_->seed},
                    {"prefetch", info_->prefetch},
                    {"spec", ToJson(info_->resolved_spec)},

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -94,11 +93,6 @@ std::string FormatPercent(double fraction) { return FormatFixed(100 * fraction, 
 
 std::string FormatShape(absl::Span<const int64_t> shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
-}
-
-std::string FormatFingerprint(const Fingerprint& fingerprint) {
-  return absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()));
 }
 
 std::string ColumnShape(const ColumnSchema& column) {

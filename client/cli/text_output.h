@@ -31,7 +31,6 @@ std::string FormatCount(int64_t count);                    // "130,839"
 std::string FormatFixed(double value, int digits);         // "39.91"
 std::string FormatPercent(double fraction);                // "39.91 %"
 std::string FormatShape(absl::Span<const int64_t> shape);  // "[17, 7]"
-std::string FormatFingerprint(const Fingerprint& fingerprint);
 
 // "[num_nodes, 7]", "[2, num_edges]", "[1]": the tensor of one graph.
 std::string ColumnShape(const ColumnSchema& column);

@@ -5,21 +5,16 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "proto/frame/digest.h"
 #include "server/batching/options.h"
 #include "server/sampling/seed_sampler.h"
 #include "server/sampling/size_estimate.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
-
-std::string Hex(const Fingerprint& fingerprint) {
-  return absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()));
-}
 
 // More than EstimateKey::kMaxEntries take.
 constexpr int64_t kEstimateBytes = int64_t{1} << 24;
@@ -48,8 +43,8 @@ absl::StatusOr<std::shared_ptr<const Recipe>> BatchMaker::Open(
   const DatasetInfo& info = opened->info();
   if (fingerprint.has_value() && *fingerprint != info.fingerprint) {
     return absl::FailedPreconditionError(
-        absl::StrCat("fingerprint: ", Hex(*fingerprint), " was asked for; ", info.name, "@",
-                     info.version, " has ", Hex(info.fingerprint)));
+        absl::StrCat("fingerprint: ", DigestHex(*fingerprint), " was asked for; ", info.name, "@",
+                     info.version, " has ", DigestHex(info.fingerprint)));
   }
   return MakeRecipe(std::move(opened), spec, std::min(max_frame_bytes, max_frame_bytes_));
 }

@@ -32,9 +32,6 @@ TEST(FormatTest, NumbersAreReadable) {
   EXPECT_EQ(FormatPercent(0.39912), "39.91 %");
   EXPECT_EQ(FormatShape({17, 7}), "[17, 7]");
   EXPECT_EQ(FormatShape({}), "[]");
-  Fingerprint fingerprint{};
-  fingerprint[0] = 0xab;
-  EXPECT_EQ(FormatFingerprint(fingerprint), "ab000000000000000000000000000000");
 }
 
 TEST(FormatTest, ColumnShapesAreThoseOfOneGraph) {
