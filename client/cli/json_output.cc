@@ -128,7 +128,7 @@ Json ToJson(const Counts& counts) {
           {"labels", counts.labels}};
 }
 
-Json ToJson(const BudgetReport& report) {
+Json ToJson(const SizeEstimate& report) {
   return {{"num_samples", report.num_samples},
           {"trimmed_nodes", report.trimmed_nodes},
           {"trimmed_edges", report.trimmed_edges},

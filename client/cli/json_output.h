@@ -17,7 +17,7 @@ Json ToJson(const DatasetInfo& info);
 Json ToJson(const BatchSpec& spec);
 Json ToJson(const Counts& counts);
 Json ToJson(const PlanSummary& plan);
-Json ToJson(const BudgetReport& report);  // without the options
+Json ToJson(const SizeEstimate& report);  // without the options
 Json LayoutToJson(const Layout& layout, absl::Span<const TensorPlace> places);
 
 // Text that never fails: bytes that are no UTF-8 are replaced. `indent` -1: one line.

@@ -52,8 +52,8 @@ std::string Histogram(const std::vector<int64_t>& graphs_per_batch) {
 absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
   GF_ASSIGN_OR_RETURN(StreamOptions options, flags.spec.Build());
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, flags.server.Connect());
-  GF_ASSIGN_OR_RETURN(const std::optional<BudgetReport> budget,
-                      flags.spec.TakeSizes(*client, options));
+  GF_ASSIGN_OR_RETURN(const std::optional<SizeEstimate> sizes,
+                      flags.spec.EstimateSizes(*client, options));
   GF_ASSIGN_OR_RETURN(const PlanDescription description, client->DescribePlan(options));
   const PlanSummary& plan = description.plan;
   const BatchSpec& spec = description.resolved_spec;
@@ -67,7 +67,7 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
                  {"graphs_per_batch", description.graphs_per_batch},
                  {"slab_bytes", description.layout.slab_bytes},
                  {"tensors", LayoutToJson(description.layout, description.layout.places)}};
-    if (budget.has_value()) json["budget"] = ToJson(*budget);
+    if (sizes.has_value()) json["budget"] = ToJson(*sizes);
     console.out << Dump(json, 2) << "\n";
     return absl::OkStatus();
   }
@@ -82,7 +82,7 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
         << TypedText(spec.options->num_nodes) << " nodes, " << TypedText(spec.options->num_edges)
         << " edges\n";
   }
-  if (budget.has_value()) out << "sizes            " << FormatBudget(*budget) << "\n";
+  if (sizes.has_value()) out << "sizes            " << FormatSizeEstimate(*sizes) << "\n";
   out << "batches          " << FormatCount(plan.num_batches);
   if (spec.micro_batches > 1) {
     out << " in " << FormatCount(plan.num_frames) << " frames of " << spec.micro_batches;

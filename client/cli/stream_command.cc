@@ -38,9 +38,9 @@ struct StreamFlags {
 // Reads a stream to its end and reports on each epoch.
 class Reader {
  public:
-  Reader(const StreamFlags& flags, std::optional<BudgetReport> budget, const Console& console)
+  Reader(const StreamFlags& flags, std::optional<SizeEstimate> sizes, const Console& console)
       : flags_(flags),
-        budget_(std::move(budget)),
+        sizes_(std::move(sizes)),
         console_(console),
         bar_(console.err, flags.progress),
         epoch_start_(SteadyClock::now()) {}
@@ -91,7 +91,7 @@ class Reader {
                    {"prefetch", info_->prefetch},
                    {"spec", ToJson(info_->resolved_spec)},
                    {"slab_bytes", info_->layout.slab_bytes}};
-      if (budget_.has_value()) json["budget"] = ToJson(*budget_);
+      if (sizes_.has_value()) json["budget"] = ToJson(*sizes_);
       console_.out << Dump(json, -1) << std::endl;
       return;
     }
@@ -99,8 +99,8 @@ class Reader {
                  << "strategy     " << StrategyName(info_->resolved_spec.strategy) << ", "
                  << (info_->resolved_spec.shuffle ? "shuffled" : "in order") << ", seed "
                  << info_->seed << "\n";
-    if (budget_.has_value()) {
-      console_.out << "sizes        " << FormatBudget(*budget_) << "\n";
+    if (sizes_.has_value()) {
+      console_.out << "sizes        " << FormatSizeEstimate(*sizes_) << "\n";
     }
   }
 
@@ -227,7 +227,7 @@ class Reader {
   }
 
   const StreamFlags& flags_;
-  const std::optional<BudgetReport> budget_;
+  const std::optional<SizeEstimate> sizes_;
   const Console& console_;
   ProgressBar bar_;
   SteadyClock::time_point epoch_start_;
@@ -248,9 +248,10 @@ absl::Status Stream(const StreamFlags& flags, const Console& console) {
   options.prefetch = flags.prefetch;
   options.verify_digests = !flags.no_verify;
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, flags.server.Connect());
-  GF_ASSIGN_OR_RETURN(std::optional<BudgetReport> budget, flags.spec.TakeSizes(*client, options));
+  GF_ASSIGN_OR_RETURN(std::optional<SizeEstimate> sizes,
+                      flags.spec.EstimateSizes(*client, options));
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<BatchStream> stream, client->StreamBatches(options));
-  return Reader(flags, std::move(budget), console).Run(*stream);
+  return Reader(flags, std::move(sizes), console).Run(*stream);
 }
 
 }  // namespace

@@ -162,7 +162,7 @@ std::string LayoutTable(const Layout& layout, absl::Span<const TensorPlace> plac
   return table.ToString();
 }
 
-std::string FormatBudget(const BudgetReport& report) {
+std::string FormatSizeEstimate(const SizeEstimate& report) {
   double most = 0;
   for (const std::vector<double>* shares : {&report.trimmed_nodes, &report.trimmed_edges}) {
     for (const double share : *shares) most = std::max(most, share);

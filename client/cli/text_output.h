@@ -42,7 +42,7 @@ std::string SummaryTable(const DatasetInfo& info);
 std::string LayoutTable(const Layout& layout, absl::Span<const TensorPlace> places);
 
 // "from 86 batches; 3.49 % of them exceed it, by at most 1.20 % of the nodes or edges of a type".
-std::string FormatBudget(const BudgetReport& report);
+std::string FormatSizeEstimate(const SizeEstimate& report);
 
 // "9,8,9": real graphs of each batch; how often each number occurs where there are many batches.
 std::string FormatGraphsPerBatch(absl::Span<const int64_t> graphs);

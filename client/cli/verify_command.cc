@@ -71,7 +71,7 @@ class EpochCheck {
     }
     options.num_shards = 1;
     options.shard_index = 0;
-    GF_RETURN_IF_ERROR(flags_.spec.TakeSizes(*clients[0], options).status());
+    GF_RETURN_IF_ERROR(flags_.spec.EstimateSizes(*clients[0], options).status());
     GF_ASSIGN_OR_RETURN(const PlanDescription plan, clients[0]->DescribePlan(options));
     if (flags_.ordinal.has_value() && *flags_.ordinal >= plan.plan.num_frames) {
       return absl::InvalidArgumentError(absl::StrCat("--ordinal is ", *flags_.ordinal, "; epoch ",

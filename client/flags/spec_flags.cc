@@ -258,21 +258,21 @@ absl::StatusOr<StreamOptions> SpecFlags::Build() const {
   return options;
 }
 
-absl::StatusOr<std::optional<BudgetReport>> SpecFlags::TakeSizes(Client& client,
-                                                                 StreamOptions& options) const {
+absl::StatusOr<std::optional<SizeEstimate>> SpecFlags::EstimateSizes(Client& client,
+                                                                     StreamOptions& options) const {
   BatchSpec& spec = options.spec;
   if (!IsSampled(spec.strategy) || spec.ragged || spec.options.has_value()) {
-    return std::optional<BudgetReport>();
+    return std::optional<SizeEstimate>();
   }
   // Not of the stream's seed and epoch: all runs have the same shapes.
-  GF_ASSIGN_OR_RETURN(BudgetReport report, client.EstimateOptions({.dataset = options.dataset,
-                                                                   .spec = spec,
-                                                                   .seed = 0,
-                                                                   .epoch = 0,
-                                                                   .quantile = quantile_,
-                                                                   .sample_limit = sample_limit_}));
+  GF_ASSIGN_OR_RETURN(SizeEstimate report, client.EstimateSizes({.dataset = options.dataset,
+                                                                 .spec = spec,
+                                                                 .seed = 0,
+                                                                 .epoch = 0,
+                                                                 .quantile = quantile_,
+                                                                 .sample_limit = sample_limit_}));
   spec.options = report.options;
-  return std::optional<BudgetReport>(std::move(report));
+  return std::optional<SizeEstimate>(std::move(report));
 }
 
 }  // namespace graphfeed

@@ -36,8 +36,8 @@ class SpecFlags {
   const std::string& dataset() const { return dataset_; }
   // The sizes of sampled, padded batches that the flags do not tell, into `options`: from batches
   // that the server makes. Nothing for other batches.
-  absl::StatusOr<std::optional<BudgetReport>> TakeSizes(Client& client,
-                                                        StreamOptions& options) const;
+  absl::StatusOr<std::optional<SizeEstimate>> EstimateSizes(Client& client,
+                                                            StreamOptions& options) const;
 
  private:
   absl::Status BuildBatches(BatchSpec& spec) const;

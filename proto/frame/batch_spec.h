@@ -99,7 +99,7 @@ struct SamplingSpec {
 struct BatchSpec {
   Strategy strategy = Strategy::kPadToMax;
   OverSize over_size = OverSize::kError;
-  std::optional<FixedSizeOptions> options;  // unset: derived (EstimateOptions)
+  std::optional<FixedSizeOptions> options;  // unset: derived (EstimateSizes)
   int64_t batch_size = 0;  // plain: graphs of a batch; else options.num_graphs, or 0
   Selection selection;
   bool shuffle = false;

@@ -13,7 +13,7 @@
 
 namespace graphfeed {
 
-// How many graphs, nodes and edges: of a batch, of a budget, of an epoch.
+// How many graphs, nodes and edges: of a batch, of an epoch.
 struct Counts {
   int64_t graphs = 0;
   std::vector<int64_t> nodes;  // by node type

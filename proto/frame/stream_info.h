@@ -46,8 +46,8 @@ struct PlanSummary {
   int64_t lower_bound_batches = 0;
 };
 
-// A budget, and for sampled batches what it costs.
-struct BudgetReport {
+// Sizes of padded batches, and for sampled batches what they cost.
+struct SizeEstimate {
   FixedSizeOptions options;
   // By type, which share of what the observed batches held would be trimmed; empty unless the
   // batches are sampled ones.

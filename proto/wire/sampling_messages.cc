@@ -1,4 +1,4 @@
-// How batches are sampled, and the budgets that sampled batches suggest.
+// How batches are sampled, and the sizes that sampled batches suggest.
 
 #include <cmath>
 #include <utility>
@@ -110,7 +110,7 @@ absl::StatusOr<SamplingSpec> FromProto(const v1::Sampling& message) {
   return sampling;
 }
 
-v1::EstimateOptionsResponse ToProto(const BudgetReport& report) {
+v1::EstimateOptionsResponse ToProto(const SizeEstimate& report) {
   v1::EstimateOptionsResponse message;
   *message.mutable_options() = ToProto(report.options);
   CopyTo(report.trimmed_nodes, message.mutable_trimmed_nodes());
@@ -120,8 +120,8 @@ v1::EstimateOptionsResponse ToProto(const BudgetReport& report) {
   return message;
 }
 
-absl::StatusOr<BudgetReport> FromProto(const v1::EstimateOptionsResponse& message) {
-  BudgetReport report;
+absl::StatusOr<SizeEstimate> FromProto(const v1::EstimateOptionsResponse& message) {
+  SizeEstimate report;
   GF_ASSIGN_OR_RETURN(report.options, FromProto(message.options()));
   GF_ASSIGN_OR_RETURN(report.trimmed_nodes,
                       SharesFromProto(message.trimmed_nodes(), "trimmed_nodes"));

@@ -156,9 +156,9 @@ absl::Status CheckSelection(const Selection& selection, int64_t num_graphs) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<ResolvedOptions> EstimateOptions(const Schema& schema, const GraphOffsets& offsets,
-                                                const Selection& selection, int64_t batch_size,
-                                                int64_t sample_limit) {
+absl::StatusOr<ResolvedOptions> EstimateSizes(const Schema& schema, const GraphOffsets& offsets,
+                                              const Selection& selection, int64_t batch_size,
+                                              int64_t sample_limit) {
   GF_RETURN_IF_ERROR(CheckNumGraphs("batch_size", batch_size));
   if (sample_limit < 0) {
     return absl::InvalidArgumentError(
@@ -168,8 +168,8 @@ absl::StatusOr<ResolvedOptions> EstimateOptions(const Schema& schema, const Grap
   int64_t count = selection.size(offsets.num_graphs);
   if (sample_limit > 0) count = std::min(count, sample_limit);
 
-  const auto budget = [&](absl::string_view field, const std::string& type,
-                          const absl::Span<const int64_t> ptr) -> absl::StatusOr<int64_t> {
+  const auto size = [&](absl::string_view field, const std::string& type,
+                        const absl::Span<const int64_t> ptr) -> absl::StatusOr<int64_t> {
     int64_t largest = 0;
     for (int64_t i = 0; i < count; ++i) {
       const int64_t graph = selection(i);
@@ -187,13 +187,12 @@ absl::StatusOr<ResolvedOptions> EstimateOptions(const Schema& schema, const Grap
   options.num_graphs = batch_size;
   for (size_t t = 0; t < schema.node_types.size(); ++t) {
     GF_ASSIGN_OR_RETURN(const int64_t total,
-                        budget("nodes", schema.node_types[t], offsets.node_ptr[t]));
+                        size("nodes", schema.node_types[t], offsets.node_ptr[t]));
     options.num_nodes.push_back(total);
   }
   for (size_t r = 0; r < schema.edge_types.size(); ++r) {
-    GF_ASSIGN_OR_RETURN(
-        const int64_t total,
-        budget("edges", schema.EdgeTypeName(static_cast<int>(r)), offsets.edge_ptr[r]));
+    GF_ASSIGN_OR_RETURN(const int64_t total, size("edges", schema.EdgeTypeName(static_cast<int>(r)),
+                                                  offsets.edge_ptr[r]));
     options.num_edges.push_back(total);
   }
   return options;

@@ -183,8 +183,8 @@ absl::Status ResolveSizes(const BatchSpec& request, const Schema& schema,
                        spec.options.num_graphs, "; leave one out or make them equal"));
     }
   } else {
-    GF_ASSIGN_OR_RETURN(spec.options, EstimateOptions(schema, offsets, spec.selection,
-                                                      request.batch_size, request.sample_limit));
+    GF_ASSIGN_OR_RETURN(spec.options, EstimateSizes(schema, offsets, spec.selection,
+                                                    request.batch_size, request.sample_limit));
   }
   spec.batch_size = spec.options.num_graphs;
   if (spec.strategy != Strategy::kStreamPack) return absl::OkStatus();

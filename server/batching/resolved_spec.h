@@ -79,9 +79,9 @@ absl::StatusOr<ResolvedSpec> ResolveSpec(const BatchSpec& request, const Dataset
 // FixedSizeOptions.from_dataset: largest size of a selected graph x (batch_size - 1) + 1, per
 // type, of the first `sample_limit` graphs of the selection (0: all). INVALID_ARGUMENT for
 // batch_size < 2 or an empty selection.
-absl::StatusOr<ResolvedOptions> EstimateOptions(const Schema& schema, const GraphOffsets& offsets,
-                                                const Selection& selection, int64_t batch_size,
-                                                int64_t sample_limit);
+absl::StatusOr<ResolvedOptions> EstimateSizes(const Schema& schema, const GraphOffsets& offsets,
+                                              const Selection& selection, int64_t batch_size,
+                                              int64_t sample_limit);
 
 // 128-bit hash of the canonical encoding of a resolved spec (docs/determinism.md), including
 // kAlgorithmVersion.

@@ -120,12 +120,12 @@ void BindValues(py::module_& m) {
       .def_readonly("seed", &StreamInfo::seed)
       .def_readonly("prefetch", &StreamInfo::prefetch);
 
-  py::class_<BudgetReport>(m, "BudgetReport")
-      .def_readonly("options", &BudgetReport::options)
-      .def_readonly("trimmed_nodes", &BudgetReport::trimmed_nodes)
-      .def_readonly("trimmed_edges", &BudgetReport::trimmed_edges)
-      .def_readonly("trimmed_batches", &BudgetReport::trimmed_batches)
-      .def_readonly("num_samples", &BudgetReport::num_samples);
+  py::class_<SizeEstimate>(m, "BudgetReport")
+      .def_readonly("options", &SizeEstimate::options)
+      .def_readonly("trimmed_nodes", &SizeEstimate::trimmed_nodes)
+      .def_readonly("trimmed_edges", &SizeEstimate::trimmed_edges)
+      .def_readonly("trimmed_batches", &SizeEstimate::trimmed_batches)
+      .def_readonly("num_samples", &SizeEstimate::num_samples);
 
   py::class_<PlanDescription>(m, "PlanDescription")
       .def_readonly("plan", &PlanDescription::plan)

@@ -117,8 +117,8 @@ TEST(SamplingMessageTest, RefusalsNameTheField) {
   }
 }
 
-TEST(BudgetReportMessageTest, RoundTripsAndRefusesWhatIsNoShare) {
-  BudgetReport report;
+TEST(SizeEstimateMessageTest, RoundTripsAndRefusesWhatIsNoShare) {
+  SizeEstimate report;
   report.options.num_nodes = {{"movie", 66}, {"actor", 16}};
   report.options.num_edges = {{"movie|to|actor", 56}};
   report.trimmed_nodes = {0, 0.125};

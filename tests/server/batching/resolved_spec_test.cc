@@ -86,15 +86,15 @@ TEST(ResolveSpecTest, MissingOptionsAreDerivedFromTheSelection) {
   EXPECT_THAT(Resolve(request)->options.num_nodes, ElementsAre(4));
 }
 
-TEST(EstimateOptionsTest, TakesTheLargestGraphOfEachType) {
+TEST(EstimateSizesTest, TakesTheLargestGraphOfEachType) {
   MemoryDataset data = Data(true);
-  const auto options = EstimateOptions(data.schema(), data.offsets(), Selection(), 4, 0);
+  const auto options = EstimateSizes(data.schema(), data.offsets(), Selection(), 4, 0);
   EXPECT_THAT(options->num_nodes, ElementsAre(10, 13));
   EXPECT_THAT(options->num_edges, ElementsAre(7));
-  const auto refused = EstimateOptions(data.schema(), data.offsets(), Selection(), 1, 0);
+  const auto refused = EstimateSizes(data.schema(), data.offsets(), Selection(), 1, 0);
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(refused.status().message()), HasSubstr("batch_size is 1"));
-  EXPECT_EQ(EstimateOptions(data.schema(), data.offsets(), Selection(), int64_t{1} << 40, 0)
+  EXPECT_EQ(EstimateSizes(data.schema(), data.offsets(), Selection(), int64_t{1} << 40, 0)
                 .status()
                 .code(),
             absl::StatusCode::kInvalidArgument);
