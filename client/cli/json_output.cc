@@ -93,8 +93,8 @@ Json ToJson(const DatasetInfo& info) {
 }
 
 Json ToJson(const BatchSpec& spec) {
-  Json json = {{"strategy", Text(StrategyName(spec.strategy))},
-               {"over_size", Text(OverSizeName(spec.over_size))},
+  Json json = {{"strategy", Text(FlagOf(spec.strategy))},
+               {"over_size", Text(FlagOf(spec.over_size))},
                {"batch_size", spec.batch_size},
                {"selection", SelectionToJson(spec.selection)},
                {"shuffle", spec.shuffle},

@@ -73,8 +73,8 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
   }
   std::ostream& out = console.out;
   out << "dataset          " << options.dataset << "\n"
-      << "strategy         " << StrategyName(spec.strategy) << ", "
-      << (spec.shuffle ? "shuffled" : "in order") << ", over-size " << OverSizeName(spec.over_size)
+      << "strategy         " << FlagOf(spec.strategy) << ", "
+      << (spec.shuffle ? "shuffled" : "in order") << ", over-size " << FlagOf(spec.over_size)
       << "\n"
       << "seed, epoch      " << options.seed << ", " << options.start_epoch << "\n";
   if (spec.options.has_value()) {

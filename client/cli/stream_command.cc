@@ -96,7 +96,7 @@ class Reader {
       return;
     }
     console_.out << "dataset      " << info_->dataset << "\n"
-                 << "strategy     " << StrategyName(info_->resolved_spec.strategy) << ", "
+                 << "strategy     " << FlagOf(info_->resolved_spec.strategy) << ", "
                  << (info_->resolved_spec.shuffle ? "shuffled" : "in order") << ", seed "
                  << info_->seed << "\n";
     if (sizes_.has_value()) {

@@ -16,10 +16,6 @@
 
 namespace graphfeed {
 
-// As the flags spell them.
-absl::string_view StrategyName(Strategy strategy);  // "pad", "pack", "neighbor"
-absl::string_view OverSizeName(OverSize over_size);
-
 // "100" for all types, or "movie=100,director=50".
 absl::StatusOr<std::map<std::string, int64_t>> ParseTypedSizes(absl::string_view flag,
                                                                absl::string_view text);

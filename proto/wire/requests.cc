@@ -96,8 +96,7 @@ absl::Status ParseSampledSizes(const v1::EstimateOptionsRequest& message,
     return FieldError("selection", "not together with spec, which has it");
   }
   GF_ASSIGN_OR_RETURN(request.spec, Spec(message.spec(), /*is_set=*/true));
-  if (request.spec->strategy != Strategy::kNeighbor &&
-      request.spec->strategy != Strategy::kCluster) {
+  if (!Samples(request.spec->strategy)) {
     return FieldError("spec.strategy", absl::StrCat(v1::Strategy_Name(message.spec().strategy()),
                                                     "; NEIGHBOR or CLUSTER"));
   }

@@ -33,10 +33,9 @@ absl::StatusOr<LinkSeeds> LinksFromProto(const v1::Sampling::Links& message) {
                                    links.sources.size()));
   }
   GF_ASSIGN_OR_RETURN(links.labels, DecodeIds(message.labels(), "sampling.links.labels"));
-  GF_ASSIGN_OR_RETURN(links.negative_mode,
-                      EnumFromProto<NegativeMode>(message.negative_mode(),
-                                                  v1::Sampling::Links::NegativeMode_IsValid,
-                                                  "sampling.links.negative_mode"));
+  GF_ASSIGN_OR_RETURN(
+      links.negative_mode,
+      EnumFromProto<NegativeMode>(message.negative_mode(), "sampling.links.negative_mode"));
   links.negative_amount = message.negative_amount() == 0 ? 1 : message.negative_amount();
   if (!std::isfinite(links.negative_amount) || links.negative_amount < 0) {
     return FieldError("sampling.links.negative_amount",
@@ -91,14 +90,12 @@ absl::StatusOr<SamplingSpec> FromProto(const v1::Sampling& message) {
   sampling.replace = message.replace();
   GF_ASSIGN_OR_RETURN(
       sampling.subgraph_type,
-      EnumFromProto<SubgraphType>(message.subgraph_type(), v1::Sampling::SubgraphType_IsValid,
-                                  "sampling.subgraph_type"));
+      EnumFromProto<SubgraphType>(message.subgraph_type(), "sampling.subgraph_type"));
   sampling.disjoint = message.disjoint();
   sampling.time_attr = message.time_attr();
-  GF_ASSIGN_OR_RETURN(sampling.temporal_strategy,
-                      EnumFromProto<TemporalStrategy>(message.temporal_strategy(),
-                                                      v1::Sampling::TemporalStrategy_IsValid,
-                                                      "sampling.temporal_strategy"));
+  GF_ASSIGN_OR_RETURN(
+      sampling.temporal_strategy,
+      EnumFromProto<TemporalStrategy>(message.temporal_strategy(), "sampling.temporal_strategy"));
   sampling.weight_attr = message.weight_attr();
   sampling.input_type = message.input_type();
   sampling.input_mask = message.input_mask();

@@ -183,13 +183,10 @@ v1::BatchSpec ToProto(const BatchSpec& spec) {
 absl::StatusOr<BatchSpec> FromProto(const v1::BatchSpec& message) {
   BatchSpec spec;
   if (message.strategy() == v1::STRATEGY_UNSPECIFIED) return FieldError("strategy", "not set");
-  GF_ASSIGN_OR_RETURN(
-      spec.strategy, EnumFromProto<Strategy>(message.strategy(), v1::Strategy_IsValid, "strategy"));
-  GF_ASSIGN_OR_RETURN(spec.over_size, EnumFromProto<OverSize>(message.over_size(),
-                                                              v1::OverSize_IsValid, "over_size"));
+  GF_ASSIGN_OR_RETURN(spec.strategy, EnumFromProto<Strategy>(message.strategy(), "strategy"));
+  GF_ASSIGN_OR_RETURN(spec.over_size, EnumFromProto<OverSize>(message.over_size(), "over_size"));
   GF_ASSIGN_OR_RETURN(spec.incomplete_step,
-                      EnumFromProto<IncompleteStep>(message.incomplete_step(),
-                                                    v1::IncompleteStep_IsValid, "incomplete_step"));
+                      EnumFromProto<IncompleteStep>(message.incomplete_step(), "incomplete_step"));
 
   if (message.has_options()) {
     GF_ASSIGN_OR_RETURN(spec.options, FromProto(message.options()));
@@ -225,13 +222,13 @@ absl::StatusOr<BatchSpec> FromProto(const v1::BatchSpec& message) {
 v1::Encoding ToProto(Encoding encoding) { return static_cast<v1::Encoding>(encoding); }
 
 absl::StatusOr<Encoding> FromProto(v1::Encoding encoding) {
-  return EnumFromProto<Encoding>(encoding, v1::Encoding_IsValid, "encoding");
+  return EnumFromProto<Encoding>(encoding, "encoding");
 }
 
 v1::UnevenShards ToProto(UnevenShards uneven) { return static_cast<v1::UnevenShards>(uneven); }
 
 absl::StatusOr<UnevenShards> FromProto(v1::UnevenShards uneven) {
-  return EnumFromProto<UnevenShards>(uneven, v1::UnevenShards_IsValid, "uneven_shards");
+  return EnumFromProto<UnevenShards>(uneven, "uneven_shards");
 }
 
 }  // namespace graphfeed::wire

@@ -23,11 +23,11 @@ absl::Status Invalid(const Pieces&... pieces) {
 }
 
 absl::Status CheckEnums(const SamplingSpec& request) {
-  if (request.subgraph_type > SubgraphType::kInduced) {
+  if (!Exists(request.subgraph_type)) {
     return Invalid("sampling.subgraph_type ", static_cast<int>(request.subgraph_type),
                    " does not exist");
   }
-  if (request.temporal_strategy > TemporalStrategy::kLast) {
+  if (!Exists(request.temporal_strategy)) {
     return Invalid("sampling.temporal_strategy ", static_cast<int>(request.temporal_strategy),
                    " does not exist");
   }
@@ -168,7 +168,7 @@ absl::StatusOr<ResolvedLinks> ResolveLinks(const SamplingSpec& sampling,
     return Invalid("sampling.links.labels[", i, "] is ", links.labels[i],
                    "; with binary negatives labels are classes, from 0 to ", kMaxLabel - 1);
   }
-  if (request.negative_mode > NegativeMode::kTriplet) {
+  if (!Exists(request.negative_mode)) {
     return Invalid("sampling.links.negative_mode ", static_cast<int>(request.negative_mode),
                    " does not exist");
   }

@@ -20,25 +20,21 @@ constexpr int64_t kMinInt32 = std::numeric_limits<int32_t>::min();
 constexpr int64_t kMaxNegatives = 1 << 24;  // of a batch
 constexpr double kFloat16Overflow = 65520;  // the least magnitude that rounds to infinity
 
-bool IsSampled(Strategy strategy) {
-  return strategy == Strategy::kNeighbor || strategy == Strategy::kCluster;
-}
-
 absl::Status CheckScalars(const BatchSpec& request) {
   if (request.algorithm_version != 0 && request.algorithm_version != kAlgorithmVersion) {
     return absl::InvalidArgumentError(absl::StrCat("algorithm_version is ",
                                                    request.algorithm_version, "; this server has ",
                                                    kAlgorithmVersion));
   }
-  if (request.strategy < Strategy::kPlain || request.strategy > Strategy::kCluster) {
+  if (!Exists(request.strategy)) {
     return absl::InvalidArgumentError(
         absl::StrCat("strategy ", static_cast<int>(request.strategy), " does not exist"));
   }
-  if (request.over_size > OverSize::kTrimNodesAndEdges) {
+  if (!Exists(request.over_size)) {
     return absl::InvalidArgumentError(
         absl::StrCat("over_size ", static_cast<int>(request.over_size), " does not exist"));
   }
-  if (request.incomplete_step > IncompleteStep::kDrop) {
+  if (!Exists(request.incomplete_step)) {
     return absl::InvalidArgumentError(absl::StrCat(
         "incomplete_step ", static_cast<int>(request.incomplete_step), " does not exist"));
   }
@@ -50,15 +46,15 @@ absl::Status CheckScalars(const BatchSpec& request) {
     return absl::InvalidArgumentError(
         absl::StrCat("index_dtype is ", DTypeName(request.index_dtype), "; int64 or int32"));
   }
-  const bool sampled = IsSampled(request.strategy);
-  if (request.ragged && !sampled && request.strategy != Strategy::kPlain) {
+  const bool sampled = Samples(request.strategy);
+  if (request.ragged && !sampled && Pads(request.strategy)) {
     return absl::InvalidArgumentError("ragged is set, but PAD_TO_MAX and STREAM_PACK pad");
   }
   if (request.sampling.has_value() && !sampled) {
     return absl::InvalidArgumentError(
         "sampling is set, but only NEIGHBOR and CLUSTER sample batches");
   }
-  if (request.strategy == Strategy::kPlain || request.ragged) {
+  if (!Pads(request.strategy) || request.ragged) {
     if (request.micro_batches != 1) {
       return absl::InvalidArgumentError(absl::StrCat(
           "micro_batches is ", request.micro_batches,
@@ -109,7 +105,7 @@ absl::StatusOr<Selection> ResolveSelection(const BatchSpec& request, int64_t num
   }
   if (request.selection.batch_sizes.empty()) return selection;
 
-  if (request.strategy == Strategy::kStreamPack) {
+  if (Packs(request.strategy)) {
     return absl::InvalidArgumentError(
         "selection.batch_sizes is set, but STREAM_PACK cuts the batches itself");
   }
@@ -187,7 +183,7 @@ absl::Status ResolveSizes(const BatchSpec& request, const Schema& schema,
                                                     request.batch_size, request.sample_limit));
   }
   spec.batch_size = spec.options.num_graphs;
-  if (spec.strategy != Strategy::kStreamPack) return absl::OkStatus();
+  if (!Packs(spec.strategy)) return absl::OkStatus();
   // Packing keeps a node and an edge for every graph that a batch has room for.
   const auto check = [&](absl::string_view field, const std::vector<int64_t>& counts) {
     int64_t total = 0;
@@ -443,10 +439,10 @@ absl::StatusOr<ResolvedSpec> ResolveSpec(const BatchSpec& request, const Dataset
   spec.drop_last = request.drop_last;
   spec.incomplete_step = request.incomplete_step;
   spec.micro_batches = request.micro_batches;
-  if (IsSampled(request.strategy)) {
+  if (Samples(request.strategy)) {
     GF_ASSIGN_OR_RETURN(spec.sampling, ResolveSampling(request, dataset));
   }
-  spec.ragged = request.ragged || request.strategy == Strategy::kPlain;
+  spec.ragged = request.ragged || !Pads(request.strategy);
   spec.masks = request.masks && spec.fixed_size();
   spec.index_dtype = request.index_dtype;
   spec.node_types = schema.node_types;

@@ -57,7 +57,7 @@ absl::StatusOr<std::shared_ptr<Recipe>> BatchMaker::MakeRecipe(std::shared_ptr<D
   recipe->basis = basis;
   basis->dataset = std::move(dataset);
   const DatasetInfo& info = recipe->info();
-  const bool sampled = spec.strategy == Strategy::kNeighbor || spec.strategy == Strategy::kCluster;
+  const bool sampled = Samples(spec.strategy);
   if (sampled) {
     GF_ASSIGN_OR_RETURN(recipe->seeds, MakeSeeds(basis->dataset, spec));
     basis->seed_offsets.num_graphs = recipe->seeds->size();

@@ -15,10 +15,6 @@ namespace py = pybind11;
 
 namespace {
 
-constexpr EnumName<Axis> kAxes[] = {{Axis::kNodes, "nodes"},   {Axis::kEdges, "edges"},
-                                    {Axis::kGraphs, "graphs"}, {Axis::kPtr, "ptr"},
-                                    {Axis::kSeeds, "seeds"},   {Axis::kLabels, "labels"}};
-
 py::dtype NumpyType(DType dtype) {
   using Npy = py::detail::npy_api;
   constexpr int kNpyHalf = 23;  // NPY_HALF, which pybind11 does not name
@@ -94,7 +90,7 @@ void BindValues(py::module_& m) {
       .def_property_readonly(
           "dtype", [](const TensorSpec& self) { return std::string(DTypeName(self.dtype)); })
       .def_property_readonly("axis",
-                             [](const TensorSpec& self) { return NameOf(kAxes, self.axis); })
+                             [](const TensorSpec& self) { return std::string(NameOf(self.axis)); })
       .def_readonly("type", &TensorSpec::type)
       .def_readonly("concat_last", &TensorSpec::concat_last);
 

@@ -17,16 +17,6 @@ namespace py = pybind11;
 
 namespace {
 
-constexpr EnumName<SubgraphType> kSubgraphTypes[] = {
-    {SubgraphType::kDirectional, "directional"},
-    {SubgraphType::kBidirectional, "bidirectional"},
-    {SubgraphType::kInduced, "induced"}};
-constexpr EnumName<TemporalStrategy> kTemporalStrategies[] = {
-    {TemporalStrategy::kUniform, "uniform"}, {TemporalStrategy::kLast, "last"}};
-constexpr EnumName<NegativeMode> kNegativeModes[] = {{NegativeMode::kNone, "none"},
-                                                     {NegativeMode::kBinary, "binary"},
-                                                     {NegativeMode::kTriplet, "triplet"}};
-
 // What to do with the value of each key.
 using Setters = std::map<std::string, std::function<void(const py::handle& value)>>;
 
@@ -51,11 +41,10 @@ std::function<void(const py::handle&)> To(T& field) {
   return [&field](const py::handle& value) { field = value.cast<T>(); };
 }
 
-template <typename E, size_t N>
-std::function<void(const py::handle&)> ToEnum(const char* name, E& field,
-                                              const EnumName<E> (&names)[N]) {
-  return [name, &field, &names](const py::handle& value) {
-    field = ValueOf(names, name, value.cast<std::string>());
+template <typename E>
+std::function<void(const py::handle&)> ToEnum(const char* name, E& field) {
+  return [name, &field](const py::handle& value) {
+    field = ValueOf<E>(name, value.cast<std::string>());
   };
 }
 
@@ -75,7 +64,7 @@ LinkSeeds LinksFrom(const py::dict& fields) {
              {"sources", ToIds("sampling.links.sources", links.sources)},
              {"targets", ToIds("sampling.links.targets", links.targets)},
              {"labels", ToIds("sampling.links.labels", links.labels)},
-             {"negative_mode", ToEnum("negative_mode", links.negative_mode, kNegativeModes)},
+             {"negative_mode", ToEnum("negative_mode", links.negative_mode)},
              {"negative_amount", To(links.negative_amount)},
              {"exclude_seed_edges", To(links.exclude_seed_edges)}});
   return links;
@@ -87,7 +76,7 @@ py::dict ToDict(const LinkSeeds& links) {
   fields["sources"] = ArrayOf(links.sources);
   fields["targets"] = ArrayOf(links.targets);
   fields["labels"] = ArrayOf(links.labels);
-  fields["negative_mode"] = NameOf(kNegativeModes, links.negative_mode);
+  fields["negative_mode"] = std::string(NameOf(links.negative_mode));
   fields["negative_amount"] = links.negative_amount;
   fields["exclude_seed_edges"] = links.exclude_seed_edges;
   return fields;
@@ -111,11 +100,10 @@ SamplingSpec SamplingFrom(const py::dict& fields) {
   SetFields("sampling", fields,
             {{"num_neighbors", To(sampling.num_neighbors)},
              {"replace", To(sampling.replace)},
-             {"subgraph_type", ToEnum("subgraph_type", sampling.subgraph_type, kSubgraphTypes)},
+             {"subgraph_type", ToEnum("subgraph_type", sampling.subgraph_type)},
              {"disjoint", To(sampling.disjoint)},
              {"time_attr", To(sampling.time_attr)},
-             {"temporal_strategy",
-              ToEnum("temporal_strategy", sampling.temporal_strategy, kTemporalStrategies)},
+             {"temporal_strategy", ToEnum("temporal_strategy", sampling.temporal_strategy)},
              {"weight_attr", To(sampling.weight_attr)},
              {"input_type", To(sampling.input_type)},
              {"input_mask", To(sampling.input_mask)},
@@ -138,10 +126,10 @@ py::dict ToDict(const SamplingSpec& sampling) {
   }
   fields["num_neighbors"] = num_neighbors;
   fields["replace"] = sampling.replace;
-  fields["subgraph_type"] = NameOf(kSubgraphTypes, sampling.subgraph_type);
+  fields["subgraph_type"] = std::string(NameOf(sampling.subgraph_type));
   fields["disjoint"] = sampling.disjoint;
   fields["time_attr"] = sampling.time_attr;
-  fields["temporal_strategy"] = NameOf(kTemporalStrategies, sampling.temporal_strategy);
+  fields["temporal_strategy"] = std::string(NameOf(sampling.temporal_strategy));
   fields["weight_attr"] = sampling.weight_attr;
   fields["input_type"] = sampling.input_type;
   fields["input_mask"] = sampling.input_mask;

@@ -15,30 +15,13 @@ namespace py = pybind11;
 
 namespace {
 
-constexpr EnumName<Strategy> kStrategies[] = {{Strategy::kPlain, "plain"},
-                                              {Strategy::kPadToMax, "pad_to_max"},
-                                              {Strategy::kStreamPack, "stream_pack"},
-                                              {Strategy::kNeighbor, "neighbor"},
-                                              {Strategy::kCluster, "cluster"}};
-constexpr EnumName<OverSize> kOverSizes[] = {
-    {OverSize::kError, "error"},
-    {OverSize::kSkip, "skip"},
-    {OverSize::kTrimNodes, "trim_nodes"},
-    {OverSize::kTrimEdges, "trim_edges"},
-    {OverSize::kTrimNodesAndEdges, "trim_nodes_and_edges"}};
-constexpr EnumName<IncompleteStep> kIncompleteSteps[] = {{IncompleteStep::kFill, "fill"},
-                                                         {IncompleteStep::kDrop, "drop"}};
-constexpr EnumName<UnevenShards> kUnevenShards[] = {{UnevenShards::kNull, "null"},
-                                                    {UnevenShards::kRepeat, "repeat"},
-                                                    {UnevenShards::kDrop, "drop"}};
-
 // A property that shows an enum by its names.
-template <typename C, typename E, size_t N>
-void DefEnum(py::class_<C>& type, const char* field, E C::*member, const EnumName<E> (&names)[N]) {
+template <typename C, typename E>
+void DefEnum(py::class_<C>& type, const char* field, E C::*member) {
   type.def_property(
-      field, [member, &names](const C& self) { return NameOf(names, self.*member); },
-      [member, &names, field](C& self, const std::string& name) {
-        self.*member = ValueOf(names, field, name);
+      field, [member](const C& self) { return std::string(NameOf(self.*member)); },
+      [member, field](C& self, const std::string& name) {
+        self.*member = ValueOf<E>(field, name);
       });
 }
 
@@ -106,9 +89,9 @@ void BindSpecs(py::module_& m) {
             self.sampling = std::nullopt;
             if (fields.has_value()) self.sampling = SamplingFrom(*fields);
           });
-  DefEnum(spec, "strategy", &BatchSpec::strategy, kStrategies);
-  DefEnum(spec, "over_size", &BatchSpec::over_size, kOverSizes);
-  DefEnum(spec, "incomplete_step", &BatchSpec::incomplete_step, kIncompleteSteps);
+  DefEnum(spec, "strategy", &BatchSpec::strategy);
+  DefEnum(spec, "over_size", &BatchSpec::over_size);
+  DefEnum(spec, "incomplete_step", &BatchSpec::incomplete_step);
 
   py::class_<StreamOptions> options(m, "StreamOptions");
   options.def(py::init<>())
@@ -133,7 +116,7 @@ void BindSpecs(py::module_& m) {
       .def_readwrite("prefetch", &StreamOptions::prefetch)
       .def_readwrite("client_prefetch", &StreamOptions::client_prefetch)
       .def_readwrite("verify_digests", &StreamOptions::verify_digests);
-  DefEnum(options, "uneven_shards", &StreamOptions::uneven_shards, kUnevenShards);
+  DefEnum(options, "uneven_shards", &StreamOptions::uneven_shards);
 
   py::class_<ShardPosition>(m, "ShardPosition")
       .def(py::init([](int64_t start_ordinal, int64_t num_shards, int64_t shard_index,
@@ -145,7 +128,7 @@ void BindSpecs(py::module_& m) {
                                     std::to_string(num_shards) + " is no position");
              }
              return ShardPosition{start_ordinal, num_shards, shard_index,
-                                  ValueOf(kUnevenShards, "uneven_shards", uneven_shards)};
+                                  ValueOf<UnevenShards>("uneven_shards", uneven_shards)};
            }),
            py::arg("start_ordinal"), py::arg("num_shards"), py::arg("shard_index"),
            py::arg("uneven_shards"))
