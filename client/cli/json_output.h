@@ -6,7 +6,7 @@
 #include "absl/types/span.h"
 #include "client/cpp/client.h"
 #include "client/flags/json.h"
-#include "proto/frame/batch_spec.h"
+#include "client/flags/spec_json.h"
 #include "proto/frame/layout.h"
 #include "proto/frame/stream_info.h"
 #include "storage/graph/dataset_info.h"
@@ -14,7 +14,6 @@
 namespace graphfeed {
 
 Json ToJson(const DatasetInfo& info);
-Json ToJson(const BatchSpec& spec);
 Json ToJson(const Counts& counts);
 Json ToJson(const PlanSummary& plan);
 Json ToJson(const SizeEstimate& report);  // without the options

@@ -167,25 +167,4 @@ absl::StatusOr<LinkSeeds> SamplingFlags::BuildLinks() const {
   return links;
 }
 
-Json ToJson(const SamplingSpec& sampling) {
-  Json json = {{"num_neighbors", sampling.num_neighbors},
-               {"replace", sampling.replace},
-               {"subgraph_type", std::string(FlagOf(sampling.subgraph_type))},
-               {"disjoint", sampling.disjoint},
-               {"time_attr", sampling.time_attr},
-               {"temporal_strategy", std::string(FlagOf(sampling.temporal_strategy))},
-               {"weight_attr", sampling.weight_attr},
-               {"input_type", sampling.input_type},
-               {"input_mask", sampling.input_mask},
-               {"partition", sampling.partition}};
-  if (!sampling.links.has_value()) return json;
-  const LinkSeeds& links = *sampling.links;
-  json["links"] = {{"edge_type", links.edge_type},
-                   {"num_pairs", links.sources.size()},
-                   {"negative_mode", std::string(FlagOf(links.negative_mode))},
-                   {"negative_amount", links.negative_amount},
-                   {"exclude_seed_edges", links.exclude_seed_edges}};
-  return json;
-}
-
 }  // namespace graphfeed
