@@ -66,6 +66,9 @@ struct ResolvedSpec {
   }
 };
 
+// Schema::EdgeTypeName of all edge types.
+std::vector<std::string> EdgeTypeNames(const Schema& schema);
+
 // Validates a request whole and resolves it. INVALID_ARGUMENT naming field, value and limit (a
 // column that does not exist, a pad value its dtype cannot hold, an index out of the dataset, a
 // dtype narrowing that the column's values or the batch's sizes exceed, ...). Does not look for
@@ -75,13 +78,6 @@ struct ResolvedSpec {
 // the selection chooses from (SeedSet); options must be set or `ragged` be true.
 absl::StatusOr<ResolvedSpec> ResolveSpec(const BatchSpec& request, const DatasetInfo& dataset,
                                          const GraphOffsets& offsets);
-
-// FixedSizeOptions.from_dataset: largest size of a selected graph x (batch_size - 1) + 1, per
-// type, of the first `sample_limit` graphs of the selection (0: all). INVALID_ARGUMENT for
-// batch_size < 2 or an empty selection.
-absl::StatusOr<ResolvedOptions> EstimateSizes(const Schema& schema, const GraphOffsets& offsets,
-                                              const Selection& selection, int64_t batch_size,
-                                              int64_t sample_limit);
 
 // 128-bit hash of the canonical encoding of a resolved spec (docs/determinism.md), including
 // kAlgorithmVersion.

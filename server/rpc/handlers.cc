@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
-#include "server/batching/options.h"
+#include "server/batching/resolve/sizes.h"
 #include "storage/base/status_macros.h"
 #include "storage/ingest/spec.h"
 #include "storage/partition/partition.h"

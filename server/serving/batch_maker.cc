@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/frame/digest.h"
-#include "server/batching/options.h"
+#include "server/batching/resolve/sizes.h"
 #include "server/sampling/seed_sampler.h"
 #include "server/sampling/size_estimate.h"
 #include "storage/base/digest.h"
