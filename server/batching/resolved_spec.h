@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "proto/frame/batch_spec.h"
+#include "server/batching/algorithms.h"
 #include "server/batching/resolved_sampling.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/dtype.h"
@@ -16,9 +17,6 @@
 #include "storage/graph/schema.h"
 
 namespace graphfeed {
-
-// Raise on any change that alters a batch's bytes for some spec.
-inline constexpr uint32_t kAlgorithmVersion = 1;
 
 // Padded totals of one batch, one entry per type. Padding counts in them: num_graphs is the real
 // graphs and at least one padding graph.
@@ -80,8 +78,9 @@ absl::StatusOr<ResolvedSpec> ResolveSpec(const BatchSpec& request, const Dataset
                                          const GraphOffsets& offsets);
 
 // 128-bit hash of the canonical encoding of a resolved spec (docs/determinism.md), including
-// kAlgorithmVersion.
-Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema);
+// kAlgorithmVersion and the versions of the algorithms that the spec uses.
+Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema,
+                       const AlgorithmVersions& algorithms = kAlgorithms);
 
 // The request that resolves to `spec` on the same dataset, with nothing left to derive: what
 // servers send back and clients reconnect with.

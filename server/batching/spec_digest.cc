@@ -81,9 +81,33 @@ class FieldEncoder {
   CanonicalWriter& writer_;
 };
 
+// Of the algorithms that the spec uses, those whose version is not 1.
+void WriteAlgorithms(const ResolvedSpec& spec, const AlgorithmVersions& versions,
+                     CanonicalWriter& writer) {
+  const auto write = [&writer](bool used, const char* name, uint32_t version) {
+    if (!used || version == 1) return;
+    writer.String(name);
+    writer.U32(version);
+  };
+  const bool neighbors = spec.strategy == Strategy::kNeighbor;
+  write(spec.shuffle, "shuffle", versions.shuffle);
+  write(Packs(spec.strategy), "packing", versions.packing);
+  write(spec.over_size >= OverSize::kTrimNodes, "trimming", versions.trimming);
+  write(neighbors, "neighbors", versions.neighbors);
+  write(neighbors && !spec.sampling->weight_columns.empty(), "weighted_neighbors",
+        versions.weighted_neighbors);
+  write(neighbors && spec.sampling->temporal_strategy == TemporalStrategy::kLast,
+        "latest_neighbors", versions.latest_neighbors);
+  write(spec.strategy == Strategy::kCluster, "clusters", versions.clusters);
+  write(neighbors && spec.sampling->links.has_value() &&
+            spec.sampling->links->negative_mode != NegativeMode::kNone,
+        "negatives", versions.negatives);
+}
+
 }  // namespace
 
-Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema) {
+Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema,
+                       const AlgorithmVersions& algorithms) {
   CanonicalWriter writer;
   writer.U8(kEncodingVersion);
   writer.U32(kAlgorithmVersion);
@@ -95,6 +119,7 @@ Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema) {
     }
     encoder(name, spec.*member);
   });
+  WriteAlgorithms(spec, algorithms, writer);
   Digester digester;
   digester.Update(writer.bytes());
   return digester.Finish();

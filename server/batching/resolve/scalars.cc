@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
-#include "server/batching/resolved_spec.h"
+#include "server/batching/algorithms.h"
 #include "storage/graph/dtype.h"
 
 namespace graphfeed {

@@ -69,8 +69,8 @@ ResolvedSpec ClusterSpec() {
   return spec;
 }
 
-std::string Digest(const ResolvedSpec& spec) {
-  return DigestHex(SpecDigest(spec, TwoTypes()));
+std::string Digest(const ResolvedSpec& spec, const AlgorithmVersions& algorithms = kAlgorithms) {
+  return DigestHex(SpecDigest(spec, TwoTypes(), algorithms));
 }
 
 using Changes = std::vector<std::function<void(ResolvedSpec&)>>;
@@ -159,6 +159,37 @@ TEST(SpecDigestTest, DigestsAreTheRecordedOnes) {
   EXPECT_EQ(Digest(NeighborSpec()), "85adeec262f438aacc1ce2234081037b");
   EXPECT_EQ(Digest(LinkSpec()), "4e07fe2d60f6ad63a62bc36b8612ee0b");
   EXPECT_EQ(Digest(ClusterSpec()), "455787aa9047a96e1c9891b8e74a438a");
+}
+
+// Which of the specs' digests change with the version of an algorithm.
+std::vector<bool> Changed(uint32_t AlgorithmVersions::*algorithm) {
+  AlgorithmVersions later;
+  later.*algorithm = 2;
+  ResolvedSpec packed = PaddedSpec();
+  packed.strategy = Strategy::kStreamPack;
+  ResolvedSpec weighted = LinkSpec();
+  weighted.sampling->weight_columns = {-1, 2};
+  ResolvedSpec latest = NeighborSpec();
+  latest.sampling->temporal_strategy = TemporalStrategy::kLast;
+  std::vector<bool> changed;
+  for (const ResolvedSpec& spec :
+       {PaddedSpec(), packed, NeighborSpec(), weighted, latest, ClusterSpec()}) {
+    changed.push_back(Digest(spec, later) != Digest(spec));
+  }
+  return changed;
+}
+
+TEST(SpecDigestTest, ALaterAlgorithmChangesTheDigestsOfThoseWhoUseIt) {
+  using Bools = std::vector<bool>;
+  // padded, packed, neighbours, by weight with negatives, the latest, clusters
+  EXPECT_EQ(Changed(&AlgorithmVersions::shuffle), Bools({0, 0, 1, 1, 1, 0}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::packing), Bools({0, 1, 0, 0, 0, 0}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::trimming), Bools({0, 0, 0, 0, 0, 1}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::neighbors), Bools({0, 0, 1, 1, 1, 0}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::weighted_neighbors), Bools({0, 0, 0, 1, 0, 0}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::latest_neighbors), Bools({0, 0, 0, 0, 1, 0}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::clusters), Bools({0, 0, 0, 0, 0, 1}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::negatives), Bools({0, 0, 0, 1, 0, 0}));
 }
 
 }  // namespace
