@@ -11,6 +11,7 @@
 #include "client/cli/command.h"
 #include "client/cli/json_output.h"
 #include "client/cli/text_output.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -50,7 +51,7 @@ absl::Status List(const ListFlags& flags, const Console& console) {
     table.Add({absl::StrCat(info.name, "@", info.version), KindName(info.schema),
                FormatCount(info.num_graphs), FormatCount(Sum(info.num_nodes)),
                FormatCount(Sum(info.num_edges)), FormatBytes(static_cast<double>(info.raw_bytes)),
-               FormatFingerprint(info.fingerprint).substr(0, 12)});
+               DigestHex(info.fingerprint).substr(0, 12)});
   }
   console.out << table.ToString();
   return absl::OkStatus();
@@ -82,7 +83,7 @@ absl::Status Describe(const DescribeFlags& flags, const Console& console) {
   const Schema& schema = info.schema;
   console.out << "dataset      " << info.name << "@" << info.version << ", " << KindName(schema)
               << "\n"
-              << "fingerprint  " << FormatFingerprint(info.fingerprint) << "\n"
+              << "fingerprint  " << DigestHex(info.fingerprint) << "\n"
               << "graphs       " << FormatCount(info.num_graphs) << "\n";
   if (schema.heterogeneous) {
     for (size_t t = 0; t < schema.node_types.size(); ++t) {

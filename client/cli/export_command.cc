@@ -10,6 +10,7 @@
 #include "client/cli/progress_bar.h"
 #include "client/cli/text_output.h"
 #include "client/cpp/version_file.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -36,7 +37,7 @@ absl::Status Export(const ExportFlags& flags, const Console& console) {
                                       }));
   bar.Clear();
   console.out << spec.name << "@" << spec.copy_of->version << " -> " << flags.file
-              << "; fingerprint " << FormatFingerprint(spec.copy_of->fingerprint) << "\n";
+              << "; fingerprint " << DigestHex(spec.copy_of->fingerprint) << "\n";
   return absl::OkStatus();
 }
 

@@ -17,6 +17,7 @@
 #include "client/cli/progress_bar.h"
 #include "client/cli/text_output.h"
 #include "client/cpp/version_file.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 #include "storage/importers/npy_source.h"
 #include "storage/importers/tu_source.h"
@@ -115,7 +116,7 @@ absl::Status Import(
               << " nodes, " << FormatCount(edges) << " edges, "
               << FormatBytes(static_cast<double>(info.raw_bytes)) << " in "
               << FormatFixed(seconds.count(), 1) << " s; fingerprint "
-              << FormatFingerprint(info.fingerprint) << "\n";
+              << DigestHex(info.fingerprint) << "\n";
   return absl::OkStatus();
 }
 

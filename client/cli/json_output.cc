@@ -5,8 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/text_output.h"
-#include "client/flags/sampling_flags.h"
-#include "client/flags/spec_flags.h"
+#include "storage/base/digest.h"
 
 namespace graphfeed {
 namespace {
@@ -40,31 +39,13 @@ Json ColumnToJson(const Schema& schema, const ColumnSchema& column, const Column
   return json;
 }
 
-// A number for all types, or one for each.
-Json TypedToJson(const std::map<std::string, int64_t>& values) {
-  if (values.size() == 1 && values.begin()->first.empty()) return values.begin()->second;
-  return values;
-}
-
-Json SelectionToJson(const Selection& selection) {
-  switch (selection.kind) {
-    case Selection::Kind::kAll:
-      return "all";
-    case Selection::Kind::kRange:
-      return absl::StrCat(selection.start, ":", selection.stop);
-    case Selection::Kind::kIds:
-      return {{"num_graphs", selection.ids.size()}};
-  }
-  return nullptr;
-}
-
 }  // namespace
 
 Json ToJson(const DatasetInfo& info) {
   const Schema& schema = info.schema;
   Json json = {{"name", info.name},
                {"version", info.version},
-               {"fingerprint", FormatFingerprint(info.fingerprint)},
+               {"fingerprint", DigestHex(info.fingerprint)},
                {"collection", schema.collection},
                {"heterogeneous", schema.heterogeneous},
                {"num_graphs", info.num_graphs},
@@ -91,34 +72,6 @@ Json ToJson(const DatasetInfo& info) {
   return json;
 }
 
-Json ToJson(const BatchSpec& spec) {
-  Json json = {{"strategy", Text(StrategyName(spec.strategy))},
-               {"over_size", Text(OverSizeName(spec.over_size))},
-               {"batch_size", spec.batch_size},
-               {"selection", SelectionToJson(spec.selection)},
-               {"shuffle", spec.shuffle},
-               {"drop_last", spec.drop_last},
-               {"micro_batches", spec.micro_batches},
-               {"masks", spec.masks},
-               {"index_dtype", Text(DTypeName(spec.index_dtype))},
-               {"exclude_keys", spec.exclude_keys},
-               {"follow_batch", spec.follow_batch},
-               {"narrow_columns", spec.narrow_columns},
-               {"float16_columns", spec.float16_columns},
-               {"ragged", spec.ragged},
-               {"algorithm_version", spec.algorithm_version}};
-  if (spec.sampling.has_value()) json["sampling"] = ToJson(*spec.sampling);
-  if (spec.options.has_value()) {
-    json["options"] = {{"num_nodes", TypedToJson(spec.options->num_nodes)},
-                       {"num_edges", TypedToJson(spec.options->num_edges)},
-                       {"num_graphs", spec.options->num_graphs},
-                       {"node_pad_value", spec.options->node_pad_value},
-                       {"edge_pad_value", spec.options->edge_pad_value},
-                       {"graph_pad_value", spec.options->graph_pad_value}};
-  }
-  return json;
-}
-
 Json ToJson(const Counts& counts) {
   return {{"graphs", counts.graphs},
           {"nodes", counts.nodes},
@@ -127,7 +80,7 @@ Json ToJson(const Counts& counts) {
           {"labels", counts.labels}};
 }
 
-Json ToJson(const BudgetReport& report) {
+Json ToJson(const SizeEstimate& report) {
   return {{"num_samples", report.num_samples},
           {"trimmed_nodes", report.trimmed_nodes},
           {"trimmed_edges", report.trimmed_edges},

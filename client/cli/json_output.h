@@ -6,7 +6,7 @@
 #include "absl/types/span.h"
 #include "client/cpp/client.h"
 #include "client/flags/json.h"
-#include "proto/frame/batch_spec.h"
+#include "client/flags/spec_json.h"
 #include "proto/frame/layout.h"
 #include "proto/frame/stream_info.h"
 #include "storage/graph/dataset_info.h"
@@ -14,10 +14,9 @@
 namespace graphfeed {
 
 Json ToJson(const DatasetInfo& info);
-Json ToJson(const BatchSpec& spec);
 Json ToJson(const Counts& counts);
 Json ToJson(const PlanSummary& plan);
-Json ToJson(const BudgetReport& report);  // without the options
+Json ToJson(const SizeEstimate& report);  // without the options
 Json LayoutToJson(const Layout& layout, absl::Span<const TensorPlace> places);
 
 // Text that never fails: bytes that are no UTF-8 are replaced. `indent` -1: one line.

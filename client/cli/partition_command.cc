@@ -11,6 +11,7 @@
 #include "client/cli/data_folder.h"
 #include "client/cli/json_output.h"
 #include "client/cli/text_output.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
 #include "storage/partition/partition.h"
@@ -49,7 +50,7 @@ absl::Status RunPartition(const PartitionFlags& flags, const Console& console) {
   console.out << info.name << "@" << info.version << ": " << FormatCount(info.num_nodes[0])
               << " nodes in " << FormatCount(flags.num_parts) << " parts, column " << flags.column
               << ", in " << FormatFixed(seconds.count(), 1) << " s; fingerprint "
-              << FormatFingerprint(info.fingerprint) << "\n";
+              << DigestHex(info.fingerprint) << "\n";
   return absl::OkStatus();
 }
 

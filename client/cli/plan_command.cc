@@ -10,6 +10,7 @@
 #include "client/cli/json_output.h"
 #include "client/cli/text_output.h"
 #include "client/flags/spec_flags.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -51,14 +52,14 @@ std::string Histogram(const std::vector<int64_t>& graphs_per_batch) {
 absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
   GF_ASSIGN_OR_RETURN(StreamOptions options, flags.spec.Build());
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, flags.server.Connect());
-  GF_ASSIGN_OR_RETURN(const std::optional<BudgetReport> budget,
-                      flags.spec.TakeSizes(*client, options));
+  GF_ASSIGN_OR_RETURN(const std::optional<SizeEstimate> sizes,
+                      flags.spec.EstimateSizes(*client, options));
   GF_ASSIGN_OR_RETURN(const PlanDescription description, client->DescribePlan(options));
   const PlanSummary& plan = description.plan;
   const BatchSpec& spec = description.resolved_spec;
   if (flags.json) {
     Json json = {{"dataset", options.dataset},
-                 {"fingerprint", FormatFingerprint(description.fingerprint)},
+                 {"fingerprint", DigestHex(description.fingerprint)},
                  {"seed", options.seed},
                  {"epoch", options.start_epoch},
                  {"spec", ToJson(spec)},
@@ -66,14 +67,14 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
                  {"graphs_per_batch", description.graphs_per_batch},
                  {"slab_bytes", description.layout.slab_bytes},
                  {"tensors", LayoutToJson(description.layout, description.layout.places)}};
-    if (budget.has_value()) json["budget"] = ToJson(*budget);
+    if (sizes.has_value()) json["budget"] = ToJson(*sizes);
     console.out << Dump(json, 2) << "\n";
     return absl::OkStatus();
   }
   std::ostream& out = console.out;
   out << "dataset          " << options.dataset << "\n"
-      << "strategy         " << StrategyName(spec.strategy) << ", "
-      << (spec.shuffle ? "shuffled" : "in order") << ", over-size " << OverSizeName(spec.over_size)
+      << "strategy         " << FlagOf(spec.strategy) << ", "
+      << (spec.shuffle ? "shuffled" : "in order") << ", over-size " << FlagOf(spec.over_size)
       << "\n"
       << "seed, epoch      " << options.seed << ", " << options.start_epoch << "\n";
   if (spec.options.has_value()) {
@@ -81,7 +82,7 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
         << TypedText(spec.options->num_nodes) << " nodes, " << TypedText(spec.options->num_edges)
         << " edges\n";
   }
-  if (budget.has_value()) out << "sizes            " << FormatBudget(*budget) << "\n";
+  if (sizes.has_value()) out << "sizes            " << FormatSizeEstimate(*sizes) << "\n";
   out << "batches          " << FormatCount(plan.num_batches);
   if (spec.micro_batches > 1) {
     out << " in " << FormatCount(plan.num_frames) << " frames of " << spec.micro_batches;

@@ -10,6 +10,7 @@
 #include "client/cli/data_folder.h"
 #include "client/cli/dataset_store.h"
 #include "client/cli/text_output.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
 #include "storage/snapshot.h"
@@ -20,7 +21,7 @@ namespace {
 void Print(const std::vector<DatasetInfo>& infos, const Console& console) {
   TextTable table({"DATASET", "FINGERPRINT"});
   for (const DatasetInfo& info : infos) {
-    table.Add({absl::StrCat(info.name, "@", info.version), FormatFingerprint(info.fingerprint)});
+    table.Add({absl::StrCat(info.name, "@", info.version), DigestHex(info.fingerprint)});
   }
   console.out << table.ToString();
 }

@@ -14,6 +14,7 @@
 #include "client/cli/stream_meter.h"
 #include "client/cli/text_output.h"
 #include "client/flags/spec_flags.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -37,9 +38,9 @@ struct StreamFlags {
 // Reads a stream to its end and reports on each epoch.
 class Reader {
  public:
-  Reader(const StreamFlags& flags, std::optional<BudgetReport> budget, const Console& console)
+  Reader(const StreamFlags& flags, std::optional<SizeEstimate> sizes, const Console& console)
       : flags_(flags),
-        budget_(std::move(budget)),
+        sizes_(std::move(sizes)),
         console_(console),
         bar_(console.err, flags.progress),
         epoch_start_(SteadyClock::now()) {}
@@ -84,22 +85,22 @@ class Reader {
     if (flags_.json) {
       Json json = {{"event", "stream"},
                    {"dataset", info_->dataset},
-                   {"fingerprint", FormatFingerprint(info_->fingerprint)},
-                   {"spec_digest", FormatFingerprint(info_->spec_digest)},
+                   {"fingerprint", DigestHex(info_->fingerprint)},
+                   {"spec_digest", DigestHex(info_->spec_digest)},
                    {"seed", info_->seed},
                    {"prefetch", info_->prefetch},
                    {"spec", ToJson(info_->resolved_spec)},
                    {"slab_bytes", info_->layout.slab_bytes}};
-      if (budget_.has_value()) json["budget"] = ToJson(*budget_);
+      if (sizes_.has_value()) json["budget"] = ToJson(*sizes_);
       console_.out << Dump(json, -1) << std::endl;
       return;
     }
     console_.out << "dataset      " << info_->dataset << "\n"
-                 << "strategy     " << StrategyName(info_->resolved_spec.strategy) << ", "
+                 << "strategy     " << FlagOf(info_->resolved_spec.strategy) << ", "
                  << (info_->resolved_spec.shuffle ? "shuffled" : "in order") << ", seed "
                  << info_->seed << "\n";
-    if (budget_.has_value()) {
-      console_.out << "sizes        " << FormatBudget(*budget_) << "\n";
+    if (sizes_.has_value()) {
+      console_.out << "sizes        " << FormatSizeEstimate(*sizes_) << "\n";
     }
   }
 
@@ -226,7 +227,7 @@ class Reader {
   }
 
   const StreamFlags& flags_;
-  const std::optional<BudgetReport> budget_;
+  const std::optional<SizeEstimate> sizes_;
   const Console& console_;
   ProgressBar bar_;
   SteadyClock::time_point epoch_start_;
@@ -247,9 +248,10 @@ absl::Status Stream(const StreamFlags& flags, const Console& console) {
   options.prefetch = flags.prefetch;
   options.verify_digests = !flags.no_verify;
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, flags.server.Connect());
-  GF_ASSIGN_OR_RETURN(std::optional<BudgetReport> budget, flags.spec.TakeSizes(*client, options));
+  GF_ASSIGN_OR_RETURN(std::optional<SizeEstimate> sizes,
+                      flags.spec.EstimateSizes(*client, options));
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<BatchStream> stream, client->StreamBatches(options));
-  return Reader(flags, std::move(budget), console).Run(*stream);
+  return Reader(flags, std::move(sizes), console).Run(*stream);
 }
 
 }  // namespace

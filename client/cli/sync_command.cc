@@ -16,6 +16,7 @@
 #include "client/cli/json_output.h"
 #include "client/cli/progress_bar.h"
 #include "client/cli/text_output.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -104,8 +105,8 @@ class Pass {
                        const Fingerprint& here) const {
     if (there == here) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrCat(Title(key), " has fingerprint ",
-                                                      FormatFingerprint(there), " at ", flags_.from,
-                                                      " and ", FormatFingerprint(here), " here"));
+                                                      DigestHex(there), " at ", flags_.from,
+                                                      " and ", DigestHex(here), " here"));
   }
 
   // The commit at the replica compares the fingerprint of what it has stored.
@@ -161,7 +162,7 @@ void Report(const std::vector<Pass::Row>& rows, bool json, const Console& consol
     for (const Pass::Row& row : rows) {
       list.push_back({{"name", row.key.first},
                       {"version", row.key.second},
-                      {"fingerprint", FormatFingerprint(row.fingerprint)},
+                      {"fingerprint", DigestHex(row.fingerprint)},
                       {"state", row.state}});
     }
     console.out << Dump(list, 2) << "\n";
@@ -169,7 +170,7 @@ void Report(const std::vector<Pass::Row>& rows, bool json, const Console& consol
   }
   TextTable table({"DATASET", "FINGERPRINT", "STATE"});
   for (const Pass::Row& row : rows) {
-    table.Add({Title(row.key), FormatFingerprint(row.fingerprint), row.state});
+    table.Add({Title(row.key), DigestHex(row.fingerprint), row.state});
   }
   console.out << table.ToString();
 }
@@ -183,7 +184,7 @@ absl::Status Follow(const SyncFlags& flags, DatasetStore& from, DatasetStore& to
     absl::Status status = pass.Run();
     for (const Pass::Row& row : pass.rows()) {
       if (row.state == absl::string_view("present")) continue;
-      console.out << row.state << " " << Title(row.key) << " " << FormatFingerprint(row.fingerprint)
+      console.out << row.state << " " << Title(row.key) << " " << DigestHex(row.fingerprint)
                   << std::endl;
     }
     if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -96,11 +95,6 @@ std::string FormatShape(absl::Span<const int64_t> shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
 }
 
-std::string FormatFingerprint(const Fingerprint& fingerprint) {
-  return absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()));
-}
-
 std::string ColumnShape(const ColumnSchema& column) {
   if (column.zero_dim || column.non_tensor) return "[]";
   const std::string axis = column.level == Level::kNode   ? "num_nodes"
@@ -168,7 +162,7 @@ std::string LayoutTable(const Layout& layout, absl::Span<const TensorPlace> plac
   return table.ToString();
 }
 
-std::string FormatBudget(const BudgetReport& report) {
+std::string FormatSizeEstimate(const SizeEstimate& report) {
   double most = 0;
   for (const std::vector<double>* shares : {&report.trimmed_nodes, &report.trimmed_edges}) {
     for (const double share : *shares) most = std::max(most, share);

@@ -31,7 +31,6 @@ std::string FormatCount(int64_t count);                    // "130,839"
 std::string FormatFixed(double value, int digits);         // "39.91"
 std::string FormatPercent(double fraction);                // "39.91 %"
 std::string FormatShape(absl::Span<const int64_t> shape);  // "[17, 7]"
-std::string FormatFingerprint(const Fingerprint& fingerprint);
 
 // "[num_nodes, 7]", "[2, num_edges]", "[1]": the tensor of one graph.
 std::string ColumnShape(const ColumnSchema& column);
@@ -43,7 +42,7 @@ std::string SummaryTable(const DatasetInfo& info);
 std::string LayoutTable(const Layout& layout, absl::Span<const TensorPlace> places);
 
 // "from 86 batches; 3.49 % of them exceed it, by at most 1.20 % of the nodes or edges of a type".
-std::string FormatBudget(const BudgetReport& report);
+std::string FormatSizeEstimate(const SizeEstimate& report);
 
 // "9,8,9": real graphs of each batch; how often each number occurs where there are many batches.
 std::string FormatGraphsPerBatch(absl::Span<const int64_t> graphs);

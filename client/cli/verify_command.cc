@@ -13,6 +13,7 @@
 #include "client/cli/progress_bar.h"
 #include "client/cli/text_output.h"
 #include "client/flags/spec_flags.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
 
@@ -42,15 +43,14 @@ absl::Status VerifyFolder(const VerifyFlags& flags, const std::string& dataset,
   const DatasetInfo& info = opened->info();
   if (flags.json) {
     const Json json = {{"dataset", absl::StrCat(info.name, "@", info.version)},
-                       {"fingerprint", FormatFingerprint(info.fingerprint)},
+                       {"fingerprint", DigestHex(info.fingerprint)},
                        {"bytes", info.raw_bytes}};
     console.out << Dump(json, 2) << "\n";
     return absl::OkStatus();
   }
   console.out << info.name << "@" << info.version << ": "
               << FormatBytes(static_cast<double>(info.raw_bytes))
-              << " read; they are what fingerprint " << FormatFingerprint(info.fingerprint)
-              << " says\n";
+              << " read; they are what fingerprint " << DigestHex(info.fingerprint) << " says\n";
   return absl::OkStatus();
 }
 
@@ -71,7 +71,7 @@ class EpochCheck {
     }
     options.num_shards = 1;
     options.shard_index = 0;
-    GF_RETURN_IF_ERROR(flags_.spec.TakeSizes(*clients[0], options).status());
+    GF_RETURN_IF_ERROR(flags_.spec.EstimateSizes(*clients[0], options).status());
     GF_ASSIGN_OR_RETURN(const PlanDescription plan, clients[0]->DescribePlan(options));
     if (flags_.ordinal.has_value() && *flags_.ordinal >= plan.plan.num_frames) {
       return absl::InvalidArgumentError(absl::StrCat("--ordinal is ", *flags_.ordinal, "; epoch ",
@@ -135,8 +135,8 @@ class EpochCheck {
         frames.push_back({{"ordinal", checked.ordinal}, {"digest", Hex(checked.digest)}});
       }
       const Json json = {{"dataset", options.dataset},
-                         {"fingerprint", FormatFingerprint(plan.fingerprint)},
-                         {"spec_digest", FormatFingerprint(plan.spec_digest)},
+                         {"fingerprint", DigestHex(plan.fingerprint)},
+                         {"spec_digest", DigestHex(plan.spec_digest)},
                          {"seed", options.seed},
                          {"epoch", options.start_epoch},
                          {"frames", frames}};
@@ -144,8 +144,8 @@ class EpochCheck {
       return;
     }
     console_.out << "dataset      " << options.dataset << "\n"
-                 << "fingerprint  " << FormatFingerprint(plan.fingerprint) << "\n"
-                 << "spec digest  " << FormatFingerprint(plan.spec_digest) << "\n"
+                 << "fingerprint  " << DigestHex(plan.fingerprint) << "\n"
+                 << "spec digest  " << DigestHex(plan.spec_digest) << "\n"
                  << "seed, epoch  " << options.seed << ", " << options.start_epoch << "\n";
     TextTable table({">ORDINAL", "DIGEST"});
     for (const Checked& checked : checked_) {

@@ -52,9 +52,9 @@ class RpcClient final : public Client {
     return calls_.Tell(methods::kDeleteVersion, request, options_.timeout, &response);
   }
 
-  absl::StatusOr<FixedSizeOptions> EstimateOptions(const std::string& dataset, int64_t batch_size,
-                                                   const Selection& selection,
-                                                   int64_t sample_limit) override {
+  absl::StatusOr<FixedSizeOptions> EstimateSizes(const std::string& dataset, int64_t batch_size,
+                                                 const Selection& selection,
+                                                 int64_t sample_limit) override {
     v1::EstimateOptionsRequest request;
     request.set_dataset(dataset);
     request.set_batch_size(batch_size);
@@ -65,9 +65,9 @@ class RpcClient final : public Client {
     return ReadAnswer(wire::FromProto(response.options()));
   }
 
-  absl::StatusOr<BudgetReport> EstimateOptions(const SampledEstimate& estimate) override {
+  absl::StatusOr<SizeEstimate> EstimateSizes(const SizeEstimateRequest& estimate) override {
     v1::EstimateOptionsResponse response;
-    GF_RETURN_IF_ERROR(calls_.Ask(methods::kEstimateOptions, MakeEstimateRequest(estimate),
+    GF_RETURN_IF_ERROR(calls_.Ask(methods::kEstimateOptions, MakeSizeEstimateRequest(estimate),
                                   absl::InfiniteDuration(), &response));
     return ReadAnswer(wire::FromProto(response));
   }

@@ -71,13 +71,13 @@ struct PlanDescription {
   Fingerprint spec_digest{};
 };
 
-// Which sampled batches a budget is taken from.
-struct SampledEstimate {
+// Which sampled batches sizes are taken from.
+struct SizeEstimateRequest {
   std::string dataset;  // "name" or "name@version"
   BatchSpec spec;       // kNeighbor or kCluster; its options do not matter
   uint64_t seed = 0;
   int64_t epoch = 0;
-  double quantile = 1;       // the share of batches that no budget may cut, by type; in (0, 1]
+  double quantile = 1;       // the share of batches that no size may cut, by type; in (0, 1]
   int64_t sample_limit = 0;  // batches, in as many epochs as that needs; 0: 1000
 };
 
@@ -96,12 +96,12 @@ class Client {
   virtual absl::StatusOr<std::vector<DatasetInfo>> ListDatasets() = 0;
   virtual absl::StatusOr<DatasetInfo> GetDataset(const std::string& dataset) = 0;
   virtual absl::Status DeleteVersion(const std::string& name, int64_t version) = 0;
-  virtual absl::StatusOr<FixedSizeOptions> EstimateOptions(const std::string& dataset,
-                                                           int64_t batch_size,
-                                                           const Selection& selection,
-                                                           int64_t sample_limit) = 0;
+  virtual absl::StatusOr<FixedSizeOptions> EstimateSizes(const std::string& dataset,
+                                                         int64_t batch_size,
+                                                         const Selection& selection,
+                                                         int64_t sample_limit) = 0;
   // Makes the batches to measure them. As long as that takes: without a deadline.
-  virtual absl::StatusOr<BudgetReport> EstimateOptions(const SampledEstimate& estimate) = 0;
+  virtual absl::StatusOr<SizeEstimate> EstimateSizes(const SizeEstimateRequest& estimate) = 0;
   // Splits the nodes of a homogeneous single graph into clusters and publishes a version that has
   // their numbers as one more node column, `column`. As long as that takes: without a deadline. An
   // interruption ends the wait; the server goes on and publishes the version.

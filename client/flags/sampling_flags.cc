@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "CLI/Config.hpp"
@@ -10,20 +11,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "client/flags/named_values.h"
+#include "client/flags/flag_values.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
-
-constexpr Named<SubgraphType> kSubgraphTypes[] = {{"directional", SubgraphType::kDirectional},
-                                                  {"bidirectional", SubgraphType::kBidirectional},
-                                                  {"induced", SubgraphType::kInduced}};
-constexpr Named<TemporalStrategy> kTemporalStrategies[] = {{"uniform", TemporalStrategy::kUniform},
-                                                           {"last", TemporalStrategy::kLast}};
-constexpr Named<NegativeMode> kNegativeModes[] = {{"none", NegativeMode::kNone},
-                                                  {"binary", NegativeMode::kBinary},
-                                                  {"triplet", NegativeMode::kTriplet}};
 
 constexpr char kPartition[] = "--partition";
 constexpr std::array kNeighborOnly = {
@@ -35,9 +27,8 @@ constexpr std::array kNeighborOnly = {
 absl::Status ParseNegatives(absl::string_view text, LinkSeeds& links) {
   const std::pair<absl::string_view, absl::string_view> parts =
       absl::StrSplit(text, absl::MaxSplits(':', 1));
-  for (const Named<NegativeMode>& mode : kNegativeModes) {
-    if (parts.first != mode.name) continue;
-    links.negative_mode = mode.value;
+  if (const std::optional<NegativeMode> mode = FromFlag<NegativeMode>(parts.first)) {
+    links.negative_mode = *mode;
     if (parts.first == text) return absl::OkStatus();
     if (absl::SimpleAtod(parts.second, &links.negative_amount) && links.negative_amount > 0 &&
         std::isfinite(links.negative_amount)) {
@@ -97,12 +88,12 @@ void SamplingFlags::Register(CLI::App& command) {
   add("--subgraph-type", subgraph_type_,
       "the sampled edges; and their reverses; all edges between the sampled nodes")
       ->capture_default_str()
-      ->check(CLI::IsMember(Names(kSubgraphTypes)));
+      ->check(CLI::IsMember(Flags<SubgraphType>()));
   add_flag("--disjoint", disjoint_, "a tree of its own for each seed");
   add("--time-attr", time_attr_, "node column with times: nothing later than the seed is sampled");
   add("--temporal-strategy", temporal_strategy_, "which of those that are not too late")
       ->capture_default_str()
-      ->check(CLI::IsMember(Names(kTemporalStrategies)));
+      ->check(CLI::IsMember(Flags<TemporalStrategy>()));
   add("--weight-attr", weight_attr_, "edge column with weights of the draw");
   add("--partition", partition_, "cluster: the node column with the clusters' numbers")
       ->capture_default_str();
@@ -144,10 +135,10 @@ absl::StatusOr<SamplingSpec> SamplingFlags::Build(Strategy strategy) const {
   }
   GF_ASSIGN_OR_RETURN(sampling.num_neighbors, ParseNumNeighbors(num_neighbors_));
   sampling.replace = replace_;
-  sampling.subgraph_type = ValueOf(kSubgraphTypes, subgraph_type_);
+  sampling.subgraph_type = ValueOf<SubgraphType>(subgraph_type_);
   sampling.disjoint = disjoint_;
   sampling.time_attr = time_attr_;
-  sampling.temporal_strategy = ValueOf(kTemporalStrategies, temporal_strategy_);
+  sampling.temporal_strategy = ValueOf<TemporalStrategy>(temporal_strategy_);
   if (Given("--temporal-strategy") && time_attr_.empty()) {
     return absl::InvalidArgumentError("--temporal-strategy needs --time-attr");
   }
@@ -174,28 +165,6 @@ absl::StatusOr<LinkSeeds> SamplingFlags::BuildLinks() const {
   GF_RETURN_IF_ERROR(ParseNegatives(negatives_, links));
   links.exclude_seed_edges = exclude_seed_edges_;
   return links;
-}
-
-Json ToJson(const SamplingSpec& sampling) {
-  Json json = {
-      {"num_neighbors", sampling.num_neighbors},
-      {"replace", sampling.replace},
-      {"subgraph_type", std::string(NameOf(kSubgraphTypes, sampling.subgraph_type))},
-      {"disjoint", sampling.disjoint},
-      {"time_attr", sampling.time_attr},
-      {"temporal_strategy", std::string(NameOf(kTemporalStrategies, sampling.temporal_strategy))},
-      {"weight_attr", sampling.weight_attr},
-      {"input_type", sampling.input_type},
-      {"input_mask", sampling.input_mask},
-      {"partition", sampling.partition}};
-  if (!sampling.links.has_value()) return json;
-  const LinkSeeds& links = *sampling.links;
-  json["links"] = {{"edge_type", links.edge_type},
-                   {"num_pairs", links.sources.size()},
-                   {"negative_mode", std::string(NameOf(kNegativeModes, links.negative_mode))},
-                   {"negative_amount", links.negative_amount},
-                   {"exclude_seed_edges", links.exclude_seed_edges}};
-  return json;
 }
 
 }  // namespace graphfeed

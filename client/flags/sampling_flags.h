@@ -9,7 +9,6 @@
 #include "CLI/App.hpp"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "client/flags/json.h"
 #include "proto/frame/batch_spec.h"
 
 namespace graphfeed {
@@ -46,8 +45,6 @@ class SamplingFlags {
   bool exclude_seed_edges_ = false;
   std::string partition_ = "partition";
 };
-
-Json ToJson(const SamplingSpec& sampling);
 
 }  // namespace graphfeed
 

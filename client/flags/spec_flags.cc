@@ -9,32 +9,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "client/flags/named_values.h"
+#include "client/flags/flag_values.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
-
-constexpr Named<Strategy> kStrategies[] = {{"pad", Strategy::kPadToMax},
-                                           {"pack", Strategy::kStreamPack},
-                                           {"plain", Strategy::kPlain},
-                                           {"neighbor", Strategy::kNeighbor},
-                                           {"cluster", Strategy::kCluster}};
-constexpr Named<OverSize> kOverSizes[] = {{"error", OverSize::kError},
-                                          {"skip", OverSize::kSkip},
-                                          {"trim-nodes", OverSize::kTrimNodes},
-                                          {"trim-edges", OverSize::kTrimEdges},
-                                          {"trim", OverSize::kTrimNodesAndEdges}};
-constexpr Named<IncompleteStep> kIncompleteSteps[] = {{"fill", IncompleteStep::kFill},
-                                                      {"drop", IncompleteStep::kDrop}};
-constexpr Named<UnevenShards> kUnevenShards[] = {{"null", UnevenShards::kNull},
-                                                 {"repeat", UnevenShards::kRepeat},
-                                                 {"drop", UnevenShards::kDrop}};
-constexpr Named<DType> kIndexDTypes[] = {{"int64", DType::kInt64}, {"int32", DType::kInt32}};
-
-bool IsSampled(Strategy strategy) {
-  return strategy == Strategy::kNeighbor || strategy == Strategy::kCluster;
-}
 
 uint64_t DrawSeed() {
   std::random_device device;
@@ -42,9 +21,6 @@ uint64_t DrawSeed() {
 }
 
 }  // namespace
-
-absl::string_view StrategyName(Strategy strategy) { return NameOf(kStrategies, strategy); }
-absl::string_view OverSizeName(OverSize over_size) { return NameOf(kOverSizes, over_size); }
 
 absl::StatusOr<std::map<std::string, int64_t>> ParseTypedSizes(absl::string_view flag,
                                                                absl::string_view text) {
@@ -100,7 +76,7 @@ void SpecFlags::Register(CLI::App& command) {
       "pad: the next graphs, padded; pack: as many as fit, in order; plain: no padding; neighbor: "
       "sampled neighbourhoods of seeds; cluster: clusters of a partition")
       ->capture_default_str()
-      ->check(CLI::IsMember(Names(kStrategies)));
+      ->check(CLI::IsMember(Flags<Strategy>()));
   add("--batch-size", batch_size_,
       "graphs of a batch; one of them is padding unless the strategy is plain (default there: 1); "
       "neighbor: seeds, cluster: clusters (default: 1)")
@@ -120,7 +96,7 @@ void SpecFlags::Register(CLI::App& command) {
       ->capture_default_str();
   add("--over-size", over_size_, "what becomes of graphs and batches that do not fit")
       ->capture_default_str()
-      ->check(CLI::IsMember(Names(kOverSizes)));
+      ->check(CLI::IsMember(Flags<OverSize>()));
   add("--graphs", graphs_,
       "which graphs (neighbor: seed nodes or edges, cluster: clusters): START:STOP, or a,b,c in "
       "this order (default: all)");
@@ -135,14 +111,14 @@ void SpecFlags::Register(CLI::App& command) {
       ->check(CLI::PositiveNumber);
   add("--incomplete-step", incomplete_step_, "a last frame with too few batches")
       ->capture_default_str()
-      ->check(CLI::IsMember(Names(kIncompleteSteps)));
+      ->check(CLI::IsMember(Flags<IncompleteStep>()));
   command.add_flag("--no-masks", no_masks_, "leave out graphs_mask, nodes_mask and edges_mask");
   add("--exclude", exclude_, "columns to leave out, a,b,c")->delimiter(',');
   add("--follow-batch", follow_batch_, "columns that get a batch vector of their own, a,b,c")
       ->delimiter(',');
   add("--index-dtype", index_dtype_, "of edge_index, batch and ptr")
       ->capture_default_str()
-      ->check(CLI::IsMember(Names(kIndexDTypes)));
+      ->check(CLI::IsMember({"int64", "int32"}));
   add("--narrow", narrow_, "int64 columns to send as int32, a,b,c")->delimiter(',');
   add("--float16", float16_, "float columns to send as float16, a,b,c")->delimiter(',');
   add("--sample-limit", sample_limit_,
@@ -164,11 +140,11 @@ void SpecFlags::Register(CLI::App& command) {
       ->check(CLI::NonNegativeNumber);
   add("--uneven-shards", uneven_shards_, "what fills shards with fewer frames than others")
       ->capture_default_str()
-      ->check(CLI::IsMember(Names(kUnevenShards)));
+      ->check(CLI::IsMember(Flags<UnevenShards>()));
 }
 
 absl::Status SpecFlags::BuildSizes(BatchSpec& spec) const {
-  const bool sampled = IsSampled(spec.strategy);
+  const bool sampled = Samples(spec.strategy);
   if (spec.strategy == Strategy::kPlain || ragged_) {
     if (!num_nodes_.empty() || !num_edges_.empty()) {
       return absl::InvalidArgumentError(
@@ -205,10 +181,10 @@ absl::Status SpecFlags::BuildSizes(BatchSpec& spec) const {
 }
 
 absl::Status SpecFlags::BuildBatches(BatchSpec& spec) const {
-  spec.strategy = ValueOf(kStrategies, strategy_);
-  spec.over_size = ValueOf(kOverSizes, over_size_);
+  spec.strategy = ValueOf<Strategy>(strategy_);
+  spec.over_size = ValueOf<OverSize>(over_size_);
   spec.ragged = ragged_;
-  if (IsSampled(spec.strategy)) {
+  if (Samples(spec.strategy)) {
     GF_ASSIGN_OR_RETURN(spec.sampling, sampling_.Build(spec.strategy));
     spec.batch_size = batch_size_;
     return BuildSizes(spec);
@@ -241,38 +217,38 @@ absl::StatusOr<StreamOptions> SpecFlags::Build() const {
   }
   spec.shuffle = shuffle_;
   spec.drop_last = drop_last_;
-  spec.incomplete_step = ValueOf(kIncompleteSteps, incomplete_step_);
+  spec.incomplete_step = ValueOf<IncompleteStep>(incomplete_step_);
   spec.micro_batches = micro_batches_;
   spec.masks = !no_masks_ && spec.strategy != Strategy::kPlain && !ragged_;
   spec.exclude_keys = exclude_;
   spec.follow_batch = follow_batch_;
-  spec.index_dtype = ValueOf(kIndexDTypes, index_dtype_);
+  spec.index_dtype = ParseDType(index_dtype_).value_or(DType::kInt64);
   spec.narrow_columns = narrow_;
   spec.float16_columns = float16_;
-  if (!IsSampled(spec.strategy)) spec.sample_limit = sample_limit_;
+  if (!Samples(spec.strategy)) spec.sample_limit = sample_limit_;
   options.seed = seed_.has_value() ? *seed_ : DrawSeed();
   options.start_epoch = epoch_;
   options.num_shards = num_shards_;
   options.shard_index = shard_index_;
-  options.uneven_shards = ValueOf(kUnevenShards, uneven_shards_);
+  options.uneven_shards = ValueOf<UnevenShards>(uneven_shards_);
   return options;
 }
 
-absl::StatusOr<std::optional<BudgetReport>> SpecFlags::TakeSizes(Client& client,
-                                                                 StreamOptions& options) const {
+absl::StatusOr<std::optional<SizeEstimate>> SpecFlags::EstimateSizes(Client& client,
+                                                                     StreamOptions& options) const {
   BatchSpec& spec = options.spec;
-  if (!IsSampled(spec.strategy) || spec.ragged || spec.options.has_value()) {
-    return std::optional<BudgetReport>();
+  if (!Samples(spec.strategy) || spec.ragged || spec.options.has_value()) {
+    return std::optional<SizeEstimate>();
   }
   // Not of the stream's seed and epoch: all runs have the same shapes.
-  GF_ASSIGN_OR_RETURN(BudgetReport report, client.EstimateOptions({.dataset = options.dataset,
-                                                                   .spec = spec,
-                                                                   .seed = 0,
-                                                                   .epoch = 0,
-                                                                   .quantile = quantile_,
-                                                                   .sample_limit = sample_limit_}));
+  GF_ASSIGN_OR_RETURN(SizeEstimate report, client.EstimateSizes({.dataset = options.dataset,
+                                                                 .spec = spec,
+                                                                 .seed = 0,
+                                                                 .epoch = 0,
+                                                                 .quantile = quantile_,
+                                                                 .sample_limit = sample_limit_}));
   spec.options = report.options;
-  return std::optional<BudgetReport>(std::move(report));
+  return std::optional<SizeEstimate>(std::move(report));
 }
 
 }  // namespace graphfeed

@@ -16,10 +16,6 @@
 
 namespace graphfeed {
 
-// As the flags spell them.
-absl::string_view StrategyName(Strategy strategy);  // "pad", "pack", "neighbor"
-absl::string_view OverSizeName(OverSize over_size);
-
 // "100" for all types, or "movie=100,director=50".
 absl::StatusOr<std::map<std::string, int64_t>> ParseTypedSizes(absl::string_view flag,
                                                                absl::string_view text);
@@ -36,8 +32,8 @@ class SpecFlags {
   const std::string& dataset() const { return dataset_; }
   // The sizes of sampled, padded batches that the flags do not tell, into `options`: from batches
   // that the server makes. Nothing for other batches.
-  absl::StatusOr<std::optional<BudgetReport>> TakeSizes(Client& client,
-                                                        StreamOptions& options) const;
+  absl::StatusOr<std::optional<SizeEstimate>> EstimateSizes(Client& client,
+                                                            StreamOptions& options) const;
 
  private:
   absl::Status BuildBatches(BatchSpec& spec) const;

@@ -7,31 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "proto/frame/strategy.h"
 #include "storage/graph/dtype.h"
 
 namespace graphfeed {
-
-enum class Strategy : uint8_t {
-  kPlain = 1,
-  kPadToMax = 2,
-  kStreamPack = 3,
-  kNeighbor = 4,
-  kCluster = 5,
-};
-enum class OverSize : uint8_t {
-  kError = 0,
-  kSkip = 1,
-  kTrimNodes = 2,
-  kTrimEdges = 3,
-  kTrimNodesAndEdges = 4,
-};
-enum class IncompleteStep : uint8_t { kFill = 0, kDrop = 1 };
-
-// What neighbour sampling keeps: the sampled edges; those and their reverses; all edges between the
-// sampled nodes.
-enum class SubgraphType : uint8_t { kDirectional = 0, kBidirectional = 1, kInduced = 2 };
-// Which of the neighbours that are not too late: any, or the latest.
-enum class TemporalStrategy : uint8_t { kUniform = 0, kLast = 1 };
 
 // As users write them, before the dataset's types are known.
 struct FixedSizeOptions {
@@ -60,8 +39,6 @@ struct Selection {
     return kind == Kind::kIds ? ids[position] : start + position;
   }
 };
-
-enum class NegativeMode : uint8_t { kNone = 0, kBinary = 1, kTriplet = 2 };
 
 // Seed edges: of an edge type, the selection holding edge ids, or explicit pairs.
 struct LinkSeeds {
@@ -99,7 +76,7 @@ struct SamplingSpec {
 struct BatchSpec {
   Strategy strategy = Strategy::kPadToMax;
   OverSize over_size = OverSize::kError;
-  std::optional<FixedSizeOptions> options;  // unset: derived (EstimateOptions)
+  std::optional<FixedSizeOptions> options;  // unset: derived (EstimateSizes)
   int64_t batch_size = 0;  // plain: graphs of a batch; else options.num_graphs, or 0
   Selection selection;
   bool shuffle = false;
@@ -117,9 +94,6 @@ struct BatchSpec {
   std::optional<SamplingSpec> sampling;  // kNeighbor and kCluster
   bool ragged = false;                   // kNeighbor and kCluster without padding
 };
-
-// Which ordinals a shard receives: start_ordinal + shard_index + j * num_shards.
-enum class UnevenShards : uint8_t { kNull = 0, kRepeat = 1, kDrop = 2 };
 
 }  // namespace graphfeed
 

@@ -8,12 +8,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "proto/frame/named_enum.h"
 #include "storage/graph/dtype.h"
 #include "storage/graph/schema.h"
 
 namespace graphfeed {
 
-// How many graphs, nodes and edges: of a batch, of a budget, of an epoch.
+// How many graphs, nodes and edges: of a batch, of an epoch.
 struct Counts {
   int64_t graphs = 0;
   std::vector<int64_t> nodes;  // by node type
@@ -32,6 +33,14 @@ enum class Axis : uint8_t {
   kPtr = 4,     // graphs + 1
   kSeeds = 5,   // sampled batches: seed nodes or seed edges
   kLabels = 6,  // seed edges and their negatives
+};
+
+template <>
+struct EnumTable<Axis> {
+  static constexpr EnumEntry<Axis> kEntries[] = {
+      {Axis::kNodes, "nodes"}, {Axis::kEdges, "edges"}, {Axis::kGraphs, "graphs"},
+      {Axis::kPtr, "ptr"},     {Axis::kSeeds, "seeds"}, {Axis::kLabels, "labels"},
+  };
 };
 
 // One tensor of a batch, without its place.

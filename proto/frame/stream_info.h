@@ -7,6 +7,7 @@
 
 #include "proto/frame/batch_spec.h"
 #include "proto/frame/layout.h"
+#include "proto/frame/named_enum.h"
 #include "storage/graph/dataset_info.h"
 
 namespace graphfeed {
@@ -15,6 +16,12 @@ namespace graphfeed {
 enum class Encoding : uint8_t {
   kDense = 0,
   kCompact = 1,  // without the padding, which the receiver writes itself (compact.h)
+};
+
+template <>
+struct EnumTable<Encoding> {
+  static constexpr EnumEntry<Encoding> kEntries[] = {{Encoding::kDense, "dense"},
+                                                     {Encoding::kCompact, "compact"}};
 };
 
 // What is known of one frame besides its tensors.
@@ -46,8 +53,8 @@ struct PlanSummary {
   int64_t lower_bound_batches = 0;
 };
 
-// A budget, and for sampled batches what it costs.
-struct BudgetReport {
+// Sizes of padded batches, and for sampled batches what they cost.
+struct SizeEstimate {
   FixedSizeOptions options;
   // By type, which share of what the observed batches held would be trimmed; empty unless the
   // batches are sampled ones.

@@ -3,9 +3,67 @@
 #include <algorithm>
 #include <limits>
 
+#include "graphfeed/v1/batch.pb.h"
+#include "proto/frame/layout.h"
+#include "proto/frame/strategy.h"
+#include "proto/frame/stream_info.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed::wire {
+namespace {
+
+// Whether the values of a message's enum, but one that says "not set", are those of ours: both in
+// ascending order, with the message's largest beside them.
+template <typename E, typename Message, size_t N>
+constexpr bool AreOurs(const Message (&values)[N], Message largest) {
+  if (N != kNumValues<E>) return false;
+  for (size_t i = 0; i < N; ++i) {
+    if (static_cast<int>(values[i]) != static_cast<int>(EnumTable<E>::kEntries[i].value)) {
+      return false;
+    }
+  }
+  return values[N - 1] == largest;
+}
+
+static_assert(AreOurs<Strategy>({v1::PLAIN, v1::PAD_TO_MAX, v1::STREAM_PACK, v1::NEIGHBOR,
+                                 v1::CLUSTER},
+                                v1::Strategy_MAX));
+static_assert(AreOurs<OverSize>({v1::OVER_SIZE_ERROR, v1::OVER_SIZE_SKIP, v1::OVER_SIZE_TRIM_NODES,
+                                 v1::OVER_SIZE_TRIM_EDGES, v1::OVER_SIZE_TRIM_NODES_AND_EDGES},
+                                v1::OverSize_MAX));
+static_assert(AreOurs<IncompleteStep>({v1::INCOMPLETE_STEP_FILL, v1::INCOMPLETE_STEP_DROP},
+                                      v1::IncompleteStep_MAX));
+static_assert(AreOurs<SubgraphType>({v1::Sampling::DIRECTIONAL, v1::Sampling::BIDIRECTIONAL,
+                                     v1::Sampling::INDUCED},
+                                    v1::Sampling::SubgraphType_MAX));
+static_assert(AreOurs<TemporalStrategy>({v1::Sampling::UNIFORM, v1::Sampling::LAST},
+                                        v1::Sampling::TemporalStrategy_MAX));
+static_assert(AreOurs<NegativeMode>({v1::Sampling::Links::NONE, v1::Sampling::Links::BINARY,
+                                     v1::Sampling::Links::TRIPLET},
+                                    v1::Sampling::Links::NegativeMode_MAX));
+static_assert(AreOurs<UnevenShards>({v1::UNEVEN_SHARDS_NULL, v1::UNEVEN_SHARDS_REPEAT,
+                                     v1::UNEVEN_SHARDS_DROP},
+                                    v1::UnevenShards_MAX));
+static_assert(AreOurs<Encoding>({v1::ENCODING_DENSE, v1::ENCODING_COMPACT}, v1::Encoding_MAX));
+static_assert(AreOurs<Axis>({v1::AXIS_NODES, v1::AXIS_EDGES, v1::AXIS_GRAPHS, v1::AXIS_PTR,
+                             v1::AXIS_SEEDS, v1::AXIS_LABELS},
+                            v1::Axis_MAX));
+
+template <typename E, typename Message>
+constexpr bool Same(E ours, Message message) {
+  return static_cast<int>(ours) == static_cast<int>(message);
+}
+
+static_assert(Same(DType::kBool, v1::BOOL) && Same(DType::kUint8, v1::UINT8) &&
+              Same(DType::kInt8, v1::INT8) && Same(DType::kInt16, v1::INT16) &&
+              Same(DType::kInt32, v1::INT32) && Same(DType::kInt64, v1::INT64) &&
+              Same(DType::kFloat16, v1::FLOAT16) && Same(DType::kFloat32, v1::FLOAT32) &&
+              Same(DType::kFloat64, v1::FLOAT64) && Same(DType::kString, v1::STRING) &&
+              Same(DType::kString, v1::DType_MAX));
+static_assert(Same(Level::kNode, v1::NODE) && Same(Level::kEdge, v1::EDGE) &&
+              Same(Level::kGraph, v1::GRAPH) && Same(Level::kGraph, v1::Level_MAX));
+
+}  // namespace
 
 absl::StatusOr<DType> DTypeFromProto(v1::DType dtype, absl::string_view field) {
   if (dtype == v1::DTYPE_UNSPECIFIED) return FieldError(field, "not set");

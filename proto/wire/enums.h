@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "graphfeed/v1/dataset.pb.h"
+#include "proto/frame/named_enum.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/dtype.h"
 #include "storage/graph/schema.h"
@@ -26,14 +28,11 @@ inline absl::Status FieldError(absl::string_view field, absl::string_view proble
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", problem));
 }
 
-// `is_valid` is the generated one of the message's enum.
-template <typename Enum, typename ProtoEnum>
-absl::StatusOr<Enum> EnumFromProto(ProtoEnum value, bool (*is_valid)(int),
-                                   absl::string_view field) {
-  if (!is_valid(value)) {
-    return FieldError(field, absl::StrCat("unknown value ", static_cast<int>(value)));
-  }
-  return static_cast<Enum>(value);
+// The messages' enums have the same values as ours (enums.cc asserts it).
+template <typename Enum>
+absl::StatusOr<Enum> EnumFromProto(int value, absl::string_view field) {
+  if (const std::optional<Enum> ours = FromNumber<Enum>(value)) return *ours;
+  return FieldError(field, absl::StrCat("unknown value ", value));
 }
 
 // Adds an entry of a list that says something of each type.

@@ -41,8 +41,8 @@ absl::StatusOr<Selection> FromProto(const v1::Selection& message);
 v1::FixedSizeOptions ToProto(const FixedSizeOptions& options);
 absl::StatusOr<FixedSizeOptions> FromProto(const v1::FixedSizeOptions& message);
 
-v1::EstimateOptionsResponse ToProto(const BudgetReport& report);
-absl::StatusOr<BudgetReport> FromProto(const v1::EstimateOptionsResponse& message);
+v1::EstimateOptionsResponse ToProto(const SizeEstimate& report);
+absl::StatusOr<SizeEstimate> FromProto(const v1::EstimateOptionsResponse& message);
 
 v1::Layout ToProto(const Layout& layout);
 absl::StatusOr<Layout> FromProto(const v1::Layout& message);

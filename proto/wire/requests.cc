@@ -77,8 +77,8 @@ absl::StatusOr<double> Quantile(double value) {
 }
 
 // The part of an EstimateOptionsRequest that is about sampled batches.
-absl::Status ParseSampledEstimate(const v1::EstimateOptionsRequest& message,
-                                  EstimateRequest& request) {
+absl::Status ParseSampledSizes(const v1::EstimateOptionsRequest& message,
+                               SizeEstimateRequest& request) {
   GF_ASSIGN_OR_RETURN(request.quantile, Quantile(message.quantile()));
   request.seed = message.seed();
   request.epoch = message.epoch();
@@ -96,8 +96,7 @@ absl::Status ParseSampledEstimate(const v1::EstimateOptionsRequest& message,
     return FieldError("selection", "not together with spec, which has it");
   }
   GF_ASSIGN_OR_RETURN(request.spec, Spec(message.spec(), /*is_set=*/true));
-  if (request.spec->strategy != Strategy::kNeighbor &&
-      request.spec->strategy != Strategy::kCluster) {
+  if (!Samples(request.spec->strategy)) {
     return FieldError("spec.strategy", absl::StrCat(v1::Strategy_Name(message.spec().strategy()),
                                                     "; NEIGHBOR or CLUSTER"));
   }
@@ -173,8 +172,8 @@ absl::StatusOr<PlanRequest> ParseRequest(const v1::DescribePlanRequest& message)
   return request;
 }
 
-absl::StatusOr<EstimateRequest> ParseRequest(const v1::EstimateOptionsRequest& message) {
-  EstimateRequest request;
+absl::StatusOr<SizeEstimateRequest> ParseRequest(const v1::EstimateOptionsRequest& message) {
+  SizeEstimateRequest request;
   request.dataset = message.dataset();
   GF_RETURN_IF_ERROR(CheckDataset(request.dataset));
   GF_RETURN_IF_ERROR(CheckSelectionBytes(message.selection()));
@@ -184,7 +183,7 @@ absl::StatusOr<EstimateRequest> ParseRequest(const v1::EstimateOptionsRequest& m
   if (request.sample_limit < 0) {
     return FieldError("sample_limit", absl::StrCat(request.sample_limit, "; at least 0"));
   }
-  GF_RETURN_IF_ERROR(ParseSampledEstimate(message, request));
+  GF_RETURN_IF_ERROR(ParseSampledSizes(message, request));
   return request;
 }
 

@@ -65,7 +65,7 @@ struct PlanRequest {
 };
 absl::StatusOr<PlanRequest> ParseRequest(const v1::DescribePlanRequest& message);
 
-struct EstimateRequest {
+struct SizeEstimateRequest {
   std::string dataset;
   Selection selection;
   int64_t batch_size = 0;
@@ -76,7 +76,7 @@ struct EstimateRequest {
   int64_t epoch = 0;
   double quantile = 1;  // in (0, 1]
 };
-absl::StatusOr<EstimateRequest> ParseRequest(const v1::EstimateOptionsRequest& message);
+absl::StatusOr<SizeEstimateRequest> ParseRequest(const v1::EstimateOptionsRequest& message);
 
 struct PartitionRequest {
   std::string dataset;

@@ -1,37 +1,41 @@
-// What clients ask for: batch specifications, their selections and options.
+// What clients ask for: batch specifications, their selections, options and sampling.
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
-#include <utility>
+#include <optional>
+#include <type_traits>
 
+#include "proto/frame/spec_fields.h"
 #include "proto/wire/enums.h"
+#include "proto/wire/message_fields.h"
 #include "proto/wire/messages.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed::wire {
 namespace {
 
-using CountMap = std::map<std::string, int64_t>;
-using CountList = google::protobuf::RepeatedPtrField<v1::FixedSizeOptions::Count>;
-
-void CountsToProto(const CountMap& counts, CountList* message) {
-  for (const auto& [type, count] : counts) {
-    v1::FixedSizeOptions::Count* entry = message->Add();
-    entry->set_type(type);
-    entry->set_count(count);
-  }
+absl::StatusOr<DType> IndexDTypeFromProto(v1::DType dtype) {
+  if (dtype == v1::DTYPE_UNSPECIFIED || dtype == v1::INT64) return DType::kInt64;
+  if (dtype == v1::INT32) return DType::kInt32;
+  const std::string name =
+      v1::DType_IsValid(dtype) ? v1::DType_Name(dtype) : absl::StrCat(static_cast<int>(dtype));
+  return FieldError("index_dtype", absl::StrCat(name, "; INT64 or INT32"));
 }
 
-absl::StatusOr<CountMap> CountsFromProto(const CountList& message, absl::string_view field) {
-  CountMap counts;
-  for (const v1::FixedSizeOptions::Count& entry : message) {
-    GF_RETURN_IF_ERROR(AddByType(entry.type(), entry.count(), field, counts));
+// What the fields of seed edges must be beside what each of them is.
+absl::Status CompleteLinks(LinkSeeds& links) {
+  if (links.sources.size() != links.targets.size()) {
+    return FieldError("sampling.links.targets",
+                      absl::StrCat(links.targets.size(), " ids; sampling.links.sources has ",
+                                   links.sources.size()));
   }
-  return counts;
-}
-
-std::vector<std::string> Strings(const google::protobuf::RepeatedPtrField<std::string>& list) {
-  return {list.begin(), list.end()};
+  if (links.negative_amount == 0) links.negative_amount = 1;
+  if (!std::isfinite(links.negative_amount) || links.negative_amount < 0) {
+    return FieldError("sampling.links.negative_amount",
+                      absl::StrCat(links.negative_amount, "; a finite number above 0"));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -131,107 +135,81 @@ absl::StatusOr<Selection> FromProto(const v1::Selection& message) {
 
 v1::FixedSizeOptions ToProto(const FixedSizeOptions& options) {
   v1::FixedSizeOptions message;
-  CountsToProto(options.num_nodes, message.mutable_num_nodes());
-  CountsToProto(options.num_edges, message.mutable_num_edges());
-  message.set_num_graphs(options.num_graphs);
-  message.set_node_pad_value(options.node_pad_value);
-  message.set_edge_pad_value(options.edge_pad_value);
-  message.set_graph_pad_value(options.graph_pad_value);
-  for (const auto& [name, value] : options.pad_graph_defaults) {
-    (*message.mutable_pad_graph_defaults())[name] = value;
-  }
+  ForEachField(options, FieldWriter(message));
   return message;
 }
 
 absl::StatusOr<FixedSizeOptions> FromProto(const v1::FixedSizeOptions& message) {
   FixedSizeOptions options;
-  GF_ASSIGN_OR_RETURN(options.num_nodes, CountsFromProto(message.num_nodes(), "options.num_nodes"));
-  GF_ASSIGN_OR_RETURN(options.num_edges, CountsFromProto(message.num_edges(), "options.num_edges"));
-  options.num_graphs = message.num_graphs();
-  options.node_pad_value = message.node_pad_value();
-  options.edge_pad_value = message.edge_pad_value();
-  options.graph_pad_value = message.graph_pad_value();
-  options.pad_graph_defaults.insert(message.pad_graph_defaults().begin(),
-                                    message.pad_graph_defaults().end());
+  FieldReader reader(message, "options.");
+  ForEachField(options, reader);
+  GF_RETURN_IF_ERROR(reader.status());
   return options;
+}
+
+v1::Sampling ToProto(const SamplingSpec& sampling) {
+  v1::Sampling message;
+  ForEachField(sampling, FieldWriter(message));
+  return message;
+}
+
+absl::StatusOr<SamplingSpec> FromProto(const v1::Sampling& message) {
+  SamplingSpec sampling;
+  FieldReader reader(message, "sampling.");
+  ForEachField(sampling, reader);
+  GF_RETURN_IF_ERROR(reader.status());
+  if (sampling.links.has_value()) GF_RETURN_IF_ERROR(CompleteLinks(*sampling.links));
+  return sampling;
 }
 
 v1::BatchSpec ToProto(const BatchSpec& spec) {
   v1::BatchSpec message;
-  message.set_strategy(static_cast<v1::Strategy>(spec.strategy));
-  message.set_over_size(static_cast<v1::OverSize>(spec.over_size));
-  if (spec.options.has_value()) *message.mutable_options() = ToProto(*spec.options);
-  message.set_batch_size(spec.batch_size);
-  *message.mutable_selection() = ToProto(spec.selection);
-  message.set_shuffle(spec.shuffle);
-  message.set_drop_last(spec.drop_last);
-  message.set_incomplete_step(static_cast<v1::IncompleteStep>(spec.incomplete_step));
-  message.set_micro_batches(spec.micro_batches);
-  message.set_no_masks(!spec.masks);
-  CopyTo(spec.exclude_keys, message.mutable_exclude_keys());
-  CopyTo(spec.follow_batch, message.mutable_follow_batch());
-  message.set_index_dtype(ToProto(spec.index_dtype));
-  CopyTo(spec.narrow_columns, message.mutable_narrow_columns());
-  CopyTo(spec.float16_columns, message.mutable_float16_columns());
-  message.set_sample_limit(spec.sample_limit);
-  message.set_algorithm_version(spec.algorithm_version);
-  if (spec.sampling.has_value()) *message.mutable_sampling() = ToProto(*spec.sampling);
-  message.set_ragged(spec.ragged);
+  FieldWriter write(message);
+  ForEachField(spec, [&](const char* name, const auto& field) {
+    if constexpr (std::is_same_v<decltype(field), const Selection&>) {
+      *message.mutable_selection() = ToProto(field);
+    } else if (absl::string_view(name) == "masks") {
+      message.set_no_masks(!spec.masks);
+    } else {
+      write(name, field);
+    }
+  });
   return message;
 }
 
 absl::StatusOr<BatchSpec> FromProto(const v1::BatchSpec& message) {
-  BatchSpec spec;
   if (message.strategy() == v1::STRATEGY_UNSPECIFIED) return FieldError("strategy", "not set");
-  GF_ASSIGN_OR_RETURN(
-      spec.strategy, EnumFromProto<Strategy>(message.strategy(), v1::Strategy_IsValid, "strategy"));
-  GF_ASSIGN_OR_RETURN(spec.over_size, EnumFromProto<OverSize>(message.over_size(),
-                                                              v1::OverSize_IsValid, "over_size"));
-  GF_ASSIGN_OR_RETURN(spec.incomplete_step,
-                      EnumFromProto<IncompleteStep>(message.incomplete_step(),
-                                                    v1::IncompleteStep_IsValid, "incomplete_step"));
-
-  if (message.has_options()) {
-    GF_ASSIGN_OR_RETURN(spec.options, FromProto(message.options()));
-  }
-  GF_ASSIGN_OR_RETURN(spec.selection, FromProto(message.selection()));
-  if (message.index_dtype() != v1::DTYPE_UNSPECIFIED) {
-    if (message.index_dtype() != v1::INT64 && message.index_dtype() != v1::INT32) {
-      const std::string name = v1::DType_IsValid(message.index_dtype())
-                                   ? v1::DType_Name(message.index_dtype())
-                                   : absl::StrCat(static_cast<int>(message.index_dtype()));
-      return FieldError("index_dtype", absl::StrCat(name, "; INT64 or INT32"));
+  BatchSpec spec;
+  FieldReader read(message);
+  ForEachField(spec, [&](const char* name, auto& field) {
+    using Field = std::remove_reference_t<decltype(field)>;
+    if constexpr (std::is_same_v<Field, Selection>) {
+      read.Take(FromProto(message.selection()), field);
+    } else if constexpr (std::is_same_v<Field, DType>) {
+      read.Take(IndexDTypeFromProto(message.index_dtype()), field);
+    } else if constexpr (std::is_same_v<Field, std::optional<SamplingSpec>>) {
+      if (message.has_sampling()) read.Take(FromProto(message.sampling()), field.emplace());
+    } else if (absl::string_view(name) == "masks") {
+      spec.masks = !message.no_masks();
+    } else {
+      read(name, field);
     }
-    spec.index_dtype = static_cast<DType>(message.index_dtype());
-  }
-  spec.batch_size = message.batch_size();
-  spec.shuffle = message.shuffle();
-  spec.drop_last = message.drop_last();
-  spec.micro_batches = message.micro_batches() == 0 ? 1 : message.micro_batches();
-  spec.masks = !message.no_masks();
-  spec.exclude_keys = Strings(message.exclude_keys());
-  spec.follow_batch = Strings(message.follow_batch());
-  spec.narrow_columns = Strings(message.narrow_columns());
-  spec.float16_columns = Strings(message.float16_columns());
-  spec.sample_limit = message.sample_limit();
-  spec.algorithm_version = message.algorithm_version();
-  if (message.has_sampling()) {
-    GF_ASSIGN_OR_RETURN(spec.sampling, FromProto(message.sampling()));
-  }
-  spec.ragged = message.ragged();
+  });
+  GF_RETURN_IF_ERROR(read.status());
+  if (spec.micro_batches == 0) spec.micro_batches = 1;
   return spec;
 }
 
 v1::Encoding ToProto(Encoding encoding) { return static_cast<v1::Encoding>(encoding); }
 
 absl::StatusOr<Encoding> FromProto(v1::Encoding encoding) {
-  return EnumFromProto<Encoding>(encoding, v1::Encoding_IsValid, "encoding");
+  return EnumFromProto<Encoding>(encoding, "encoding");
 }
 
 v1::UnevenShards ToProto(UnevenShards uneven) { return static_cast<v1::UnevenShards>(uneven); }
 
 absl::StatusOr<UnevenShards> FromProto(v1::UnevenShards uneven) {
-  return EnumFromProto<UnevenShards>(uneven, v1::UnevenShards_IsValid, "uneven_shards");
+  return EnumFromProto<UnevenShards>(uneven, "uneven_shards");
 }
 
 }  // namespace graphfeed::wire

@@ -46,7 +46,7 @@ absl::StatusOr<TensorSpec> TensorFromProto(const v1::Tensor& message, const Layo
   tensor.name = message.name();
   GF_ASSIGN_OR_RETURN(tensor.dtype, DTypeFromProto(message.dtype(), absl::StrCat(field, ".dtype")));
   if (tensor.dtype == DType::kString) return FieldError(absl::StrCat(field, ".dtype"), "STRING");
-  if (message.axis() == v1::AXIS_UNSPECIFIED || !v1::Axis_IsValid(message.axis())) {
+  if (!FromNumber<Axis>(message.axis()).has_value()) {
     return FieldError(absl::StrCat(field, ".axis"),
                       absl::StrCat("unknown value ", static_cast<int>(message.axis())));
   }

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/batching/collater.h"
 #include "server/batching/columns.h"
-#include "server/batching/options.h"
+#include "server/batching/resolved_spec.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {

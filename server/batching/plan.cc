@@ -80,7 +80,7 @@ absl::StatusOr<std::unique_ptr<EpochPlan>> EpochPlan::Create(const ResolvedSpec&
                                                              const GraphOffsets& offsets,
                                                              uint64_t seed, int64_t epoch) {
   std::unique_ptr<EpochPlan> plan(new EpochPlan(spec, offsets, seed, epoch));
-  if (spec.strategy == Strategy::kStreamPack) {
+  if (Packs(spec.strategy)) {
     GF_RETURN_IF_ERROR(plan->Pack());
   } else {
     GF_RETURN_IF_ERROR(plan->PlanCuts());
@@ -150,7 +150,7 @@ void EpochPlan::Summarize() {
   }
 
   // Everything in the plan's order without what lies behind the last delivered batch.
-  const bool packed = spec_.strategy == Strategy::kStreamPack;
+  const bool packed = Packs(spec_.strategy);
   const int64_t num_planned = packed ? static_cast<int64_t>(graphs_.size()) : num_selected_;
   const int64_t num_delivered =
       starts_.empty() ? std::min(num_planned, summary_.num_batches * spec_.items_per_batch())
@@ -210,7 +210,7 @@ void EpochPlan::SummarizeFill() {
   int64_t bound = CeilDivide(summary_.num_graphs, options.num_graphs - 1);
   if (!Trims(spec_)) {
     // A packed batch keeps one node and one edge for padding; a padded one may be exactly full.
-    const int64_t kept = spec_.strategy == Strategy::kStreamPack ? 1 : 0;
+    const int64_t kept = Packs(spec_.strategy) ? 1 : 0;
     bound = std::max(bound, CeilDivide(Sum(summary_.real.nodes), all_nodes - kept));
     if (all_edges > kept) {
       bound = std::max(bound, CeilDivide(Sum(summary_.real.edges), all_edges - kept));
@@ -229,7 +229,7 @@ void EpochPlan::SummarizeFill() {
 // Graphs of packed batches that take more than half of the nodes or of the edges: no two of them
 // share a batch.
 int64_t EpochPlan::NumLargeGraphs() const {
-  if (spec_.strategy != Strategy::kStreamPack) return 0;
+  if (!Packs(spec_.strategy)) return 0;
   const int64_t nodes = Sum(spec_.options.num_nodes) - 1;
   const int64_t edges = Sum(spec_.options.num_edges) - 1;
   int64_t by_nodes = 0;

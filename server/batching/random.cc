@@ -3,7 +3,6 @@
 #include <Random123/philox.h>
 #include <xxhash.h>
 
-#include "server/batching/resolved_spec.h"
 #include "storage/base/canonical_writer.h"
 #include "storage/base/check.h"
 
@@ -19,12 +18,13 @@ uint64_t Mix(uint64_t x) {
 
 }  // namespace
 
-CounterRandom::CounterRandom(uint64_t seed, int64_t epoch, RandomPurpose purpose) {
+CounterRandom::CounterRandom(uint64_t seed, int64_t epoch, RandomPurpose purpose,
+                             uint32_t version) {
   CanonicalWriter writer;
   writer.U64(seed);
   writer.I64(epoch);
   writer.U32(static_cast<uint32_t>(purpose));
-  writer.U32(kAlgorithmVersion);
+  writer.U32(version);
   const uint64_t key = XXH3_64bits(writer.bytes().data(), writer.bytes().size());
   key_ = {static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)};
 }

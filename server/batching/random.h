@@ -4,16 +4,36 @@
 #include <array>
 #include <cstdint>
 
+#include "server/batching/algorithms.h"
+
 namespace graphfeed {
 
 // What random numbers are drawn for; part of the key, so that no two uses share numbers.
 enum class RandomPurpose : uint32_t { kShuffle = 1, kTrim = 2, kNeighbors = 3, kNegatives = 4 };
 
+// Of the algorithm that draws for a purpose; that of neighbours with equal chances for kNeighbors.
+constexpr uint32_t VersionOf(RandomPurpose purpose) {
+  switch (purpose) {
+    case RandomPurpose::kShuffle:
+      return kAlgorithms.shuffle;
+    case RandomPurpose::kTrim:
+      return kAlgorithms.trimming;
+    case RandomPurpose::kNeighbors:
+      return kAlgorithms.neighbors;
+    case RandomPurpose::kNegatives:
+      return kAlgorithms.negatives;
+  }
+  return kAlgorithmVersion;
+}
+
 // Counter-based generator: Philox4x32-10 (Random123) under the key
-// XXH3-64(seed, epoch, purpose, algorithm version). The value at a counter depends on nothing else.
+// XXH3-64(seed, epoch, purpose, version of the algorithm that draws). The value at a counter
+// depends on nothing else.
 class CounterRandom {
  public:
-  CounterRandom(uint64_t seed, int64_t epoch, RandomPurpose purpose);
+  CounterRandom(uint64_t seed, int64_t epoch, RandomPurpose purpose)
+      : CounterRandom(seed, epoch, purpose, VersionOf(purpose)) {}
+  CounterRandom(uint64_t seed, int64_t epoch, RandomPurpose purpose, uint32_t version);
 
   // Four 32-bit words at counter (batch, stream, block).
   std::array<uint32_t, 4> At(uint64_t batch, uint32_t stream, uint32_t block) const;

@@ -7,7 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "server/batching/options.h"
+#include "proto/frame/spec_fields.h"
+#include "server/batching/resolved_spec.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -23,11 +24,11 @@ absl::Status Invalid(const Pieces&... pieces) {
 }
 
 absl::Status CheckEnums(const SamplingSpec& request) {
-  if (request.subgraph_type > SubgraphType::kInduced) {
+  if (!Exists(request.subgraph_type)) {
     return Invalid("sampling.subgraph_type ", static_cast<int>(request.subgraph_type),
                    " does not exist");
   }
-  if (request.temporal_strategy > TemporalStrategy::kLast) {
+  if (!Exists(request.temporal_strategy)) {
     return Invalid("sampling.temporal_strategy ", static_cast<int>(request.temporal_strategy),
                    " does not exist");
   }
@@ -136,6 +137,7 @@ absl::StatusOr<ResolvedLinks> ResolveLinks(const SamplingSpec& sampling,
   const LinkSeeds& request = *sampling.links;
   const Schema& schema = dataset.schema;
   ResolvedLinks links;
+  VisitLinkFields<LinkSeeds, ResolvedLinks>(CopyFields(request, links));
   if (request.edge_type.empty()) {
     if (schema.edge_types.size() != 1) {
       return Invalid("sampling.links.edge_type is not set; the dataset has ",
@@ -159,20 +161,16 @@ absl::StatusOr<ResolvedLinks> ResolveLinks(const SamplingSpec& sampling,
   GF_RETURN_IF_ERROR(CheckEnds("sources", request.sources, type.source, dataset));
   GF_RETURN_IF_ERROR(CheckEnds("targets", request.targets, type.target, dataset));
   links.explicit_pairs = !request.sources.empty();
-  links.sources = request.sources;
-  links.targets = request.targets;
-  links.labels = request.labels;
   for (size_t i = 0; i < links.labels.size(); ++i) {
     if (request.negative_mode != NegativeMode::kBinary) break;
     if (links.labels[i] >= 0 && links.labels[i] < kMaxLabel) continue;
     return Invalid("sampling.links.labels[", i, "] is ", links.labels[i],
                    "; with binary negatives labels are classes, from 0 to ", kMaxLabel - 1);
   }
-  if (request.negative_mode > NegativeMode::kTriplet) {
+  if (!Exists(request.negative_mode)) {
     return Invalid("sampling.links.negative_mode ", static_cast<int>(request.negative_mode),
                    " does not exist");
   }
-  links.negative_mode = request.negative_mode;
   if (links.negative_mode == NegativeMode::kTriplet && !links.labels.empty()) {
     return Invalid("sampling.links.labels are set; triplets have no labels");
   }
@@ -181,9 +179,9 @@ absl::StatusOr<ResolvedLinks> ResolveLinks(const SamplingSpec& sampling,
       return Invalid("sampling.links.negative_amount is ", request.negative_amount,
                      "; it is above 0 and at most ", kMaxNegativeAmount);
     }
-    links.negative_amount = request.negative_amount;
+  } else {
+    links.negative_amount = 1;
   }
-  links.exclude_seed_edges = request.exclude_seed_edges;
   return links;
 }
 
@@ -196,28 +194,23 @@ absl::StatusOr<ResolvedSampling> ResolveNeighbors(const BatchSpec& spec,
     return Invalid("sampling.partition is set, but NEIGHBOR does not take clusters");
   }
   ResolvedSampling sampling;
+  VisitSamplingFields<SamplingSpec, ResolvedSampling>(CopyFields(request, sampling));
   GF_ASSIGN_OR_RETURN(sampling.num_neighbors, FanOuts(request, schema));
-  sampling.replace = request.replace;
-  sampling.subgraph_type = request.subgraph_type;
   sampling.disjoint = request.disjoint || !request.time_attr.empty();
   if (!request.time_attr.empty()) {
-    sampling.time_attr = request.time_attr;
     GF_ASSIGN_OR_RETURN(
         sampling.time_columns,
         ColumnsNamed(schema, Level::kNode, "sampling.time_attr", request.time_attr));
-    sampling.temporal_strategy = request.temporal_strategy;
   } else if (!request.input_time.empty()) {
     return Invalid("sampling.input_time is set without time_attr");
   } else if (request.temporal_strategy != TemporalStrategy::kUniform) {
     return Invalid("sampling.temporal_strategy is set without time_attr");
   }
   if (!request.weight_attr.empty()) {
-    sampling.weight_attr = request.weight_attr;
     GF_ASSIGN_OR_RETURN(
         sampling.weight_columns,
         ColumnsNamed(schema, Level::kEdge, "sampling.weight_attr", request.weight_attr));
   }
-  sampling.input_time = request.input_time;
   if (request.links.has_value()) {
     GF_ASSIGN_OR_RETURN(sampling.links, ResolveLinks(request, dataset));
     if (!request.time_attr.empty() && request.input_time.empty()) {
@@ -272,66 +265,27 @@ absl::StatusOr<ResolvedSampling> ResolveSampling(const BatchSpec& request,
                                                 : ResolveNeighbors(request, dataset);
 }
 
-void WriteSampling(const ResolvedSampling& sampling, const Schema& schema,
-                   CanonicalWriter& writer) {
-  writer.ListOf(sampling.num_neighbors,
-                [](CanonicalWriter& w, const std::vector<int64_t>& hops) { w.I64s(hops); });
-  writer.Bool(sampling.replace);
-  writer.U8(static_cast<uint8_t>(sampling.subgraph_type));
-  writer.Bool(sampling.disjoint);
-  writer.String(sampling.time_attr);
-  writer.U8(static_cast<uint8_t>(sampling.temporal_strategy));
-  writer.String(sampling.weight_attr);
-  writer.String(schema.node_types[sampling.input_type]);
-  writer.String(sampling.input_mask < 0 ? "" : schema.columns[sampling.input_mask].name);
-  writer.I64s(sampling.input_time);
-  writer.Bool(sampling.links.has_value());
-  if (sampling.links.has_value()) {
-    const ResolvedLinks& links = *sampling.links;
-    writer.String(schema.EdgeTypeName(links.edge_type));
-    writer.I64s(links.sources);
-    writer.I64s(links.targets);
-    writer.I64s(links.labels);
-    writer.U8(static_cast<uint8_t>(links.negative_mode));
-    writer.Double(links.negative_amount);
-    writer.Bool(links.exclude_seed_edges);
-  }
-  writer.String(sampling.partition < 0 ? "" : schema.columns[sampling.partition].name);
-}
-
 SamplingSpec SamplingFromResolved(const ResolvedSampling& sampling, const Schema& schema) {
   SamplingSpec request;
   if (sampling.partition >= 0) {
     request.partition = schema.columns[sampling.partition].name;
     return request;
   }
+  VisitSamplingFields<ResolvedSampling, SamplingSpec>(CopyFields(sampling, request));
   for (size_t e = 0; e < sampling.num_neighbors.size(); ++e) {
     request.num_neighbors[schema.heterogeneous ? schema.EdgeTypeName(static_cast<int>(e)) : ""] =
         sampling.num_neighbors[e];
   }
   if (sampling.num_neighbors.empty()) request.num_neighbors[""] = {};
-  request.replace = sampling.replace;
-  request.subgraph_type = sampling.subgraph_type;
-  request.disjoint = sampling.disjoint;
-  request.time_attr = sampling.time_attr;
-  request.temporal_strategy = sampling.temporal_strategy;
-  request.weight_attr = sampling.weight_attr;
-  request.input_time = sampling.input_time;
   if (!sampling.links.has_value()) {
     if (schema.heterogeneous) request.input_type = schema.node_types[sampling.input_type];
     if (sampling.input_mask >= 0) request.input_mask = schema.columns[sampling.input_mask].name;
     return request;
   }
   const ResolvedLinks& links = *sampling.links;
-  request.links = {
-      .edge_type = schema.heterogeneous ? schema.EdgeTypeName(links.edge_type) : "",
-      .sources = links.sources,
-      .targets = links.targets,
-      .labels = links.labels,
-      .negative_mode = links.negative_mode,
-      .negative_amount = links.negative_amount,
-      .exclude_seed_edges = links.exclude_seed_edges,
-  };
+  request.links.emplace();
+  VisitLinkFields<ResolvedLinks, LinkSeeds>(CopyFields(links, *request.links));
+  if (schema.heterogeneous) request.links->edge_type = schema.EdgeTypeName(links.edge_type);
   return request;
 }
 

@@ -8,7 +8,6 @@
 
 #include "absl/status/statusor.h"
 #include "proto/frame/batch_spec.h"
-#include "storage/base/canonical_writer.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/schema.h"
 
@@ -60,9 +59,6 @@ struct ResolvedSampling {
 // kCluster.
 absl::StatusOr<ResolvedSampling> ResolveSampling(const BatchSpec& request,
                                                  const DatasetInfo& dataset);
-
-// The part of the spec's canonical encoding (docs/determinism.md).
-void WriteSampling(const ResolvedSampling& sampling, const Schema& schema, CanonicalWriter& writer);
 
 // The request that resolves to `sampling`.
 SamplingSpec SamplingFromResolved(const ResolvedSampling& sampling, const Schema& schema);

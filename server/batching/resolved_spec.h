@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "proto/frame/batch_spec.h"
+#include "server/batching/algorithms.h"
 #include "server/batching/resolved_sampling.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/dtype.h"
@@ -16,9 +17,6 @@
 #include "storage/graph/schema.h"
 
 namespace graphfeed {
-
-// Raise on any change that alters a batch's bytes for some spec.
-inline constexpr uint32_t kAlgorithmVersion = 1;
 
 // Padded totals of one batch, one entry per type. Padding counts in them: num_graphs is the real
 // graphs and at least one padding graph.
@@ -66,6 +64,9 @@ struct ResolvedSpec {
   }
 };
 
+// Schema::EdgeTypeName of all edge types.
+std::vector<std::string> EdgeTypeNames(const Schema& schema);
+
 // Validates a request whole and resolves it. INVALID_ARGUMENT naming field, value and limit (a
 // column that does not exist, a pad value its dtype cannot hold, an index out of the dataset, a
 // dtype narrowing that the column's values or the batch's sizes exceed, ...). Does not look for
@@ -76,16 +77,10 @@ struct ResolvedSpec {
 absl::StatusOr<ResolvedSpec> ResolveSpec(const BatchSpec& request, const DatasetInfo& dataset,
                                          const GraphOffsets& offsets);
 
-// FixedSizeOptions.from_dataset: largest size of a selected graph x (batch_size - 1) + 1, per
-// type, of the first `sample_limit` graphs of the selection (0: all). INVALID_ARGUMENT for
-// batch_size < 2 or an empty selection.
-absl::StatusOr<ResolvedOptions> EstimateOptions(const Schema& schema, const GraphOffsets& offsets,
-                                                const Selection& selection, int64_t batch_size,
-                                                int64_t sample_limit);
-
 // 128-bit hash of the canonical encoding of a resolved spec (docs/determinism.md), including
-// kAlgorithmVersion.
-Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema);
+// kAlgorithmVersion and the versions of the algorithms that the spec uses.
+Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema,
+                       const AlgorithmVersions& algorithms = kAlgorithms);
 
 // The request that resolves to `spec` on the same dataset, with nothing left to derive: what
 // servers send back and clients reconnect with.

@@ -1,84 +1,134 @@
 // The identity of a resolved spec (docs/determinism.md) and its way back to a request.
-#include <xxhash.h>
+#include <string>
+#include <type_traits>
 
-#include "server/batching/options.h"
+#include "proto/frame/spec_fields.h"
+#include "server/batching/resolve/sizes.h"
 #include "server/batching/resolved_sampling.h"
 #include "server/batching/resolved_spec.h"
 #include "storage/base/canonical_writer.h"
+#include "storage/base/digest.h"
 
 namespace graphfeed {
 namespace {
 
 constexpr uint8_t kEncodingVersion = 1;
 
-void WriteOptions(const ResolvedOptions& options, const Schema& schema, CanonicalWriter& writer) {
-  writer.Strings(schema.node_types);
-  writer.I64s(options.num_nodes);
-  writer.Strings(EdgeTypeNames(schema));
-  writer.I64s(options.num_edges);
-  writer.I64(options.num_graphs);
-  writer.Double(options.node_pad_value);
-  writer.Double(options.edge_pad_value);
-  writer.Double(options.graph_pad_value);
-  writer.ListOf(options.pad_graph_defaults, [](CanonicalWriter& w, const auto& entry) {
-    w.String(entry.first);
-    w.Double(entry.second);
-  });
+// Writes the fields of a resolved spec, one after the other, as what they are: numbers of types
+// and columns as their names.
+class FieldEncoder {
+ public:
+  FieldEncoder(const Schema& schema, CanonicalWriter& writer) : schema_(schema), writer_(writer) {}
+
+  // A visitor of the fields of `value`.
+  template <typename T>
+  auto Of(const T& value) {
+    return [this, &value](const char* name, auto member) { (*this)(name, value.*member); };
+  }
+
+  void operator()(absl::string_view /*name*/, bool value) { writer_.Bool(value); }
+  void operator()(absl::string_view /*name*/, int64_t value) { writer_.I64(value); }
+  void operator()(absl::string_view /*name*/, double value) { writer_.Double(value); }
+  void operator()(absl::string_view /*name*/, const std::string& value) { writer_.String(value); }
+  void operator()(absl::string_view /*name*/, const std::vector<std::string>& values) {
+    writer_.Strings(values);
+  }
+  template <typename E>
+  requires std::is_enum_v<E>
+  void operator()(absl::string_view /*name*/, E value) { writer_.U8(static_cast<uint8_t>(value)); }
+  void operator()(absl::string_view name, int number) { writer_.String(NameOf(name, number)); }
+  void operator()(absl::string_view name, const std::vector<int64_t>& values) {
+    if (name == "num_nodes") writer_.Strings(schema_.node_types);
+    if (name == "num_edges") writer_.Strings(EdgeTypeNames(schema_));
+    writer_.I64s(values);
+  }
+  void operator()(absl::string_view /*name*/, const std::vector<std::vector<int64_t>>& lists) {
+    writer_.ListOf(lists, [](CanonicalWriter& w, const auto& list) { w.I64s(list); });
+  }
+  void operator()(absl::string_view /*name*/, const std::map<std::string, double>& values) {
+    writer_.ListOf(values, [](CanonicalWriter& w, const auto& entry) {
+      w.String(entry.first);
+      w.Double(entry.second);
+    });
+  }
+  void operator()(absl::string_view /*name*/, const Selection& selection) {
+    writer_.U8(static_cast<uint8_t>(selection.kind));
+    writer_.I64(selection.start);
+    writer_.I64(selection.stop);
+    writer_.I64s(selection.ids);
+    writer_.I64s(selection.batch_sizes);
+  }
+  void operator()(absl::string_view /*name*/, const ResolvedOptions& options) {
+    VisitOptionFields<ResolvedOptions>(Of(options));
+  }
+  // Its strategy has said already whether there is one.
+  void operator()(absl::string_view /*name*/, const std::optional<ResolvedSampling>& sampling) {
+    if (sampling.has_value()) VisitSamplingFields<ResolvedSampling>(Of(*sampling));
+  }
+  void operator()(absl::string_view /*name*/, const std::optional<ResolvedLinks>& links) {
+    writer_.Bool(links.has_value());
+    if (links.has_value()) VisitLinkFields<ResolvedLinks>(Of(*links));
+  }
+
+ private:
+  std::string NameOf(absl::string_view field, int number) const {
+    if (field == "input_type") return schema_.node_types[number];
+    if (field == "edge_type") return schema_.EdgeTypeName(number);
+    return number < 0 ? "" : schema_.columns[number].name;  // a column
+  }
+
+  const Schema& schema_;
+  CanonicalWriter& writer_;
+};
+
+// Of the algorithms that the spec uses, those whose version is not 1.
+void WriteAlgorithms(const ResolvedSpec& spec, const AlgorithmVersions& versions,
+                     CanonicalWriter& writer) {
+  const auto write = [&writer](bool used, const char* name, uint32_t version) {
+    if (!used || version == 1) return;
+    writer.String(name);
+    writer.U32(version);
+  };
+  const bool neighbors = spec.strategy == Strategy::kNeighbor;
+  write(spec.shuffle, "shuffle", versions.shuffle);
+  write(Packs(spec.strategy), "packing", versions.packing);
+  write(spec.over_size >= OverSize::kTrimNodes, "trimming", versions.trimming);
+  write(neighbors, "neighbors", versions.neighbors);
+  write(neighbors && !spec.sampling->weight_columns.empty(), "weighted_neighbors",
+        versions.weighted_neighbors);
+  write(neighbors && spec.sampling->temporal_strategy == TemporalStrategy::kLast,
+        "latest_neighbors", versions.latest_neighbors);
+  write(spec.strategy == Strategy::kCluster, "clusters", versions.clusters);
+  write(neighbors && spec.sampling->links.has_value() &&
+            spec.sampling->links->negative_mode != NegativeMode::kNone,
+        "negatives", versions.negatives);
 }
 
 }  // namespace
 
-Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema) {
+Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema,
+                       const AlgorithmVersions& algorithms) {
   CanonicalWriter writer;
   writer.U8(kEncodingVersion);
   writer.U32(kAlgorithmVersion);
-  writer.U8(static_cast<uint8_t>(spec.strategy));
-  writer.U8(static_cast<uint8_t>(spec.over_size));
-  writer.Bool(spec.fixed_size());
-  if (spec.fixed_size()) WriteOptions(spec.options, schema, writer);
-  writer.I64(spec.batch_size);
-  writer.U8(static_cast<uint8_t>(spec.selection.kind));
-  writer.I64(spec.selection.start);
-  writer.I64(spec.selection.stop);
-  writer.I64s(spec.selection.ids);
-  writer.I64s(spec.selection.batch_sizes);
-  writer.Bool(spec.shuffle);
-  writer.Bool(spec.drop_last);
-  writer.U8(static_cast<uint8_t>(spec.incomplete_step));
-  writer.I64(spec.micro_batches);
-  writer.Bool(spec.masks);
-  writer.Strings(spec.exclude_keys);
-  writer.Strings(spec.follow_batch);
-  writer.U8(static_cast<uint8_t>(spec.index_dtype));
-  writer.Strings(spec.narrow_columns);
-  writer.Strings(spec.float16_columns);
-  if (spec.sampling.has_value()) WriteSampling(*spec.sampling, schema, writer);
-
-  const XXH128_hash_t hash = XXH3_128bits(writer.bytes().data(), writer.bytes().size());
-  XXH128_canonical_t canonical;  // big-endian
-  XXH128_canonicalFromHash(&canonical, hash);
-  Fingerprint digest;
-  for (size_t i = 0; i < digest.size(); ++i) digest[i] = canonical.digest[i];
-  return digest;
+  FieldEncoder encoder(schema, writer);
+  VisitSpecFields<ResolvedSpec>([&](absl::string_view name, auto member) {
+    if constexpr (std::is_same_v<decltype(member), ResolvedOptions ResolvedSpec::*>) {
+      writer.Bool(spec.fixed_size());
+      if (!spec.fixed_size()) return;
+    }
+    encoder(name, spec.*member);
+  });
+  WriteAlgorithms(spec, algorithms, writer);
+  Digester digester;
+  digester.Update(writer.bytes());
+  return digester.Finish();
 }
 
 BatchSpec SpecFromResolved(const ResolvedSpec& spec, const Schema& schema) {
   BatchSpec request;
-  request.strategy = spec.strategy;
-  request.over_size = spec.over_size;
+  VisitSpecFields<ResolvedSpec, BatchSpec>(CopyFields(spec, request));
   if (spec.fixed_size()) request.options = RequestFromOptions(spec.options, schema);
-  request.batch_size = spec.batch_size;
-  request.selection = spec.selection;
-  request.shuffle = spec.shuffle;
-  request.drop_last = spec.drop_last;
-  request.incomplete_step = spec.incomplete_step;
-  request.micro_batches = spec.micro_batches;
-  request.masks = spec.masks;
-  request.exclude_keys = spec.exclude_keys;
-  request.follow_batch = spec.follow_batch;
-  request.index_dtype = spec.index_dtype;
-  request.narrow_columns = spec.narrow_columns;
-  request.float16_columns = spec.float16_columns;
   request.algorithm_version = kAlgorithmVersion;
   if (spec.sampling.has_value()) {
     request.sampling = SamplingFromResolved(*spec.sampling, schema);

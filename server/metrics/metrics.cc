@@ -65,9 +65,6 @@ class ReadingsCollectable : public prometheus::Collectable {
   const std::function<std::vector<Metrics::Reading>()> read_;
 };
 
-constexpr std::array<const char*, 6> kStrategyNames = {
-    "", "plain", "pad_to_max", "stream_pack", "neighbor", "cluster"};
-
 // The counters of one strategy, looked up once.
 struct StrategyCounters {
   prometheus::Counter* frames;
@@ -131,7 +128,7 @@ struct Metrics::Impl {
   prometheus::Counter& client_wait = waits.Add({{"for", "client"}});
   prometheus::Counter& build_wait = waits.Add({{"for", "build"}});
 
-  std::array<StrategyCounters, kStrategyNames.size()> strategies{};
+  std::array<StrategyCounters, kNumValues<Strategy>> strategies{};  // as in the enum's table
 
   std::vector<std::shared_ptr<ReadingsCollectable>> readings;
   std::unique_ptr<prometheus::Exposer> exposer;
@@ -158,8 +155,8 @@ struct Metrics::Impl {
                               .Name("graphfeed_build_seconds")
                               .Help("Time to build a frame, reading its rows included.")
                               .Register(*registry);
-    for (size_t i = 1; i < kStrategyNames.size(); ++i) {
-      const prometheus::Labels labels = {{"strategy", kStrategyNames[i]}};
+    for (size_t i = 0; i < strategies.size(); ++i) {
+      const prometheus::Labels labels = {{"strategy", EnumTable<Strategy>::kEntries[i].name}};
       strategies[i] = {.frames = &frames->Add(labels),
                        .batches = &batches->Add(labels),
                        .graphs = &graphs->Add(labels),
@@ -189,11 +186,11 @@ void Metrics::StreamsOpen(int delta) { impl_->open_streams.Increment(delta); }
 void Metrics::IngestsOpen(int delta) { impl_->open_ingests.Increment(delta); }
 
 void Metrics::FrameBuilt(Strategy strategy, std::chrono::nanoseconds time) {
-  impl_->strategies[static_cast<size_t>(strategy)].build_seconds->Observe(Seconds(time));
+  impl_->strategies[IndexOf(strategy)].build_seconds->Observe(Seconds(time));
 }
 
 void Metrics::FrameSent(Strategy strategy, const FrameCounts& counts) {
-  const StrategyCounters& to = impl_->strategies[static_cast<size_t>(strategy)];
+  const StrategyCounters& to = impl_->strategies[IndexOf(strategy)];
   to.frames->Increment();
   to.batches->Increment(static_cast<double>(counts.batches));
   to.graphs->Increment(static_cast<double>(counts.graphs));

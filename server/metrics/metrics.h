@@ -11,7 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "proto/frame/batch_spec.h"
+#include "proto/frame/strategy.h"
 
 namespace graphfeed {
 

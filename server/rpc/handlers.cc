@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
-#include "server/batching/options.h"
+#include "server/batching/resolve/sizes.h"
 #include "storage/base/status_macros.h"
 #include "storage/ingest/spec.h"
 #include "storage/partition/partition.h"
@@ -73,12 +73,12 @@ absl::Status Handlers::Handle(const v1::DeleteVersionRequest& request,
 
 absl::Status Handlers::Handle(const v1::EstimateOptionsRequest& message,
                               v1::EstimateOptionsResponse& response) {
-  GF_ASSIGN_OR_RETURN(const wire::EstimateRequest request, wire::ParseRequest(message));
+  GF_ASSIGN_OR_RETURN(const wire::SizeEstimateRequest request, wire::ParseRequest(message));
   if (request.spec.has_value()) {
     GF_ASSIGN_OR_RETURN(
-        const BudgetReport report,
-        maker_.EstimateSampled(request.dataset, *request.spec, request.seed, request.epoch,
-                               request.sample_limit, request.quantile));
+        const SizeEstimate report,
+        maker_.EstimateSizes(request.dataset, *request.spec, request.seed, request.epoch,
+                             request.sample_limit, request.quantile));
     response = wire::ToProto(report);
     return absl::OkStatus();
   }
@@ -86,8 +86,8 @@ absl::Status Handlers::Handle(const v1::EstimateOptionsRequest& message,
                       catalog_.OpenDataset(request.dataset));
   const Schema& schema = dataset->info().schema;
   GF_ASSIGN_OR_RETURN(const ResolvedOptions options,
-                      EstimateOptions(schema, dataset->offsets(), request.selection,
-                                      request.batch_size, request.sample_limit));
+                      EstimateSizes(schema, dataset->offsets(), request.selection,
+                                    request.batch_size, request.sample_limit));
   *response.mutable_options() = wire::ToProto(RequestFromOptions(options, schema));
   return absl::OkStatus();
 }

@@ -61,6 +61,11 @@ class NeighborSampler::Impl {
   // Relabelling by dense tables: trees would need one each.
   bool dense() const { return !disjoint_ && TotalNodes() <= options_.max_dense_nodes; }
 
+  // Of what draws: part of the random key.
+  uint32_t algorithm_version() const {
+    return options_.weight_columns.empty() ? kAlgorithms.neighbors : kAlgorithms.weighted_neighbors;
+  }
+
   int64_t scratch_bytes() const {
     const auto state_bytes = static_cast<int64_t>(sizeof(State));
     return state_bytes + (dense() ? kDenseBytesPerNode * TotalNodes() : 0);
@@ -348,7 +353,7 @@ int64_t NeighborSampler::scratch_bytes() const { return impl_->scratch_bytes(); 
 absl::Status NeighborSampler::Sample(uint64_t seed, int64_t epoch, uint64_t batch,
                                      absl::Span<const Seeds> seeds, Scratch& scratch,
                                      Subgraph& subgraph) const {
-  const CounterRandom random(seed, epoch, RandomPurpose::kNeighbors);
+  const CounterRandom random(seed, epoch, RandomPurpose::kNeighbors, impl_->algorithm_version());
   return impl_->Sample(random, batch, seeds, *scratch.state_, subgraph);
 }
 

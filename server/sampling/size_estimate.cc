@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/batching/plan.h"
 #include "server/batching/sampled_batch.h"
-#include "server/sampling/budget.h"
+#include "server/sampling/quantile_sizes.h"
 #include "server/sampling/seed_sampler.h"
 #include "storage/base/status_macros.h"
 
@@ -33,7 +33,7 @@ bool EpochsDiffer(const ResolvedSpec& spec) {
 // Makes the batches of a request as `spec` has them, in order.
 absl::Status ForEachBatch(const DatasetInfo& dataset, const ResolvedSpec& spec,
                           const SeedSet& seeds, const GraphOffsets& items, GraphStore& graph,
-                          FeatureStore& features, const SizeRequest& request,
+                          FeatureStore& features, const SizeEstimateOptions& request,
                           absl::FunctionRef<void(const SampledBatch&)> use) {
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<SeedSampler> sampler,
                       SeedSampler::Create(dataset, spec, seeds, graph, features));
@@ -70,16 +70,17 @@ bool AnyOf(const std::vector<int64_t>& counts) {
 
 }  // namespace
 
-absl::StatusOr<SizeEstimate> EstimateSizes(const DatasetInfo& dataset, const ResolvedSpec& spec,
-                                           const SeedSet& seeds, const GraphOffsets& items,
-                                           GraphStore& graph, FeatureStore& features,
-                                           const SizeRequest& request) {
-  if (request.num_samples < 1 || request.num_samples > SizeRequest::kMaxSamples) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("sample_limit is ", request.num_samples, " batches; it is 1 to ",
-                     SizeRequest::kMaxSamples, ", or 0 for ", SizeRequest::kDefaultSamples));
+absl::StatusOr<ResolvedSizeEstimate> EstimateSizes(const DatasetInfo& dataset,
+                                                   const ResolvedSpec& spec, const SeedSet& seeds,
+                                                   const GraphOffsets& items, GraphStore& graph,
+                                                   FeatureStore& features,
+                                                   const SizeEstimateOptions& request) {
+  if (request.num_samples < 1 || request.num_samples > SizeEstimateOptions::kMaxSamples) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "sample_limit is ", request.num_samples, " batches; it is 1 to ",
+        SizeEstimateOptions::kMaxSamples, ", or 0 for ", SizeEstimateOptions::kDefaultSamples));
   }
-  SizeEstimate estimate;
+  ResolvedSizeEstimate estimate;
   std::vector<Counts> sizes;
   std::vector<double> nodes;
   std::vector<double> edges;
@@ -101,9 +102,9 @@ absl::StatusOr<SizeEstimate> EstimateSizes(const DatasetInfo& dataset, const Res
         spec.selection.size(items.num_graphs), " seeds where batch_size is ", spec.batch_size,
         ", and is left out"));
   }
-  GF_ASSIGN_OR_RETURN(Counts budget, QuantileBudget(sizes, request.quantile, most_seeds));
-  estimate.options.num_nodes = std::move(budget.nodes);
-  estimate.options.num_edges = std::move(budget.edges);
+  GF_ASSIGN_OR_RETURN(Counts chosen, QuantileSizes(sizes, request.quantile, most_seeds));
+  estimate.options.num_nodes = std::move(chosen.nodes);
+  estimate.options.num_edges = std::move(chosen.edges);
   estimate.num_samples = static_cast<int64_t>(sizes.size());
   estimate.trimmed_nodes.resize(nodes.size());
   estimate.trimmed_edges.resize(edges.size());

@@ -14,7 +14,7 @@
 namespace graphfeed {
 
 // Which batches are looked at, and how many of them must fit.
-struct SizeRequest {
+struct SizeEstimateOptions {
   uint64_t seed = 0;
   int64_t epoch = 0;  // the first
   // Batches to make, in as many epochs as that needs; one epoch at most if every epoch has the same
@@ -28,7 +28,7 @@ struct SizeRequest {
 
 // Sizes, and what they would cost the batches that they were taken from if these were trimmed to
 // them. By type: the share of all sampled nodes (edges) that would be cut off.
-struct SizeEstimate {
+struct ResolvedSizeEstimate {
   ResolvedOptions options;
   std::vector<double> trimmed_nodes;
   std::vector<double> trimmed_edges;
@@ -36,16 +36,17 @@ struct SizeEstimate {
   int64_t num_samples = 0;
 };
 
-// Makes batches of a sampled spec without fixed size and takes the sizes of QuantileBudget from
+// Makes batches of a sampled spec without fixed size and takes the sizes of QuantileSizes from
 // them. With a quantile below 1 the batches are made once more and trimmed, so that the shares are
 // those that an epoch with these options reports. `items` is what the spec selects from.
 //
 // INVALID_ARGUMENT for num_samples or a quantile out of range or an epoch without batches; errors
 // of sampling.
-absl::StatusOr<SizeEstimate> EstimateSizes(const DatasetInfo& dataset, const ResolvedSpec& spec,
-                                           const SeedSet& seeds, const GraphOffsets& items,
-                                           GraphStore& graph, FeatureStore& features,
-                                           const SizeRequest& request);
+absl::StatusOr<ResolvedSizeEstimate> EstimateSizes(const DatasetInfo& dataset,
+                                                   const ResolvedSpec& spec, const SeedSet& seeds,
+                                                   const GraphOffsets& items, GraphStore& graph,
+                                                   FeatureStore& features,
+                                                   const SizeEstimateOptions& request);
 
 }  // namespace graphfeed
 

@@ -5,23 +5,18 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "proto/frame/digest.h"
-#include "server/batching/options.h"
+#include "server/batching/resolve/sizes.h"
 #include "server/sampling/seed_sampler.h"
 #include "server/sampling/size_estimate.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
 
-std::string Hex(const Fingerprint& fingerprint) {
-  return absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()));
-}
-
-// More than EstimateKey::kMaxEntries take.
+// More than SizeEstimateKey::kMaxEntries take.
 constexpr int64_t kEstimateBytes = int64_t{1} << 24;
 
 // A plan and what it refers to.
@@ -48,8 +43,8 @@ absl::StatusOr<std::shared_ptr<const Recipe>> BatchMaker::Open(
   const DatasetInfo& info = opened->info();
   if (fingerprint.has_value() && *fingerprint != info.fingerprint) {
     return absl::FailedPreconditionError(
-        absl::StrCat("fingerprint: ", Hex(*fingerprint), " was asked for; ", info.name, "@",
-                     info.version, " has ", Hex(info.fingerprint)));
+        absl::StrCat("fingerprint: ", DigestHex(*fingerprint), " was asked for; ", info.name, "@",
+                     info.version, " has ", DigestHex(info.fingerprint)));
   }
   return MakeRecipe(std::move(opened), spec, std::min(max_frame_bytes, max_frame_bytes_));
 }
@@ -62,7 +57,7 @@ absl::StatusOr<std::shared_ptr<Recipe>> BatchMaker::MakeRecipe(std::shared_ptr<D
   recipe->basis = basis;
   basis->dataset = std::move(dataset);
   const DatasetInfo& info = recipe->info();
-  const bool sampled = spec.strategy == Strategy::kNeighbor || spec.strategy == Strategy::kCluster;
+  const bool sampled = Samples(spec.strategy);
   if (sampled) {
     GF_ASSIGN_OR_RETURN(recipe->seeds, MakeSeeds(basis->dataset, spec));
     basis->seed_offsets.num_graphs = recipe->seeds->size();
@@ -90,26 +85,25 @@ absl::StatusOr<SeedSet> BatchMaker::MakeSeeds(const std::shared_ptr<Dataset>& da
   const DatasetInfo& info = dataset->info();
   GF_ASSIGN_OR_RETURN(const ResolvedSampling sampling, ResolveSampling(spec, info));
   if (!spec.ragged && !spec.options.has_value()) {
-    GF_ASSIGN_OR_RETURN(BudgetReport budget,
-                        EstimateSampled(dataset, spec, /*seed=*/0, /*epoch=*/0, spec.sample_limit,
-                                        /*quantile=*/1));
-    spec.options = std::move(budget.options);
+    GF_ASSIGN_OR_RETURN(SizeEstimate estimate,
+                        EstimateSizes(dataset, spec, /*seed=*/0, /*epoch=*/0, spec.sample_limit,
+                                      /*quantile=*/1));
+    spec.options = std::move(estimate.options);
   }
   return SeedSet::Read(info, sampling, *dataset);
 }
 
-absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(absl::string_view dataset,
-                                                         const BatchSpec& spec, uint64_t seed,
-                                                         int64_t epoch, int64_t sample_limit,
-                                                         double quantile) {
+absl::StatusOr<SizeEstimate> BatchMaker::EstimateSizes(absl::string_view dataset,
+                                                       const BatchSpec& spec, uint64_t seed,
+                                                       int64_t epoch, int64_t sample_limit,
+                                                       double quantile) {
   GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> opened, catalog_.OpenDataset(dataset));
-  return EstimateSampled(std::move(opened), spec, seed, epoch, sample_limit, quantile);
+  return EstimateSizes(std::move(opened), spec, seed, epoch, sample_limit, quantile);
 }
 
-absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(std::shared_ptr<Dataset> dataset,
-                                                         BatchSpec spec, uint64_t seed,
-                                                         int64_t epoch, int64_t sample_limit,
-                                                         double quantile) {
+absl::StatusOr<SizeEstimate> BatchMaker::EstimateSizes(std::shared_ptr<Dataset> dataset,
+                                                       BatchSpec spec, uint64_t seed, int64_t epoch,
+                                                       int64_t sample_limit, double quantile) {
   // Batches as they are before any padding or trimming.
   spec.ragged = true;
   spec.options.reset();
@@ -118,37 +112,37 @@ absl::StatusOr<BudgetReport> BatchMaker::EstimateSampled(std::shared_ptr<Dataset
   spec.follow_batch.clear();
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<const Recipe> recipe,
                       MakeRecipe(std::move(dataset), std::move(spec), max_frame_bytes_));
-  const EstimateKey key{
+  const SizeEstimateKey key{
       .fingerprint = recipe->info().fingerprint,
       .spec_digest = recipe->spec_digest,
       .seed = seed,
       .epoch = epoch,
-      .num_samples = sample_limit == 0 ? SizeRequest::kDefaultSamples : sample_limit,
+      .num_samples = sample_limit == 0 ? SizeEstimateOptions::kDefaultSamples : sample_limit,
       .quantile = quantile};
   GF_ASSIGN_OR_RETURN(
-      const std::shared_ptr<const Estimate> estimate,
-      estimates_.Get(key, [&]() -> absl::StatusOr<std::shared_ptr<const Estimate>> {
+      const std::shared_ptr<const CachedSizeEstimate> cached,
+      estimates_.Get(key, [&]() -> absl::StatusOr<std::shared_ptr<const CachedSizeEstimate>> {
         const auto start = std::chrono::steady_clock::now();
         GF_ASSIGN_OR_RETURN(const std::shared_ptr<Admission::Place> place,
                             admission_.Reserve(recipe->scratch_bytes, 1, recipe->held_bytes()));
-        GF_ASSIGN_OR_RETURN(
-            SizeEstimate sizes,
-            EstimateSizes(recipe->info(), recipe->spec(), *recipe->seeds, recipe->basis->items(),
-                          *recipe->dataset().graph(), recipe->dataset(),
-                          {.seed = key.seed,
-                           .epoch = key.epoch,
-                           .num_samples = key.num_samples,
-                           .quantile = key.quantile}));
+        GF_ASSIGN_OR_RETURN(ResolvedSizeEstimate sizes,
+                            graphfeed::EstimateSizes(recipe->info(), recipe->spec(), *recipe->seeds,
+                                                     recipe->basis->items(),
+                                                     *recipe->dataset().graph(), recipe->dataset(),
+                                                     {.seed = key.seed,
+                                                      .epoch = key.epoch,
+                                                      .num_samples = key.num_samples,
+                                                      .quantile = key.quantile}));
         metrics_.EstimateMade(std::chrono::steady_clock::now() - start);
-        auto made = std::make_shared<Estimate>();
-        made->report = {.options = RequestFromOptions(sizes.options, recipe->info().schema),
-                        .trimmed_nodes = std::move(sizes.trimmed_nodes),
-                        .trimmed_edges = std::move(sizes.trimmed_edges),
-                        .trimmed_batches = sizes.trimmed_batches,
-                        .num_samples = sizes.num_samples};
+        auto made = std::make_shared<CachedSizeEstimate>();
+        made->estimate = {.options = RequestFromOptions(sizes.options, recipe->info().schema),
+                          .trimmed_nodes = std::move(sizes.trimmed_nodes),
+                          .trimmed_edges = std::move(sizes.trimmed_edges),
+                          .trimmed_batches = sizes.trimmed_batches,
+                          .num_samples = sizes.num_samples};
         return made;
       }));
-  return estimate->report;
+  return cached->estimate;
 }
 
 absl::StatusOr<std::shared_ptr<const EpochPlan>> BatchMaker::Plan(

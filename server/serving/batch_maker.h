@@ -15,10 +15,10 @@
 #include "server/metrics/metrics.h"
 #include "server/sampling/seed_set.h"
 #include "server/serving/admission.h"
-#include "server/serving/estimate_cache.h"
 #include "server/serving/frame_stream.h"
 #include "server/serving/plan_cache.h"
 #include "server/serving/recipe.h"
+#include "server/serving/size_estimate_cache.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
@@ -40,13 +40,13 @@ class BatchMaker {
                                                      const BatchSpec& spec,
                                                      int64_t max_frame_bytes);
 
-  // Makes `sample_limit` batches (0: SizeRequest::kDefaultSamples) of a sampled spec, whose options
-  // are left out, from an epoch on, and chooses sizes that the share `quantile` of them does not
-  // exceed, by type. All who ask for the same share it. Errors as Open, Admission::Reserve and
-  // EstimateSizes.
-  absl::StatusOr<BudgetReport> EstimateSampled(absl::string_view dataset, const BatchSpec& spec,
-                                               uint64_t seed, int64_t epoch, int64_t sample_limit,
-                                               double quantile);
+  // Makes `sample_limit` batches (0: SizeEstimateOptions::kDefaultSamples) of a sampled spec, whose
+  // options are left out, from an epoch on, and chooses sizes that the share `quantile` of them
+  // does not exceed, by type. All who ask for the same share it. Errors as Open, Admission::Reserve
+  // and EstimateSizes.
+  absl::StatusOr<SizeEstimate> EstimateSizes(absl::string_view dataset, const BatchSpec& spec,
+                                             uint64_t seed, int64_t epoch, int64_t sample_limit,
+                                             double quantile);
 
   // The epoch's plan, which all who ask for the same share.
   absl::StatusOr<std::shared_ptr<const EpochPlan>> Plan(const std::shared_ptr<const Recipe>& recipe,
@@ -69,16 +69,16 @@ class BatchMaker {
   absl::StatusOr<std::shared_ptr<Recipe>> MakeRecipe(std::shared_ptr<Dataset> dataset,
                                                      BatchSpec spec, int64_t max_frame_bytes);
   absl::StatusOr<SeedSet> MakeSeeds(const std::shared_ptr<Dataset>& dataset, BatchSpec& spec);
-  absl::StatusOr<BudgetReport> EstimateSampled(std::shared_ptr<Dataset> dataset, BatchSpec spec,
-                                               uint64_t seed, int64_t epoch, int64_t sample_limit,
-                                               double quantile);
+  absl::StatusOr<SizeEstimate> EstimateSizes(std::shared_ptr<Dataset> dataset, BatchSpec spec,
+                                             uint64_t seed, int64_t epoch, int64_t sample_limit,
+                                             double quantile);
 
   Catalog& catalog_;
   Metrics& metrics_;
   const int64_t max_frame_bytes_;
   Admission& admission_;
   PlanCache plans_;
-  EstimateCache estimates_;
+  SizeEstimateCache estimates_;
 };
 
 }  // namespace graphfeed

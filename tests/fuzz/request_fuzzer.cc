@@ -165,8 +165,8 @@ void Fuzz(const uint8_t* data, size_t size) {
       if (!request.ok()) return CheckRefusal(request.status());
       if (!(request->quantile > 0 && request->quantile <= 1)) std::abort();
       if (request->spec.has_value()) return RoundTrip(wire::ToProto(*request->spec));
-      const auto options = EstimateOptions(dataset.schema(), dataset.offsets(), request->selection,
-                                           request->batch_size, request->sample_limit);
+      const auto options = EstimateSizes(dataset.schema(), dataset.offsets(), request->selection,
+                                         request->batch_size, request->sample_limit);
       if (!options.ok()) CheckRefusal(options.status());
       return;
     }

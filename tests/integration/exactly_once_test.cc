@@ -73,7 +73,7 @@ TEST(ExactlyOnceTest, NothingButItsArgumentsDecidesABatch) {
   while (asked.size() < kSpecs) {
     StreamOptions options = draw.Next();
     SCOPED_TRACE(Describe(options));
-    absl::Status status = FillBudget(*first, options);
+    absl::Status status = FillSizes(*first, options);
     ASSERT_TRUE(status.ok()) << status;
     const std::vector<Content> contents = Stream(*first, options, 1);
     ASSERT_FALSE(HasFailure());

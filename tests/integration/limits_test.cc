@@ -205,19 +205,19 @@ TEST_F(LimitsTest, EqualEstimatesAreMadeOnceHoweverManyAskAtOnce) {
   for (GraphBlock& block : graph.Blocks()) ASSERT_TRUE((*ingest)->Append(std::move(block)).ok());
   ASSERT_TRUE((*ingest)->Commit().ok());
 
-  SampledEstimate request;
+  SizeEstimateRequest request;
   request.dataset = "ring";
   request.spec.strategy = Strategy::kNeighbor;
   request.spec.batch_size = 10;
   request.spec.shuffle = true;
   request.spec.sampling.emplace().num_neighbors[""] = {1, 1};
-  std::vector<absl::StatusOr<BudgetReport>> reports(4, absl::UnknownError(""));
+  std::vector<absl::StatusOr<SizeEstimate>> reports(4, absl::UnknownError(""));
   std::vector<std::thread> threads;
-  for (absl::StatusOr<BudgetReport>& report : reports) {
-    threads.emplace_back([&] { report = client_->EstimateOptions(request); });
+  for (absl::StatusOr<SizeEstimate>& report : reports) {
+    threads.emplace_back([&] { report = client_->EstimateSizes(request); });
   }
   for (std::thread& thread : threads) thread.join();
-  for (const absl::StatusOr<BudgetReport>& report : reports) {
+  for (const absl::StatusOr<SizeEstimate>& report : reports) {
     ASSERT_TRUE(report.ok()) << report.status();
     EXPECT_EQ(report->options.num_nodes, reports[0]->options.num_nodes);
   }
@@ -231,11 +231,10 @@ TEST_F(LimitsTest, EqualEstimatesAreMadeOnceHoweverManyAskAtOnce) {
   ASSERT_TRUE((*stream)->info().ok()) << (*stream)->info().status();
   request.spec.selection.kind = Selection::Kind::kIds;
   for (int64_t i = 0; i < 60'000; ++i) request.spec.selection.ids.push_back(i % 1000);
-  EXPECT_EQ(client_->EstimateOptions(request).status().code(),
-            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(client_->EstimateSizes(request).status().code(), absl::StatusCode::kResourceExhausted);
   stream->reset();
   ASSERT_TRUE(Eventually([&] { return Reserved() == 0; }));
-  EXPECT_TRUE(client_->EstimateOptions(request).ok()) << "errors are not kept";
+  EXPECT_TRUE(client_->EstimateSizes(request).ok()) << "errors are not kept";
 }
 
 // Reads messages one by one, as slowly as the test likes.

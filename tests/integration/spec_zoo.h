@@ -59,7 +59,7 @@ class SpecDraw {
  public:
   explicit SpecDraw(uint64_t seed) : rng_(seed) {}
 
-  // A stream of one epoch. Padded sampled batches without options: their budget is the server's to
+  // A stream of one epoch. Padded sampled batches without options: their sizes are the server's to
   // estimate.
   StreamOptions Next() {
     StreamOptions options;
@@ -198,18 +198,18 @@ class SpecDraw {
   std::mt19937_64 rng_;
 };
 
-// The server's budget for padded sampled batches, small enough to be exceeded now and then.
-inline absl::Status FillBudget(Client& client, StreamOptions& options) {
+// The server's sizes for padded sampled batches, small enough to be exceeded now and then.
+inline absl::Status FillSizes(Client& client, StreamOptions& options) {
   BatchSpec& spec = options.spec;
   if (!spec.sampling.has_value() || spec.ragged || spec.options.has_value()) {
     return absl::OkStatus();
   }
-  const auto report = client.EstimateOptions({.dataset = options.dataset,
-                                              .spec = spec,
-                                              .seed = 1,
-                                              .epoch = 0,
-                                              .quantile = 0.8,
-                                              .sample_limit = 8});
+  const auto report = client.EstimateSizes({.dataset = options.dataset,
+                                            .spec = spec,
+                                            .seed = 1,
+                                            .epoch = 0,
+                                            .quantile = 0.8,
+                                            .sample_limit = 8});
   if (!report.ok()) return report.status();
   spec.options = report->options;
   return absl::OkStatus();

@@ -264,7 +264,7 @@ TEST_F(StreamingTest, PlansSayWhatStreamsWillSend) {
 }
 
 TEST_F(StreamingTest, EstimatedOptionsFitEveryBatch) {
-  const auto options = client_->EstimateOptions("molecules", 8, Selection(), 0);
+  const auto options = client_->EstimateSizes("molecules", 8, Selection(), 0);
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->num_graphs, 8);
   StreamOptions stream = Options(Strategy::kPadToMax);

@@ -5,22 +5,17 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/cpp/rpc/methods.h"
 #include "client/cpp/rpc/requests.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/wire/messages.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
-
-std::string Hex(const Fingerprint& fingerprint) {
-  return absl::BytesToHexString(
-      {reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()});
-}
 
 std::string Text(const absl::Status& status) {
   return absl::StrCat(absl::StatusCodeToString(status.code()), ": ", status.message());
@@ -165,8 +160,8 @@ absl::Status ResumingReader::TakeHeader(const StreamInfo& info) {
   if (info_ != nullptr) {
     if (info.spec_digest != info_->spec_digest) {
       return absl::DataLossError(absl::StrCat("the server resolves the spec to ",
-                                              Hex(info.spec_digest), ", not ",
-                                              Hex(info_->spec_digest)));
+                                              DigestHex(info.spec_digest), ", not ",
+                                              DigestHex(info_->spec_digest)));
     }
     if (LayoutDigest(info.layout) != LayoutDigest(info_->layout)) {
       return absl::DataLossError("the server lays batches out in another way");

@@ -74,7 +74,7 @@ v1::GetBatchRequest MakeGetBatchRequest(const StreamOptions& options, int64_t ep
   return request;
 }
 
-v1::EstimateOptionsRequest MakeEstimateRequest(const SampledEstimate& estimate) {
+v1::EstimateOptionsRequest MakeSizeEstimateRequest(const SizeEstimateRequest& estimate) {
   v1::EstimateOptionsRequest request;
   request.set_dataset(estimate.dataset);
   *request.mutable_spec() = wire::ToProto(estimate.spec);

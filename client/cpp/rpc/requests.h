@@ -19,7 +19,7 @@ absl::StatusOr<v1::StreamBatchesRequest> MakeStreamRequest(const StreamOptions& 
                                                            int64_t max_frame_bytes);
 v1::GetBatchRequest MakeGetBatchRequest(const StreamOptions& options, int64_t epoch,
                                         int64_t ordinal, int64_t max_frame_bytes);
-v1::EstimateOptionsRequest MakeEstimateRequest(const SampledEstimate& estimate);
+v1::EstimateOptionsRequest MakeSizeEstimateRequest(const SizeEstimateRequest& estimate);
 absl::StatusOr<v1::DescribePlanRequest> MakePlanRequest(const StreamOptions& options);
 
 absl::StatusOr<PlanDescription> FromResponse(const v1::DescribePlanResponse& response);

@@ -8,18 +8,13 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "proto/frame/compact.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
-
-std::string Hex(const Fingerprint& fingerprint) {
-  return absl::BytesToHexString(
-      {reinterpret_cast<const char*>(fingerprint.data()), fingerprint.size()});
-}
 
 // Counts that Place or a frame may have: one entry for each type, none negative, none over
 // `limit`'s if that is given.
@@ -143,8 +138,8 @@ absl::Status CheckStreamInfo(const StreamInfo& info, const StreamOptions& option
   }
   if (options.fingerprint.has_value() && info.fingerprint != *options.fingerprint) {
     return absl::DataLossError(absl::StrCat("the server streams dataset content ",
-                                            Hex(info.fingerprint), ", not ",
-                                            Hex(*options.fingerprint)));
+                                            DigestHex(info.fingerprint), ", not ",
+                                            DigestHex(*options.fingerprint)));
   }
   return absl::OkStatus();
 }

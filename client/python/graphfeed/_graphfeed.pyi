@@ -61,7 +61,7 @@ class DatasetInfo:
     transforms: list[str]
 
 class FixedSizeOptions:
-    """graphfeed::FixedSizeOptionsRequest. Edge types are keyed "source|relation|target"; the key ""
+    """graphfeed::FixedSizeOptions. Edge types are keyed "source|relation|target"; the key ""
     stands for every type alike."""
 
     num_nodes: dict[str, int]
@@ -82,7 +82,7 @@ class Selection:
     batch_sizes: list[int]
 
 class Links(TypedDict, total=False):
-    """graphfeed::LinkSeedsRequest. What is left out has its default."""
+    """graphfeed::LinkSeeds. What is left out has its default."""
 
     edge_type: str  # "source|relation|target"; "": the only one
     sources: np.ndarray  # int64, explicit pairs with targets; without them the selection's edge ids
@@ -93,7 +93,7 @@ class Links(TypedDict, total=False):
     exclude_seed_edges: bool
 
 class Sampling(TypedDict, total=False):
-    """graphfeed::SamplingRequest. What is left out has its default; other keys are refused."""
+    """graphfeed::SamplingSpec. What is left out has its default; other keys are refused."""
 
     num_neighbors: dict[str, Sequence[int]]  # by edge type, "" for every one
     replace: bool
@@ -109,7 +109,7 @@ class Sampling(TypedDict, total=False):
     partition: str
 
 class BatchSpec:
-    """graphfeed::BatchSpecRequest."""
+    """graphfeed::BatchSpec."""
 
     strategy: str  # "plain", "pad_to_max", "stream_pack", "neighbor", "cluster"
     over_size: str  # "error", "skip", "trim_nodes", "trim_edges", "trim_nodes_and_edges"
@@ -126,8 +126,9 @@ class BatchSpec:
     index_dtype: str  # "int64", "int32"
     narrow_columns: list[str]
     float16_columns: list[str]
-    sample_limit: int
     sampling: Optional[Sampling]  # read: all keys, lists as int64 arrays
+    sample_limit: int
+    algorithm_version: int  # 0: the server's
     ragged: bool
 
 class StreamOptions:

@@ -15,10 +15,6 @@ namespace py = pybind11;
 
 namespace {
 
-constexpr EnumName<Axis> kAxes[] = {{Axis::kNodes, "nodes"},   {Axis::kEdges, "edges"},
-                                    {Axis::kGraphs, "graphs"}, {Axis::kPtr, "ptr"},
-                                    {Axis::kSeeds, "seeds"},   {Axis::kLabels, "labels"}};
-
 py::dtype NumpyType(DType dtype) {
   using Npy = py::detail::npy_api;
   constexpr int kNpyHalf = 23;  // NPY_HALF, which pybind11 does not name
@@ -94,7 +90,7 @@ void BindValues(py::module_& m) {
       .def_property_readonly(
           "dtype", [](const TensorSpec& self) { return std::string(DTypeName(self.dtype)); })
       .def_property_readonly("axis",
-                             [](const TensorSpec& self) { return NameOf(kAxes, self.axis); })
+                             [](const TensorSpec& self) { return std::string(NameOf(self.axis)); })
       .def_readonly("type", &TensorSpec::type)
       .def_readonly("concat_last", &TensorSpec::concat_last);
 
@@ -120,12 +116,12 @@ void BindValues(py::module_& m) {
       .def_readonly("seed", &StreamInfo::seed)
       .def_readonly("prefetch", &StreamInfo::prefetch);
 
-  py::class_<BudgetReport>(m, "BudgetReport")
-      .def_readonly("options", &BudgetReport::options)
-      .def_readonly("trimmed_nodes", &BudgetReport::trimmed_nodes)
-      .def_readonly("trimmed_edges", &BudgetReport::trimmed_edges)
-      .def_readonly("trimmed_batches", &BudgetReport::trimmed_batches)
-      .def_readonly("num_samples", &BudgetReport::num_samples);
+  py::class_<SizeEstimate>(m, "BudgetReport")
+      .def_readonly("options", &SizeEstimate::options)
+      .def_readonly("trimmed_nodes", &SizeEstimate::trimmed_nodes)
+      .def_readonly("trimmed_edges", &SizeEstimate::trimmed_edges)
+      .def_readonly("trimmed_batches", &SizeEstimate::trimmed_batches)
+      .def_readonly("num_samples", &SizeEstimate::num_samples);
 
   py::class_<PlanDescription>(m, "PlanDescription")
       .def_readonly("plan", &PlanDescription::plan)

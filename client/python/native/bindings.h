@@ -12,8 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 #include "proto/frame/batch_spec.h"
+#include "proto/frame/named_enum.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/schema.h"
 
@@ -40,32 +42,14 @@ std::vector<int64_t> IdsFrom(const std::string& field, const pybind11::array& id
 pybind11::dict ToDict(const SamplingSpec& sampling);
 SamplingSpec SamplingFrom(const pybind11::dict& fields);
 
-// Names of the values of an enum: one table for both directions.
-template <typename E>
-struct EnumName {
-  E value;
-  const char* name;
-};
-
 [[noreturn]] void RaiseUnknownName(const char* field, const std::string& name,
                                    const std::string& known);
 
-template <typename E, size_t N>
-const char* NameOf(const EnumName<E> (&names)[N], E value) {
-  for (const EnumName<E>& entry : names) {
-    if (entry.value == value) return entry.name;
-  }
-  return "unknown";
-}
-
-template <typename E, size_t N>
-E ValueOf(const EnumName<E> (&names)[N], const char* field, const std::string& name) {
-  std::string known;
-  for (const EnumName<E>& entry : names) {
-    if (name == entry.name) return entry.value;
-    known += (known.empty() ? "" : ", ") + std::string(entry.name);
-  }
-  RaiseUnknownName(field, name, known);
+// The value of an enum with this name. INVALID_ARGUMENT lists the names.
+template <typename E>
+E ValueOf(const char* field, const std::string& name) {
+  if (const std::optional<E> value = FromName<E>(name)) return *value;
+  RaiseUnknownName(field, name, absl::StrJoin(Names<E>(), ", "));
 }
 
 }  // namespace graphfeed::python

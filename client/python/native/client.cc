@@ -116,7 +116,7 @@ void BindClient(py::module_& m) {
           [](const ClientHandle& self, const std::string& dataset, int64_t batch_size,
              const Selection& selection, int64_t sample_limit) {
             return Blocking([&, &client = self.Get()] {
-              return client.EstimateOptions(dataset, batch_size, selection, sample_limit);
+              return client.EstimateSizes(dataset, batch_size, selection, sample_limit);
             });
           },
           py::arg("dataset"), py::arg("batch_size"), py::arg("selection"), py::arg("sample_limit"))
@@ -124,13 +124,13 @@ void BindClient(py::module_& m) {
           "estimate",
           [](const ClientHandle& self, const std::string& dataset, const BatchSpec& spec,
              uint64_t seed, int64_t epoch, double quantile, int64_t sample_limit) {
-            const SampledEstimate estimate{.dataset = dataset,
-                                           .spec = spec,
-                                           .seed = seed,
-                                           .epoch = epoch,
-                                           .quantile = quantile,
-                                           .sample_limit = sample_limit};
-            return Blocking([&, &client = self.Get()] { return client.EstimateOptions(estimate); });
+            const SizeEstimateRequest estimate{.dataset = dataset,
+                                               .spec = spec,
+                                               .seed = seed,
+                                               .epoch = epoch,
+                                               .quantile = quantile,
+                                               .sample_limit = sample_limit};
+            return Blocking([&, &client = self.Get()] { return client.EstimateSizes(estimate); });
           },
           py::arg("dataset"), py::arg("spec"), py::arg("seed"), py::arg("epoch") = 0,
           py::arg("quantile") = 1.0, py::arg("sample_limit") = 0)

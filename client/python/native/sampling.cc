@@ -1,15 +1,16 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
-#include <functional>
 #include <map>
+#include <optional>
 #include <string>
-#include <utility>
+#include <type_traits>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
+#include "proto/frame/spec_fields.h"
 
 namespace graphfeed::python {
 
@@ -17,79 +18,75 @@ namespace py = pybind11;
 
 namespace {
 
-constexpr EnumName<SubgraphType> kSubgraphTypes[] = {
-    {SubgraphType::kDirectional, "directional"},
-    {SubgraphType::kBidirectional, "bidirectional"},
-    {SubgraphType::kInduced, "induced"}};
-constexpr EnumName<TemporalStrategy> kTemporalStrategies[] = {
-    {TemporalStrategy::kUniform, "uniform"}, {TemporalStrategy::kLast, "last"}};
-constexpr EnumName<NegativeMode> kNegativeModes[] = {{NegativeMode::kNone, "none"},
-                                                     {NegativeMode::kBinary, "binary"},
-                                                     {NegativeMode::kTriplet, "triplet"}};
-
-// What to do with the value of each key.
-using Setters = std::map<std::string, std::function<void(const py::handle& value)>>;
-
-// INVALID_ARGUMENT for keys without a setter and for values that a setter cannot take.
-void SetFields(const std::string& what, const py::dict& fields, const Setters& setters) {
-  for (const auto& [key, value] : fields) {
-    const std::string name = py::str(key);
-    const auto setter = setters.find(name);
-    if (setter == setters.end()) {
-      RaiseInvalidArgument(absl::StrCat(what, " has no field \"", name, "\""));
-    }
-    try {
-      setter->second(value);
-    } catch (const py::cast_error&) {
-      RaiseInvalidArgument(absl::StrCat(what, ".", name, " is ", std::string(py::repr(value))));
-    }
-  }
-}
-
-template <typename T>
-std::function<void(const py::handle&)> To(T& field) {
-  return [&field](const py::handle& value) { field = value.cast<T>(); };
-}
-
-template <typename E, size_t N>
-std::function<void(const py::handle&)> ToEnum(const char* name, E& field,
-                                              const EnumName<E> (&names)[N]) {
-  return [name, &field, &names](const py::handle& value) {
-    field = ValueOf(names, name, value.cast<std::string>());
-  };
-}
-
-std::function<void(const py::handle&)> ToIds(const char* name, std::vector<int64_t>& field) {
-  return
-      [name, &field](const py::handle& value) { field = IdsFrom(name, value.cast<py::array>()); };
-}
-
 py::array_t<int64_t> ArrayOf(const std::vector<int64_t>& ids) {
   return py::array_t<int64_t>(static_cast<py::ssize_t>(ids.size()), ids.data());
 }
 
-LinkSeeds LinksFrom(const py::dict& fields) {
-  LinkSeeds links;
-  SetFields("sampling.links", fields,
-            {{"edge_type", To(links.edge_type)},
-             {"sources", ToIds("sampling.links.sources", links.sources)},
-             {"targets", ToIds("sampling.links.targets", links.targets)},
-             {"labels", ToIds("sampling.links.labels", links.labels)},
-             {"negative_mode", ToEnum("negative_mode", links.negative_mode, kNegativeModes)},
-             {"negative_amount", To(links.negative_amount)},
-             {"exclude_seed_edges", To(links.exclude_seed_edges)}});
-  return links;
+template <HasFields T>
+void SetFields(const std::string& what, const py::dict& fields, T& to);
+
+// Sets `field`, which `path` names in errors. Throws cast_error for what is no value of it.
+template <typename T>
+void Set(const std::string& path, const char* name, const py::handle& value, T& field) {
+  if constexpr (std::is_enum_v<T>) {
+    field = ValueOf<T>(name, value.cast<std::string>());
+  } else if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
+    field = IdsFrom(path, value.cast<py::array>());
+  } else if constexpr (std::is_same_v<T, std::optional<LinkSeeds>>) {
+    if (value.is_none()) return;
+    if (!py::isinstance<py::dict>(value)) throw py::cast_error("not a dict");
+    SetFields(path, py::reinterpret_borrow<py::dict>(value), field.emplace());
+  } else {
+    field = value.cast<T>();
+  }
 }
 
-py::dict ToDict(const LinkSeeds& links) {
+// INVALID_ARGUMENT for keys that are no field and for values that a field cannot take.
+template <HasFields T>
+void SetFields(const std::string& what, const py::dict& fields, T& to) {
+  for (const auto& item : fields) {
+    const std::string name = py::str(item.first);
+    const py::handle value = item.second;
+    const std::string path = absl::StrCat(what, ".", name);
+    bool found = false;
+    try {
+      ForEachField(to, [&](const char* field_name, auto& field) {
+        if (name != field_name) return;
+        found = true;
+        Set(path, field_name, value, field);
+      });
+    } catch (const py::cast_error&) {
+      RaiseInvalidArgument(absl::StrCat(path, " is ", std::string(py::repr(value))));
+    }
+    if (!found) RaiseInvalidArgument(absl::StrCat(what, " has no field \"", name, "\""));
+  }
+}
+
+template <HasFields T>
+py::dict DictOf(const T& value);
+
+template <typename T>
+py::object ToPython(const T& field) {
+  if constexpr (std::is_enum_v<T>) {
+    return py::str(std::string(NameOf(field)));
+  } else if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
+    return ArrayOf(field);
+  } else if constexpr (std::is_same_v<T, std::map<std::string, std::vector<int64_t>>>) {
+    py::dict lists;
+    for (const auto& [key, list] : field) lists[py::str(key)] = ArrayOf(list);
+    return lists;
+  } else if constexpr (std::is_same_v<T, std::optional<LinkSeeds>>) {
+    return field.has_value() ? py::object(DictOf(*field)) : py::none();
+  } else {
+    return py::cast(field);
+  }
+}
+
+template <HasFields T>
+py::dict DictOf(const T& value) {
   py::dict fields;
-  fields["edge_type"] = links.edge_type;
-  fields["sources"] = ArrayOf(links.sources);
-  fields["targets"] = ArrayOf(links.targets);
-  fields["labels"] = ArrayOf(links.labels);
-  fields["negative_mode"] = NameOf(kNegativeModes, links.negative_mode);
-  fields["negative_amount"] = links.negative_amount;
-  fields["exclude_seed_edges"] = links.exclude_seed_edges;
+  ForEachField(value,
+               [&fields](const char* name, const auto& field) { fields[name] = ToPython(field); });
   return fields;
 }
 
@@ -108,47 +105,10 @@ std::vector<int64_t> IdsFrom(const std::string& field, const py::array& ids) {
 
 SamplingSpec SamplingFrom(const py::dict& fields) {
   SamplingSpec sampling;
-  SetFields("sampling", fields,
-            {{"num_neighbors", To(sampling.num_neighbors)},
-             {"replace", To(sampling.replace)},
-             {"subgraph_type", ToEnum("subgraph_type", sampling.subgraph_type, kSubgraphTypes)},
-             {"disjoint", To(sampling.disjoint)},
-             {"time_attr", To(sampling.time_attr)},
-             {"temporal_strategy",
-              ToEnum("temporal_strategy", sampling.temporal_strategy, kTemporalStrategies)},
-             {"weight_attr", To(sampling.weight_attr)},
-             {"input_type", To(sampling.input_type)},
-             {"input_mask", To(sampling.input_mask)},
-             {"input_time", ToIds("sampling.input_time", sampling.input_time)},
-             {"links",
-              [&sampling](const py::handle& value) {
-                if (value.is_none()) return;
-                if (!py::isinstance<py::dict>(value)) throw py::cast_error("not a dict");
-                sampling.links = LinksFrom(py::reinterpret_borrow<py::dict>(value));
-              }},
-             {"partition", To(sampling.partition)}});
+  SetFields("sampling", fields, sampling);
   return sampling;
 }
 
-py::dict ToDict(const SamplingSpec& sampling) {
-  py::dict fields;
-  py::dict num_neighbors;
-  for (const auto& [type, fanouts] : sampling.num_neighbors) {
-    num_neighbors[py::str(type)] = ArrayOf(fanouts);
-  }
-  fields["num_neighbors"] = num_neighbors;
-  fields["replace"] = sampling.replace;
-  fields["subgraph_type"] = NameOf(kSubgraphTypes, sampling.subgraph_type);
-  fields["disjoint"] = sampling.disjoint;
-  fields["time_attr"] = sampling.time_attr;
-  fields["temporal_strategy"] = NameOf(kTemporalStrategies, sampling.temporal_strategy);
-  fields["weight_attr"] = sampling.weight_attr;
-  fields["input_type"] = sampling.input_type;
-  fields["input_mask"] = sampling.input_mask;
-  fields["input_time"] = ArrayOf(sampling.input_time);
-  fields["links"] = sampling.links.has_value() ? py::object(ToDict(*sampling.links)) : py::none();
-  fields["partition"] = sampling.partition;
-  return fields;
-}
+py::dict ToDict(const SamplingSpec& sampling) { return DictOf(sampling); }
 
 }  // namespace graphfeed::python

@@ -1,13 +1,16 @@
 #include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "client/cpp/client.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
 #include "proto/frame/shard.h"
+#include "proto/frame/spec_fields.h"
 
 namespace graphfeed::python {
 
@@ -15,31 +18,44 @@ namespace py = pybind11;
 
 namespace {
 
-constexpr EnumName<Strategy> kStrategies[] = {{Strategy::kPlain, "plain"},
-                                              {Strategy::kPadToMax, "pad_to_max"},
-                                              {Strategy::kStreamPack, "stream_pack"},
-                                              {Strategy::kNeighbor, "neighbor"},
-                                              {Strategy::kCluster, "cluster"}};
-constexpr EnumName<OverSize> kOverSizes[] = {
-    {OverSize::kError, "error"},
-    {OverSize::kSkip, "skip"},
-    {OverSize::kTrimNodes, "trim_nodes"},
-    {OverSize::kTrimEdges, "trim_edges"},
-    {OverSize::kTrimNodesAndEdges, "trim_nodes_and_edges"}};
-constexpr EnumName<IncompleteStep> kIncompleteSteps[] = {{IncompleteStep::kFill, "fill"},
-                                                         {IncompleteStep::kDrop, "drop"}};
-constexpr EnumName<UnevenShards> kUnevenShards[] = {{UnevenShards::kNull, "null"},
-                                                    {UnevenShards::kRepeat, "repeat"},
-                                                    {UnevenShards::kDrop, "drop"}};
+// Binds a member as a property of its name: as what it is, enums by their names.
+template <typename C, typename T>
+void Bind(py::class_<C>& type, const char* name, T C::*member) {
+  if constexpr (std::is_enum_v<T>) {
+    type.def_property(
+        name, [member](const C& self) { return std::string(NameOf(self.*member)); },
+        [member, name](C& self, const std::string& value) {
+          self.*member = ValueOf<T>(name, value);
+        });
+  } else {
+    type.def_readwrite(name, member);
+  }
+}
 
-// A property that shows an enum by its names.
-template <typename C, typename E, size_t N>
-void DefEnum(py::class_<C>& type, const char* field, E C::*member, const EnumName<E> (&names)[N]) {
+template <typename C>
+void Bind(py::class_<C>& type, const char* name, DType C::*member) {
   type.def_property(
-      field, [member, &names](const C& self) { return NameOf(names, self.*member); },
-      [member, &names, field](C& self, const std::string& name) {
-        self.*member = ValueOf(names, field, name);
+      name, [member](const C& self) { return std::string(DTypeName(self.*member)); },
+      [member](C& self, const std::string& value) { self.*member = DTypeFrom(value); });
+}
+
+template <typename C>
+void Bind(py::class_<C>& type, const char* name, std::optional<SamplingSpec> C::*member) {
+  type.def_property(
+      name,
+      [member](const C& self) -> py::object {
+        if (!(self.*member).has_value()) return py::none();
+        return ToDict(*(self.*member));
+      },
+      [member](C& self, const std::optional<py::dict>& fields) {
+        (self.*member).reset();
+        if (fields.has_value()) self.*member = SamplingFrom(*fields);
       });
+}
+
+template <typename C>
+void BindFields(py::class_<C>& type) {
+  FieldsOf<C>::Visit([&type](const char* name, auto member) { Bind(type, name, member); });
 }
 
 Selection SelectionOfIds(const py::array& ids) {
@@ -52,15 +68,8 @@ Selection SelectionOfIds(const py::array& ids) {
 }  // namespace
 
 void BindSpecs(py::module_& m) {
-  py::class_<FixedSizeOptions>(m, "FixedSizeOptions")
-      .def(py::init<>())
-      .def_readwrite("num_nodes", &FixedSizeOptions::num_nodes)
-      .def_readwrite("num_edges", &FixedSizeOptions::num_edges)
-      .def_readwrite("num_graphs", &FixedSizeOptions::num_graphs)
-      .def_readwrite("node_pad_value", &FixedSizeOptions::node_pad_value)
-      .def_readwrite("edge_pad_value", &FixedSizeOptions::edge_pad_value)
-      .def_readwrite("graph_pad_value", &FixedSizeOptions::graph_pad_value)
-      .def_readwrite("pad_graph_defaults", &FixedSizeOptions::pad_graph_defaults);
+  py::class_<FixedSizeOptions> sizes(m, "FixedSizeOptions");
+  BindFields(sizes.def(py::init<>()));
 
   py::class_<Selection>(m, "Selection")
       .def_static("all", [] { return Selection(); })
@@ -78,37 +87,7 @@ void BindSpecs(py::module_& m) {
       .def_readwrite("batch_sizes", &Selection::batch_sizes);
 
   py::class_<BatchSpec> spec(m, "BatchSpec");
-  spec.def(py::init<>())
-      .def_readwrite("options", &BatchSpec::options)
-      .def_readwrite("batch_size", &BatchSpec::batch_size)
-      .def_readwrite("selection", &BatchSpec::selection)
-      .def_readwrite("shuffle", &BatchSpec::shuffle)
-      .def_readwrite("drop_last", &BatchSpec::drop_last)
-      .def_readwrite("micro_batches", &BatchSpec::micro_batches)
-      .def_readwrite("masks", &BatchSpec::masks)
-      .def_readwrite("exclude_keys", &BatchSpec::exclude_keys)
-      .def_readwrite("follow_batch", &BatchSpec::follow_batch)
-      .def_property(
-          "index_dtype",
-          [](const BatchSpec& self) { return std::string(DTypeName(self.index_dtype)); },
-          [](BatchSpec& self, const std::string& name) { self.index_dtype = DTypeFrom(name); })
-      .def_readwrite("narrow_columns", &BatchSpec::narrow_columns)
-      .def_readwrite("float16_columns", &BatchSpec::float16_columns)
-      .def_readwrite("sample_limit", &BatchSpec::sample_limit)
-      .def_readwrite("ragged", &BatchSpec::ragged)
-      .def_property(
-          "sampling",
-          [](const BatchSpec& self) -> py::object {
-            if (!self.sampling.has_value()) return py::none();
-            return ToDict(*self.sampling);
-          },
-          [](BatchSpec& self, const std::optional<py::dict>& fields) {
-            self.sampling = std::nullopt;
-            if (fields.has_value()) self.sampling = SamplingFrom(*fields);
-          });
-  DefEnum(spec, "strategy", &BatchSpec::strategy, kStrategies);
-  DefEnum(spec, "over_size", &BatchSpec::over_size, kOverSizes);
-  DefEnum(spec, "incomplete_step", &BatchSpec::incomplete_step, kIncompleteSteps);
+  BindFields(spec.def(py::init<>()));
 
   py::class_<StreamOptions> options(m, "StreamOptions");
   options.def(py::init<>())
@@ -133,7 +112,7 @@ void BindSpecs(py::module_& m) {
       .def_readwrite("prefetch", &StreamOptions::prefetch)
       .def_readwrite("client_prefetch", &StreamOptions::client_prefetch)
       .def_readwrite("verify_digests", &StreamOptions::verify_digests);
-  DefEnum(options, "uneven_shards", &StreamOptions::uneven_shards, kUnevenShards);
+  Bind(options, "uneven_shards", &StreamOptions::uneven_shards);
 
   py::class_<ShardPosition>(m, "ShardPosition")
       .def(py::init([](int64_t start_ordinal, int64_t num_shards, int64_t shard_index,
@@ -145,7 +124,7 @@ void BindSpecs(py::module_& m) {
                                     std::to_string(num_shards) + " is no position");
              }
              return ShardPosition{start_ordinal, num_shards, shard_index,
-                                  ValueOf(kUnevenShards, "uneven_shards", uneven_shards)};
+                                  ValueOf<UnevenShards>("uneven_shards", uneven_shards)};
            }),
            py::arg("start_ordinal"), py::arg("num_shards"), py::arg("shard_index"),
            py::arg("uneven_shards"))

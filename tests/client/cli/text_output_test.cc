@@ -32,9 +32,6 @@ TEST(FormatTest, NumbersAreReadable) {
   EXPECT_EQ(FormatPercent(0.39912), "39.91 %");
   EXPECT_EQ(FormatShape({17, 7}), "[17, 7]");
   EXPECT_EQ(FormatShape({}), "[]");
-  Fingerprint fingerprint{};
-  fingerprint[0] = 0xab;
-  EXPECT_EQ(FormatFingerprint(fingerprint), "ab000000000000000000000000000000");
 }
 
 TEST(FormatTest, ColumnShapesAreThoseOfOneGraph) {
@@ -117,14 +114,14 @@ TEST(JsonOutputTest, BytesThatAreNoTextDoNotFail) {
   EXPECT_EQ(Dump(Json{{"name", "\xff"}}, -1), "{\"name\":\"\xEF\xBF\xBD\"}");
 }
 
-TEST(FormatBudgetTest, SaysHowMuchIsTrimmed) {
-  BudgetReport report;
+TEST(FormatSizeEstimateTest, SaysHowMuchIsTrimmed) {
+  SizeEstimate report;
   report.num_samples = 1000;
-  EXPECT_EQ(FormatBudget(report), "from 1,000 batches; none of them exceeds it");
+  EXPECT_EQ(FormatSizeEstimate(report), "from 1,000 batches; none of them exceeds it");
   report.trimmed_nodes = {0, 0.012};
   report.trimmed_edges = {0.001};
   report.trimmed_batches = 0.0349;
-  EXPECT_EQ(FormatBudget(report),
+  EXPECT_EQ(FormatSizeEstimate(report),
             "from 1,000 batches; 3.49 % of them exceed it, by at most 1.20 % of the nodes or edges "
             "of a type");
 }

@@ -108,9 +108,9 @@ TEST(ClientTest, DeletesTheVersionNamed) {
   EXPECT_EQ(request.version(), 4);
 }
 
-TEST(ClientTest, BudgetsOfSampledBatchesAreAskedForByTheirSpec) {
+TEST(ClientTest, SizesOfSampledBatchesAreAskedForByTheirSpec) {
   v1::EstimateOptionsRequest request;
-  BudgetReport answer;
+  SizeEstimate answer;
   answer.options.num_nodes = {{"movie", 66}};
   answer.trimmed_nodes = {0.25};
   answer.trimmed_edges = {0.5, 0};
@@ -121,18 +121,18 @@ TEST(ClientTest, BudgetsOfSampledBatchesAreAskedForByTheirSpec) {
                                             call.Write(wire::ToProto(answer).SerializeAsString());
                                             return absl::OkStatus();
                                           }}});
-  SampledEstimate estimate{.dataset = "imdb",
-                           .spec = {},
-                           .seed = ~uint64_t{0},
-                           .epoch = 3,
-                           .quantile = 0.999,
-                           .sample_limit = 86};
+  SizeEstimateRequest estimate{.dataset = "imdb",
+                               .spec = {},
+                               .seed = ~uint64_t{0},
+                               .epoch = 3,
+                               .quantile = 0.999,
+                               .sample_limit = 86};
   estimate.spec.strategy = Strategy::kNeighbor;
   estimate.spec.batch_size = 5;
   estimate.spec.options = FixedSizeOptions();
   estimate.spec.sampling = SamplingSpec();
   estimate.spec.sampling->num_neighbors[""] = {5, 5};
-  const auto report = Connect(*server)->EstimateOptions(estimate);
+  const auto report = Connect(*server)->EstimateSizes(estimate);
   ASSERT_TRUE(report.ok()) << report.status();
   EXPECT_EQ(request.dataset(), "imdb");
   EXPECT_EQ(request.spec().strategy(), v1::NEIGHBOR);
@@ -156,7 +156,7 @@ TEST(ClientTest, AReportWhoseSharesAreNoSharesIsDataLoss) {
   response.add_trimmed_edges(2);
   const auto server =
       FakeServer::Start({{"EstimateOptions", Answer(response.SerializeAsString())}});
-  const absl::Status status = Connect(*server)->EstimateOptions(SampledEstimate()).status();
+  const absl::Status status = Connect(*server)->EstimateSizes(SizeEstimateRequest()).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << status;
 }
 

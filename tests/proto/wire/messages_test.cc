@@ -1,6 +1,7 @@
 #include "proto/wire/messages.h"
 
 #include <limits>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/frame/spec_fields.h"
 #include "tests/proto/wire/expect_invalid.h"
 
 namespace graphfeed::wire {
@@ -168,6 +170,44 @@ TEST(BatchSpecMessageTest, RoundTrips) {
   EXPECT_EQ(spec->index_dtype, DType::kInt32);
   EXPECT_TRUE(spec->ragged);
   EXPECT_FALSE(spec->sampling.has_value());
+}
+
+bool Same(const Selection& a, const Selection& b) {
+  return a.kind == b.kind && a.start == b.start && a.stop == b.stop && a.ids == b.ids &&
+         a.batch_sizes == b.batch_sizes;
+}
+
+// Whether the values are the same in every field.
+template <typename T>
+bool Same(const T& a, const T& b) {
+  if constexpr (HasFields<T>) {
+    bool same = true;
+    FieldsOf<T>::Visit(
+        [&](const char* /*name*/, auto member) { same &= Same(a.*member, b.*member); });
+    return same;
+  } else {
+    return a == b;
+  }
+}
+
+template <typename T>
+bool Same(const std::optional<T>& a, const std::optional<T>& b) {
+  return a.has_value() == b.has_value() && (!a.has_value() || Same(*a, *b));
+}
+
+TEST(BatchSpecMessageTest, EveryFieldRoundTrips) {
+  BatchSpec sent = FullSpec();
+  sent.sampling = SamplingSpec{.num_neighbors = {{"", {3, -1}}}};
+  const auto back = RoundTrip(sent);
+  ASSERT_TRUE(back.ok()) << back.status();
+  FieldsOf<BatchSpec>::Visit([&](const char* name, auto member) {
+    EXPECT_FALSE(Same(sent.*member, BatchSpec().*member)) << name << " was sent as its default";
+    EXPECT_TRUE(Same(sent.*member, *back.*member)) << name;
+  });
+  FieldsOf<FixedSizeOptions>::Visit([&](const char* name, auto member) {
+    EXPECT_FALSE(Same((*sent.options).*member, FixedSizeOptions().*member)) << name;
+    EXPECT_TRUE(Same((*sent.options).*member, (*back->options).*member)) << name;
+  });
 }
 
 TEST(BatchSpecMessageTest, DefaultsAreThoseOfTheComments) {

@@ -131,7 +131,7 @@ TEST(PlanRequestTest, RefusalsNameTheField) {
   ExpectInvalid(ParseRequest(request).status(), "shard_index: 2");
 }
 
-TEST(EstimateRequestTest, RefusalsNameTheField) {
+TEST(SizeEstimateRequestTest, RefusalsNameTheField) {
   v1::EstimateOptionsRequest request;
   ExpectInvalid(ParseRequest(request).status(), "dataset: not set");
   request.set_dataset("mutag");
@@ -139,7 +139,7 @@ TEST(EstimateRequestTest, RefusalsNameTheField) {
   ExpectInvalid(ParseRequest(request).status(), "sample_limit: -4");
 }
 
-v1::EstimateOptionsRequest SampledEstimate() {
+v1::EstimateOptionsRequest SizeEstimateRequest() {
   v1::EstimateOptionsRequest request;
   request.set_dataset("imdb");
   request.mutable_spec()->set_strategy(v1::NEIGHBOR);
@@ -149,13 +149,13 @@ v1::EstimateOptionsRequest SampledEstimate() {
 
 template <typename Change>
 absl::Status EstimateError(Change change) {
-  v1::EstimateOptionsRequest request = SampledEstimate();
+  v1::EstimateOptionsRequest request = SizeEstimateRequest();
   change(request);
   return ParseRequest(request).status();
 }
 
-TEST(EstimateRequestTest, SampledBatchesAreDescribedByTheirSpec) {
-  v1::EstimateOptionsRequest message = SampledEstimate();
+TEST(SizeEstimateRequestTest, SampledBatchesAreDescribedByTheirSpec) {
+  v1::EstimateOptionsRequest message = SizeEstimateRequest();
   auto request = ParseRequest(message);
   ASSERT_TRUE(request.ok()) << request.status();
   ASSERT_TRUE(request->spec.has_value());
@@ -172,7 +172,7 @@ TEST(EstimateRequestTest, SampledBatchesAreDescribedByTheirSpec) {
   EXPECT_EQ(request->quantile, 0.999);
 }
 
-TEST(EstimateRequestTest, SampledRefusalsNameTheField) {
+TEST(SizeEstimateRequestTest, SampledRefusalsNameTheField) {
   for (const double quantile : {-0.5, 1.5, std::numeric_limits<double>::quiet_NaN(),
                                 std::numeric_limits<double>::infinity()}) {
     ExpectInvalid(EstimateError([&](auto& r) { r.set_quantile(quantile); }), "quantile: ");

@@ -3,6 +3,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/frame/spec_fields.h"
 #include "proto/wire/messages.h"
 #include "tests/proto/wire/expect_invalid.h"
 
@@ -43,25 +44,13 @@ TEST(SamplingMessageTest, EveryFieldRoundTripsInsideASpec) {
   EXPECT_EQ(back->strategy, Strategy::kNeighbor);
   ASSERT_TRUE(back->sampling.has_value());
   const SamplingSpec expected = FullSampling();
-  EXPECT_EQ(back->sampling->num_neighbors, expected.num_neighbors);
-  EXPECT_EQ(back->sampling->replace, expected.replace);
-  EXPECT_EQ(back->sampling->subgraph_type, expected.subgraph_type);
-  EXPECT_EQ(back->sampling->disjoint, expected.disjoint);
-  EXPECT_EQ(back->sampling->time_attr, expected.time_attr);
-  EXPECT_EQ(back->sampling->temporal_strategy, expected.temporal_strategy);
-  EXPECT_EQ(back->sampling->weight_attr, expected.weight_attr);
-  EXPECT_EQ(back->sampling->input_type, expected.input_type);
-  EXPECT_EQ(back->sampling->input_mask, expected.input_mask);
-  EXPECT_EQ(back->sampling->input_time, expected.input_time);
-  EXPECT_EQ(back->sampling->partition, expected.partition);
-  ASSERT_TRUE(back->sampling->links.has_value());
-  EXPECT_EQ(back->sampling->links->edge_type, expected.links->edge_type);
-  EXPECT_EQ(back->sampling->links->sources, expected.links->sources);
-  EXPECT_EQ(back->sampling->links->targets, expected.links->targets);
-  EXPECT_EQ(back->sampling->links->labels, expected.links->labels);
-  EXPECT_EQ(back->sampling->links->negative_mode, expected.links->negative_mode);
-  EXPECT_EQ(back->sampling->links->negative_amount, expected.links->negative_amount);
-  EXPECT_EQ(back->sampling->links->exclude_seed_edges, expected.links->exclude_seed_edges);
+  EXPECT_EQ(*back->sampling, expected);
+  FieldsOf<SamplingSpec>::Visit([&](const char* name, auto member) {
+    EXPECT_NE(expected.*member, SamplingSpec().*member) << name << " was sent as its default";
+  });
+  FieldsOf<LinkSeeds>::Visit([&](const char* name, auto member) {
+    EXPECT_NE((*expected.links).*member, LinkSeeds().*member) << name;
+  });
   EXPECT_EQ(ToProto(*back).SerializeAsString(), message.SerializeAsString());
 }
 
@@ -117,8 +106,8 @@ TEST(SamplingMessageTest, RefusalsNameTheField) {
   }
 }
 
-TEST(BudgetReportMessageTest, RoundTripsAndRefusesWhatIsNoShare) {
-  BudgetReport report;
+TEST(SizeEstimateMessageTest, RoundTripsAndRefusesWhatIsNoShare) {
+  SizeEstimate report;
   report.options.num_nodes = {{"movie", 66}, {"actor", 16}};
   report.options.num_edges = {{"movie|to|actor", 56}};
   report.trimmed_nodes = {0, 0.125};

@@ -43,6 +43,12 @@ TEST(CounterRandomTest, WordsAreTheRecordedOnes) {
               ElementsAre(3537037208u, 3051088624u, 946594466u, 1785861197u));
 }
 
+TEST(CounterRandomTest, TheVersionIsThatOfTheAlgorithmAndPartOfTheKey) {
+  const CounterRandom random(42, 3, RandomPurpose::kTrim);
+  EXPECT_EQ(CounterRandom(42, 3, RandomPurpose::kTrim, 1).At(0, 0, 0), random.At(0, 0, 0));
+  EXPECT_NE(CounterRandom(42, 3, RandomPurpose::kTrim, 2).At(0, 0, 0), random.At(0, 0, 0));
+}
+
 TEST(CounterRandomTest, EveryPartOfKeyAndCounterMatters) {
   std::set<std::array<uint32_t, 4>> words;
   for (const uint64_t seed : {0u, 1u}) {

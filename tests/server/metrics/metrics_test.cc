@@ -18,6 +18,20 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 
+TEST(MetricsTest, EveryStrategyHasCountersOfItsOwn) {
+  Metrics metrics;
+  for (const auto& entry : EnumTable<Strategy>::kEntries) {
+    metrics.FrameSent(entry.value, {.batches = 1, .bytes = 100 + static_cast<int>(entry.value)});
+  }
+  const std::string text = metrics.Text();
+  for (const auto& entry : EnumTable<Strategy>::kEntries) {
+    EXPECT_NE(text.find("graphfeed_sent_bytes_total{strategy=\"" + std::string(entry.name) +
+                        "\"} " + std::to_string(100 + static_cast<int>(entry.value))),
+              std::string::npos)
+        << entry.name;
+  }
+}
+
 TEST(MetricsTest, CountsWhatItIsTold) {
   Metrics metrics;
   metrics.RpcDone("GetBatch", absl::StatusCode::kNotFound, milliseconds(5));

@@ -11,6 +11,10 @@ TEST(DigestTest, MatchesTheReferenceValues) {
   EXPECT_EQ(DigestHex(Digester().Finish()), "99aa06d3014798d86001c324468d497f");
 }
 
+TEST(DigestTest, HexHasTwoDigitsForEachByte) {
+  EXPECT_EQ(DigestHex(Digest{0xab, 1}), "ab010000000000000000000000000000");
+}
+
 TEST(DigestTest, CutsDoNotMatter) {
   std::string bytes(10000, '\0');
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<char>(i * i);

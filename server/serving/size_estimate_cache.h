@@ -1,5 +1,5 @@
-#ifndef GRAPHFEED_SERVER_SERVING_ESTIMATE_CACHE_H_
-#define GRAPHFEED_SERVER_SERVING_ESTIMATE_CACHE_H_
+#ifndef GRAPHFEED_SERVER_SERVING_SIZE_ESTIMATE_CACHE_H_
+#define GRAPHFEED_SERVER_SERVING_SIZE_ESTIMATE_CACHE_H_
 
 #include <compare>
 #include <cstddef>
@@ -13,7 +13,7 @@
 namespace graphfeed {
 
 // What sizes taken from sampled batches depend on.
-struct EstimateKey {
+struct SizeEstimateKey {
   Fingerprint fingerprint{};
   Fingerprint spec_digest{};
   uint64_t seed = 0;
@@ -25,12 +25,12 @@ struct EstimateKey {
   std::string what() const { return "memory of estimates: one"; }
 
   // As for plans (plan_cache.h).
-  friend auto operator<=>(const EstimateKey&,
-                          const EstimateKey&) = default;  // NOLINT(modernize-use-nullptr)
+  friend auto operator<=>(const SizeEstimateKey&,
+                          const SizeEstimateKey&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
-struct Estimate {
-  BudgetReport report;
+struct CachedSizeEstimate {
+  SizeEstimate estimate;
 
   // A few numbers by type.
   int64_t memory_bytes() const { return static_cast<int64_t>(sizeof(*this)); }
@@ -38,8 +38,8 @@ struct Estimate {
 
 // Estimates take as long as hundreds of batches, and every stream and every question about a spec
 // without options asks for the same one.
-using EstimateCache = OnceCache<EstimateKey, Estimate>;
+using SizeEstimateCache = OnceCache<SizeEstimateKey, CachedSizeEstimate>;
 
 }  // namespace graphfeed
 
-#endif  // GRAPHFEED_SERVER_SERVING_ESTIMATE_CACHE_H_
+#endif  // GRAPHFEED_SERVER_SERVING_SIZE_ESTIMATE_CACHE_H_

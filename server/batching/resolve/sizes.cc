@@ -1,16 +1,25 @@
-// ResolvedOptions: resolved from a request, estimated from a dataset.
-#include "server/batching/options.h"
+#include "server/batching/resolve/sizes.h"
 
 #include <algorithm>
-#include <functional>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
+#include "proto/frame/spec_fields.h"
+#include "server/batching/resolve/selection.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
 
 constexpr int64_t kMaxCount = int64_t{1} << 40;
+constexpr int64_t kMaxSeeds = std::numeric_limits<int32_t>::max();
+constexpr int64_t kMaxNegatives = 1 << 24;  // of a batch
 
 absl::Status CheckCount(absl::string_view field, absl::string_view type, int64_t count) {
   if (count >= 1 && count <= kMaxCount) return absl::OkStatus();
@@ -72,21 +81,39 @@ absl::StatusOr<int64_t> DefaultNumEdges(const std::map<std::string, int64_t>& nu
   return static_cast<int64_t>(edges);
 }
 
-}  // namespace
-
-std::vector<std::string> EdgeTypeNames(const Schema& schema) {
-  std::vector<std::string> names;
-  for (size_t r = 0; r < schema.edge_types.size(); ++r) {
-    names.push_back(schema.EdgeTypeName(static_cast<int>(r)));
+// Places in a sampled batch are 32 bits wide.
+absl::Status CheckSampledBatchSize(const ResolvedSpec& spec) {
+  if (spec.batch_size > kMaxSeeds) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "batch_size is ", spec.batch_size, "; a sampled batch has at most ", kMaxSeeds, " seeds"));
   }
-  return names;
+  const std::optional<ResolvedLinks>& links = spec.sampling->links;
+  if (!links.has_value() || links->negative_mode == NegativeMode::kNone) return absl::OkStatus();
+  const double negatives = std::ceil(links->negative_amount) * static_cast<double>(spec.batch_size);
+  if (negatives <= static_cast<double>(kMaxNegatives)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "sampling.links.negative_amount is ", links->negative_amount, " for batches of ",
+      spec.batch_size, " seed edges; a batch has at most ", kMaxNegatives, " negatives"));
 }
+
+// A sampled batch is one graph.
+absl::Status ResolveSampledSizes(const BatchSpec& request, const Schema& schema,
+                                 ResolvedSpec& spec) {
+  if (!request.options.has_value()) return absl::InvalidArgumentError("options are not set");
+  GF_ASSIGN_OR_RETURN(spec.options, ResolveOptions(*request.options, schema));
+  if (spec.options.num_graphs == 2) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("num_graphs is ", spec.options.num_graphs,
+                   "; a sampled batch is one graph, and one is kept for padding: 2"));
+}
+
+}  // namespace
 
 absl::StatusOr<ResolvedOptions> ResolveOptions(const FixedSizeOptions& request,
                                                const Schema& schema) {
-  ResolvedOptions options;
   GF_RETURN_IF_ERROR(CheckNumGraphs("num_graphs", request.num_graphs));
-  options.num_graphs = request.num_graphs;
+  ResolvedOptions options;
+  VisitOptionFields<FixedSizeOptions, ResolvedOptions>(CopyFields(request, options));
   if (request.num_nodes.empty()) return absl::InvalidArgumentError("num_nodes is not set");
   GF_ASSIGN_OR_RETURN(options.num_nodes,
                       CountsByType("num_nodes", request.num_nodes, schema.node_types));
@@ -97,10 +124,6 @@ absl::StatusOr<ResolvedOptions> ResolveOptions(const FixedSizeOptions& request,
     GF_ASSIGN_OR_RETURN(const int64_t num_edges, DefaultNumEdges(request.num_nodes));
     options.num_edges.assign(schema.edge_types.size(), num_edges);
   }
-  options.node_pad_value = request.node_pad_value;
-  options.edge_pad_value = request.edge_pad_value;
-  options.graph_pad_value = request.graph_pad_value;
-  options.pad_graph_defaults = request.pad_graph_defaults;
   for (const auto& [name, value] : options.pad_graph_defaults) {
     const int column = schema.FindColumn(Level::kGraph, 0, name);
     if (column < 0) {
@@ -116,13 +139,8 @@ absl::StatusOr<ResolvedOptions> ResolveOptions(const FixedSizeOptions& request,
 }
 
 FixedSizeOptions RequestFromOptions(const ResolvedOptions& options, const Schema& schema) {
-  FixedSizeOptions request{.num_nodes = {},
-                           .num_edges = {},
-                           .num_graphs = options.num_graphs,
-                           .node_pad_value = options.node_pad_value,
-                           .edge_pad_value = options.edge_pad_value,
-                           .graph_pad_value = options.graph_pad_value,
-                           .pad_graph_defaults = options.pad_graph_defaults};
+  FixedSizeOptions request;
+  VisitOptionFields<ResolvedOptions, FixedSizeOptions>(CopyFields(options, request));
   for (size_t type = 0; type < options.num_nodes.size(); ++type) {
     request.num_nodes[schema.heterogeneous ? schema.node_types[type] : ""] =
         options.num_nodes[type];
@@ -134,31 +152,9 @@ FixedSizeOptions RequestFromOptions(const ResolvedOptions& options, const Schema
   return request;
 }
 
-absl::Status CheckSelection(const Selection& selection, int64_t num_graphs) {
-  if (selection.kind == Selection::Kind::kRange &&
-      (selection.start < 0 || selection.start > selection.stop || selection.stop > num_graphs)) {
-    return absl::InvalidArgumentError(absl::StrCat("selection is the range ", selection.start,
-                                                   " to ", selection.stop, " of ", num_graphs,
-                                                   " graphs"));
-  }
-  if (selection.kind == Selection::Kind::kIds) {
-    for (size_t i = 0; i < selection.ids.size(); ++i) {
-      if (selection.ids[i] < 0 || selection.ids[i] >= num_graphs) {
-        return absl::InvalidArgumentError(absl::StrCat("selection.ids[", i, "] is ",
-                                                       selection.ids[i], "; the dataset has ",
-                                                       num_graphs, " graphs"));
-      }
-    }
-  }
-  if (selection.size(num_graphs) == 0) {
-    return absl::InvalidArgumentError("the selection holds no graphs");
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<ResolvedOptions> EstimateOptions(const Schema& schema, const GraphOffsets& offsets,
-                                                const Selection& selection, int64_t batch_size,
-                                                int64_t sample_limit) {
+absl::StatusOr<ResolvedOptions> EstimateSizes(const Schema& schema, const GraphOffsets& offsets,
+                                              const Selection& selection, int64_t batch_size,
+                                              int64_t sample_limit) {
   GF_RETURN_IF_ERROR(CheckNumGraphs("batch_size", batch_size));
   if (sample_limit < 0) {
     return absl::InvalidArgumentError(
@@ -168,8 +164,8 @@ absl::StatusOr<ResolvedOptions> EstimateOptions(const Schema& schema, const Grap
   int64_t count = selection.size(offsets.num_graphs);
   if (sample_limit > 0) count = std::min(count, sample_limit);
 
-  const auto budget = [&](absl::string_view field, const std::string& type,
-                          const absl::Span<const int64_t> ptr) -> absl::StatusOr<int64_t> {
+  const auto size = [&](absl::string_view field, const std::string& type,
+                        const absl::Span<const int64_t> ptr) -> absl::StatusOr<int64_t> {
     int64_t largest = 0;
     for (int64_t i = 0; i < count; ++i) {
       const int64_t graph = selection(i);
@@ -187,16 +183,57 @@ absl::StatusOr<ResolvedOptions> EstimateOptions(const Schema& schema, const Grap
   options.num_graphs = batch_size;
   for (size_t t = 0; t < schema.node_types.size(); ++t) {
     GF_ASSIGN_OR_RETURN(const int64_t total,
-                        budget("nodes", schema.node_types[t], offsets.node_ptr[t]));
+                        size("nodes", schema.node_types[t], offsets.node_ptr[t]));
     options.num_nodes.push_back(total);
   }
   for (size_t r = 0; r < schema.edge_types.size(); ++r) {
-    GF_ASSIGN_OR_RETURN(
-        const int64_t total,
-        budget("edges", schema.EdgeTypeName(static_cast<int>(r)), offsets.edge_ptr[r]));
+    GF_ASSIGN_OR_RETURN(const int64_t total, size("edges", schema.EdgeTypeName(static_cast<int>(r)),
+                                                  offsets.edge_ptr[r]));
     options.num_edges.push_back(total);
   }
   return options;
+}
+
+absl::Status ResolveSizes(const BatchSpec& request, const Schema& schema,
+                          const GraphOffsets& offsets, ResolvedSpec& spec) {
+  if (spec.ragged || spec.sampling.has_value()) {
+    if (!spec.selection.batch_sizes.empty()) {
+      spec.batch_size =
+          *std::max_element(spec.selection.batch_sizes.begin(), spec.selection.batch_sizes.end());
+    } else if (request.batch_size < 1) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("batch_size is ", request.batch_size, "; it is at least 1"));
+    } else {
+      spec.batch_size = request.batch_size;
+    }
+    if (!spec.sampling.has_value()) return absl::OkStatus();
+    GF_RETURN_IF_ERROR(CheckSampledBatchSize(spec));
+    return spec.ragged ? absl::OkStatus() : ResolveSampledSizes(request, schema, spec);
+  }
+  if (request.options.has_value()) {
+    GF_ASSIGN_OR_RETURN(spec.options, ResolveOptions(*request.options, schema));
+    if (request.batch_size != 0 && request.batch_size != spec.options.num_graphs) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("batch_size is ", request.batch_size, ", but options.num_graphs is ",
+                       spec.options.num_graphs, "; leave one out or make them equal"));
+    }
+  } else {
+    GF_ASSIGN_OR_RETURN(spec.options, EstimateSizes(schema, offsets, spec.selection,
+                                                    request.batch_size, request.sample_limit));
+  }
+  spec.batch_size = spec.options.num_graphs;
+  if (!Packs(spec.strategy)) return absl::OkStatus();
+  // Packing keeps a node and an edge for every graph that a batch has room for.
+  const auto check = [&](absl::string_view field, const std::vector<int64_t>& counts) {
+    int64_t total = 0;
+    for (const int64_t count : counts) total += count;
+    if (counts.empty() || total >= spec.options.num_graphs) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat(field, " is ", total, "; STREAM_PACK needs at least one for each of the ",
+                     spec.options.num_graphs, " graphs of a batch"));
+  };
+  GF_RETURN_IF_ERROR(check("num_nodes", spec.options.num_nodes));
+  return check("num_edges", spec.options.num_edges);
 }
 
 }  // namespace graphfeed

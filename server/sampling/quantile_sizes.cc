@@ -1,4 +1,4 @@
-#include "server/sampling/budget.h"
+#include "server/sampling/quantile_sizes.h"
 
 #include <algorithm>
 #include <cmath>
@@ -15,8 +15,7 @@ namespace {
 
 absl::Status CheckBatches(absl::Span<const Counts> batches) {
   if (batches.empty()) {
-    return absl::InvalidArgumentError(
-        "a budget is estimated from at least one batch; there is none");
+    return absl::InvalidArgumentError("sizes are estimated from at least one batch; there is none");
   }
   for (size_t i = 1; i < batches.size(); ++i) {
     if (batches[i].nodes.size() != batches[0].nodes.size() ||
@@ -43,14 +42,14 @@ int64_t Quantile(std::vector<int64_t>& sizes, double quantile) {
 // Of one kind of things (nodes or edges), by type.
 std::vector<int64_t> Sizes(absl::Span<const Counts> batches, std::vector<int64_t> Counts::*kind,
                            double quantile, const std::vector<int64_t>& at_least) {
-  std::vector<int64_t> budget;
+  std::vector<int64_t> by_type;
   std::vector<int64_t> sizes(batches.size());
   for (size_t t = 0; t < (batches[0].*kind).size(); ++t) {
     for (size_t i = 0; i < batches.size(); ++i) sizes[i] = (batches[i].*kind)[t];
     const int64_t size = Quantile(sizes, quantile);
-    budget.push_back(std::max(size, at_least.empty() ? 0 : at_least[t]) + 1);
+    by_type.push_back(std::max(size, at_least.empty() ? 0 : at_least[t]) + 1);
   }
-  return budget;
+  return by_type;
 }
 
 }  // namespace
@@ -66,12 +65,8 @@ Counts SizesOf(const Subgraph& subgraph) {
   return counts;
 }
 
-absl::StatusOr<Counts> MaximumBudget(absl::Span<const Counts> batches) {
-  return QuantileBudget(batches, 1);
-}
-
-absl::StatusOr<Counts> QuantileBudget(absl::Span<const Counts> batches, double quantile,
-                                      const Counts& at_least) {
+absl::StatusOr<Counts> QuantileSizes(absl::Span<const Counts> batches, double quantile,
+                                     const Counts& at_least) {
   if (!(quantile > 0 && quantile <= 1)) {
     return absl::InvalidArgumentError(
         absl::StrCat("quantile is ", quantile, "; it must be above 0 and at most 1"));
@@ -83,11 +78,11 @@ absl::StatusOr<Counts> QuantileBudget(absl::Span<const Counts> batches, double q
         "at_least has ", at_least.nodes.size(), " node types and ", at_least.edges.size(),
         " edge types, the batches ", batches[0].nodes.size(), " and ", batches[0].edges.size()));
   }
-  Counts budget;
-  for (const Counts& batch : batches) budget.graphs = std::max(budget.graphs, batch.graphs + 1);
-  budget.nodes = Sizes(batches, &Counts::nodes, quantile, at_least.nodes);
-  budget.edges = Sizes(batches, &Counts::edges, quantile, at_least.edges);
-  return budget;
+  Counts result;
+  for (const Counts& batch : batches) result.graphs = std::max(result.graphs, batch.graphs + 1);
+  result.nodes = Sizes(batches, &Counts::nodes, quantile, at_least.nodes);
+  result.edges = Sizes(batches, &Counts::edges, quantile, at_least.edges);
+  return result;
 }
 
 }  // namespace graphfeed

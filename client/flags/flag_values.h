@@ -1,0 +1,26 @@
+#ifndef GRAPHFEED_CLIENT_FLAGS_FLAG_VALUES_H_
+#define GRAPHFEED_CLIENT_FLAGS_FLAG_VALUES_H_
+
+// What all flags have in common: values of enums, errors.
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "proto/frame/named_enum.h"
+
+namespace graphfeed {
+
+// The value that a flag names. The flag's check has made sure that there is one.
+template <typename E>
+E ValueOf(absl::string_view flag) {
+  return FromFlag<E>(flag).value_or(EnumTable<E>::kEntries[0].value);
+}
+
+inline absl::Status FlagError(absl::string_view flag, absl::string_view value,
+                              absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat(flag, " is '", value, "': ", what));
+}
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_CLIENT_FLAGS_FLAG_VALUES_H_
