@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/batching/collater.h"
 #include "server/batching/columns.h"
 #include "server/batching/resolved_spec.h"
 #include "storage/base/status_macros.h"
@@ -13,7 +12,9 @@
 namespace graphfeed {
 namespace {
 
-using Source = BatchTensor::Source;
+using Sampled = BatchTensor::Sampled;
+using Structure = BatchTensor::Structure;
+using Source = decltype(BatchTensor::source);
 
 Axis AxisOf(Level level) {
   switch (level) {
@@ -43,8 +44,7 @@ class Builder {
   void AddColumn(int c) {
     const ColumnSchema& column = schema_.columns[c];
     if (!IsBatched(column, spec_)) return;
-    BatchTensor& tensor = Add(column.level, column.type, column.name, Source::kColumn);
-    tensor.column = c;
+    BatchTensor& tensor = Add(column.level, column.type, column.name, BatchTensor::Column{c});
     tensor.spec.dtype = BatchDType(column, spec_);
     tensor.spec.concat_last = column.concat_last;
     tensor.spec.row_shape = column.row_shape;
@@ -64,60 +64,60 @@ class Builder {
 
   // What sampled batches say of their nodes.
   void AddSampledNodes(int node_type) {
-    AddIndices(Level::kNode, node_type, "n_id", Source::kNodeIds);
+    AddIndices(Level::kNode, node_type, "n_id", Sampled::kNodeIds);
     if (spec_.sampling->disjoint) {
       // PyG's name, where no padding makes it the number of the graph.
-      AddIndices(Level::kNode, node_type, spec_.fixed_size() ? "tree" : "batch", Source::kTrees);
+      AddIndices(Level::kNode, node_type, spec_.fixed_size() ? "tree" : "batch", Sampled::kTrees);
     }
     const ResolvedSampling& sampling = *spec_.sampling;
     if (!sampling.links.has_value() && sampling.partition < 0 && sampling.input_type == node_type) {
-      AddIndices(Level::kNode, node_type, "input_id", Source::kInputIds).spec.axis = Axis::kSeeds;
+      AddIndices(Level::kNode, node_type, "input_id", Sampled::kInputIds).spec.axis = Axis::kSeeds;
     }
   }
 
   void AddSampledEdges(int edge_type) {
-    AddIndices(Level::kEdge, edge_type, "e_id", Source::kEdgeIds);
+    AddIndices(Level::kEdge, edge_type, "e_id", Sampled::kEdgeIds);
     const auto& links = spec_.sampling->links;
     if (links.has_value() && links->edge_type == edge_type) AddLabels(*links);
   }
 
   void AddMask(Level level, int type, const std::string& name) {
-    if (spec_.masks) Add(level, type, name, Source::kMask).spec.dtype = DType::kBool;
+    if (spec_.masks) Add(level, type, name, Structure::kMask).spec.dtype = DType::kBool;
   }
 
   std::vector<BatchTensor> Take() { return std::move(tensors_); }
 
  private:
-  BatchTensor& AddIndices(Level level, int type, const std::string& name, Source source) {
+  BatchTensor& AddIndices(Level level, int type, const std::string& name, Sampled source) {
     BatchTensor& tensor = Add(level, type, name, source);
     tensor.spec.dtype = spec_.index_dtype;
     return tensor;
   }
 
   void AddLabels(const ResolvedLinks& links) {
-    const auto add = [&](const std::string& name, Source source, Axis axis) -> BatchTensor& {
+    const auto add = [&](const std::string& name, Sampled source, Axis axis) -> BatchTensor& {
       BatchTensor& tensor = AddIndices(Level::kEdge, links.edge_type, name, source);
       tensor.spec.axis = axis;
       return tensor;
     };
-    add("input_id", Source::kInputIds, Axis::kSeeds);
+    add("input_id", Sampled::kInputIds, Axis::kSeeds);
     if (links.negative_mode == NegativeMode::kTriplet) {
-      add("src_index", Source::kLabelSources, Axis::kSeeds);
-      add("dst_pos_index", Source::kLabelTargets, Axis::kSeeds);
-      BatchTensor& negatives = add("dst_neg_index", Source::kNegativeTargets, Axis::kSeeds);
+      add("src_index", Sampled::kLabelSources, Axis::kSeeds);
+      add("dst_pos_index", Sampled::kLabelTargets, Axis::kSeeds);
+      BatchTensor& negatives = add("dst_neg_index", Sampled::kNegativeTargets, Axis::kSeeds);
       const int64_t each = links.negatives_per_seed();
       if (each > 1) negatives.spec.row_shape = {each};
       return;
     }
-    BatchTensor& index = add("edge_label_index", Source::kLabelIndex, Axis::kLabels);
+    BatchTensor& index = add("edge_label_index", Sampled::kLabelIndex, Axis::kLabels);
     index.spec.row_shape = {2};
     index.spec.concat_last = true;
     if (links.labelled()) {
-      add("edge_label", Source::kLabels, Axis::kLabels).spec.dtype =
+      add("edge_label", Sampled::kLabels, Axis::kLabels).spec.dtype =
           links.labels.empty() ? DType::kFloat32 : DType::kInt64;
     }
     if (spec_.masks) {
-      add("edge_label_mask", Source::kLabelMask, Axis::kLabels).spec.dtype = DType::kBool;
+      add("edge_label_mask", Sampled::kLabelMask, Axis::kLabels).spec.dtype = DType::kBool;
     }
   }
 
@@ -133,14 +133,14 @@ class Builder {
   }
 
   void AddOrdinals(Level level, int type, const std::string& name, int64_t rows_per_graph) {
-    BatchTensor& tensor = Add(level, type, name, Source::kOrdinals);
+    BatchTensor& tensor = Add(level, type, name, Structure::kOrdinals);
     tensor.spec.dtype = spec_.index_dtype;
     tensor.spec.axis_scale = rows_per_graph;
     tensor.rows_per_graph = rows_per_graph;
   }
 
   void AddPtr(Level level, int type, const std::string& name, int64_t rows_per_graph) {
-    BatchTensor& tensor = Add(level, type, name, Source::kPtr);
+    BatchTensor& tensor = Add(level, type, name, Structure::kPtr);
     tensor.spec.dtype = spec_.index_dtype;
     tensor.spec.axis = Axis::kPtr;
     tensor.rows_per_graph = rows_per_graph;

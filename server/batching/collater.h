@@ -7,19 +7,23 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "proto/frame/layout.h"
 #include "proto/frame/stream_info.h"
+#include "server/batching/batch_tensors.h"
+#include "server/batching/filler.h"
 #include "server/batching/plan.h"
 #include "server/batching/resolved_spec.h"
-#include "server/batching/sampled_batch.h"
-#include "storage/graph/dataset_info.h"
+#include "server/batching/tensor_blocks.h"
 #include "storage/graph/feature_store.h"
+#include "storage/graph/schema.h"
 
 namespace graphfeed {
 
-// Turns a plan's entry into the bytes of a batch. Immutable and thread-safe: every call works on
-// its own slab.
+// Turns a plan's entry into the bytes of a batch: asks for a slab, lets a Filler write what is the
+// dataset's into it, tensor by tensor, and writes what follows from sizes alone: batch, ptr, masks,
+// padding and gaps. Immutable and thread-safe: every call works on its own slab.
 //
 // A fixed-size batch holds the real graphs first, then always num_graphs - real padding graphs,
 // over which the padding nodes and edges of every type are divided evenly (the first ones get one
@@ -31,12 +35,13 @@ namespace graphfeed {
 // type that needs padding edges has a spare node; otherwise it is trimmed or refused.
 class Collater {
  public:
-  // The dataset's parts and the spec must outlive the collater. `sampler` makes the batches of a
-  // sampled spec, which are one real graph each; null for others.
-  // `max_bytes` bounds a fixed-size slab (RESOURCE_EXHAUSTED, before anything is allocated).
-  static absl::StatusOr<std::unique_ptr<Collater>> Create(
-      const DatasetInfo& dataset, const GraphOffsets& offsets, const ResolvedSpec& spec,
-      int64_t max_bytes, std::unique_ptr<const BatchSampler> sampler = nullptr);
+  // `schema` and `spec` must outlive the collater. `filler` is the one of the spec's kind: a
+  // GraphFiller, or a SampledFiller. `max_bytes` bounds a fixed-size slab (RESOURCE_EXHAUSTED,
+  // before anything is allocated).
+  static absl::StatusOr<std::unique_ptr<Collater>> Create(const Schema& schema,
+                                                          const ResolvedSpec& spec,
+                                                          int64_t max_bytes,
+                                                          std::unique_ptr<const Filler> filler);
 
   const Layout& layout() const { return layout_; }
 
@@ -50,25 +55,20 @@ class Collater {
                                     int64_t max_frame_bytes,
                                     absl::FunctionRef<std::byte*(int64_t size)> allocate) const;
 
-  ~Collater();
-
  private:
-  class Impl;
-  Collater(Layout layout, std::unique_ptr<Impl> impl);
+  Collater(const Schema& schema, const ResolvedSpec& spec, Layout layout,
+           std::unique_ptr<const Filler> filler);
 
-  Layout layout_;
-  std::unique_ptr<Impl> impl_;
+  absl::Status Fill(const std::vector<TensorPlace>& places, int64_t slab_bytes, std::byte* slab,
+                    Filler::Frame& frame) const;
+  absl::Status FillTensor(const TensorBlocks& to, Filler::Frame& frame) const;
+
+  const Schema& schema_;
+  const ResolvedSpec& spec_;
+  const Layout layout_;
+  const std::vector<BatchTensor> tensors_;  // of the layout
+  const std::unique_ptr<const Filler> filler_;
 };
-
-// The layout of batches of a resolved spec, without places when it is ragged. Order of tensors:
-// homogeneous and fixed-size: x, edge_index, edge_attr, y, pos, then all others by name;
-// homogeneous and plain: the columns in schema order, batch, ptr; heterogeneous: graph-level
-// columns, graphs_mask, then each node type (columns, batch, ptr, nodes_mask) and each edge type
-// (columns, edges_mask). Sampled ones have n_id behind each node type's columns, e_id behind each
-// edge type's, and input_id and labels in the store of the seeds (batch_tensors.h); plain sampled
-// ones have neither batch nor ptr. `max_bytes` bounds a fixed-size slab (RESOURCE_EXHAUSTED).
-absl::StatusOr<Layout> MakeLayout(const Schema& schema, const ResolvedSpec& spec,
-                                  int64_t max_bytes);
 
 }  // namespace graphfeed
 

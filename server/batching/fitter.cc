@@ -16,7 +16,7 @@ namespace graphfeed {
 class Fitter::Trimmer {
  public:
   Trimmer(const Fitter& fitter, const CounterRandom& random, FeatureStore& features,
-          MicroBatch& batch)
+          GraphBatch& batch)
       : fitter_(fitter),
         schema_(fitter.schema_),
         options_(fitter.spec_.options),
@@ -219,13 +219,13 @@ class Fitter::Trimmer {
   const ResolvedOptions& options_;
   const CounterRandom& random_;
   FeatureStore& features_;
-  MicroBatch& batch_;
+  GraphBatch& batch_;
   std::vector<std::optional<RemovalOrder>> node_removals_;
   std::vector<std::vector<std::pair<int64_t, int64_t>>> ends_;  // by edge type, read when needed
 };
 
 absl::Status Fitter::Fit(const CounterRandom& random, FeatureStore& features,
-                         MicroBatch& batch) const {
+                         GraphBatch& batch) const {
   absl::Status status = Check(batch);
   const bool trims = spec_.over_size != OverSize::kError && spec_.over_size != OverSize::kSkip;
   if (status.ok() || !trims) return status;
@@ -234,12 +234,12 @@ absl::Status Fitter::Fit(const CounterRandom& random, FeatureStore& features,
   return Check(batch);
 }
 
-absl::Status Fitter::CheckGraphs(const MicroBatch& batch) const {
-  if (batch.num_real_graphs() <= spec_.options.num_graphs) return absl::OkStatus();
+absl::Status Fitter::CheckGraphs(const GraphBatch& batch) const {
+  if (batch.real.graphs <= spec_.options.num_graphs) return absl::OkStatus();
   return Refuse(batch, absl::StrCat("has more graphs than num_graphs ", spec_.options.num_graphs));
 }
 
-absl::Status Fitter::Check(const MicroBatch& batch) const {
+absl::Status Fitter::Check(const GraphBatch& batch) const {
   const ResolvedOptions& options = spec_.options;
   GF_RETURN_IF_ERROR(CheckGraphs(batch));
   bool exact = true;
@@ -259,7 +259,7 @@ absl::Status Fitter::Check(const MicroBatch& batch) const {
     }
     exact = exact && batch.real.edges[r] == options.num_edges[r];
   }
-  if (!exact && batch.num_real_graphs() == options.num_graphs) {
+  if (!exact && batch.real.graphs == options.num_graphs) {
     return Refuse(batch, absl::StrCat("needs padding, but leaves no padding graph of num_graphs ",
                                       options.num_graphs));
   }
@@ -276,7 +276,7 @@ absl::Status Fitter::Check(const MicroBatch& batch) const {
   return absl::OkStatus();
 }
 
-absl::Status Fitter::Refuse(const MicroBatch& batch, absl::string_view why) const {
+absl::Status Fitter::Refuse(const GraphBatch& batch, absl::string_view why) const {
   constexpr size_t kShown = 8;
   std::string graphs;
   for (size_t i = 0; i < std::min(batch.graphs.size(), kShown); ++i) {

@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "server/batching/micro_batch.h"
+#include "server/batching/graph_batch.h"
 #include "server/batching/random.h"
 #include "server/batching/resolved_spec.h"
 #include "storage/graph/feature_store.h"
@@ -35,14 +35,14 @@ class Fitter {
   // Leaves `batch` fitting, its survivors and counts set where it was trimmed. FAILED_PRECONDITION
   // if it cannot be made to fit, naming batch, graphs, size and limit. Reads edges only to trim
   // nodes; DATA_LOSS for edges without ends.
-  absl::Status Fit(const CounterRandom& random, FeatureStore& features, MicroBatch& batch) const;
+  absl::Status Fit(const CounterRandom& random, FeatureStore& features, GraphBatch& batch) const;
 
  private:
   class Trimmer;
 
-  absl::Status Check(const MicroBatch& batch) const;
-  absl::Status CheckGraphs(const MicroBatch& batch) const;
-  absl::Status Refuse(const MicroBatch& batch, absl::string_view why) const;
+  absl::Status Check(const GraphBatch& batch) const;
+  absl::Status CheckGraphs(const GraphBatch& batch) const;
+  absl::Status Refuse(const GraphBatch& batch, absl::string_view why) const;
   std::string NodesOf(int type) const;  // "nodes", or "nodes of type movie"
   std::string EdgesOf(int type) const;
 

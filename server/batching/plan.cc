@@ -252,7 +252,7 @@ int64_t EpochPlan::memory_bytes() const {
 }
 
 void EpochPlan::PlacesOf(int64_t batch, int64_t& begin, int64_t& end) const {
-  if (batch < 0 || batch >= summary_.num_batches) {
+  if (batch >= summary_.num_batches) {
     begin = end = 0;
   } else if (starts_.empty()) {
     const int64_t size = spec_.items_per_batch();

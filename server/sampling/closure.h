@@ -8,9 +8,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "server/batching/subgraph.h"
 #include "server/sampling/in_edge_reader.h"
 #include "server/sampling/node_table.h"
+#include "server/sampling/subgraph.h"
 #include "storage/graph/graph_store.h"
 #include "storage/graph/schema.h"
 

@@ -4,7 +4,7 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "proto/frame/layout.h"
-#include "server/batching/subgraph.h"
+#include "server/sampling/subgraph.h"
 
 namespace graphfeed {
 

@@ -8,10 +8,11 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/batching/plan.h"
 #include "server/batching/resolved_spec.h"
-#include "server/batching/sampled_batch.h"
 #include "server/sampling/edge_limit.h"
 #include "server/sampling/neighbor_sampler.h"
+#include "server/sampling/sampled_batch.h"
 #include "server/sampling/seed_set.h"
 #include "storage/base/mutex.h"
 #include "storage/graph/dataset_info.h"
@@ -27,17 +28,20 @@ namespace graphfeed {
 // negatives, each node once and in ascending order (of two node types: each type's own); in
 // disjoint subgraphs the ends of one pair share a tree and every pair has its own (triplets: every
 // seed edge with its negatives). A negative has the time of a seed edge of the batch, in turn.
-class SeedSampler final : public BatchSampler {
+class SeedSampler {
  public:
   // All must outlive the sampler. Batches that take more than `max_edges` edges of a type, before
   // any trimming, are RESOURCE_EXHAUSTED. INVALID_ARGUMENT as NeighborSampler::Create.
   static absl::StatusOr<std::unique_ptr<SeedSampler>> Create(
       const DatasetInfo& dataset, const ResolvedSpec& spec, const SeedSet& seeds, GraphStore& graph,
       FeatureStore& features, int64_t max_edges = kMaxSampledEdges);
-  ~SeedSampler() override;
+  ~SeedSampler();
 
+  // Replaces `sampled` by batch `batch` of the plan's epoch; a null one behind the plan's end.
+  // A function of the dataset, the spec, `seed`, the epoch and `batch` alone.
+  // FAILED_PRECONDITION: the batch does not fit and may not be trimmed, naming size and limit.
   absl::Status Sample(const EpochPlan& plan, uint64_t seed, int64_t batch,
-                      SampledBatch& sampled) const override;
+                      SampledBatch& sampled) const;
 
   // Working memory of one call. Calls share it, so there is as much of it as calls at a time.
   int64_t scratch_bytes() const;

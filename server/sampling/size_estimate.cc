@@ -9,8 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "server/batching/plan.h"
-#include "server/batching/sampled_batch.h"
 #include "server/sampling/quantile_sizes.h"
+#include "server/sampling/sampled_batch.h"
 #include "server/sampling/seed_sampler.h"
 #include "storage/base/status_macros.h"
 

@@ -8,7 +8,7 @@
 #include "absl/types/span.h"
 #include "proto/frame/layout.h"
 #include "server/batching/resolved_spec.h"
-#include "server/batching/subgraph.h"
+#include "server/sampling/subgraph.h"
 #include "storage/graph/schema.h"
 
 namespace graphfeed {

@@ -7,7 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/frame/digest.h"
+#include "server/batching/graph_filler.h"
 #include "server/batching/resolve/sizes.h"
+#include "server/sampling/sampled_filler.h"
 #include "server/sampling/seed_sampler.h"
 #include "server/sampling/size_estimate.h"
 #include "storage/base/digest.h"
@@ -66,15 +68,18 @@ absl::StatusOr<std::shared_ptr<Recipe>> BatchMaker::MakeRecipe(std::shared_ptr<D
       basis->spec,
       ResolveSpec(spec, info, sampled ? basis->seed_offsets : basis->dataset->offsets()));
   recipe->spec_digest = SpecDigest(basis->spec, info.schema);
-  std::unique_ptr<SeedSampler> sampler;
+  std::unique_ptr<const Filler> filler;
   if (sampled) {
-    GF_ASSIGN_OR_RETURN(sampler, SeedSampler::Create(info, basis->spec, *recipe->seeds,
-                                                     *basis->dataset->graph(), *basis->dataset));
+    GF_ASSIGN_OR_RETURN(std::unique_ptr<const SeedSampler> sampler,
+                        SeedSampler::Create(info, basis->spec, *recipe->seeds,
+                                            *basis->dataset->graph(), *basis->dataset));
     recipe->scratch_bytes = sampler->scratch_bytes();
+    filler = std::make_unique<SampledFiller>(info.schema, basis->spec, std::move(sampler));
+  } else {
+    filler = std::make_unique<GraphFiller>(info.schema, basis->dataset->offsets(), basis->spec);
   }
-  GF_ASSIGN_OR_RETURN(recipe->collater,
-                      Collater::Create(info, basis->dataset->offsets(), basis->spec,
-                                       max_frame_bytes, std::move(sampler)));
+  GF_ASSIGN_OR_RETURN(recipe->collater, Collater::Create(info.schema, basis->spec, max_frame_bytes,
+                                                         std::move(filler)));
   return recipe;
 }
 

@@ -25,6 +25,7 @@
 #include "server/batching/collater.h"
 #include "server/batching/plan.h"
 #include "server/batching/resolved_spec.h"
+#include "server/sampling/sampled_filler.h"
 #include "server/sampling/seed_sampler.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
@@ -125,9 +126,11 @@ absl::Status MeasureInProcess(Dataset& dataset, const std::string& fan_outs) {
   GF_RETURN_IF_ERROR(Prepare(dataset, request, sampling));
   Sampling collated;  // the collater takes its sampler
   GF_RETURN_IF_ERROR(Prepare(dataset, request, collated));
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Collater> collater,
-                      Collater::Create(dataset.info(), dataset.offsets(), collated.spec, INT64_MAX,
-                                       std::move(collated.sampler)));
+  GF_ASSIGN_OR_RETURN(
+      const std::unique_ptr<Collater> collater,
+      Collater::Create(dataset.info().schema, collated.spec, INT64_MAX,
+                       std::make_unique<SampledFiller>(dataset.info().schema, collated.spec,
+                                                       std::move(collated.sampler))));
   const int64_t batches = std::min(absl::GetFlag(FLAGS_batches), sampling.plan->num_batches() / 2);
   const Schema& schema = dataset.info().schema;
   SampledBatch sampled;

@@ -14,6 +14,7 @@
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
 #include "server/batching/collater.h"
+#include "server/batching/graph_filler.h"
 #include "server/batching/plan.h"
 #include "server/batching/resolved_spec.h"
 #include "tests/support/memory_features.h"
@@ -87,7 +88,9 @@ void Batch(const BatchSpec& request, uint64_t seed, int64_t epoch, int64_t ordin
     std::abort();
   }
 
-  const auto collater = Collater::Create(dataset.info(), dataset.offsets(), *spec, kMaxFrameBytes);
+  const auto collater =
+      Collater::Create(dataset.schema(), *spec, kMaxFrameBytes,
+                       std::make_unique<GraphFiller>(dataset.schema(), dataset.offsets(), *spec));
   if (!collater.ok()) return CheckRefusal(collater.status());
   const Layout& layout = (*collater)->layout();
   if (!layout.ragged && layout.slab_bytes > kMaxFrameBytes) std::abort();

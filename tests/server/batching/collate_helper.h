@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "proto/frame/slab.h"
 #include "server/batching/collater.h"
+#include "server/batching/graph_filler.h"
 #include "server/batching/plan.h"
 #include "server/batching/resolved_spec.h"
 #include "tests/support/memory_features.h"
@@ -98,7 +99,9 @@ class Epoch {
     auto plan = EpochPlan::Create(*result.spec_, data.offsets(), seed, epoch);
     if (!plan.ok()) return plan.status();
     result.plan_ = *std::move(plan);
-    auto collater = Collater::Create(data.info(), data.offsets(), *result.spec_, max_bytes);
+    auto collater = Collater::Create(
+        data.schema(), *result.spec_, max_bytes,
+        std::make_unique<GraphFiller>(data.schema(), data.offsets(), *result.spec_));
     if (!collater.ok()) return collater.status();
     result.collater_ = *std::move(collater);
     return result;

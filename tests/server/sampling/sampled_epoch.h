@@ -1,6 +1,8 @@
 #ifndef GRAPHFEED_TESTS_SERVER_SAMPLING_SAMPLED_EPOCH_H_
 #define GRAPHFEED_TESTS_SERVER_SAMPLING_SAMPLED_EPOCH_H_
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/batching/collater.h"
+#include "server/sampling/sampled_filler.h"
 #include "server/sampling/seed_sampler.h"
 #include "server/sampling/seed_set.h"
 #include "storage/base/status_macros.h"
@@ -78,8 +81,9 @@ class SampledEpoch {
     GF_ASSIGN_OR_RETURN(auto sampler, SeedSampler::Create(info, result->spec_, result->seeds_,
                                                           graph.store, *graph.features));
     GF_ASSIGN_OR_RETURN(result->collater_,
-                        Collater::Create(info, graph.features->offsets(), result->spec_, kTestLimit,
-                                         std::move(sampler)));
+                        Collater::Create(info.schema, result->spec_, kTestLimit,
+                                         std::make_unique<SampledFiller>(info.schema, result->spec_,
+                                                                         std::move(sampler))));
     return result;
   }
 
@@ -103,6 +107,58 @@ class SampledEpoch {
   std::unique_ptr<EpochPlan> plan_;
   std::unique_ptr<Collater> collater_;  // refers to all of the above
 };
+
+// An epoch that must be made, a frame of it.
+inline std::unique_ptr<SampledEpoch> MustCreate(TestGraph& graph, const BatchSpec& request,
+                                                uint64_t seed = 1) {
+  auto epoch = SampledEpoch::Create(graph, request, seed);
+  EXPECT_TRUE(epoch.ok()) << epoch.status();
+  return epoch.ok() ? *std::move(epoch) : nullptr;
+}
+
+inline TestFrame MustCollate(const SampledEpoch& epoch, int64_t ordinal, bool null_frame = false,
+                             uint8_t rubbish = 0xcd) {
+  auto frame = epoch.Collate(ordinal, null_frame, rubbish);
+  EXPECT_TRUE(frame.ok()) << frame.status();
+  return frame.ok() ? *std::move(frame) : TestFrame();
+}
+
+// Rows and edges of a frame are those of the graph that n_id and e_id name.
+inline void ExpectTrueToGraph(const TestGraph& graph, const TestFrame& frame) {
+  const Schema& schema = graph.features->schema();
+  const Counts& real = frame.info.real[0];
+  for (size_t t = 0; t < schema.node_types.size(); ++t) {
+    const std::string store = schema.StoreName(Level::kNode, static_cast<int>(t));
+    const auto n_id = frame.Get<int64_t>("n_id", store);
+    const auto id = frame.Get<int64_t>("id", store);
+    for (int64_t i = 0; i < real.nodes[t]; ++i) EXPECT_EQ(id[i], n_id[i]) << store;
+  }
+  for (size_t r = 0; r < schema.edge_types.size(); ++r) {
+    const EdgeType& type = schema.edge_types[r];
+    const std::string store = schema.StoreName(Level::kEdge, static_cast<int>(r));
+    const auto sources = frame.Get<int64_t>("n_id", schema.StoreName(Level::kNode, type.source));
+    const auto targets = frame.Get<int64_t>("n_id", schema.StoreName(Level::kNode, type.target));
+    const auto e_id = frame.Get<int64_t>("e_id", store);
+    const auto w = frame.Get<int64_t>("w", store);
+    const auto index = frame.Get<int64_t>("edge_index", store);
+    const int64_t row = frame.Shape("edge_index", store)[1];
+    for (int64_t i = 0; i < real.edges[r]; ++i) {
+      EXPECT_EQ(w[i], e_id[i]);
+      const auto [source, target] = graph.edges[r][e_id[i]];
+      ASSERT_LT(index[i], real.nodes[type.source]);
+      ASSERT_LT(index[row + i], real.nodes[type.target]);
+      EXPECT_EQ(sources[index[i]], source);
+      EXPECT_EQ(targets[index[row + i]], target);
+    }
+    // Padding edges join padding nodes.
+    for (int64_t i = real.edges[r]; i < row; ++i) {
+      EXPECT_GE(index[i], real.nodes[type.source]);
+      EXPECT_GE(index[row + i], real.nodes[type.target]);
+      EXPECT_LT(index[i], static_cast<int64_t>(sources.size()));
+      EXPECT_LT(index[row + i], static_cast<int64_t>(targets.size()));
+    }
+  }
+}
 
 // Seeds of a node type, the same fan-outs for every edge type, no padding.
 inline BatchSpec Neighbors(const std::string& input_type, std::vector<int64_t> fan_outs,

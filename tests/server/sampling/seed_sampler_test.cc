@@ -1,4 +1,4 @@
-// Whole sampled batches: what the collater makes of a BatchSampler's subgraphs.
+// Which seeds batches take and what is found around them, as whole batches show it.
 #include "server/sampling/seed_sampler.h"
 
 #include <gmock/gmock.h>
@@ -15,139 +15,11 @@
 namespace graphfeed {
 namespace {
 
-using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-std::unique_ptr<SampledEpoch> MustCreate(TestGraph& graph, const BatchSpec& request,
-                                         uint64_t seed = 1) {
-  auto epoch = SampledEpoch::Create(graph, request, seed);
-  EXPECT_TRUE(epoch.ok()) << epoch.status();
-  return epoch.ok() ? *std::move(epoch) : nullptr;
-}
-
-TestFrame MustCollate(const SampledEpoch& epoch, int64_t ordinal, bool null_frame = false,
-                      uint8_t rubbish = 0xcd) {
-  auto frame = epoch.Collate(ordinal, null_frame, rubbish);
-  EXPECT_TRUE(frame.ok()) << frame.status();
-  return frame.ok() ? *std::move(frame) : TestFrame();
-}
-
 absl::Status CreateStatus(TestGraph& graph, const BatchSpec& request) {
   return SampledEpoch::Create(graph, request).status();
-}
-
-// Rows and edges of a frame are those of the graph that n_id and e_id name.
-void ExpectTrueToGraph(const TestGraph& graph, const TestFrame& frame) {
-  const Schema& schema = graph.features->schema();
-  const Counts& real = frame.info.real[0];
-  for (size_t t = 0; t < schema.node_types.size(); ++t) {
-    const std::string store = schema.StoreName(Level::kNode, static_cast<int>(t));
-    const auto n_id = frame.Get<int64_t>("n_id", store);
-    const auto id = frame.Get<int64_t>("id", store);
-    for (int64_t i = 0; i < real.nodes[t]; ++i) EXPECT_EQ(id[i], n_id[i]) << store;
-  }
-  for (size_t r = 0; r < schema.edge_types.size(); ++r) {
-    const EdgeType& type = schema.edge_types[r];
-    const std::string store = schema.StoreName(Level::kEdge, static_cast<int>(r));
-    const auto sources = frame.Get<int64_t>("n_id", schema.StoreName(Level::kNode, type.source));
-    const auto targets = frame.Get<int64_t>("n_id", schema.StoreName(Level::kNode, type.target));
-    const auto e_id = frame.Get<int64_t>("e_id", store);
-    const auto w = frame.Get<int64_t>("w", store);
-    const auto index = frame.Get<int64_t>("edge_index", store);
-    const int64_t row = frame.Shape("edge_index", store)[1];
-    for (int64_t i = 0; i < real.edges[r]; ++i) {
-      EXPECT_EQ(w[i], e_id[i]);
-      const auto [source, target] = graph.edges[r][e_id[i]];
-      ASSERT_LT(index[i], real.nodes[type.source]);
-      ASSERT_LT(index[row + i], real.nodes[type.target]);
-      EXPECT_EQ(sources[index[i]], source);
-      EXPECT_EQ(targets[index[row + i]], target);
-    }
-    // Padding edges join padding nodes.
-    for (int64_t i = real.edges[r]; i < row; ++i) {
-      EXPECT_GE(index[i], real.nodes[type.source]);
-      EXPECT_GE(index[row + i], real.nodes[type.target]);
-      EXPECT_LT(index[i], static_cast<int64_t>(sources.size()));
-      EXPECT_LT(index[row + i], static_cast<int64_t>(targets.size()));
-    }
-  }
-}
-
-TEST(SeedSamplerTest, PlainBatchesCarryTheirOwnSizesAndNoPadding) {
-  TestGraph graph = WithColumns(RandomHeteroGraph(1));
-  const auto epoch = MustCreate(graph, Neighbors("a", {3, 2}, 7));
-  ASSERT_EQ(epoch->plan().num_batches(), 6);  // 40 seeds
-  for (int64_t ordinal = 0; ordinal < 6; ++ordinal) {
-    const TestFrame frame = MustCollate(*epoch, ordinal);
-    const int64_t seeds = ordinal < 5 ? 7 : 5;
-    EXPECT_EQ(frame.info.real[0].seeds, seeds);
-    EXPECT_EQ(frame.info.real[0].graphs, 1);
-    EXPECT_EQ(frame.Shape("input_id", "a"), std::vector<int64_t>({seeds}));
-    EXPECT_FALSE(frame.Has("batch", "a"));
-    EXPECT_FALSE(frame.Has("nodes_mask", "a"));
-    const auto n_id = frame.Get<int64_t>("n_id", "a");
-    for (int64_t i = 0; i < seeds; ++i) {
-      EXPECT_EQ(n_id[i], 7 * ordinal + i);
-      EXPECT_EQ(frame.Get<int64_t>("input_id", "a")[i], 7 * ordinal + i);
-    }
-    ExpectTrueToGraph(graph, frame);
-  }
-}
-
-TEST(SeedSamplerTest, FixedBatchesBeginLikePlainOnes) {
-  TestGraph graph = WithColumns(RandomHeteroGraph(2));
-  for (const SubgraphType type : {SubgraphType::kDirectional, SubgraphType::kInduced}) {
-    BatchSpec request = Neighbors("a", {3, 2}, 7);
-    request.shuffle = true;
-    request.sampling->subgraph_type = type;
-    const auto plain = MustCreate(graph, request);
-    const auto fixed = MustCreate(graph, Fixed(request, 60, 400));
-    for (int64_t ordinal = 0; ordinal < fixed->plan().num_frames(); ++ordinal) {
-      const TestFrame a = MustCollate(*plain, ordinal);
-      const TestFrame b = MustCollate(*fixed, ordinal);
-      ExpectTrueToGraph(graph, b);
-      EXPECT_EQ(a.info.real[0], b.info.real[0]);
-      EXPECT_THAT(b.Bools("graphs_mask"), ElementsAre(1, 0));
-      for (const std::string store : {"a", "b", "c"}) {
-        const auto ids = a.Get<int64_t>("n_id", store);
-        auto padded = b.Get<int64_t>("n_id", store);
-        EXPECT_EQ(padded.size(), 60u);
-        const auto mask = b.Bools("nodes_mask", store);
-        EXPECT_EQ(std::count(mask.begin(), mask.end(), 1), static_cast<int64_t>(ids.size()));
-        padded.resize(ids.size());
-        EXPECT_EQ(padded, ids);
-        EXPECT_THAT(b.Get<int64_t>("ptr", store),
-                    ElementsAre(0, static_cast<int64_t>(ids.size()), 60));
-      }
-      EXPECT_EQ(a.Get<int64_t>("e_id", "a|to|a").size(),
-                static_cast<size_t>(b.info.real[0].edges[0]));
-    }
-  }
-}
-
-TEST(SeedSamplerTest, ShortAndNullBatchesSayWhichSeedsAreReal) {
-  TestGraph graph = WithColumns(RandomHeteroGraph(3));
-  BatchSpec request = Fixed(Neighbors("b", {2}, 10), 60, 100);
-  request.micro_batches = 2;  // 25 seeds: 10, 10 | 5, null
-  const auto epoch = MustCreate(graph, request);
-  ASSERT_EQ(epoch->plan().num_frames(), 2);
-  const TestFrame frame = MustCollate(*epoch, 1);
-  ASSERT_EQ(frame.info.real.size(), 2u);
-  EXPECT_EQ(frame.info.real[0].seeds, 5);
-  EXPECT_EQ(frame.info.real[1].seeds, 0);
-  EXPECT_EQ(frame.info.real[1].graphs, 0);
-  EXPECT_THAT(
-      frame.Get<int64_t>("input_id", "b"),
-      ElementsAre(20, 21, 22, 23, 24, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
-  EXPECT_THAT(frame.Bools("graphs_mask"), ElementsAre(1, 0, 0, 0));
-  const TestFrame null = MustCollate(*epoch, 9, /*null_frame=*/true);
-  EXPECT_TRUE(null.info.null_frame);
-  EXPECT_THAT(null.Get<int64_t>("input_id", "b"), Each(-1));
-  EXPECT_THAT(null.Bools("nodes_mask", "a"), Each(0));
-  // Every byte is written, whatever was in the slab.
-  EXPECT_EQ(null.bytes, MustCollate(*epoch, 9, true, 0x11).bytes);
-  EXPECT_EQ(frame.bytes, MustCollate(*epoch, 1, false, 0x11).bytes);
 }
 
 TEST(SeedSamplerTest, MasksAndListsNameTheSeeds) {
@@ -230,35 +102,6 @@ TEST(SeedSamplerTest, NoBatchIsLargerThanItsBound) {
       }
     }
   }
-}
-
-TEST(SeedSamplerTest, IndexTensorsCanBe32BitsWide) {
-  TestGraph graph = WithColumns(RandomHeteroGraph(8));
-  BatchSpec request = Fixed(Neighbors("a", {4, 3}, 4), 60, 400);
-  const TestFrame wide = MustCollate(*MustCreate(graph, request), 3);
-  request.index_dtype = DType::kInt32;
-  const TestFrame narrow = MustCollate(*MustCreate(graph, request), 3);
-  for (const auto& [name, store] :
-       {std::pair("n_id", "a"), std::pair("input_id", "a"), std::pair("e_id", "a|to|a"),
-        std::pair("edge_index", "b|to|a")}) {
-    const auto values = narrow.Get<int32_t>(name, store);
-    EXPECT_EQ(std::vector<int64_t>(values.begin(), values.end()), wide.Get<int64_t>(name, store));
-  }
-}
-
-TEST(SeedSamplerTest, DisjointBatchesNameTheTreeOfEachNode) {
-  TestGraph graph = WithColumns(RandomHeteroGraph(9));
-  BatchSpec request = Neighbors("a", {2, 2}, 4);
-  request.sampling->disjoint = true;
-  const TestFrame plain = MustCollate(*MustCreate(graph, request), 0);
-  const TestFrame fixed = MustCollate(*MustCreate(graph, Fixed(request, 80, 100)), 0);
-  const auto trees = plain.Get<int64_t>("batch", "a");
-  EXPECT_EQ(std::vector<int64_t>(trees.begin(), trees.begin() + 4),
-            std::vector<int64_t>({0, 1, 2, 3}));
-  auto padded = fixed.Get<int64_t>("tree", "a");
-  EXPECT_EQ(padded.back(), -1);
-  padded.resize(trees.size());
-  EXPECT_EQ(padded, trees);
 }
 
 BatchSpec Links(const std::string& edge_type, NegativeMode mode, double amount,

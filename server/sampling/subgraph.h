@@ -1,5 +1,5 @@
-#ifndef GRAPHFEED_SERVER_BATCHING_SUBGRAPH_H_
-#define GRAPHFEED_SERVER_BATCHING_SUBGRAPH_H_
+#ifndef GRAPHFEED_SERVER_SAMPLING_SUBGRAPH_H_
+#define GRAPHFEED_SERVER_SAMPLING_SUBGRAPH_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -48,4 +48,4 @@ struct Subgraph {
 
 }  // namespace graphfeed
 
-#endif  // GRAPHFEED_SERVER_BATCHING_SUBGRAPH_H_
+#endif  // GRAPHFEED_SERVER_SAMPLING_SUBGRAPH_H_

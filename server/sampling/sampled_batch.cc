@@ -1,4 +1,4 @@
-#include "server/batching/sampled_batch.h"
+#include "server/sampling/sampled_batch.h"
 
 namespace graphfeed {
 

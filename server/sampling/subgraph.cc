@@ -1,4 +1,4 @@
-#include "server/batching/subgraph.h"
+#include "server/sampling/subgraph.h"
 
 namespace graphfeed {
 

@@ -1,13 +1,11 @@
-#ifndef GRAPHFEED_SERVER_BATCHING_SAMPLED_BATCH_H_
-#define GRAPHFEED_SERVER_BATCHING_SAMPLED_BATCH_H_
+#ifndef GRAPHFEED_SERVER_SAMPLING_SAMPLED_BATCH_H_
+#define GRAPHFEED_SERVER_SAMPLING_SAMPLED_BATCH_H_
 
 #include <cstdint>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "proto/frame/layout.h"
-#include "server/batching/plan.h"
-#include "server/batching/subgraph.h"
+#include "server/sampling/subgraph.h"
 
 namespace graphfeed {
 
@@ -31,18 +29,6 @@ struct SampledBatch {
   void Clear(size_t num_node_types, size_t num_edge_types);
 };
 
-// The seam through which the collater gets sampled batches.
-class BatchSampler {
- public:
-  virtual ~BatchSampler() = default;
-
-  // Replaces `sampled` by batch `batch` of the plan's epoch; a null one behind the plan's end.
-  // A function of the dataset, the spec, `seed`, the epoch and `batch` alone. Thread-safe.
-  // FAILED_PRECONDITION: the batch does not fit and may not be trimmed, naming size and limit.
-  virtual absl::Status Sample(const EpochPlan& plan, uint64_t seed, int64_t batch,
-                              SampledBatch& sampled) const = 0;
-};
-
 }  // namespace graphfeed
 
-#endif  // GRAPHFEED_SERVER_BATCHING_SAMPLED_BATCH_H_
+#endif  // GRAPHFEED_SERVER_SAMPLING_SAMPLED_BATCH_H_

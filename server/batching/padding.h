@@ -1,0 +1,25 @@
+#ifndef GRAPHFEED_SERVER_BATCHING_PADDING_H_
+#define GRAPHFEED_SERVER_BATCHING_PADDING_H_
+
+#include <cstddef>
+
+#include "server/batching/batch_tensors.h"
+#include "server/batching/micro_batch.h"
+#include "server/batching/resolved_spec.h"
+#include "server/batching/row_writer.h"
+#include "storage/graph/schema.h"
+
+namespace graphfeed {
+
+// What writes rows of a column into the block of `batch`, in the batch's dtype.
+RowWriter WriterOf(const ColumnSchema& column, DType dtype, const MicroBatch& batch);
+
+// Fills what the real rows of a column's block leave, once they are written: PadValue; of
+// non-tensors the user's default, or the first real graph's value; edge_index as the Collater
+// promises. Requires a fixed size.
+void PadColumn(const Schema& schema, const ResolvedOptions& options, const ColumnSchema& column,
+               DType dtype, const MicroBatch& batch, std::byte* block);
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_BATCHING_PADDING_H_
