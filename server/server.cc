@@ -10,6 +10,7 @@
 #include "absl/base/call_once.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "grpc/grpc.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/security/server_credentials.h"
@@ -54,6 +55,13 @@ void ConfigureChannels(grpc::ServerBuilder& builder) {
   // For frames of hundreds of kilobytes and more: measured in docs/operations.md.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, 16777215);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, 1 << 20);
+}
+
+// gRPC starts with the first server and stays until the process ends: the last shutdown would join
+// a thread that sits in epoll_wait for up to 10 s (docs/decisions.md).
+void KeepGrpc() {
+  static absl::once_flag started;
+  absl::call_once(started, grpc_init);
 }
 
 }  // namespace
@@ -173,6 +181,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
                                        .ingest_memory_bytes = config.ingest_memory}));
   auto impl = std::make_unique<Impl>(config, std::move(catalog), std::move(filter));
 
+  KeepGrpc();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   impl->service = MakeGraphFeedService(impl->calls,

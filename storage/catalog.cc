@@ -24,6 +24,7 @@
 #include "storage/ingest/session.h"
 #include "storage/ingest/spec.h"
 #include "storage/manifest/manifest.h"
+#include "storage/sweeper.h"
 
 namespace graphfeed {
 namespace {
@@ -91,6 +92,8 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   std::vector<uint64_t> Unreference(const Manifest& manifest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Unreferences, and discards what nobody uses any more.
   void Release(const Manifest& manifest);
+  // The same without waiting for the store.
+  void ReleaseSoon(const Manifest& manifest);
 
   const CatalogOptions options_;
   const std::unique_ptr<ChunkStore> store_;
@@ -110,6 +113,8 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   Mutex columns_mu_;
   uint64_t next_column_ ABSL_GUARDED_BY(columns_mu_) = 1;
   uint64_t reserved_columns_ ABSL_GUARDED_BY(columns_mu_) = 1;  // the first not reserved
+
+  Sweeper sweeper_{[this](const std::vector<uint64_t>& columns) { Discard(columns); }};
 };
 
 absl::Status Engine::Load() {
@@ -331,7 +336,7 @@ absl::StatusOr<std::shared_ptr<Dataset>> Engine::OpenDataset(absl::string_view r
                       LoadDataset(manifest, *store_, cache_,
                                   [engine = shared_from_this(), manifest](int64_t offsets_bytes) {
                                     engine->offsets_bytes_ -= offsets_bytes;
-                                    engine->Release(*manifest);
+                                    engine->ReleaseSoon(*manifest);
                                   }));
   std::shared_ptr<Dataset> open;  // outlives the lock, which closing a dataset takes
   MutexLock lock(&mu_);
@@ -350,6 +355,15 @@ void Engine::Release(const Manifest& manifest) {
     unused = Unreference(manifest);
   }
   Discard(unused);
+}
+
+void Engine::ReleaseSoon(const Manifest& manifest) {
+  std::vector<uint64_t> unused;
+  {
+    MutexLock lock(&mu_);
+    unused = Unreference(manifest);
+  }
+  sweeper_.Post(unused);
 }
 
 absl::StatusOr<DatasetInfo> Engine::AddColumn(absl::string_view reference,

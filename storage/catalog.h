@@ -75,7 +75,8 @@ class Catalog {
   virtual absl::StatusOr<DatasetInfo> AddColumn(absl::string_view name, ColumnBlock column) = 0;
   // The same for a version that this catalog opened, also if it has been deleted meanwhile.
   virtual absl::StatusOr<DatasetInfo> AddColumn(const Dataset& base, ColumnBlock column) = 0;
-  // Immediate for new readers; chunks go when nobody uses them any more.
+  // Immediate for new readers; chunks go when nobody uses them any more, soon after the last reader
+  // of the version and on a thread of the catalog.
   virtual absl::Status Delete(absl::string_view name, int64_t version) = 0;
   // Copies all versions, as they are at one moment, into the new folder `to`, which is a data
   // folder like any other, and lists them. ALREADY_EXISTS when the folder exists.

@@ -8,43 +8,44 @@
 namespace graphfeed {
 
 Admission::Admission(const char* what, int64_t capacity_bytes, int64_t max_places)
-    : what_(what), capacity_bytes_(capacity_bytes), max_places_(max_places) {}
+    : state_(std::make_shared<State>(what, capacity_bytes, max_places)) {}
 
 Admission::Place::~Place() {
-  MutexLock lock(&admission_.mu_);
-  admission_.reserved_bytes_ -= bytes_;
-  --admission_.num_places_;
+  MutexLock lock(&state_->mu);
+  state_->reserved_bytes -= bytes_;
+  --state_->num_places;
 }
 
 absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(int64_t frame_bytes,
                                                                      uint32_t frames,
                                                                      int64_t fixed_bytes) {
-  MutexLock lock(&mu_);
-  if (num_places_ >= max_places_) {
+  State& state = *state_;
+  MutexLock lock(&state.mu);
+  if (state.num_places >= state.max_places) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(what_, ": ", num_places_, " are open; at most ", max_places_));
+        absl::StrCat(state.what, ": ", state.num_places, " are open; at most ", state.max_places));
   }
-  const int64_t free_bytes = capacity_bytes_ - reserved_bytes_;
+  const int64_t free_bytes = state.capacity_bytes - state.reserved_bytes;
   if (fixed_bytes > free_bytes || frame_bytes > free_bytes - fixed_bytes) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "slab memory: a frame needs up to ", frame_bytes, " bytes",
         fixed_bytes > 0 ? absl::StrCat(", seeds and lists ", fixed_bytes, " beside it") : "", "; ",
-        free_bytes, " of ", capacity_bytes_, " are free (--slab-memory)"));
+        free_bytes, " of ", state.capacity_bytes, " are free (--slab-memory)"));
   }
   if (frame_bytes > 0) {
     frames =
         static_cast<uint32_t>(std::min<int64_t>(frames, (free_bytes - fixed_bytes) / frame_bytes));
   }
   const int64_t bytes = fixed_bytes + frame_bytes * frames;
-  auto place = std::make_shared<Place>(*this, bytes, frames);
-  reserved_bytes_ += bytes;
-  ++num_places_;
+  auto place = std::make_shared<Place>(state_, bytes, frames);
+  state.reserved_bytes += bytes;
+  ++state.num_places;
   return place;
 }
 
 int64_t Admission::reserved_bytes() const {
-  MutexLock lock(&mu_);
-  return reserved_bytes_;
+  MutexLock lock(&state_->mu);
+  return state_->reserved_bytes;
 }
 
 }  // namespace graphfeed

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -12,15 +13,17 @@ namespace graphfeed {
 
 // Memory for frames, promised before it is allocated: a stream is accepted only when all frames
 // that it may hold at a time, and what it holds beside them, fit beside those of the others.
-// Thread-safe. Must outlive its places.
+// Thread-safe. Its places may outlive it.
 class Admission {
+  struct State;
+
  public:
   // A promise; the bytes are free again when it is destroyed. A stream and its frames that are
   // still being sent share one.
   class Place {
    public:
-    Place(Admission& admission, int64_t bytes, uint32_t frames)
-        : admission_(admission), bytes_(bytes), frames_(frames) {}
+    Place(std::shared_ptr<State> state, int64_t bytes, uint32_t frames)
+        : state_(std::move(state)), bytes_(bytes), frames_(frames) {}
     ~Place();
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
@@ -29,7 +32,7 @@ class Admission {
     int64_t bytes() const { return bytes_; }
 
    private:
-    Admission& admission_;
+    const std::shared_ptr<State> state_;
     const int64_t bytes_;
     const uint32_t frames_;
   };
@@ -42,16 +45,23 @@ class Admission {
   absl::StatusOr<std::shared_ptr<Place>> Reserve(int64_t frame_bytes, uint32_t frames,
                                                  int64_t fixed_bytes = 0);
 
-  int64_t capacity_bytes() const { return capacity_bytes_; }
+  int64_t capacity_bytes() const { return state_->capacity_bytes; }
   int64_t reserved_bytes() const;
 
  private:
-  const char* const what_;
-  const int64_t capacity_bytes_;
-  const int64_t max_places_;
-  mutable Mutex mu_;
-  int64_t reserved_bytes_ ABSL_GUARDED_BY(mu_) = 0;
-  int64_t num_places_ ABSL_GUARDED_BY(mu_) = 0;
+  struct State {
+    State(const char* name, int64_t capacity, int64_t places)
+        : what(name), capacity_bytes(capacity), max_places(places) {}
+
+    const char* const what;
+    const int64_t capacity_bytes;
+    const int64_t max_places;
+    Mutex mu;
+    int64_t reserved_bytes ABSL_GUARDED_BY(mu) = 0;
+    int64_t num_places ABSL_GUARDED_BY(mu) = 0;
+  };
+
+  const std::shared_ptr<State> state_;  // shared with the places
 };
 
 }  // namespace graphfeed

@@ -5,14 +5,52 @@
 
 namespace graphfeed {
 
-FrameStream::Slot::Slot(std::shared_ptr<FrameStream> stream,
-                        std::shared_ptr<const void> reservation)
-    : stream_(std::move(stream)), reservation_(std::move(reservation)) {}
+// The frames of a stream that exist. Shared by the stream and its slots, which gRPC may drop when
+// the stream and the server are gone. Its mutex comes after the stream's.
+class FrameStream::Slots {
+ public:
+  void Open(std::weak_ptr<FrameStream> stream, TaskQueue* tasks) {
+    MutexLock lock(&mu_);
+    stream_ = std::move(stream);
+    tasks_ = tasks;
+  }
+  // Nothing is posted any more. Afterwards the task queue may go.
+  void Close() {
+    MutexLock lock(&mu_);
+    tasks_ = nullptr;
+  }
+
+  uint32_t used() const {
+    MutexLock lock(&mu_);
+    return used_;
+  }
+  void Take() {
+    MutexLock lock(&mu_);
+    ++used_;
+  }
+  void Return() {
+    MutexLock lock(&mu_);
+    --used_;
+    if (tasks_ == nullptr) return;
+    tasks_->Post([weak = stream_] {
+      if (const std::shared_ptr<FrameStream> stream = weak.lock()) stream->Advance(/*build=*/true);
+    });
+  }
+
+ private:
+  mutable Mutex mu_;
+  uint32_t used_ ABSL_GUARDED_BY(mu_) = 0;
+  std::weak_ptr<FrameStream> stream_ ABSL_GUARDED_BY(mu_);
+  TaskQueue* tasks_ ABSL_GUARDED_BY(mu_) = nullptr;
+};
+
+FrameStream::Slot::Slot(std::shared_ptr<Slots> slots, std::shared_ptr<const void> reservation)
+    : slots_(std::move(slots)), reservation_(std::move(reservation)) {}
 
 FrameStream::Slot& FrameStream::Slot::operator=(Slot&& other) noexcept {
   if (this != &other) {
     Release();
-    stream_ = std::move(other.stream_);
+    slots_ = std::move(other.slots_);
     reservation_ = std::move(other.reservation_);
   }
   return *this;
@@ -22,11 +60,18 @@ FrameStream::Slot::~Slot() { Release(); }
 
 void FrameStream::Slot::Release() {
   reservation_.reset();
-  if (const std::shared_ptr<FrameStream> stream = std::move(stream_)) stream->ReleaseSlot();
+  if (const std::shared_ptr<Slots> slots = std::move(slots_)) slots->Return();
 }
 
+FrameStream::FrameStream(TaskQueue& tasks, Sink& sink)
+    : tasks_(tasks.NewQueue()), sink_(sink), slots_(std::make_shared<Slots>()) {}
+
+FrameStream::~FrameStream() { slots_->Close(); }
+
 std::shared_ptr<FrameStream> FrameStream::Create(TaskQueue& tasks, Sink& sink) {
-  return std::shared_ptr<FrameStream>(new FrameStream(tasks, sink));
+  std::shared_ptr<FrameStream> stream(new FrameStream(tasks, sink));
+  stream->slots_->Open(stream, stream->tasks_.get());
+  return stream;
 }
 
 void FrameStream::Start(Opener open) {
@@ -84,14 +129,6 @@ void FrameStream::Stop(absl::Status status) {
   Advance();
 }
 
-void FrameStream::ReleaseSlot() {
-  {
-    MutexLock lock(&mu_);
-    --slots_;
-  }
-  Advance();
-}
-
 void FrameStream::OpenEpoch(FrameSource& source, int64_t epoch) {
   {
     MutexLock lock(&mu_);
@@ -122,8 +159,8 @@ void FrameStream::BuildNext() {
     number = next_build_++;
     epoch = std::move(entries_[number - first_].epoch);
     j = entries_[number - first_].j;
-    ++slots_;
-    slot = Slot(shared_from_this(), running_->reservation);
+    slots_->Take();
+    slot = Slot(slots_, running_->reservation);
   }
   absl::StatusOr<BuiltFrame> built = epoch->Build(j);
   {
@@ -167,7 +204,7 @@ void FrameStream::Schedule(Action& action) {
       PlanAhead(action);
     }
     if (run.next_j < run.epoch->info().plan.shard_frames) {
-      if (queued_ + slots_ >= run.prefetch) break;
+      if (queued_ + slots_->used() >= run.prefetch) break;
       Entry& entry = entries_.emplace_back();
       entry.epoch = run.epoch;
       entry.j = run.next_j++;
@@ -228,6 +265,7 @@ FrameStream::Action FrameStream::Decide() {
   }
 
   if (stop_.has_value()) {
+    slots_->Close();
     action.dropped_entries.swap(entries_);
     action.dropped.push_back(std::move(running_));
     if (!writing_) {
@@ -250,7 +288,7 @@ void FrameStream::ChargeWait() {
   waiting_for_.reset();
 }
 
-void FrameStream::Advance() {
+void FrameStream::Advance(bool build) {
   const std::shared_ptr<FrameStream> self = shared_from_this();  // outlives the sink's Finish
   Action action;
   {
@@ -260,7 +298,8 @@ void FrameStream::Advance() {
   // First what is free again, so that whoever sees the end of the stream sees that, too.
   action.dropped_entries.clear();
   action.dropped.clear();
-  for (int i = 0; i < action.builds; ++i) {
+  build = build && action.builds > 0;
+  for (int i = build ? 1 : 0; i < action.builds; ++i) {
     tasks_->Post([self] { self->BuildNext(); });
   }
   if (action.open_epoch.has_value()) {
@@ -273,6 +312,7 @@ void FrameStream::Advance() {
   } else if (auto* status = std::get_if<absl::Status>(&action.step)) {
     sink_.Finish(std::move(*status));
   }
+  if (build) BuildNext();
 }
 
 }  // namespace graphfeed

@@ -70,13 +70,16 @@ class StreamObserver {
 // Thread-safe; one mutex guards all state, and Decide() alone says what comes next. Neither the
 // sink, nor the source, nor destructors of frames are called under the mutex.
 class FrameStream : public std::enable_shared_from_this<FrameStream> {
+  class Slots;
+
  public:
   // One of the `prefetch` frames that may exist; goes back when destroyed. Keeps the stream's
-  // reserved memory reserved.
+  // reserved memory reserved. May be destroyed on any thread, and after the stream and the task
+  // queue: it counts down, and posts a task while the stream runs.
   class Slot {
    public:
     Slot() = default;
-    Slot(std::shared_ptr<FrameStream> stream, std::shared_ptr<const void> reservation);
+    Slot(std::shared_ptr<Slots> slots, std::shared_ptr<const void> reservation);
     Slot(Slot&& other) noexcept = default;
     Slot& operator=(Slot&& other) noexcept;
     ~Slot();
@@ -84,7 +87,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
    private:
     void Release();
 
-    std::shared_ptr<FrameStream> stream_;
+    std::shared_ptr<Slots> slots_;
     std::shared_ptr<const void> reservation_;  // shared with the stream and its other slots
   };
 
@@ -119,10 +122,10 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   using Opener = absl::AnyInvocable<absl::StatusOr<Opened>()>;
 
   // The stream's tasks have a queue of their own beside `tasks`. Whoever runs it must outlive the
-  // stream's work, the sink the call of its Finish. Every stream that has
-  // been started must come to its Finish (by Stop, if nothing else): until then its frames that
-  // are ready and the stream refer to each other.
+  // stream's work, the sink the call of its Finish. Every stream that has been started must come to
+  // its Finish (by Stop, if nothing else).
   static std::shared_ptr<FrameStream> Create(TaskQueue& tasks, Sink& sink);
+  ~FrameStream();
 
   // Once.
   void Start(Opener open);
@@ -166,14 +169,14 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     bool exhausted = false;              // everything has been scheduled
   };
 
-  FrameStream(TaskQueue& tasks, Sink& sink) : tasks_(tasks.NewQueue()), sink_(sink) {}
+  FrameStream(TaskQueue& tasks, Sink& sink);
 
   void Open(Opener open);
   void OpenEpoch(FrameSource& source, int64_t epoch);
   void BuildNext();
-  void ReleaseSlot();
-  // Decides, then acts.
-  void Advance();
+  // Decides, then acts. With `build`, one of the builds that are due is done here instead of
+  // posted.
+  void Advance(bool build = false);
   Action Decide() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Schedule(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // As soon as an epoch begins, the one after it is opened.
@@ -184,6 +187,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
 
   const std::unique_ptr<TaskQueue> tasks_;
   Sink& sink_;
+  const std::shared_ptr<Slots> slots_;  // frames that exist; shared with their slots
 
   Mutex mu_;
   std::unique_ptr<Running> running_ ABSL_GUARDED_BY(mu_);
@@ -192,7 +196,6 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   uint64_t first_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t next_build_ ABSL_GUARDED_BY(mu_) = 0;  // entries before it are started or no builds
   uint32_t queued_ ABSL_GUARDED_BY(mu_) = 0;      // build tasks that have not started
-  uint32_t slots_ ABSL_GUARDED_BY(mu_) = 0;       // frames that exist
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   // The frame in flight, if it is one, and its slab's bytes.
   std::optional<std::pair<FrameInfo, int64_t>> in_flight_ ABSL_GUARDED_BY(mu_);

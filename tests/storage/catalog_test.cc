@@ -111,7 +111,8 @@ TEST_P(CatalogTest, AnOpenDatasetOutlivesItsVersion) {
   ExpectHolds(*dataset, graphs);
   EXPECT_TRUE(dataset->Verify().ok()) << dataset->Verify();
   dataset.reset();
-  EXPECT_LE(catalog->stats().stored_bytes, full / 4);
+  // Swept in the background; the test's timeout ends it where that never comes.
+  while (catalog->stats().stored_bytes > full / 4) std::this_thread::yield();
 }
 
 TEST_P(CatalogTest, DatasetsAndIngestsMayOutliveTheCatalog) {

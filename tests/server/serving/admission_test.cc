@@ -1,5 +1,6 @@
 #include "server/serving/admission.h"
 
+#include <memory>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -24,6 +25,16 @@ TEST(AdmissionTest, GivesWhatIsFreeAndTakesItBack) {
   EXPECT_EQ(admission.reserved_bytes(), 600);
   second->reset();
   EXPECT_EQ(admission.reserved_bytes(), 0);
+}
+
+TEST(AdmissionTest, PlacesMayOutliveIt) {
+  std::shared_ptr<Admission::Place> place;
+  {
+    Admission admission("streams", 1000, 10);
+    place = *admission.Reserve(100, 4);
+  }
+  EXPECT_EQ(place->bytes(), 400);
+  place.reset();  // nothing of the admission is touched: ASan sees it
 }
 
 TEST(AdmissionTest, RefusalSaysWhatIsNeededAndFree) {

@@ -125,6 +125,61 @@ TEST_F(FrameStreamTest, AFrameCountsUntilItsSlabIsGoneNotOnlyUntilItIsWritten) {
   EXPECT_EQ(world_.built, 3);
 }
 
+// gRPC drops frames wherever it is, in its own locks, too.
+TEST_F(FrameStreamTest, WhatDropsAFrameOnlyPostsATask) {
+  class Counter final : public StreamObserver {
+   public:
+    void EpochOpened(const EpochInfo& /*info*/) override { ++calls; }
+    void FrameSent(const FrameInfo& /*info*/, int64_t /*slab_bytes*/) override { ++calls; }
+    void Waited(Wait /*what*/, std::chrono::nanoseconds /*time*/) override { ++calls; }
+    int calls = 0;
+  };
+  const auto counter = std::make_shared<Counter>();
+  observer_ = counter;
+  world_.frames = {{0, 100}};
+  Start(1);
+  executor_.RunAll();
+  sink_.Done(*stream_);                       // header
+  sink_.Done(*stream_);                       // epoch
+  sink_.Done(*stream_, true, /*keep=*/true);  // 0/0, still in gRPC's hands
+  executor_.RunAll();
+  const int calls = counter->calls;
+  sink_.held.clear();
+  EXPECT_EQ(counter->calls, calls) << "the stream was advanced";
+  EXPECT_EQ(executor_.size(), 1u);
+  EXPECT_EQ(world_.built, 1);
+  executor_.RunOne();
+  EXPECT_EQ(world_.built, 2) << "the task builds at once";
+}
+
+TEST_F(FrameStreamTest, FramesMayOutliveTheirStreamAndTheTaskQueue) {
+  world_.frames = {{0, 2}};
+  auto tasks = std::make_unique<ManualExecutor>();
+  auto stream = FrameStream::Create(*tasks, sink_);
+  auto reservation = std::make_shared<int>();
+  const std::weak_ptr<int> reserved = reservation;
+  stream->Start([&]() -> absl::StatusOr<FrameStream::Opened> {
+    FrameStream::Opened opened = OpenFake(world_, 2, 1);
+    opened.reservation = std::move(reservation);
+    return opened;
+  });
+  tasks->RunAll();
+  while (sink_.writing()) {
+    sink_.Done(*stream, true, /*keep=*/true);
+    tasks->RunAll();
+  }
+  ASSERT_EQ(sink_.finished, absl::OkStatus());
+  const std::weak_ptr<FrameStream> gone = stream;
+  stream.reset();
+  EXPECT_TRUE(gone.expired()) << "frames keep the stream";
+  tasks.reset();
+  ASSERT_EQ(sink_.held.size(), 2u);
+  EXPECT_FALSE(reserved.expired());
+  sink_.held.clear();
+  EXPECT_TRUE(reserved.expired());
+  sink_.finished.reset();
+}
+
 TEST_F(FrameStreamTest, FramesBuiltOutOfOrderAreSentInOrder) {
   world_.frames = {{0, 4}};
   // While frame 0 is built, all others are.
