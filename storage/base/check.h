@@ -15,8 +15,8 @@
       : ::graphfeed::check_internal::Ignore() &        \
             ::graphfeed::check_internal::Failure(__FILE__, __LINE__, #condition).stream()
 
-// The same in builds without NDEBUG (dev, asan, tsan, fuzz); in release nothing, and `condition` is
-// compiled but not evaluated. For loops over elements.
+// The same in builds without NDEBUG; in those with it nothing, and `condition` is compiled but not
+// evaluated. For loops over elements.
 #ifdef NDEBUG
 #define GF_DCHECK(condition) GF_CHECK(true || (condition))
 #else
