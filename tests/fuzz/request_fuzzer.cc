@@ -16,6 +16,7 @@
 #include "server/batching/collater.h"
 #include "server/batching/graph_filler.h"
 #include "server/batching/plan.h"
+#include "server/batching/resolve/sizes.h"
 #include "server/batching/resolved_spec.h"
 #include "tests/support/memory_features.h"
 

@@ -14,11 +14,14 @@ BatchSpec Spec() {
   spec.options = FixedSizeOptions{.num_nodes = {{"", 100}},
                                   .num_edges = {{"a|to|b", 3}, {"b|to|a", 4}},
                                   .pad_graph_defaults = {}};
-  spec.selection = {.kind = Selection::Kind::kRange, .start = 2, .stop = 9};
+  spec.selection.kind = Selection::Kind::kRange;
+  spec.selection.start = 2;
+  spec.selection.stop = 9;
   spec.sampling.emplace();
   spec.sampling->num_neighbors = {{"", {15, -1}}};
   spec.sampling->input_time = {1, 2};
-  spec.sampling->links = LinkSeeds{.sources = {4, 0, 1}, .targets = {2, 2, 2}};
+  spec.sampling->links.emplace().sources = {4, 0, 1};
+  spec.sampling->links->targets = {2, 2, 2};
   return spec;
 }
 

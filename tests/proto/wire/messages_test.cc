@@ -197,7 +197,7 @@ bool Same(const std::optional<T>& a, const std::optional<T>& b) {
 
 TEST(BatchSpecMessageTest, EveryFieldRoundTrips) {
   BatchSpec sent = FullSpec();
-  sent.sampling = SamplingSpec{.num_neighbors = {{"", {3, -1}}}};
+  sent.sampling.emplace().num_neighbors = {{"", {3, -1}}};
   const auto back = RoundTrip(sent);
   ASSERT_TRUE(back.ok()) << back.status();
   FieldsOf<BatchSpec>::Visit([&](const char* name, auto member) {

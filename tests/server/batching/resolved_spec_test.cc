@@ -3,6 +3,7 @@
 #include <functional>
 #include <limits>
 
+#include "server/batching/resolve/sizes.h"
 #include "storage/base/digest.h"
 #include "tests/server/batching/collate_helper.h"
 

@@ -120,14 +120,12 @@ TEST(SampledFillerTest, DisjointBatchesNameTheTreeOfEachNode) {
   EXPECT_EQ(padded, trees);
 }
 
-// What the graph as a whole carries is in each of its batches, its node numbers as they are stored.
+// What the graph as a whole carries is in each of its batches.
 TEST(SampledFillerTest, ColumnsOfTheGraphAreInEveryBatchThatIsNotNull) {
   TestGraph graph = HomogeneousGraph(3, {{0, 1}, {1, 2}});
   ColumnSchema face = GraphColumn("face", DType::kInt64, {3});
   face.concat_last = true;
-  face.index_types = {0};
-  ColumnSchema root = GraphColumn("root_index", DType::kInt64, {1});
-  root.index_types = {0};
+  ColumnSchema root = GraphColumn("root", DType::kInt64, {1});
   ColumnSchema k = GraphColumn("k", DType::kInt64);
   k.non_tensor = true;
   graph.AddColumn(face);
@@ -135,14 +133,14 @@ TEST(SampledFillerTest, ColumnsOfTheGraphAreInEveryBatchThatIsNotNull) {
   graph.AddColumn(k);
   graph.AddColumn(GraphColumn("y", DType::kFloat32, {2}, /*rows_per_graph=*/2));
   graph.features->Append<int64_t>("face", {2, 1, 0});
-  graph.features->Append<int64_t>("root_index", {2});
+  graph.features->Append<int64_t>("root", {2});
   graph.features->Append<int64_t>("k", {7});
   graph.features->Append<float>("y", {1, 2, 3, 4});
   graph.Finish();
   BatchSpec request = Neighbors("", {1}, 2);
   const TestFrame plain = MustCollate(*MustCreate(graph, request), 0);
   EXPECT_THAT(plain.Get<int64_t>("face"), ElementsAre(2, 1, 0));
-  EXPECT_THAT(plain.Get<int64_t>("root_index"), ElementsAre(2));
+  EXPECT_THAT(plain.Get<int64_t>("root"), ElementsAre(2));
   EXPECT_THAT(plain.Get<int64_t>("k"), ElementsAre(7));
   EXPECT_THAT(plain.Get<float>("y"), ElementsAre(1, 2, 3, 4));
 
@@ -153,9 +151,9 @@ TEST(SampledFillerTest, ColumnsOfTheGraphAreInEveryBatchThatIsNotNull) {
   request.options->graph_pad_value = -2;
   const auto epoch = MustCreate(graph, request);
   const TestFrame fixed = MustCollate(*epoch, 0);
-  EXPECT_THAT(fixed.Get<int32_t>("face"),
+  EXPECT_THAT(fixed.Get<int64_t>("face"),
               ElementsAre(2, -2, 1, -2, 0, -2, 2, -2, 1, -2, 0, -2, -2, -2, -2, -2, -2, -2));
-  EXPECT_THAT(fixed.Get<int32_t>("root_index"), ElementsAre(2, -2, 2, -2, -2, -2));
+  EXPECT_THAT(fixed.Get<int64_t>("root"), ElementsAre(2, -2, 2, -2, -2, -2));
   EXPECT_THAT(fixed.Get<int64_t>("k"), ElementsAre(7, 7, 7, 7, 0, 0));
   std::vector<uint16_t> y;
   for (const float value : {1, 2, 3, 4, -2, -2, -2, -2}) y.push_back(Float16FromFloat(value));
