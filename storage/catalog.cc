@@ -59,7 +59,7 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   absl::StatusOr<DatasetInfo> AddColumn(absl::string_view reference, const ColumnBlock& column);
   absl::StatusOr<DatasetInfo> AddColumn(const Dataset& base, const ColumnBlock& column);
   absl::Status Delete(absl::string_view name, int64_t version);
-  absl::StatusOr<std::unique_ptr<IngestSession>> StartIngest(IngestSpec spec);
+  absl::StatusOr<std::unique_ptr<GraphSink>> StartIngest(IngestSpec spec);
   absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to);
   StorageStats stats() const;
   const CatalogOptions& options() const { return options_; }
@@ -276,7 +276,7 @@ absl::StatusOr<DatasetInfo> Engine::Publish(Manifest manifest) {
   return published->info;
 }
 
-absl::StatusOr<std::unique_ptr<IngestSession>> Engine::StartIngest(IngestSpec spec) {
+absl::StatusOr<std::unique_ptr<GraphSink>> Engine::StartIngest(IngestSpec spec) {
   // Said before the rows are sent; Publish decides.
   if (spec.copy_of.has_value() && spec.copy_of->version > 0) {
     DatasetInfo copy;
@@ -460,7 +460,7 @@ class StoreCatalog : public Catalog {
   absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view name) override {
     return engine_->OpenDataset(name);
   }
-  absl::StatusOr<std::unique_ptr<IngestSession>> StartIngest(IngestSpec spec) override {
+  absl::StatusOr<std::unique_ptr<GraphSink>> StartIngest(IngestSpec spec) override {
     return engine_->StartIngest(std::move(spec));
   }
   absl::StatusOr<DatasetInfo> AddColumn(absl::string_view name, ColumnBlock column) override {

@@ -13,8 +13,8 @@
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/feature_store.h"
 #include "storage/graph/graph_block.h"
+#include "storage/graph/graph_sink.h"
 #include "storage/graph/graph_store.h"
-#include "storage/ingest/session.h"
 
 namespace graphfeed {
 
@@ -68,7 +68,7 @@ class Catalog {
   // "name" is the newest version, "name@3" that one. NOT_FOUND says which versions there are.
   virtual absl::StatusOr<DatasetInfo> Get(absl::string_view name) const = 0;
   virtual absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view name) = 0;
-  virtual absl::StatusOr<std::unique_ptr<IngestSession>> StartIngest(IngestSpec spec) = 0;
+  virtual absl::StatusOr<std::unique_ptr<GraphSink>> StartIngest(IngestSpec spec) = 0;
   // Publishes a new version that is `name` (as for Get) and one more node column of integers; all
   // else is shared with it, neither copied nor read. The block holds the whole column; its level
   // may be left out. INVALID_ARGUMENT for a column that does not fit or exists already.

@@ -19,7 +19,7 @@ class DatasetStore {
   virtual ~DatasetStore() = default;
 
   virtual absl::StatusOr<std::vector<DatasetInfo>> List() = 0;
-  virtual absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(const IngestSpec& spec) = 0;
+  virtual absl::StatusOr<std::unique_ptr<GraphSink>> Ingest(const IngestSpec& spec) = 0;
   virtual absl::StatusOr<std::unique_ptr<GraphSource>> Export(const std::string& dataset) = 0;
   virtual absl::Status Delete(const std::string& name, int64_t version) = 0;
 };

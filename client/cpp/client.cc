@@ -114,7 +114,7 @@ class RpcClient final : public Client {
                           options.client_prefetch, options_.interrupted);
   }
 
-  absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(const IngestSpec& spec) override {
+  absl::StatusOr<std::unique_ptr<GraphSink>> Ingest(const IngestSpec& spec) override {
     GF_ASSIGN_OR_RETURN(const std::shared_ptr<Replica> replica, calls_.FindReachable());
     return NewIngestStream(*replica->channel, spec);
   }

@@ -117,7 +117,7 @@ TEST_P(CatalogTest, AnOpenDatasetOutlivesItsVersion) {
 
 TEST_P(CatalogTest, DatasetsAndIngestsMayOutliveTheCatalog) {
   std::shared_ptr<Dataset> dataset;
-  std::unique_ptr<IngestSession> session;
+  std::unique_ptr<GraphSink> session;
   {
     const auto catalog = OpenCatalog();
     Add(*catalog, "d");
