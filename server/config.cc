@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
-#include "proto/wire/requests.h"
+#include "proto/wire/limits.h"
 #include "server/flag_values.h"
 #include "storage/base/status_macros.h"
 

@@ -6,11 +6,10 @@
 #include <string>
 #include <thread>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "proto/wire/endpoint.h"
 #include "server/config.h"
 #include "server/memory_limit.h"
 #include "server/server.h"
@@ -18,14 +17,6 @@
 #include "spdlog/spdlog.h"
 
 namespace {
-
-// The host as it was given, the port as it was had.
-std::string AddressWithPort(absl::string_view address, int port) {
-  if (absl::StartsWith(address, "unix:") || absl::StartsWith(address, "unix-abstract:")) {
-    return std::string(address);
-  }
-  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
-}
 
 // Why the program does not run: no level of logging keeps that back.
 void SayWhyNot(absl::string_view reason) {
@@ -67,10 +58,12 @@ int main(int argc, char** argv) {
     SayWhyNot(server.status().ToString());
     return 1;
   }
-  std::printf("listening on %s\n", AddressWithPort(config.listen, (*server)->port()).c_str());
+  std::printf("listening on %s\n",
+              graphfeed::wire::ListeningAddress(config.listen, (*server)->port()).c_str());
   if ((*server)->metrics_port() != 0) {
     std::printf("metrics on %s\n",
-                AddressWithPort(config.metrics_listen, (*server)->metrics_port()).c_str());
+                graphfeed::wire::ListeningAddress(config.metrics_listen, (*server)->metrics_port())
+                    .c_str());
   }
   std::fflush(stdout);
 

@@ -17,6 +17,7 @@
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 #include "proto/frame/slab.h"
+#include "proto/wire/limits.h"
 #include "server/metrics/metrics.h"
 #include "server/rpc/calls.h"
 #include "server/rpc/handlers.h"
@@ -31,16 +32,13 @@
 namespace graphfeed {
 namespace {
 
-// An ingest's block; clients split larger ones.
-constexpr int kMaxReceiveBytes = 64 << 20;
-
 int BuildThreads(const ServerConfig& config) {
   if (config.build_threads > 0) return static_cast<int>(config.build_threads);
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
 void ConfigureChannels(grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  builder.SetMaxReceiveMessageSize(wire::kMaxMessageBytes);
   builder.SetMaxSendMessageSize(-1);  // frames are bounded by the request
   builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
   // Two servers on one port would share its connections without an error.

@@ -15,6 +15,7 @@
 #include "client/cpp/rpc/rpc.h"
 #include "client/cpp/rpc/stream_decoder.h"
 #include "graphfeed/v1/graphfeed.pb.h"
+#include "proto/wire/limits.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
 #include "storage/base/status_macros.h"

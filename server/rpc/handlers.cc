@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "proto/wire/limits.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
 #include "server/batching/resolve/sizes.h"

@@ -7,7 +7,7 @@
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "grpcpp/impl/codegen/proto_utils.h"
 #include "grpcpp/support/slice.h"
-#include "proto/wire/frame_codec.h"
+#include "proto/wire/frame_encoder.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
 #include "server/rpc/status.h"

@@ -1,4 +1,4 @@
-#include "proto/wire/frame_codec.h"
+// Frames are written by one unit and read by the other.
 
 #include <cstring>
 #include <string>
