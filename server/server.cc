@@ -19,7 +19,7 @@
 #include "proto/frame/slab.h"
 #include "proto/wire/limits.h"
 #include "server/metrics/metrics.h"
-#include "server/rpc/calls.h"
+#include "server/rpc/call.h"
 #include "server/rpc/handlers.h"
 #include "server/rpc/service.h"
 #include "server/serving/admission.h"

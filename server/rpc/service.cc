@@ -3,8 +3,7 @@
 #include <utility>
 
 #include "graphfeed/v1/graphfeed.grpc.pb.h"
-#include "server/rpc/status.h"
-#include "storage/base/status_macros.h"
+#include "server/rpc/reactor.h"
 
 namespace graphfeed {
 namespace {
@@ -21,6 +20,27 @@ using Base =
                                 v1::GraphFeed::WithCallbackMethod_CreateSnapshot<
                                     v1::GraphFeed::WithRawCallbackMethod_StreamBatches<
                                         v1::GraphFeed::Service>>>>>>>>>>>;
+
+// A call that answers once. gRPC keeps request and response until the reactor is done.
+class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
+ public:
+  UnaryReactor(Calls& calls, const Callback& context, const char* method)
+      : Reactor(calls, context, method) {}
+
+  template <typename Request, typename Response>
+  void Answer(Handlers& handlers, const Request& request, Response& response) {
+    const Handlers::Interrupted interrupted = [this] { return call().CheckOpen(); };
+    absl::Status status = interrupted();
+    if (status.ok()) {
+      if constexpr (requires { handlers.Handle(request, response, interrupted); }) {
+        status = handlers.Handle(request, response, interrupted);
+      } else {
+        status = handlers.Handle(request, response);
+      }
+    }
+    End(status);
+  }
+};
 
 class Service final : public Base {
  public:
@@ -65,13 +85,13 @@ class Service final : public Base {
                                              v1::DatasetInfo* response) override {
     return Answer("PartitionDataset", pools_.partition, context, request, response);
   }
-  grpc::ServerReadReactor<v1::IngestRequest>* Ingest(Callback* /*context*/,
+  grpc::ServerReadReactor<v1::IngestRequest>* Ingest(Callback* context,
                                                      v1::DatasetInfo* response) override {
-    return StartIngest(ingests_, response);
+    return StartIngest(ingests_, *context, response);
   }
   grpc::ServerWriteReactor<v1::IngestRequest>* ExportVersion(
-      Callback* /*context*/, const v1::ExportVersionRequest* request) override {
-    return StartExport(exports_, *request);
+      Callback* context, const v1::ExportVersionRequest* request) override {
+    return StartExport(exports_, *context, *request);
   }
   grpc::ServerUnaryReactor* CreateSnapshot(Callback* context,
                                            const v1::CreateSnapshotRequest* request,
@@ -79,44 +99,17 @@ class Service final : public Base {
     return Answer("CreateSnapshot", pools_.ingest, context, request, response);
   }
   grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamBatches(
-      Callback* /*context*/, const grpc::ByteBuffer* request) override {
-    return StartStream(streams_, *request);
+      Callback* context, const grpc::ByteBuffer* request) override {
+    return StartStream(streams_, *context, *request);
   }
 
  private:
-  // gRPC keeps request and response until the reactor is done.
   template <typename Request, typename Response>
   grpc::ServerUnaryReactor* Answer(const char* method, TaskQueue& pool, Callback* context,
                                    const Request* request, Response* response) {
-    class Reactor final : public grpc::ServerUnaryReactor {
-     public:
-      Reactor(Calls& calls, const char* method) : scope_(calls, method) {}
-      void End(const absl::Status& status) {
-        scope_.set_status(status);
-        Finish(ToGrpcStatus(status));
-      }
-      void OnDone() override { delete this; }
-
-     private:
-      Calls::Scope scope_;
-    };
-    auto* reactor = new Reactor(calls_, method);
-    pool.Post([this, context, reactor, request, response] {
-      const Handlers::Interrupted interrupted = [this, context]() -> absl::Status {
-        GF_RETURN_IF_ERROR(calls_.CheckOpen());
-        return context->IsCancelled() ? absl::CancelledError("cancelled by the client")
-                                      : absl::OkStatus();
-      };
-      absl::Status status = interrupted();
-      if (status.ok()) {
-        if constexpr (requires { handlers_.Handle(*request, *response, interrupted); }) {
-          status = handlers_.Handle(*request, *response, interrupted);
-        } else {
-          status = handlers_.Handle(*request, *response);
-        }
-      }
-      reactor->End(status);
-    });
+    auto* reactor = new UnaryReactor(calls_, *context, method);
+    pool.Post(
+        [this, reactor, request, response] { reactor->Answer(handlers_, *request, *response); });
     return reactor;
   }
 

@@ -10,7 +10,7 @@
 #include "proto/wire/frame_encoder.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
-#include "server/rpc/status.h"
+#include "server/rpc/reactor.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -72,29 +72,36 @@ absl::StatusOr<wire::StreamRequest> Decode(grpc::ByteBuffer& bytes) {
   return wire::ParseRequest(message);
 }
 
-class StreamReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
+class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBuffer>>,
                             public FrameStream::Sink {
  public:
-  explicit StreamReactor(StreamContext& context)
-      : calls_(context.calls),
-        scope_(context.calls, "StreamBatches"),
-        stream_(FrameStream::Create(context.build_pool, *this)) {
-    calls_.metrics().StreamsOpen(1);
-    calls_.AddStream(stream_);
+  StreamReactor(StreamContext& streams, const grpc::CallbackServerContext& context)
+      : Reactor(streams.calls, context, "StreamBatches"),
+        streams_(streams),
+        stream_(FrameStream::Create(streams.build_pool, *this)) {
+    streams_.calls.metrics().StreamsOpen(1);
+    streams_.calls.AddStream(stream_);
+  }
+  ~StreamReactor() override {
+    streams_.calls.RemoveStream(stream_);
+    streams_.calls.metrics().StreamsOpen(-1);
   }
 
-  // Not in the constructor: the answer may come before it returns.
-  void Start(FrameStream::Opener open) { stream_->Start(std::move(open)); }
+  // Not in the constructor: the answer may come before it returns. The stream may end while it is
+  // being opened, and the reactor with it.
+  void Start(const grpc::ByteBuffer& request) {
+    if (absl::Status status = call().CheckOpen(); !status.ok()) return stream_->Stop(status);
+    stream_->Start([&streams = streams_, request = grpc::ByteBuffer(request)]() mutable {
+      return Open(streams, request);
+    });
+  }
 
   void Write(FrameStream::Message message) override {
     buffer_ = Encode(std::move(message));
     StartWrite(&buffer_);
   }
 
-  void Finish(absl::Status status) override {
-    scope_.set_status(status);
-    ServerWriteReactor::Finish(ToGrpcStatus(status));
-  }
+  void Finish(absl::Status status) override { End(status); }
 
   void OnWriteDone(bool ok) override {
     buffer_.Clear();
@@ -104,34 +111,29 @@ class StreamReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Also when the client's connection or deadline ends.
   void OnCancel() override { stream_->Stop(absl::CancelledError("cancelled by the client")); }
 
-  void OnDone() override {
-    calls_.RemoveStream(stream_);
-    calls_.metrics().StreamsOpen(-1);
-    delete this;
+ private:
+  static absl::StatusOr<FrameStream::Opened> Open(StreamContext& streams,
+                                                  grpc::ByteBuffer& request) {
+    GF_ASSIGN_OR_RETURN(const wire::StreamRequest parsed, Decode(request));
+    GF_ASSIGN_OR_RETURN(FrameStream::Opened opened,
+                        OpenStream(parsed, streams.maker, streams.admission,
+                                   streams.calls.metrics(), streams.prefetch));
+    if (streams.filter) return streams.filter(std::move(opened));
+    return opened;
   }
 
- private:
-  Calls& calls_;
-  Calls::Scope scope_;
-  const std::shared_ptr<FrameStream> stream_;  // shared with its tasks and frames
+  StreamContext& streams_;
+  const std::shared_ptr<FrameStream> stream_;  // shared with its tasks
   grpc::ByteBuffer buffer_;                    // in flight
 };
 
 }  // namespace
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(StreamContext& context,
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(StreamContext& streams,
+                                                        const grpc::CallbackServerContext& context,
                                                         const grpc::ByteBuffer& request) {
-  auto* reactor = new StreamReactor(context);
-  reactor->Start([&context, request = grpc::ByteBuffer(
-                                request)]() mutable -> absl::StatusOr<FrameStream::Opened> {
-    GF_RETURN_IF_ERROR(context.calls.CheckOpen());
-    GF_ASSIGN_OR_RETURN(const wire::StreamRequest parsed, Decode(request));
-    GF_ASSIGN_OR_RETURN(FrameStream::Opened opened,
-                        OpenStream(parsed, context.maker, context.admission,
-                                   context.calls.metrics(), context.prefetch));
-    if (context.filter) return context.filter(std::move(opened));
-    return opened;
-  });
+  auto* reactor = new StreamReactor(streams, context);
+  reactor->Start(request);
   return reactor;
 }
 
