@@ -39,6 +39,11 @@ int BuildThreads(const ServerConfig& config) {
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
+// Plans, estimates and recipes compete with frames for the processors, so there are no more of them
+// than are needed: two, so that an estimate of a thousand batches does not stand before the plan of
+// a stream's next epoch.
+constexpr int kPlanningThreads = 2;
+
 void ConfigureChannels(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
   builder.SetMaxSendMessageSize(-1);  // frames are bounded by the request
@@ -76,15 +81,17 @@ struct Server::Impl {
         export_admission("exports", 0, config.max_ingests),
         maker(*catalog, metrics, admission, config.max_frame_bytes, config.plan_memory),
         calls(metrics),
-        handlers(*catalog, maker, admission,
+        build_pool(std::make_unique<ThreadPool>(BuildThreads(config))),
+        planning_pool(std::make_unique<ThreadPool>(kPlanningThreads)),
+        handlers(*catalog, maker, admission, *build_pool,
                  {.snapshot_dir = config.snapshot_dir,
                   .partition_memory = config.partition_memory,
                   .partition_program = config.partition_program}),
-        build_pool(std::make_unique<ThreadPool>(BuildThreads(config))),
         ingest_pool(std::make_unique<ThreadPool>(static_cast<int>(config.ingest_threads))),
         partition_pool(std::make_unique<ThreadPool>(1)),
         streams{.calls = calls,
                 .build_pool = *build_pool,
+                .planning_pool = *planning_pool,
                 .maker = maker,
                 .admission = admission,
                 .prefetch = {.default_frames = static_cast<uint32_t>(config.default_prefetch),
@@ -111,8 +118,9 @@ struct Server::Impl {
   Admission export_admission;
   BatchMaker maker;
   Calls calls;
-  Handlers handlers;
   std::unique_ptr<ThreadPool> build_pool;
+  std::unique_ptr<ThreadPool> planning_pool;  // posts to the build pool
+  Handlers handlers;
   std::unique_ptr<ThreadPool> ingest_pool;
   std::unique_ptr<ThreadPool> partition_pool;
   StreamContext streams;
@@ -162,6 +170,8 @@ std::vector<Metrics::Reading> Server::Impl::Readings() const {
       gauge("graphfeed_stored_bytes", "Bytes on disk.", stats.stored_bytes),
       gauge("graphfeed_build_queue_length", "Tasks that wait for a build thread.",
             static_cast<int64_t>(build_pool == nullptr ? 0 : build_pool->queue_length())),
+      gauge("graphfeed_planning_queue_length", "Tasks that wait for a planning thread.",
+            static_cast<int64_t>(planning_pool == nullptr ? 0 : planning_pool->queue_length())),
       counter("graphfeed_chunk_hits_total", "Chunks found in memory.", stats.chunk_hits),
       counter("graphfeed_chunk_misses_total", "Chunks read from the store.", stats.chunk_misses),
       counter("graphfeed_chunk_evictions_total", "Chunks dropped from memory for others.",
@@ -186,6 +196,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   impl->service = MakeGraphFeedService(impl->calls,
                                        {.build = *impl->build_pool,
+                                        .planning = *impl->planning_pool,
                                         .ingest = *impl->ingest_pool,
                                         .partition = *impl->partition_pool},
                                        impl->handlers, impl->streams, impl->ingests, impl->exports);
@@ -225,6 +236,7 @@ void Server::Shutdown(absl::Time deadline) {
     impl_->server->Shutdown(std::chrono::system_clock::now());
     impl_->server->Wait();
     impl_->metrics.StopListening();  // scrapes read the pools
+    impl_->planning_pool.reset();
     impl_->build_pool.reset();
     impl_->ingest_pool.reset();
     impl_->partition_pool.reset();

@@ -50,15 +50,15 @@ class Service final : public Base {
   grpc::ServerUnaryReactor* EstimateOptions(Callback* context,
                                             const v1::EstimateOptionsRequest* request,
                                             v1::EstimateOptionsResponse* response) override {
-    return Answer("EstimateOptions", pools_.build, context, request, response);
+    return Answer("EstimateOptions", pools_.planning, context, request, response);
   }
   grpc::ServerUnaryReactor* DescribePlan(Callback* context, const v1::DescribePlanRequest* request,
                                          v1::DescribePlanResponse* response) override {
-    return Answer("DescribePlan", pools_.build, context, request, response);
+    return Answer("DescribePlan", pools_.planning, context, request, response);
   }
   grpc::ServerUnaryReactor* GetBatch(Callback* context, const v1::GetBatchRequest* request,
                                      v1::GetBatchResponse* response) override {
-    return Answer("GetBatch", pools_.build, context, request, response);
+    return Answer("GetBatch", pools_.planning, context, request, response);
   }
   grpc::ServerUnaryReactor* PartitionDataset(Callback* context,
                                              const v1::PartitionDatasetRequest* request,
@@ -107,15 +107,15 @@ class Service final : public Base {
         return context->IsCancelled() ? absl::CancelledError("cancelled by the client")
                                       : absl::OkStatus();
       };
-      absl::Status status = interrupted();
-      if (status.ok()) {
-        if constexpr (requires { handlers_.Handle(*request, *response, interrupted); }) {
-          status = handlers_.Handle(*request, *response, interrupted);
-        } else {
-          status = handlers_.Handle(*request, *response);
-        }
+      auto end = [reactor](const absl::Status& status) { reactor->End(status); };
+      if (absl::Status status = interrupted(); !status.ok()) return end(status);
+      if constexpr (requires { handlers_.Handle(*request, *response, end); }) {
+        handlers_.Handle(*request, *response, end);
+      } else if constexpr (requires { handlers_.Handle(*request, *response, interrupted); }) {
+        end(handlers_.Handle(*request, *response, interrupted));
+      } else {
+        end(handlers_.Handle(*request, *response));
       }
-      reactor->End(status);
     });
     return reactor;
   }

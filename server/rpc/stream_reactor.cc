@@ -11,7 +11,6 @@
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
 #include "server/rpc/status.h"
-#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
@@ -78,7 +77,7 @@ class StreamReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   explicit StreamReactor(StreamContext& context)
       : calls_(context.calls),
         scope_(context.calls, "StreamBatches"),
-        stream_(FrameStream::Create(context.build_pool, *this)) {
+        stream_(FrameStream::Create(context.build_pool, context.planning_pool, *this)) {
     calls_.metrics().StreamsOpen(1);
     calls_.AddStream(stream_);
   }
@@ -122,16 +121,20 @@ class StreamReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(StreamContext& context,
                                                         const grpc::ByteBuffer& request) {
   auto* reactor = new StreamReactor(context);
-  reactor->Start([&context, request = grpc::ByteBuffer(
-                                request)]() mutable -> absl::StatusOr<FrameStream::Opened> {
-    GF_RETURN_IF_ERROR(context.calls.CheckOpen());
-    GF_ASSIGN_OR_RETURN(const wire::StreamRequest parsed, Decode(request));
-    GF_ASSIGN_OR_RETURN(FrameStream::Opened opened,
-                        OpenStream(parsed, context.maker, context.admission,
-                                   context.calls.metrics(), context.prefetch));
-    if (context.filter) return context.filter(std::move(opened));
-    return opened;
-  });
+  reactor->Start(
+      [&context, request = grpc::ByteBuffer(request)](FrameStream::OpenDone done) mutable {
+        if (absl::Status status = context.calls.CheckOpen(); !status.ok()) return done(status);
+        absl::StatusOr<wire::StreamRequest> parsed = Decode(request);
+        if (!parsed.ok()) return done(parsed.status());
+        if (context.filter) {
+          done = [&context,
+                  done = std::move(done)](absl::StatusOr<FrameStream::Opened> opened) mutable {
+            done(opened.ok() ? context.filter(*std::move(opened)) : std::move(opened));
+          };
+        }
+        OpenStream(*std::move(parsed), context.maker, context.admission, context.calls.metrics(),
+                   context.prefetch, std::move(done));
+      });
   return reactor;
 }
 

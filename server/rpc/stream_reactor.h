@@ -15,6 +15,7 @@ namespace graphfeed {
 struct StreamContext {
   Calls& calls;
   TaskQueue& build_pool;
+  TaskQueue& planning_pool;
   BatchMaker& maker;
   Admission& admission;
   PrefetchLimits prefetch;
