@@ -9,6 +9,7 @@
 #include "proto/frame/digest.h"
 #include "server/batching/graph_filler.h"
 #include "server/batching/resolve/sizes.h"
+#include "server/sampling/graph_view.h"
 #include "server/sampling/sampled_filler.h"
 #include "server/sampling/seed_sampler.h"
 #include "server/sampling/size_estimate.h"
@@ -20,6 +21,9 @@ namespace {
 
 // More than SizeEstimateKey::kMaxEntries take.
 constexpr int64_t kEstimateBytes = int64_t{1} << 24;
+
+// Of a single graph.
+GraphView ViewOf(Dataset& dataset) { return {dataset.info().schema, *dataset.graph(), dataset}; }
 
 // A plan and what it refers to.
 struct PlanAndBasis {
@@ -71,8 +75,7 @@ absl::StatusOr<std::shared_ptr<Recipe>> BatchMaker::MakeRecipe(std::shared_ptr<D
   std::unique_ptr<const Filler> filler;
   if (sampled) {
     GF_ASSIGN_OR_RETURN(std::unique_ptr<const SeedSampler> sampler,
-                        SeedSampler::Create(info, basis->spec, *recipe->seeds,
-                                            *basis->dataset->graph(), *basis->dataset));
+                        SeedSampler::Create(ViewOf(*basis->dataset), basis->spec, *recipe->seeds));
     recipe->scratch_bytes = sampler->scratch_bytes();
     filler = std::make_unique<SampledFiller>(info.schema, basis->spec, std::move(sampler));
   } else {
@@ -95,7 +98,7 @@ absl::StatusOr<SeedSet> BatchMaker::MakeSeeds(const std::shared_ptr<Dataset>& da
                                       /*quantile=*/1));
     spec.options = std::move(estimate.options);
   }
-  return SeedSet::Read(info, sampling, *dataset);
+  return SeedSet::Read(ViewOf(*dataset), sampling);
 }
 
 absl::StatusOr<SizeEstimate> BatchMaker::EstimateSizes(absl::string_view dataset,
@@ -131,9 +134,8 @@ absl::StatusOr<SizeEstimate> BatchMaker::EstimateSizes(std::shared_ptr<Dataset> 
         GF_ASSIGN_OR_RETURN(const std::shared_ptr<Admission::Place> place,
                             admission_.Reserve(recipe->scratch_bytes, 1, recipe->held_bytes()));
         GF_ASSIGN_OR_RETURN(ResolvedSizeEstimate sizes,
-                            graphfeed::EstimateSizes(recipe->info(), recipe->spec(), *recipe->seeds,
-                                                     recipe->basis->items(),
-                                                     *recipe->dataset().graph(), recipe->dataset(),
+                            graphfeed::EstimateSizes(ViewOf(recipe->dataset()), recipe->spec(),
+                                                     *recipe->seeds, recipe->basis->items(),
                                                      {.seed = key.seed,
                                                       .epoch = key.epoch,
                                                       .num_samples = key.num_samples,
