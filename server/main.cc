@@ -1,3 +1,6 @@
+#include <unistd.h>
+
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -62,10 +65,19 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  absl::StatusOr<std::unique_ptr<graphfeed::Server>> server = graphfeed::Server::Start(config);
+  std::atomic<bool> failed = false;  // while it was serving
+  absl::StatusOr<std::unique_ptr<graphfeed::Server>> server =
+      graphfeed::Server::Start(config, nullptr, [&failed](const absl::Status& status) {
+        SayWhyNot(status.message());
+        failed = true;
+        (void)kill(getpid(), SIGTERM);
+      });
   if (!server.ok()) {
     SayWhyNot(server.status().ToString());
     return 1;
+  }
+  if ((*server)->read_only()) {
+    spdlog::warn("the data folder {} cannot be written: it is served as it is", config.data_dir);
   }
   std::printf("listening on %s\n", AddressWithPort(config.listen, (*server)->port()).c_str());
   if ((*server)->metrics_port() != 0) {
@@ -81,5 +93,5 @@ int main(int argc, char** argv) {
   (*server)->Shutdown(absl::Now() + config.drain_timeout);
   server->reset();
   spdlog::info("stopped");
-  return 0;
+  return failed ? 1 : 0;
 }

@@ -24,9 +24,11 @@
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
+#include "server/store_watch.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
 #include "storage/chunks/chunk_store.h"
+#include "storage/chunks/disk_errors.h"
 
 namespace graphfeed {
 namespace {
@@ -120,8 +122,10 @@ struct Server::Impl {
   TransferContext exports;
   std::unique_ptr<grpc::Service> service;
   std::unique_ptr<grpc::Server> server;
+  bool read_only = false;
   int port = 0;
   int metrics_port = 0;
+  std::unique_ptr<StoreWatch> watch;
   absl::once_flag shutdown;
 };
 
@@ -160,6 +164,8 @@ std::vector<Metrics::Reading> Server::Impl::Readings() const {
                   {"plans", static_cast<double>(config.plan_memory)},
                   {"partition", static_cast<double>(config.partition_memory)}}},
       gauge("graphfeed_stored_bytes", "Bytes on disk.", stats.stored_bytes),
+      counter("graphfeed_disk_full_total", "Writes to the data folder that failed: it was full.",
+              DiskFullErrors()),
       gauge("graphfeed_build_queue_length", "Tasks that wait for a build thread.",
             static_cast<int64_t>(build_pool == nullptr ? 0 : build_pool->queue_length())),
       counter("graphfeed_chunk_hits_total", "Chunks found in memory.", stats.chunk_hits),
@@ -172,14 +178,18 @@ std::vector<Metrics::Reading> Server::Impl::Readings() const {
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
-                                                      StreamFilter filter) {
+                                                      StreamFilter filter, OnFailure on_failure) {
   GF_RETURN_IF_ERROR(ValidateConfig(config));
-  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(config.data_dir));
-  GF_ASSIGN_OR_RETURN(
-      std::unique_ptr<Catalog> catalog,
-      Catalog::Open(std::move(store), {.memory_budget_bytes = config.memory_budget,
-                                       .ingest_memory_bytes = config.ingest_memory}));
+  const bool read_only = IsReadOnlyFolder(config.data_dir);
+  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store,
+                      OpenRocksDbChunkStore(config.data_dir, {.read_only = read_only}));
+  GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
+                      Catalog::Open(std::move(store), {.memory_budget_bytes = config.memory_budget,
+                                                       .ingest_memory_bytes = config.ingest_memory,
+                                                       .sweep_after = config.sweep_after,
+                                                       .read_only = read_only}));
   auto impl = std::make_unique<Impl>(config, std::move(catalog), std::move(filter));
+  impl->read_only = read_only;
 
   KeepGrpc();
   grpc::EnableDefaultHealthCheckService(true);
@@ -199,6 +209,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   }
   impl->server->GetHealthCheckService()->SetServingStatus(GraphFeedServiceName(), true);
 
+  Impl& running = *impl;
+  impl->watch = std::make_unique<StoreWatch>(
+      *impl->catalog, [&running, on_failure = std::move(on_failure)](const absl::Status& status) {
+        running.server->GetHealthCheckService()->SetServingStatus(false);
+        if (on_failure) on_failure(status);
+      });
+
   std::unique_ptr<Server> server(new Server(std::move(impl)));
   if (!config.metrics_listen.empty()) {
     GF_ASSIGN_OR_RETURN(server->impl_->metrics_port,
@@ -212,11 +229,13 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() { Shutdown(absl::Now() + impl_->config.drain_timeout); }
 
 int Server::port() const { return impl_->port; }
+bool Server::read_only() const { return impl_->read_only; }
 int Server::metrics_port() const { return impl_->metrics_port; }
 std::string Server::MetricsText() const { return impl_->metrics.Text(); }
 
 void Server::Shutdown(absl::Time deadline) {
   absl::call_once(impl_->shutdown, [&] {
+    impl_->watch.reset();
     impl_->calls.Drain();
     impl_->server->GetHealthCheckService()->Shutdown();
     impl_->calls.WaitUntilIdle(deadline);

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/data_folder.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
 #include "storage/version_source.h"
@@ -72,13 +71,17 @@ void StoreFlags::Register(CLI::App& command, const char* data_dir_help) {
   command.add_option("--data-dir", data_dir, data_dir_help)->excludes("--server");
 }
 
-absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::Open() const {
+absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::OpenFor(FolderUse use) const {
   if (!data_dir.empty()) {
-    GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog, OpenDataFolder(data_dir));
+    GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog, OpenDataFolder(data_dir, use));
     return std::make_unique<FolderStore>(std::move(catalog));
   }
   GF_ASSIGN_OR_RETURN(std::unique_ptr<Client> client, server.Connect());
   return std::make_unique<ServerStore>(std::move(client));
+}
+
+absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::Open() const {
+  return OpenFor(FolderUse::kRead);
 }
 
 absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::OpenOrCreate() const {
@@ -88,7 +91,7 @@ absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::OpenOrCreate() const {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot create \"", data_dir, "\": ", error.message()));
   }
-  return Open();
+  return OpenFor(FolderUse::kCreate);
 }
 
 absl::StatusOr<DatasetInfo> Transfer(GraphSource& source, const IngestSpec& spec, DatasetStore& to,

@@ -1,6 +1,7 @@
 #include "client/cpp/version_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -175,6 +176,11 @@ class RecordReader {
 
 absl::Status WriteVersionFile(std::unique_ptr<GraphSource> source, const std::string& path,
                               const ImportProgress& progress) {
+  struct stat target;
+  if (stat(path.c_str(), &target) == 0 && !S_ISREG(target.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("\"", path, "\" exists and is no regular file; it is not replaced"));
+  }
   const GraphSource& read = *source;
   const absl::string_view unit = read.spec().collection ? "graphs" : "rows";
   wire::IngestSequence messages(std::move(source));
