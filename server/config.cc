@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
-#include "proto/wire/requests.h"
+#include "proto/wire/limits.h"
 #include "server/flag_values.h"
 #include "storage/base/status_macros.h"
 
@@ -87,6 +87,9 @@ const std::vector<Flag>& Flags() {
        Number{&ServerConfig::max_ingests, 1, 1000}},
       {"drain-timeout", "TIME", "how long running calls may take at shutdown (30s, 2m)",
        &ServerConfig::drain_timeout},
+      {"sweep-after", "TIME",
+       "how long what a crash left, and no version uses, is kept before it is removed",
+       &ServerConfig::sweep_after},
       {"log-level", "LEVEL", "trace, debug, info, warn, error or off",
        LogLevel{&ServerConfig::log_level}},
   };
@@ -207,6 +210,9 @@ absl::Status ValidateConfig(const ServerConfig& config) {
   for (const Flag& flag : Flags()) GF_RETURN_IF_ERROR(CheckFlag(flag, config));
   if (config.drain_timeout < absl::ZeroDuration() || config.drain_timeout > absl::Hours(24)) {
     return FlagError("drain-timeout", absl::FormatDuration(config.drain_timeout), "0s to 24h");
+  }
+  if (config.sweep_after < absl::ZeroDuration()) {
+    return FlagError("sweep-after", absl::FormatDuration(config.sweep_after), "0s or more");
   }
   return absl::OkStatus();
 }

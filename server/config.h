@@ -34,7 +34,8 @@ struct ServerConfig {
   int64_t max_streams = 1000;
   int64_t max_ingests = 8;  // and as many exports
   absl::Duration drain_timeout = absl::Seconds(30);
-  std::string log_level = "info";  // as spdlog names it
+  absl::Duration sweep_after = absl::Hours(1);  // what no version uses is kept for so long
+  std::string log_level = "info";               // as spdlog names it
 };
 
 // INVALID_ARGUMENT names the flag, its value and the limit.

@@ -7,9 +7,9 @@
 #include "absl/numeric/int128.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "proto/wire/endpoint.h"
 
 namespace graphfeed {
 namespace {
@@ -88,26 +88,13 @@ std::string FormatBytes(int64_t bytes) {
 absl::Status CheckAddress(absl::string_view address, bool unix_sockets) {
   const auto error = absl::InvalidArgumentError(absl::StrCat(
       "HOST:PORT, such as 0.0.0.0:50051 or [::]:50051", unix_sockets ? ", or unix:PATH" : ""));
-  if (unix_sockets &&
-      (absl::ConsumePrefix(&address, "unix:") || absl::ConsumePrefix(&address, "unix-abstract:"))) {
-    return address.empty() ? error : absl::OkStatus();
+  if (const auto socket = wire::UnixSocket(address); unix_sockets && socket.has_value()) {
+    return socket->empty() ? error : absl::OkStatus();
   }
   for (const char* scheme : {"dns:", "ipv4:", "ipv6:"}) {
     if (absl::ConsumePrefix(&address, scheme)) break;
   }
-  const size_t colon = address.rfind(':');
-  if (colon == absl::string_view::npos || colon == 0) return error;
-  const absl::string_view host = address.substr(0, colon);
-  const bool in_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  // The port of "::1" would be 1.
-  if (!in_brackets && host.find_first_of("[]:") != host.npos) return error;
-  const absl::string_view port = address.substr(colon + 1);
-  int number = 0;
-  if (port.empty() || !absl::ascii_isdigit(port.front()) || !absl::SimpleAtoi(port, &number) ||
-      number > 65535) {
-    return error;
-  }
-  return absl::OkStatus();
+  return wire::ParseHostPort(address).has_value() ? absl::OkStatus() : error;
 }
 
 absl::StatusOr<std::string> ParseLogLevel(absl::string_view text) {

@@ -1,3 +1,6 @@
+#include <unistd.h>
+
+#include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -6,11 +9,10 @@
 #include <string>
 #include <thread>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "proto/wire/endpoint.h"
 #include "server/config.h"
 #include "server/memory_limit.h"
 #include "server/server.h"
@@ -18,14 +20,6 @@
 #include "spdlog/spdlog.h"
 
 namespace {
-
-// The host as it was given, the port as it was had.
-std::string AddressWithPort(absl::string_view address, int port) {
-  if (absl::StartsWith(address, "unix:") || absl::StartsWith(address, "unix-abstract:")) {
-    return std::string(address);
-  }
-  return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);
-}
 
 // Why the program does not run: no level of logging keeps that back.
 void SayWhyNot(absl::string_view reason) {
@@ -62,15 +56,26 @@ int main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  absl::StatusOr<std::unique_ptr<graphfeed::Server>> server = graphfeed::Server::Start(config);
+  std::atomic<bool> failed = false;  // while it was serving
+  absl::StatusOr<std::unique_ptr<graphfeed::Server>> server =
+      graphfeed::Server::Start(config, nullptr, [&failed](const absl::Status& status) {
+        SayWhyNot(status.message());
+        failed = true;
+        (void)kill(getpid(), SIGTERM);
+      });
   if (!server.ok()) {
     SayWhyNot(server.status().ToString());
     return 1;
   }
-  std::printf("listening on %s\n", AddressWithPort(config.listen, (*server)->port()).c_str());
+  if ((*server)->read_only()) {
+    spdlog::warn("the data folder {} cannot be written: it is served as it is", config.data_dir);
+  }
+  std::printf("listening on %s\n",
+              graphfeed::wire::ListeningAddress(config.listen, (*server)->port()).c_str());
   if ((*server)->metrics_port() != 0) {
     std::printf("metrics on %s\n",
-                AddressWithPort(config.metrics_listen, (*server)->metrics_port()).c_str());
+                graphfeed::wire::ListeningAddress(config.metrics_listen, (*server)->metrics_port())
+                    .c_str());
   }
   std::fflush(stdout);
 
@@ -81,5 +86,5 @@ int main(int argc, char** argv) {
   (*server)->Shutdown(absl::Now() + config.drain_timeout);
   server->reset();
   spdlog::info("stopped");
-  return 0;
+  return failed ? 1 : 0;
 }

@@ -17,30 +17,35 @@
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 #include "proto/frame/slab.h"
+#include "proto/wire/limits.h"
 #include "server/metrics/metrics.h"
-#include "server/rpc/calls.h"
+#include "server/rpc/call.h"
 #include "server/rpc/handlers.h"
 #include "server/rpc/service.h"
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
+#include "server/store_watch.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
 #include "storage/chunks/chunk_store.h"
+#include "storage/chunks/disk_errors.h"
 
 namespace graphfeed {
 namespace {
-
-// An ingest's block; clients split larger ones.
-constexpr int kMaxReceiveBytes = 64 << 20;
 
 int BuildThreads(const ServerConfig& config) {
   if (config.build_threads > 0) return static_cast<int>(config.build_threads);
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
+// Plans, estimates and recipes compete with frames for the processors, so there are no more of them
+// than are needed: two, so that an estimate of a thousand batches does not stand before the plan of
+// a stream's next epoch.
+constexpr int kPlanningThreads = 2;
+
 void ConfigureChannels(grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
+  builder.SetMaxReceiveMessageSize(wire::kMaxMessageBytes);
   builder.SetMaxSendMessageSize(-1);  // frames are bounded by the request
   builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
   // Two servers on one port would share its connections without an error.
@@ -76,15 +81,17 @@ struct Server::Impl {
         export_admission("exports", 0, config.max_ingests),
         maker(*catalog, metrics, admission, config.max_frame_bytes, config.plan_memory),
         calls(metrics),
-        handlers(*catalog, maker, admission,
+        build_pool(std::make_unique<ThreadPool>(BuildThreads(config))),
+        planning_pool(std::make_unique<ThreadPool>(kPlanningThreads)),
+        handlers(*catalog, maker, admission, *build_pool,
                  {.snapshot_dir = config.snapshot_dir,
                   .partition_memory = config.partition_memory,
                   .partition_program = config.partition_program}),
-        build_pool(std::make_unique<ThreadPool>(BuildThreads(config))),
         ingest_pool(std::make_unique<ThreadPool>(static_cast<int>(config.ingest_threads))),
         partition_pool(std::make_unique<ThreadPool>(1)),
         streams{.calls = calls,
                 .build_pool = *build_pool,
+                .planning_pool = *planning_pool,
                 .maker = maker,
                 .admission = admission,
                 .prefetch = {.default_frames = static_cast<uint32_t>(config.default_prefetch),
@@ -111,8 +118,9 @@ struct Server::Impl {
   Admission export_admission;
   BatchMaker maker;
   Calls calls;
-  Handlers handlers;
   std::unique_ptr<ThreadPool> build_pool;
+  std::unique_ptr<ThreadPool> planning_pool;  // posts to the build pool
+  Handlers handlers;
   std::unique_ptr<ThreadPool> ingest_pool;
   std::unique_ptr<ThreadPool> partition_pool;
   StreamContext streams;
@@ -120,8 +128,10 @@ struct Server::Impl {
   TransferContext exports;
   std::unique_ptr<grpc::Service> service;
   std::unique_ptr<grpc::Server> server;
+  bool read_only = false;
   int port = 0;
   int metrics_port = 0;
+  std::unique_ptr<StoreWatch> watch;
   absl::once_flag shutdown;
 };
 
@@ -160,8 +170,12 @@ std::vector<Metrics::Reading> Server::Impl::Readings() const {
                   {"plans", static_cast<double>(config.plan_memory)},
                   {"partition", static_cast<double>(config.partition_memory)}}},
       gauge("graphfeed_stored_bytes", "Bytes on disk.", stats.stored_bytes),
+      counter("graphfeed_disk_full_total", "Writes to the data folder that failed: it was full.",
+              DiskFullErrors()),
       gauge("graphfeed_build_queue_length", "Tasks that wait for a build thread.",
             static_cast<int64_t>(build_pool == nullptr ? 0 : build_pool->queue_length())),
+      gauge("graphfeed_planning_queue_length", "Tasks that wait for a planning thread.",
+            static_cast<int64_t>(planning_pool == nullptr ? 0 : planning_pool->queue_length())),
       counter("graphfeed_chunk_hits_total", "Chunks found in memory.", stats.chunk_hits),
       counter("graphfeed_chunk_misses_total", "Chunks read from the store.", stats.chunk_misses),
       counter("graphfeed_chunk_evictions_total", "Chunks dropped from memory for others.",
@@ -172,20 +186,25 @@ std::vector<Metrics::Reading> Server::Impl::Readings() const {
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
-                                                      StreamFilter filter) {
+                                                      StreamFilter filter, OnFailure on_failure) {
   GF_RETURN_IF_ERROR(ValidateConfig(config));
-  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(config.data_dir));
-  GF_ASSIGN_OR_RETURN(
-      std::unique_ptr<Catalog> catalog,
-      Catalog::Open(std::move(store), {.memory_budget_bytes = config.memory_budget,
-                                       .ingest_memory_bytes = config.ingest_memory}));
+  const bool read_only = IsReadOnlyFolder(config.data_dir);
+  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store,
+                      OpenRocksDbChunkStore(config.data_dir, {.read_only = read_only}));
+  GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
+                      Catalog::Open(std::move(store), {.memory_budget_bytes = config.memory_budget,
+                                                       .ingest_memory_bytes = config.ingest_memory,
+                                                       .sweep_after = config.sweep_after,
+                                                       .read_only = read_only}));
   auto impl = std::make_unique<Impl>(config, std::move(catalog), std::move(filter));
+  impl->read_only = read_only;
 
   KeepGrpc();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   impl->service = MakeGraphFeedService(impl->calls,
                                        {.build = *impl->build_pool,
+                                        .planning = *impl->planning_pool,
                                         .ingest = *impl->ingest_pool,
                                         .partition = *impl->partition_pool},
                                        impl->handlers, impl->streams, impl->ingests, impl->exports);
@@ -198,6 +217,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
     return absl::UnavailableError(absl::StrCat("cannot listen on \"", config.listen, "\""));
   }
   impl->server->GetHealthCheckService()->SetServingStatus(GraphFeedServiceName(), true);
+
+  Impl& running = *impl;
+  impl->watch = std::make_unique<StoreWatch>(
+      *impl->catalog, [&running, on_failure = std::move(on_failure)](const absl::Status& status) {
+        running.server->GetHealthCheckService()->SetServingStatus(false);
+        if (on_failure) on_failure(status);
+      });
 
   std::unique_ptr<Server> server(new Server(std::move(impl)));
   if (!config.metrics_listen.empty()) {
@@ -212,11 +238,13 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() { Shutdown(absl::Now() + impl_->config.drain_timeout); }
 
 int Server::port() const { return impl_->port; }
+bool Server::read_only() const { return impl_->read_only; }
 int Server::metrics_port() const { return impl_->metrics_port; }
 std::string Server::MetricsText() const { return impl_->metrics.Text(); }
 
 void Server::Shutdown(absl::Time deadline) {
   absl::call_once(impl_->shutdown, [&] {
+    impl_->watch.reset();
     impl_->calls.Drain();
     impl_->server->GetHealthCheckService()->Shutdown();
     impl_->calls.WaitUntilIdle(deadline);
@@ -225,6 +253,7 @@ void Server::Shutdown(absl::Time deadline) {
     impl_->server->Shutdown(std::chrono::system_clock::now());
     impl_->server->Wait();
     impl_->metrics.StopListening();  // scrapes read the pools
+    impl_->planning_pool.reset();
     impl_->build_pool.reset();
     impl_->ingest_pool.reset();
     impl_->partition_pool.reset();

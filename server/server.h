@@ -1,9 +1,11 @@
 #ifndef GRAPHFEED_SERVER_SERVER_H_
 #define GRAPHFEED_SERVER_SERVER_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/config.h"
@@ -14,18 +16,26 @@ namespace graphfeed {
 // A running server: store, pools, metrics, gRPC. Thread-safe.
 class Server {
  public:
-  // Opens the store, which removes what unfinished ingests left, and serves. INVALID_ARGUMENT for a
-  // bad configuration, UNAVAILABLE for an address that cannot be had, FAILED_PRECONDITION when
+  using OnFailure = std::function<void(const absl::Status&)>;
+
+  // Opens the store, which sets aside what unfinished ingests left, and serves; a folder that
+  // cannot be written is served as it is, and what would change it is refused. INVALID_ARGUMENT for
+  // a bad configuration, UNAVAILABLE for an address that cannot be had, FAILED_PRECONDITION when
   // another process holds the folder.
   // `filter` stands between what streams would deliver and the wire: benchmarks put frames there
   // that cost nothing to build. Production servers have none.
+  // `on_failure` is called when nothing can be stored any more, because the data folder was moved
+  // or removed: the server is no longer healthy then, and should be shut down, by another thread.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerConfig& config,
-                                                       StreamFilter filter = nullptr);
+                                                       StreamFilter filter = nullptr,
+                                                       OnFailure on_failure = nullptr);
   ~Server();  // Shutdown with the configured time
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   int port() const;
+  // Whether the folder cannot be written.
+  bool read_only() const;
   // 0 when metrics are off.
   int metrics_port() const;
   // What a scrape answers, also without an endpoint.

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
-#include <filesystem>
 #include <map>
-#include <system_error>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -18,21 +16,25 @@
 #include "storage/base/mutex.h"
 #include "storage/base/status_macros.h"
 #include "storage/chunks/cache.h"
+#include "storage/column_check.h"
 #include "storage/dataset.h"
 #include "storage/ingest/added_column.h"
 #include "storage/ingest/new_columns.h"
 #include "storage/ingest/session.h"
 #include "storage/ingest/spec.h"
 #include "storage/manifest/manifest.h"
+#include "storage/set_aside.h"
 #include "storage/sweeper.h"
 
 namespace graphfeed {
 namespace {
 
 // Records: the format of the store, a manifest per version, the first column uid that was never
-// reserved, and for names whose newest versions were deleted the highest number given out.
+// reserved, for names whose newest versions were deleted the highest number given out, and the
+// columns that await their removal.
 constexpr absl::string_view kFormatKey = "format";
-constexpr absl::string_view kFormat = "1";
+constexpr absl::string_view kFormat = "2";
+constexpr absl::string_view kOlderFormat = "1";  // differs in where the store keeps records
 constexpr absl::string_view kManifestPrefix = "manifest/";
 constexpr absl::string_view kNextColumnKey = "next_column";
 constexpr absl::string_view kNewestPrefix = "newest/";
@@ -49,7 +51,10 @@ std::string ManifestKey(absl::string_view name, int64_t version) {
 class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
  public:
   Engine(std::unique_ptr<ChunkStore> store, const CatalogOptions& options)
-      : options_(options), store_(std::move(store)), cache_(*store_, options.memory_budget_bytes) {}
+      : options_(options),
+        store_(std::move(store)),
+        cache_(*store_, options.memory_budget_bytes),
+        set_aside_(*store_) {}
 
   absl::Status Load();
 
@@ -59,8 +64,11 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   absl::StatusOr<DatasetInfo> AddColumn(absl::string_view reference, const ColumnBlock& column);
   absl::StatusOr<DatasetInfo> AddColumn(const Dataset& base, const ColumnBlock& column);
   absl::Status Delete(absl::string_view name, int64_t version);
-  absl::StatusOr<std::unique_ptr<IngestSession>> StartIngest(IngestSpec spec);
-  absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to);
+  absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to,
+                                                    ChunkStore::SnapshotCheck check);
+  absl::Status Sweep();
+  absl::Status Health() const { return store_->Health(); }
+  absl::StatusOr<std::unique_ptr<GraphSink>> StartIngest(IngestSpec spec);
   StorageStats stats() const;
   const CatalogOptions& options() const { return options_; }
 
@@ -80,11 +88,14 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   absl::Status LoadRecord(const std::string& key, const std::string& value);
   // Publishes `base`, whose columns are referenced, and the column.
   absl::StatusOr<DatasetInfo> PublishWithColumn(const Manifest& base, const ColumnBlock& column);
+  // DATA_LOSS names a dataset of which a column is missing, or has fewer chunks than it should.
+  absl::Status CheckColumns(absl::Span<const ColumnChunks> stored) const;
+  absl::Status SetUnusedAside(absl::Span<const ColumnChunks> stored);
+  absl::Status CheckWritable() const;
   // Gives the manifest its number, if it has none, or says that it is in use.
   absl::Status Number(DatasetInfo& info) const;
   // Discards the columns of a manifest that nobody will know.
   void Drop(const Manifest& manifest);
-  absl::Status Sweep();
   absl::StatusOr<Version*> Find(absl::string_view name, std::optional<int64_t> version) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Reference(const Manifest& manifest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -110,6 +121,8 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   absl::flat_hash_map<uint64_t, int> references_ ABSL_GUARDED_BY(mu_);
   std::vector<uint64_t> garbage_ ABSL_GUARDED_BY(mu_);  // could not be deleted yet
 
+  SetAside set_aside_;
+
   Mutex columns_mu_;
   uint64_t next_column_ ABSL_GUARDED_BY(columns_mu_) = 1;
   uint64_t reserved_columns_ ABSL_GUARDED_BY(columns_mu_) = 1;  // the first not reserved
@@ -120,18 +133,39 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
 absl::Status Engine::Load() {
   using Records = std::vector<std::pair<std::string, std::string>>;
   GF_ASSIGN_OR_RETURN(const Records records, store_->ListRecords());
-  const auto format = std::find_if(records.begin(), records.end(),
-                                   [](const auto& record) { return record.first == kFormatKey; });
-  if (format != records.end() && format->second != kFormat) {
-    return absl::FailedPreconditionError(absl::StrCat("the data is of format \"", format->second,
+  const auto record = std::find_if(records.begin(), records.end(),
+                                   [](const auto& entry) { return entry.first == kFormatKey; });
+  if (record == records.end() && !records.empty()) {
+    return absl::DataLossError("the record of the data's format is missing");
+  }
+  const absl::string_view format = record == records.end() ? kFormat : record->second;
+  if (format != kFormat && format != kOlderFormat) {
+    return absl::FailedPreconditionError(absl::StrCat("the data is of format \"", format,
                                                       "\"; this program knows \"", kFormat, "\""));
   }
   for (const auto& [key, value] : records) GF_RETURN_IF_ERROR(LoadRecord(key, value));
-  if (format == records.end()) {
-    if (!records.empty()) return absl::DataLossError("the record of the data's format is missing");
+  GF_ASSIGN_OR_RETURN(const std::vector<ColumnChunks> stored, store_->ListColumns());
+  GF_RETURN_IF_ERROR(CheckColumns(stored));
+  if (options_.read_only) return absl::OkStatus();
+  GF_RETURN_IF_ERROR(store_->StartWriting());
+  if (record == records.end() || format != kFormat) {
     GF_RETURN_IF_ERROR(store_->PutRecord(kFormatKey, kFormat));
   }
+  // The records of the older format vouch for themselves alone: that start removes nothing.
+  if (format == kOlderFormat) return absl::OkStatus();
+  GF_RETURN_IF_ERROR(SetUnusedAside(stored));
   return Sweep();
+}
+
+absl::Status Engine::CheckColumns(absl::Span<const ColumnChunks> stored) const {
+  const ColumnCheck check(stored, store_->ListingName());
+  MutexLock lock(&mu_);
+  for (const auto& [name, versions] : datasets_) {
+    for (const auto& [number, version] : versions) {
+      GF_RETURN_IF_ERROR(check.Check(*version.manifest));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Engine::LoadRecord(const std::string& key, const std::string& value) {
@@ -169,20 +203,32 @@ absl::Status Engine::LoadRecord(const std::string& key, const std::string& value
     }
     return absl::OkStatus();
   }
+  if (key == kSetAsideKey) return set_aside_.Load(value);
   return absl::DataLossError(absl::StrCat("unknown record \"", key, "\""));
 }
 
-// Deletes the columns of unfinished ingests and deleted versions.
-absl::Status Engine::Sweep() {
-  GF_ASSIGN_OR_RETURN(const std::vector<uint64_t> columns, store_->ListColumns());
+// What the columns of unfinished ingests and deleted versions should be, but for errors of ours: so
+// nothing is removed at once.
+absl::Status Engine::SetUnusedAside(absl::Span<const ColumnChunks> stored) {
   std::vector<uint64_t> unused;
   {
     MutexLock lock(&mu_);
-    for (const uint64_t column : columns) {
-      if (!references_.contains(column)) unused.push_back(column);
+    for (const ColumnChunks& column : stored) {
+      if (!references_.contains(column.column)) unused.push_back(column.column);
     }
   }
-  return unused.empty() ? absl::OkStatus() : store_->DeleteColumns(unused);
+  return set_aside_.Note(unused, absl::Now());
+}
+
+absl::Status Engine::Sweep() {
+  if (options_.read_only) return absl::OkStatus();
+  return set_aside_.Remove(absl::Now(), options_.sweep_after);
+}
+
+absl::Status Engine::CheckWritable() const {
+  if (!options_.read_only) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "the data folder is served read only; nothing can be changed");
 }
 
 absl::StatusOr<uint64_t> Engine::NewColumn() {
@@ -233,7 +279,7 @@ absl::Status Engine::Number(DatasetInfo& info) const {
     if (dataset != datasets_.end()) {
       info.version = std::max(info.version, dataset->second.rbegin()->first);
     }
-    if (info.version >= kMaxVersion) {  // a copy brought so high a one
+    if (info.version >= kMaxVersion) {
       return absl::FailedPreconditionError(
           absl::StrCat("\"", info.name, "@", info.version, "\" has the last number that there is"));
     }
@@ -276,7 +322,8 @@ absl::StatusOr<DatasetInfo> Engine::Publish(Manifest manifest) {
   return published->info;
 }
 
-absl::StatusOr<std::unique_ptr<IngestSession>> Engine::StartIngest(IngestSpec spec) {
+absl::StatusOr<std::unique_ptr<GraphSink>> Engine::StartIngest(IngestSpec spec) {
+  GF_RETURN_IF_ERROR(CheckWritable());
   // Said before the rows are sent; Publish decides.
   if (spec.copy_of.has_value() && spec.copy_of->version > 0) {
     DatasetInfo copy;
@@ -368,6 +415,7 @@ void Engine::ReleaseSoon(const Manifest& manifest) {
 
 absl::StatusOr<DatasetInfo> Engine::AddColumn(absl::string_view reference,
                                               const ColumnBlock& column) {
+  GF_RETURN_IF_ERROR(CheckWritable());
   GF_ASSIGN_OR_RETURN(const DatasetReference parsed, ParseDatasetReference(reference));
   std::shared_ptr<const Manifest> base;
   {
@@ -388,6 +436,7 @@ absl::StatusOr<DatasetInfo> Engine::AddColumn(const Dataset& base, const ColumnB
 
 absl::StatusOr<DatasetInfo> Engine::PublishWithColumn(const Manifest& base,
                                                       const ColumnBlock& column) {
+  GF_RETURN_IF_ERROR(CheckWritable());
   NewColumns columns(*this);
   GF_ASSIGN_OR_RETURN(Manifest manifest,
                       WithColumn(*this, base, column, options_.chunk_bytes, columns));
@@ -396,6 +445,7 @@ absl::StatusOr<DatasetInfo> Engine::PublishWithColumn(const Manifest& base,
 }
 
 absl::Status Engine::Delete(absl::string_view name, int64_t version) {
+  GF_RETURN_IF_ERROR(CheckWritable());
   GF_RETURN_IF_ERROR(CheckDatasetName(name));
   MutexLock publish_lock(&publish_mu_);
   bool newest = false;
@@ -426,13 +476,10 @@ absl::Status Engine::Delete(absl::string_view name, int64_t version) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<DatasetInfo>> Engine::Snapshot(const std::string& to) {
+absl::StatusOr<std::vector<DatasetInfo>> Engine::Snapshot(const std::string& to,
+                                                          ChunkStore::SnapshotCheck check) {
   MutexLock publish_lock(&publish_mu_);  // what is listed is what is copied
-  std::error_code error;
-  if (std::filesystem::exists(to, error)) {
-    return absl::AlreadyExistsError(absl::StrCat("\"", to, "\" exists"));
-  }
-  GF_RETURN_IF_ERROR(store_->Snapshot(to));
+  GF_RETURN_IF_ERROR(store_->Snapshot(to, check));
   return List();
 }
 
@@ -460,7 +507,7 @@ class StoreCatalog : public Catalog {
   absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view name) override {
     return engine_->OpenDataset(name);
   }
-  absl::StatusOr<std::unique_ptr<IngestSession>> StartIngest(IngestSpec spec) override {
+  absl::StatusOr<std::unique_ptr<GraphSink>> StartIngest(IngestSpec spec) override {
     return engine_->StartIngest(std::move(spec));
   }
   absl::StatusOr<DatasetInfo> AddColumn(absl::string_view name, ColumnBlock column) override {
@@ -472,9 +519,12 @@ class StoreCatalog : public Catalog {
   absl::Status Delete(absl::string_view name, int64_t version) override {
     return engine_->Delete(name, version);
   }
-  absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to) override {
-    return engine_->Snapshot(to);
+  absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to,
+                                                    ChunkStore::SnapshotCheck check) override {
+    return engine_->Snapshot(to, check);
   }
+  absl::Status Sweep() override { return engine_->Sweep(); }
+  absl::Status Health() const override { return engine_->Health(); }
   StorageStats stats() const override { return engine_->stats(); }
 
  private:

@@ -9,12 +9,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "storage/chunks/chunk_store.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/feature_store.h"
 #include "storage/graph/graph_block.h"
+#include "storage/graph/graph_sink.h"
 #include "storage/graph/graph_store.h"
-#include "storage/ingest/session.h"
 
 namespace graphfeed {
 
@@ -22,6 +23,9 @@ struct CatalogOptions {
   int64_t memory_budget_bytes = int64_t{1} << 30;    // of cached chunks
   int64_t ingest_memory_bytes = int64_t{256} << 20;  // of each running ingest
   int64_t chunk_bytes = 16 << 10;  // rows per chunk: the largest power of two that fits, at least 1
+  // Columns that no version uses at a start are kept for so long after they were first seen so.
+  absl::Duration sweep_after = absl::Hours(1);
+  bool read_only = false;  // the store is only read; what would change it is FAILED_PRECONDITION
 };
 
 // An open, immutable version: its description and its rows. Kept readable while referenced, also
@@ -58,7 +62,9 @@ struct StorageStats {
 // All datasets of one store. Thread-safe.
 class Catalog {
  public:
-  // Opening removes what unfinished ingests and deleted versions left.
+  // Opening looks first whether all that the records speak of is there: DATA_LOSS if not, and
+  // nothing is changed. Then what unfinished ingests and deleted versions left is set aside, and
+  // what has been set aside for long enough is removed.
   static absl::StatusOr<std::unique_ptr<Catalog>> Open(std::unique_ptr<ChunkStore> store,
                                                        const CatalogOptions& options);
   virtual ~Catalog() = default;
@@ -68,7 +74,7 @@ class Catalog {
   // "name" is the newest version, "name@3" that one. NOT_FOUND says which versions there are.
   virtual absl::StatusOr<DatasetInfo> Get(absl::string_view name) const = 0;
   virtual absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view name) = 0;
-  virtual absl::StatusOr<std::unique_ptr<IngestSession>> StartIngest(IngestSpec spec) = 0;
+  virtual absl::StatusOr<std::unique_ptr<GraphSink>> StartIngest(IngestSpec spec) = 0;
   // Publishes a new version that is `name` (as for Get) and one more node column of integers; all
   // else is shared with it, neither copied nor read. The block holds the whole column; its level
   // may be left out. INVALID_ARGUMENT for a column that does not fit or exists already.
@@ -79,8 +85,17 @@ class Catalog {
   // of the version and on a thread of the catalog.
   virtual absl::Status Delete(absl::string_view name, int64_t version) = 0;
   // Copies all versions, as they are at one moment, into the new folder `to`, which is a data
-  // folder like any other, and lists them. ALREADY_EXISTS when the folder exists.
-  virtual absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to) = 0;
+  // folder like any other, and lists them. ALREADY_EXISTS when the folder exists. It is there
+  // whole, and with `check` (see ChunkStore::Snapshot) only if that is OK, or not at all.
+  virtual absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to,
+                                                            ChunkStore::SnapshotCheck check) = 0;
+  absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to) {
+    return Snapshot(to, [](const std::string&) { return absl::OkStatus(); });
+  }
+  // Removes what has been set aside for long enough by now.
+  virtual absl::Status Sweep() = 0;
+  // OK, or why nothing can be stored any more (ChunkStore::Health).
+  virtual absl::Status Health() const = 0;
   virtual StorageStats stats() const = 0;
 };
 

@@ -3,9 +3,11 @@
 #include <filesystem>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
+#include "storage/catalog.h"
 #include "storage/chunks/chunk_store.h"
 
 namespace graphfeed {
@@ -25,17 +27,30 @@ absl::Status CheckTarget(const fs::path& to) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<Catalog>> OpenToRead(const std::string& folder) {
+  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store,
+                      OpenRocksDbChunkStore(folder, {.read_only = true}));
+  return Catalog::Open(std::move(store), {.read_only = true});
+}
+
+absl::Status Verify(const std::string& folder) {
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog, OpenToRead(folder));
+  for (const DatasetInfo& info : catalog->List()) {
+    GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> dataset,
+                        catalog->OpenDataset(absl::StrCat(info.name, "@", info.version)));
+    GF_RETURN_IF_ERROR(dataset->Verify());
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::Status CopyDataDir(const std::string& from, const std::string& to) {
-  // Opening a folder makes it a store.
-  std::error_code error;
-  if (!fs::exists(fs::path(from) / "CURRENT", error)) {
-    return absl::NotFoundError(absl::StrCat("\"", from, "\" is no data folder"));
-  }
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(from));
+absl::StatusOr<std::vector<DatasetInfo>> CopyDataDir(const std::string& from, const std::string& to,
+                                                     bool verify) {
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog, OpenToRead(from));
   GF_RETURN_IF_ERROR(CheckTarget(to));
-  return store->Snapshot(to);
+  return catalog->Snapshot(
+      to, [&](const std::string& copy) { return verify ? Verify(copy) : absl::OkStatus(); });
 }
 
 }  // namespace graphfeed

@@ -2,8 +2,10 @@
 #define GRAPHFEED_STORAGE_SNAPSHOT_H_
 
 #include <string>
+#include <vector>
 
-#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "storage/graph/dataset_info.h"
 
 namespace graphfeed {
 
@@ -11,9 +13,13 @@ namespace graphfeed {
 // is empty. On one file system chunk files are linked, since they never change: the copy takes no
 // time and no room. It is a data folder like any other, and copied back in the same way.
 //
+// Nothing in `from` is changed. With `verify` the copy is read and compared with its fingerprints
+// before it is there. It is there whole or not at all; the versions in it are returned.
+//
 // FAILED_PRECONDITION when a process holds `from`, or `to` holds anything; NOT_FOUND when `from` is
-// no data folder.
-absl::Status CopyDataDir(const std::string& from, const std::string& to);
+// no data folder; DATA_LOSS when it is damaged.
+absl::StatusOr<std::vector<DatasetInfo>> CopyDataDir(const std::string& from, const std::string& to,
+                                                     bool verify);
 
 }  // namespace graphfeed
 

@@ -10,12 +10,15 @@
 
 namespace graphfeed {
 
-absl::StatusOr<std::unique_ptr<Catalog>> OpenDataFolder(const std::string& folder) {
+absl::StatusOr<std::unique_ptr<Catalog>> OpenDataFolder(const std::string& folder, FolderUse use) {
   if (!std::filesystem::is_directory(folder)) {
     return absl::NotFoundError(absl::StrCat("\"", folder, "\" is no folder"));
   }
-  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(folder));
-  return Catalog::Open(std::move(store), CatalogOptions());
+  const bool read_only = use == FolderUse::kRead;
+  GF_ASSIGN_OR_RETURN(
+      std::unique_ptr<ChunkStore> store,
+      OpenRocksDbChunkStore(folder, {.read_only = read_only, .create = use == FolderUse::kCreate}));
+  return Catalog::Open(std::move(store), {.read_only = read_only});
 }
 
 }  // namespace graphfeed

@@ -9,9 +9,15 @@
 
 namespace graphfeed {
 
+enum class FolderUse {
+  kRead,    // nothing in it is changed; several commands may run at once
+  kWrite,   // there is a store in it
+  kCreate,  // there may be none in it yet
+};
+
 // The datasets in a data folder, for commands that need no server. NOT_FOUND where there is no
-// folder, FAILED_PRECONDITION while a server runs on it.
-absl::StatusOr<std::unique_ptr<Catalog>> OpenDataFolder(const std::string& folder);
+// folder or no store in it, FAILED_PRECONDITION while a server runs on it.
+absl::StatusOr<std::unique_ptr<Catalog>> OpenDataFolder(const std::string& folder, FolderUse use);
 
 }  // namespace graphfeed
 

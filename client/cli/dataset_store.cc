@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "client/cli/data_folder.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
 #include "storage/version_source.h"
@@ -19,7 +18,7 @@ class ServerStore final : public DatasetStore {
   explicit ServerStore(std::unique_ptr<Client> client) : client_(std::move(client)) {}
 
   absl::StatusOr<std::vector<DatasetInfo>> List() override { return client_->ListDatasets(); }
-  absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(const IngestSpec& spec) override {
+  absl::StatusOr<std::unique_ptr<GraphSink>> Ingest(const IngestSpec& spec) override {
     return client_->Ingest(spec);
   }
   absl::StatusOr<std::unique_ptr<GraphSource>> Export(const std::string& dataset) override {
@@ -33,25 +32,13 @@ class ServerStore final : public DatasetStore {
   const std::unique_ptr<Client> client_;
 };
 
-class FolderIngest final : public IngestStream {
- public:
-  explicit FolderIngest(std::unique_ptr<IngestSession> session) : session_(std::move(session)) {}
-
-  absl::Status Append(GraphBlock block) override { return session_->Append(std::move(block)); }
-  absl::StatusOr<DatasetInfo> Commit() override { return session_->Commit(); }
-
- private:
-  const std::unique_ptr<IngestSession> session_;
-};
-
 class FolderStore final : public DatasetStore {
  public:
   explicit FolderStore(std::unique_ptr<Catalog> catalog) : catalog_(std::move(catalog)) {}
 
   absl::StatusOr<std::vector<DatasetInfo>> List() override { return catalog_->List(); }
-  absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(const IngestSpec& spec) override {
-    GF_ASSIGN_OR_RETURN(std::unique_ptr<IngestSession> session, catalog_->StartIngest(spec));
-    return std::make_unique<FolderIngest>(std::move(session));
+  absl::StatusOr<std::unique_ptr<GraphSink>> Ingest(const IngestSpec& spec) override {
+    return catalog_->StartIngest(spec);
   }
   absl::StatusOr<std::unique_ptr<GraphSource>> Export(const std::string& dataset) override {
     GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> opened, catalog_->OpenDataset(dataset));
@@ -72,13 +59,17 @@ void StoreFlags::Register(CLI::App& command, const char* data_dir_help) {
   command.add_option("--data-dir", data_dir, data_dir_help)->excludes("--server");
 }
 
-absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::Open() const {
+absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::OpenFor(FolderUse use) const {
   if (!data_dir.empty()) {
-    GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog, OpenDataFolder(data_dir));
+    GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog, OpenDataFolder(data_dir, use));
     return std::make_unique<FolderStore>(std::move(catalog));
   }
   GF_ASSIGN_OR_RETURN(std::unique_ptr<Client> client, server.Connect());
   return std::make_unique<ServerStore>(std::move(client));
+}
+
+absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::Open() const {
+  return OpenFor(FolderUse::kRead);
 }
 
 absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::OpenOrCreate() const {
@@ -88,16 +79,16 @@ absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::OpenOrCreate() const {
     return absl::FailedPreconditionError(
         absl::StrCat("cannot create \"", data_dir, "\": ", error.message()));
   }
-  return Open();
+  return OpenFor(FolderUse::kCreate);
 }
 
 absl::StatusOr<DatasetInfo> Transfer(GraphSource& source, const IngestSpec& spec, DatasetStore& to,
                                      const ImportProgress& progress) {
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<IngestStream> stream, to.Ingest(spec));
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<GraphSink> sink, to.Ingest(spec));
   while (true) {
     GF_ASSIGN_OR_RETURN(std::optional<GraphBlock> block, source.Next());
-    if (!block.has_value()) return stream->Commit();
-    GF_RETURN_IF_ERROR(stream->Append(*std::move(block)));
+    if (!block.has_value()) return sink->Commit();
+    GF_RETURN_IF_ERROR(sink->Append(*std::move(block)));
     progress(UnitOf(spec), source.done(), source.total());
   }
 }

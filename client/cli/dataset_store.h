@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/cli/command.h"
+#include "client/cli/data_folder.h"
 #include "client/cpp/client.h"
 #include "storage/graph/graph_source.h"
 
@@ -19,7 +20,7 @@ class DatasetStore {
   virtual ~DatasetStore() = default;
 
   virtual absl::StatusOr<std::vector<DatasetInfo>> List() = 0;
-  virtual absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(const IngestSpec& spec) = 0;
+  virtual absl::StatusOr<std::unique_ptr<GraphSink>> Ingest(const IngestSpec& spec) = 0;
   virtual absl::StatusOr<std::unique_ptr<GraphSource>> Export(const std::string& dataset) = 0;
   virtual absl::Status Delete(const std::string& name, int64_t version) = 0;
 };
@@ -30,9 +31,13 @@ struct StoreFlags {
   std::string data_dir;
 
   void Register(CLI::App& command, const char* data_dir_help);
+  // To read from it.
   absl::StatusOr<std::unique_ptr<DatasetStore>> Open() const;
   // Makes the data folder if there is none.
   absl::StatusOr<std::unique_ptr<DatasetStore>> OpenOrCreate() const;
+
+ private:
+  absl::StatusOr<std::unique_ptr<DatasetStore>> OpenFor(FolderUse use) const;
 };
 
 // Ingests all blocks of `source` as `spec` says and tells how far it is.

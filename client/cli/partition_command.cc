@@ -34,7 +34,8 @@ absl::StatusOr<DatasetInfo> PartitionIn(const PartitionFlags& flags) {
     GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, flags.server.Connect());
     return client->Partition(flags.dataset, flags.num_parts, flags.seed, flags.column);
   }
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog, OpenDataFolder(flags.data_dir));
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog,
+                      OpenDataFolder(flags.data_dir, FolderUse::kWrite));
   return AddPartition(*catalog, flags.dataset,
                       {.num_parts = flags.num_parts, .seed = flags.seed, .column = flags.column});
 }

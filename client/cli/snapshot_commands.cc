@@ -7,12 +7,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
-#include "client/cli/data_folder.h"
 #include "client/cli/dataset_store.h"
 #include "client/cli/text_output.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
-#include "storage/catalog.h"
 #include "storage/snapshot.h"
 
 namespace graphfeed {
@@ -29,15 +27,8 @@ void Print(const std::vector<DatasetInfo>& infos, const Console& console) {
 // Copies a folder on which no server runs and says what is in it; reads all of it if `verify`.
 absl::Status Copy(const std::string& from, const std::string& to, bool verify,
                   const Console& console) {
-  GF_RETURN_IF_ERROR(CopyDataDir(from, to));
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog, OpenDataFolder(to));
-  for (const DatasetInfo& info : catalog->List()) {
-    if (!verify) break;
-    GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> dataset,
-                        catalog->OpenDataset(absl::StrCat(info.name, "@", info.version)));
-    GF_RETURN_IF_ERROR(dataset->Verify());
-  }
-  Print(catalog->List(), console);
+  GF_ASSIGN_OR_RETURN(const std::vector<DatasetInfo> infos, CopyDataDir(from, to, verify));
+  Print(infos, console);
   return absl::OkStatus();
 }
 

@@ -37,7 +37,8 @@ struct Checked {
 // Reads every chunk of the version in a data folder, which no server may use meanwhile.
 absl::Status VerifyFolder(const VerifyFlags& flags, const std::string& dataset,
                           const Console& console) {
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog, OpenDataFolder(flags.data_dir));
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog,
+                      OpenDataFolder(flags.data_dir, FolderUse::kRead));
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> opened, catalog->OpenDataset(dataset));
   GF_RETURN_IF_ERROR(opened->Verify());
   const DatasetInfo& info = opened->info();

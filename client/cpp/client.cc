@@ -15,6 +15,7 @@
 #include "client/cpp/rpc/rpc.h"
 #include "client/cpp/rpc/stream_decoder.h"
 #include "graphfeed/v1/graphfeed.pb.h"
+#include "proto/wire/limits.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
 #include "storage/base/status_macros.h"
@@ -114,7 +115,7 @@ class RpcClient final : public Client {
                           options.client_prefetch, options_.interrupted);
   }
 
-  absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(const IngestSpec& spec) override {
+  absl::StatusOr<std::unique_ptr<GraphSink>> Ingest(const IngestSpec& spec) override {
     GF_ASSIGN_OR_RETURN(const std::shared_ptr<Replica> replica, calls_.FindReachable());
     return NewIngestStream(*replica->channel, spec);
   }

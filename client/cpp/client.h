@@ -16,7 +16,6 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "client/cpp/batch.h"
-#include "client/cpp/ingest.h"
 #include "client/cpp/stream.h"
 #include "proto/frame/batch_spec.h"
 #include "proto/frame/layout.h"
@@ -24,6 +23,7 @@
 #include "proto/frame/stream_info.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/graph_block.h"
+#include "storage/graph/graph_sink.h"
 #include "storage/graph/graph_source.h"
 
 namespace graphfeed {
@@ -114,7 +114,10 @@ class Client {
                                                   int64_t ordinal) = 0;
   virtual absl::StatusOr<std::unique_ptr<BatchStream>> StreamBatches(
       const StreamOptions& options) = 0;
-  virtual absl::StatusOr<std::unique_ptr<IngestStream>> Ingest(const IngestSpec& spec) = 0;
+  // Large blocks go as messages of up to 4 MiB, split at graphs (collections) or at rows (single
+  // graphs); a graph or row of more than 60 MiB is INVALID_ARGUMENT. Errors of the sink are the
+  // server's reasons where the server refused.
+  virtual absl::StatusOr<std::unique_ptr<GraphSink>> Ingest(const IngestSpec& spec) = 0;
   // A version as what an Ingest elsewhere makes a copy of: the same number and fingerprint. Not
   // resumed when the server fails. May outlive the client.
   virtual absl::StatusOr<std::unique_ptr<GraphSource>> Export(const std::string& dataset) = 0;

@@ -12,7 +12,7 @@
 namespace graphfeed {
 namespace {
 
-class RpcIngestStream final : public IngestStream {
+class RpcIngestStream final : public GraphSink {
  public:
   explicit RpcIngestStream(bool collection) : collection_(collection) {}
 
@@ -61,8 +61,8 @@ class RpcIngestStream final : public IngestStream {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<IngestStream>> NewIngestStream(rpc::Channel& channel,
-                                                              const IngestSpec& spec) {
+absl::StatusOr<std::unique_ptr<GraphSink>> NewIngestStream(rpc::Channel& channel,
+                                                           const IngestSpec& spec) {
   auto stream = std::make_unique<RpcIngestStream>(spec.collection);
   GF_RETURN_IF_ERROR(stream->Begin(channel, spec));
   return stream;

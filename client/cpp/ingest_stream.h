@@ -10,8 +10,8 @@
 namespace graphfeed {
 
 // Starts the call and sends what `spec` declares.
-absl::StatusOr<std::unique_ptr<IngestStream>> NewIngestStream(rpc::Channel& channel,
-                                                              const IngestSpec& spec);
+absl::StatusOr<std::unique_ptr<GraphSink>> NewIngestStream(rpc::Channel& channel,
+                                                           const IngestSpec& spec);
 
 }  // namespace graphfeed
 

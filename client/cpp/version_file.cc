@@ -1,8 +1,8 @@
 #include "client/cpp/version_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include <array>
 #include <cerrno>
@@ -19,14 +19,14 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/wire/ingest_sequence.h"
+#include "proto/wire/limits.h"
+#include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
 
 constexpr absl::string_view kMagic = "GFVERS1\n";
-// As long as the largest message that a server takes.
-constexpr uint32_t kMaxRecordBytes = 64 << 20;
 
 // Before each record: its length and the XXH3-64 of its bytes, seeded with its number, so that one
 // that is missing or elsewhere is found.
@@ -51,10 +51,6 @@ struct RecordHeader {
     return header;
   }
 };
-
-uint64_t Checksum(absl::string_view bytes, uint64_t number) {
-  return XXH3_64bits_withSeed(bytes.data(), bytes.size(), number);
-}
 
 absl::Status FileError(absl::string_view doing, const std::string& path) {
   const int error = errno;
@@ -121,7 +117,7 @@ absl::Status WriteRecords(wire::IngestSequence& messages, File& file,
     if (!message.has_value()) return file.Close();
     const std::string bytes = Encode(*message);
     const RecordHeader header{.length = static_cast<uint32_t>(bytes.size()),
-                              .checksum = Checksum(bytes, number)};
+                              .checksum = Hash64(bytes, number)};
     const std::array<char, RecordHeader::kBytes> encoded = header.Encode();
     GF_RETURN_IF_ERROR(file.Write({encoded.data(), encoded.size()}));
     GF_RETURN_IF_ERROR(file.Write(bytes));
@@ -147,13 +143,14 @@ class RecordReader {
     if (read == 0) return std::optional<v1::IngestRequest>();
     if (read < encoded.size()) return Damaged("the file ends in its header");
     const RecordHeader header = RecordHeader::Decode(encoded.data());
-    if (header.length > kMaxRecordBytes) {
-      return Damaged(absl::StrCat("its length is ", header.length, "; at most ", kMaxRecordBytes));
+    if (header.length > wire::kMaxMessageBytes) {
+      return Damaged(
+          absl::StrCat("its length is ", header.length, "; at most ", wire::kMaxMessageBytes));
     }
     bytes_.resize(header.length);
     GF_ASSIGN_OR_RETURN(const size_t length, file_->Read(bytes_.data(), bytes_.size()));
     if (length < bytes_.size()) return Damaged("the file ends in it");
-    if (Checksum(bytes_, number_) != header.checksum) return Damaged("its checksum differs");
+    if (Hash64(bytes_, number_) != header.checksum) return Damaged("its checksum differs");
     v1::IngestRequest message;
     if (!message.ParseFromString(bytes_)) return Damaged("it is no message of an ingest");
     ++number_;
@@ -175,6 +172,11 @@ class RecordReader {
 
 absl::Status WriteVersionFile(std::unique_ptr<GraphSource> source, const std::string& path,
                               const ImportProgress& progress) {
+  struct stat target;
+  if (stat(path.c_str(), &target) == 0 && !S_ISREG(target.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("\"", path, "\" exists and is no regular file; it is not replaced"));
+  }
   const GraphSource& read = *source;
   const absl::string_view unit = read.spec().collection ? "graphs" : "rows";
   wire::IngestSequence messages(std::move(source));

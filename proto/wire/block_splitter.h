@@ -5,13 +5,14 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "proto/wire/limits.h"
 #include "storage/graph/graph_block.h"
 
 namespace graphfeed::wire {
 
 struct SplitLimits {
-  int64_t target_bytes = int64_t{4} << 20;  // of a message, if it has more than one graph or row
-  int64_t max_bytes = int64_t{60} << 20;    // of one graph or row, which is sent alone
+  int64_t target_bytes = kTargetBlockBytes;  // of a message, if it has more than one graph or row
+  int64_t max_bytes = kMaxBlockBytes;        // of one graph or row, which is sent alone
 };
 
 // Cuts a block into blocks of at most `target_bytes` and hands them to `send` in order, until it

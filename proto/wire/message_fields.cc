@@ -156,8 +156,10 @@ void FieldReader::operator()(const char* name,
                              std::map<std::string, std::vector<int64_t>>& values) {
   ForEachEntry(name, [&](const std::string& key, const Message& entry) {
     const FieldDescriptor* field = Field(entry, kValue);
+    const int size = entry.GetReflection()->FieldSize(entry, field);
     std::vector<int64_t> list;
-    for (int i = 0; i < entry.GetReflection()->FieldSize(entry, field); ++i) {
+    list.reserve(size);
+    for (int i = 0; i < size; ++i) {
       list.push_back(entry.GetReflection()->GetRepeatedInt64(entry, field, i));
     }
     Note(AddByType(key, std::move(list), Path(name), values));

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "proto/wire/enums.h"
+#include "proto/wire/limits.h"
 #include "proto/wire/messages.h"
 #include "storage/base/status_macros.h"
 

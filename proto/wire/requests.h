@@ -4,7 +4,6 @@
 // Requests about batches, checked whole as far as that is possible without the dataset. A parsed
 // request is in range in itself; INVALID_ARGUMENT names field, value and limit otherwise.
 
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,18 +12,10 @@
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/frame/batch_spec.h"
 #include "proto/frame/stream_info.h"
+#include "proto/wire/limits.h"
 #include "storage/graph/dataset_info.h"
 
 namespace graphfeed::wire {
-
-// Epoch numbers end here, so that counting on never overflows.
-inline constexpr int64_t kMaxEpoch = int64_t{1} << 53;
-// Frames and their headers stay below 2 GiB, the limit of a protobuf message.
-inline constexpr int64_t kMaxFrameBytes = (int64_t{2} << 30) - (int64_t{16} << 20);
-inline constexpr int64_t kDefaultMaxFrameBytes = int64_t{256} << 20;
-// Of Selection.ids and every other list that is coded like it: a byte of code can be eight bytes of
-// memory.
-inline constexpr size_t kMaxSelectionBytes = 16 << 20;
 
 struct StreamRequest {
   std::string dataset;

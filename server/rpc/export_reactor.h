@@ -10,7 +10,8 @@ namespace graphfeed {
 // Starts a call of ExportVersion. Messages are made on the pool, one at a time; the next one when
 // gRPC has taken the one before it, so storage can be no faster than the client. The version stays
 // readable until the end, also if it is deleted. The reactor deletes itself when the call is over.
-grpc::ServerWriteReactor<v1::IngestRequest>* StartExport(TransferContext& context,
+grpc::ServerWriteReactor<v1::IngestRequest>* StartExport(TransferContext& exports,
+                                                         const grpc::CallbackServerContext& context,
                                                          const v1::ExportVersionRequest& request);
 
 }  // namespace graphfeed

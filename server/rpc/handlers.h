@@ -7,16 +7,19 @@
 #include <string>
 #include <utility>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
+#include "server/serving/task_queue.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
 
 // What the calls that answer once do, without gRPC: one overload for each message. Thread-safe;
-// calls may block. The arguments must outlive the handlers.
+// calls may block, but those with a `done` wait for nobody: they call it once, when the response is
+// there, before they return or later from another thread. The arguments must outlive the handlers.
 class Handlers {
  public:
   // Asked while a call runs: the error that is to end it.
@@ -27,16 +30,25 @@ class Handlers {
     std::string partition_program;
   };
 
-  Handlers(Catalog& catalog, BatchMaker& maker, Admission& admission, Options options)
-      : catalog_(catalog), maker_(maker), admission_(admission), options_(std::move(options)) {}
+  using Done = absl::AnyInvocable<void(const absl::Status&)>;
+
+  // Single batches are built on `builds`.
+  Handlers(Catalog& catalog, BatchMaker& maker, Admission& admission, TaskQueue& builds,
+           Options options)
+      : catalog_(catalog),
+        maker_(maker),
+        admission_(admission),
+        builds_(builds),
+        options_(std::move(options)) {}
 
   absl::Status Handle(const v1::ListDatasetsRequest& request, v1::ListDatasetsResponse& response);
   absl::Status Handle(const v1::GetDatasetRequest& request, v1::DatasetInfo& response);
   absl::Status Handle(const v1::DeleteVersionRequest& request, v1::DeleteVersionResponse& response);
-  absl::Status Handle(const v1::EstimateOptionsRequest& request,
-                      v1::EstimateOptionsResponse& response);
-  absl::Status Handle(const v1::DescribePlanRequest& request, v1::DescribePlanResponse& response);
-  absl::Status Handle(const v1::GetBatchRequest& request, v1::GetBatchResponse& response);
+  void Handle(const v1::EstimateOptionsRequest& request, v1::EstimateOptionsResponse& response,
+              Done done);
+  void Handle(const v1::DescribePlanRequest& request, v1::DescribePlanResponse& response,
+              Done done);
+  void Handle(const v1::GetBatchRequest& request, v1::GetBatchResponse& response, Done done);
   // Takes as long as METIS does, or until it is interrupted.
   absl::Status Handle(const v1::PartitionDatasetRequest& request, v1::DatasetInfo& response,
                       const Interrupted& interrupted);
@@ -50,6 +62,7 @@ class Handlers {
   Catalog& catalog_;
   BatchMaker& maker_;
   Admission& admission_;
+  TaskQueue& builds_;
   const Options options_;
   std::atomic<int64_t> partition_bytes_{0};
 };

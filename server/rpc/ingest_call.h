@@ -29,7 +29,7 @@ class IngestCall {
   absl::StatusOr<DatasetInfo> Commit(const v1::IngestCommit& message);
 
   Catalog& catalog_;
-  std::unique_ptr<IngestSession> session_;
+  std::unique_ptr<GraphSink> session_;
   bool collection_ = true;
   int64_t num_graphs_ = 0;
 };

@@ -11,7 +11,8 @@ namespace graphfeed {
 // read when the one before it has been stored, so a client can be no faster than storage. A stream
 // that ends without its commit, for whatever reason, drops the session. The reactor deletes itself
 // when the call is over.
-grpc::ServerReadReactor<v1::IngestRequest>* StartIngest(TransferContext& context,
+grpc::ServerReadReactor<v1::IngestRequest>* StartIngest(TransferContext& ingests,
+                                                        const grpc::CallbackServerContext& context,
                                                         v1::DatasetInfo* response);
 
 }  // namespace graphfeed

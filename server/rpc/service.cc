@@ -3,8 +3,7 @@
 #include <utility>
 
 #include "graphfeed/v1/graphfeed.grpc.pb.h"
-#include "server/rpc/status.h"
-#include "storage/base/status_macros.h"
+#include "server/rpc/reactor.h"
 
 namespace graphfeed {
 namespace {
@@ -21,6 +20,28 @@ using Base =
                                 v1::GraphFeed::WithCallbackMethod_CreateSnapshot<
                                     v1::GraphFeed::WithRawCallbackMethod_StreamBatches<
                                         v1::GraphFeed::Service>>>>>>>>>>>;
+
+// A call that answers once. gRPC keeps request and response until the reactor is done.
+class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
+ public:
+  UnaryReactor(Calls& calls, const Callback& context, const char* method)
+      : Reactor(calls, context, method) {}
+
+  // A handler answers at once, or calls back when it has the answer.
+  template <typename Request, typename Response>
+  void Answer(Handlers& handlers, const Request& request, Response& response) {
+    const Handlers::Interrupted interrupted = [this] { return call().CheckOpen(); };
+    if (absl::Status status = interrupted(); !status.ok()) return End(status);
+    auto end = [this](const absl::Status& status) { End(status); };
+    if constexpr (requires { handlers.Handle(request, response, end); }) {
+      handlers.Handle(request, response, end);
+    } else if constexpr (requires { handlers.Handle(request, response, interrupted); }) {
+      End(handlers.Handle(request, response, interrupted));
+    } else {
+      End(handlers.Handle(request, response));
+    }
+  }
+};
 
 class Service final : public Base {
  public:
@@ -50,28 +71,28 @@ class Service final : public Base {
   grpc::ServerUnaryReactor* EstimateOptions(Callback* context,
                                             const v1::EstimateOptionsRequest* request,
                                             v1::EstimateOptionsResponse* response) override {
-    return Answer("EstimateOptions", pools_.build, context, request, response);
+    return Answer("EstimateOptions", pools_.planning, context, request, response);
   }
   grpc::ServerUnaryReactor* DescribePlan(Callback* context, const v1::DescribePlanRequest* request,
                                          v1::DescribePlanResponse* response) override {
-    return Answer("DescribePlan", pools_.build, context, request, response);
+    return Answer("DescribePlan", pools_.planning, context, request, response);
   }
   grpc::ServerUnaryReactor* GetBatch(Callback* context, const v1::GetBatchRequest* request,
                                      v1::GetBatchResponse* response) override {
-    return Answer("GetBatch", pools_.build, context, request, response);
+    return Answer("GetBatch", pools_.planning, context, request, response);
   }
   grpc::ServerUnaryReactor* PartitionDataset(Callback* context,
                                              const v1::PartitionDatasetRequest* request,
                                              v1::DatasetInfo* response) override {
     return Answer("PartitionDataset", pools_.partition, context, request, response);
   }
-  grpc::ServerReadReactor<v1::IngestRequest>* Ingest(Callback* /*context*/,
+  grpc::ServerReadReactor<v1::IngestRequest>* Ingest(Callback* context,
                                                      v1::DatasetInfo* response) override {
-    return StartIngest(ingests_, response);
+    return StartIngest(ingests_, *context, response);
   }
   grpc::ServerWriteReactor<v1::IngestRequest>* ExportVersion(
-      Callback* /*context*/, const v1::ExportVersionRequest* request) override {
-    return StartExport(exports_, *request);
+      Callback* context, const v1::ExportVersionRequest* request) override {
+    return StartExport(exports_, *context, *request);
   }
   grpc::ServerUnaryReactor* CreateSnapshot(Callback* context,
                                            const v1::CreateSnapshotRequest* request,
@@ -79,44 +100,17 @@ class Service final : public Base {
     return Answer("CreateSnapshot", pools_.ingest, context, request, response);
   }
   grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamBatches(
-      Callback* /*context*/, const grpc::ByteBuffer* request) override {
-    return StartStream(streams_, *request);
+      Callback* context, const grpc::ByteBuffer* request) override {
+    return StartStream(streams_, *context, *request);
   }
 
  private:
-  // gRPC keeps request and response until the reactor is done.
   template <typename Request, typename Response>
   grpc::ServerUnaryReactor* Answer(const char* method, TaskQueue& pool, Callback* context,
                                    const Request* request, Response* response) {
-    class Reactor final : public grpc::ServerUnaryReactor {
-     public:
-      Reactor(Calls& calls, const char* method) : scope_(calls, method) {}
-      void End(const absl::Status& status) {
-        scope_.set_status(status);
-        Finish(ToGrpcStatus(status));
-      }
-      void OnDone() override { delete this; }
-
-     private:
-      Calls::Scope scope_;
-    };
-    auto* reactor = new Reactor(calls_, method);
-    pool.Post([this, context, reactor, request, response] {
-      const Handlers::Interrupted interrupted = [this, context]() -> absl::Status {
-        GF_RETURN_IF_ERROR(calls_.CheckOpen());
-        return context->IsCancelled() ? absl::CancelledError("cancelled by the client")
-                                      : absl::OkStatus();
-      };
-      absl::Status status = interrupted();
-      if (status.ok()) {
-        if constexpr (requires { handlers_.Handle(*request, *response, interrupted); }) {
-          status = handlers_.Handle(*request, *response, interrupted);
-        } else {
-          status = handlers_.Handle(*request, *response);
-        }
-      }
-      reactor->End(status);
-    });
+    auto* reactor = new UnaryReactor(calls_, *context, method);
+    pool.Post(
+        [this, reactor, request, response] { reactor->Answer(handlers_, *request, *response); });
     return reactor;
   }
 

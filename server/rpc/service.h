@@ -15,6 +15,7 @@ namespace graphfeed {
 // Where calls that answer once run.
 struct ServicePools {
   TaskQueue& build;      // what reads
+  TaskQueue& planning;   // what opens recipes, plans and estimates
   TaskQueue& ingest;     // what writes
   TaskQueue& partition;  // one thread: a partition takes minutes and memory of its own
 };

@@ -7,11 +7,10 @@
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "grpcpp/impl/codegen/proto_utils.h"
 #include "grpcpp/support/slice.h"
-#include "proto/wire/frame_codec.h"
+#include "proto/wire/frame_encoder.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
-#include "server/rpc/status.h"
-#include "storage/base/status_macros.h"
+#include "server/rpc/reactor.h"
 
 namespace graphfeed {
 namespace {
@@ -72,29 +71,37 @@ absl::StatusOr<wire::StreamRequest> Decode(grpc::ByteBuffer& bytes) {
   return wire::ParseRequest(message);
 }
 
-class StreamReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
+class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBuffer>>,
                             public FrameStream::Sink {
  public:
-  explicit StreamReactor(StreamContext& context)
-      : calls_(context.calls),
-        scope_(context.calls, "StreamBatches"),
-        stream_(FrameStream::Create(context.build_pool, *this)) {
-    calls_.metrics().StreamsOpen(1);
-    calls_.AddStream(stream_);
+  StreamReactor(StreamContext& streams, const grpc::CallbackServerContext& context)
+      : Reactor(streams.calls, context, "StreamBatches"),
+        streams_(streams),
+        stream_(FrameStream::Create(streams.build_pool, streams.planning_pool, *this)) {
+    streams_.calls.metrics().StreamsOpen(1);
+    streams_.calls.AddStream(stream_);
+  }
+  ~StreamReactor() override {
+    streams_.calls.RemoveStream(stream_);
+    streams_.calls.metrics().StreamsOpen(-1);
   }
 
-  // Not in the constructor: the answer may come before it returns.
-  void Start(FrameStream::Opener open) { stream_->Start(std::move(open)); }
+  // Not in the constructor: the answer may come before it returns. The stream may end while it is
+  // being opened, and the reactor with it.
+  void Start(const grpc::ByteBuffer& request) {
+    if (absl::Status status = call().CheckOpen(); !status.ok()) return stream_->Stop(status);
+    stream_->Start([&streams = streams_,
+                    request = grpc::ByteBuffer(request)](FrameStream::OpenDone done) mutable {
+      Open(streams, request, std::move(done));
+    });
+  }
 
   void Write(FrameStream::Message message) override {
     buffer_ = Encode(std::move(message));
     StartWrite(&buffer_);
   }
 
-  void Finish(absl::Status status) override {
-    scope_.set_status(status);
-    ServerWriteReactor::Finish(ToGrpcStatus(status));
-  }
+  void Finish(absl::Status status) override { End(status); }
 
   void OnWriteDone(bool ok) override {
     buffer_.Clear();
@@ -104,34 +111,32 @@ class StreamReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   // Also when the client's connection or deadline ends.
   void OnCancel() override { stream_->Stop(absl::CancelledError("cancelled by the client")); }
 
-  void OnDone() override {
-    calls_.RemoveStream(stream_);
-    calls_.metrics().StreamsOpen(-1);
-    delete this;
+ private:
+  static void Open(StreamContext& streams, grpc::ByteBuffer& request, FrameStream::OpenDone done) {
+    absl::StatusOr<wire::StreamRequest> parsed = Decode(request);
+    if (!parsed.ok()) return done(parsed.status());
+    if (streams.filter) {
+      done = [&streams,
+              done = std::move(done)](absl::StatusOr<FrameStream::Opened> opened) mutable {
+        done(opened.ok() ? streams.filter(*std::move(opened)) : std::move(opened));
+      };
+    }
+    OpenStream(*std::move(parsed), streams.maker, streams.admission, streams.calls.metrics(),
+               streams.prefetch, std::move(done));
   }
 
- private:
-  Calls& calls_;
-  Calls::Scope scope_;
-  const std::shared_ptr<FrameStream> stream_;  // shared with its tasks and frames
+  StreamContext& streams_;
+  const std::shared_ptr<FrameStream> stream_;  // shared with its tasks
   grpc::ByteBuffer buffer_;                    // in flight
 };
 
 }  // namespace
 
-grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(StreamContext& context,
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(StreamContext& streams,
+                                                        const grpc::CallbackServerContext& context,
                                                         const grpc::ByteBuffer& request) {
-  auto* reactor = new StreamReactor(context);
-  reactor->Start([&context, request = grpc::ByteBuffer(
-                                request)]() mutable -> absl::StatusOr<FrameStream::Opened> {
-    GF_RETURN_IF_ERROR(context.calls.CheckOpen());
-    GF_ASSIGN_OR_RETURN(const wire::StreamRequest parsed, Decode(request));
-    GF_ASSIGN_OR_RETURN(FrameStream::Opened opened,
-                        OpenStream(parsed, context.maker, context.admission,
-                                   context.calls.metrics(), context.prefetch));
-    if (context.filter) return context.filter(std::move(opened));
-    return opened;
-  });
+  auto* reactor = new StreamReactor(streams, context);
+  reactor->Start(request);
   return reactor;
 }
 

@@ -3,7 +3,7 @@
 
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
-#include "server/rpc/calls.h"
+#include "server/rpc/call.h"
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/batch_source.h"
@@ -15,6 +15,7 @@ namespace graphfeed {
 struct StreamContext {
   Calls& calls;
   TaskQueue& build_pool;
+  TaskQueue& planning_pool;
   BatchMaker& maker;
   Admission& admission;
   PrefetchLimits prefetch;
@@ -24,7 +25,8 @@ struct StreamContext {
 // Starts a call of StreamBatches: a FrameStream whose sink is gRPC. Slabs are written as they are,
 // behind a few header bytes; the slices refer to them and return them when they have been sent.
 // The reactor deletes itself when the call is over.
-grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(StreamContext& context,
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(StreamContext& streams,
+                                                        const grpc::CallbackServerContext& context,
                                                         const grpc::ByteBuffer& request);
 
 }  // namespace graphfeed

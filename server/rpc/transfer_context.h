@@ -1,7 +1,7 @@
 #ifndef GRAPHFEED_SERVER_RPC_TRANSFER_CONTEXT_H_
 #define GRAPHFEED_SERVER_RPC_TRANSFER_CONTEXT_H_
 
-#include "server/rpc/calls.h"
+#include "server/rpc/call.h"
 #include "server/serving/admission.h"
 #include "server/serving/task_queue.h"
 #include "storage/catalog.h"

@@ -33,13 +33,13 @@ struct Wanted {
 };
 
 // The reverses of the edges of `edge_type`, as edges of `reverse_type`.
-absl::Status FindReverses(const Schema& schema, GraphStore& graph, int edge_type, int reverse_type,
+absl::Status FindReverses(const GraphView& graph, int edge_type, int reverse_type,
                           InEdgeReader& reader, const Subgraph& subgraph,
                           const std::vector<int64_t>& positions,
                           std::vector<PlacedEdge>& reverses) {
   const Subgraph::Edges& edges = subgraph.edges[edge_type];
-  const std::vector<int64_t>& sources = subgraph.nodes[schema.edge_types[edge_type].source];
-  const std::vector<int64_t>& targets = subgraph.nodes[schema.edge_types[edge_type].target];
+  const std::vector<int64_t>& sources = subgraph.nodes[graph.schema.edge_types[edge_type].source];
+  const std::vector<int64_t>& targets = subgraph.nodes[graph.schema.edge_types[edge_type].target];
 
   std::vector<Wanted> wanted;
   wanted.reserve(edges.source.size());
@@ -61,7 +61,7 @@ absl::Status FindReverses(const Schema& schema, GraphStore& graph, int edge_type
   starts.push_back(wanted.size());
 
   GF_RETURN_IF_ERROR(reader.Visit(
-      graph, reverse_type, nodes,
+      graph.adjacency, reverse_type, nodes,
       [&](absl::Span<const InEdgeReader::Piece> pieces, absl::Span<const int64_t> run_positions,
           absl::Span<const int64_t> run_sources) {
         size_t next = 0;
@@ -87,12 +87,12 @@ absl::Status FindReverses(const Schema& schema, GraphStore& graph, int edge_type
     if (position < 0 && edge_type == reverse_type) position = positions[entry.edge];
     if (position < 0) {
       int64_t id = 0;
-      GF_RETURN_IF_ERROR(graph.EdgeIds(edge_type, absl::MakeConstSpan(&positions[entry.edge], 1),
-                                       absl::MakeSpan(&id, 1)));
+      GF_RETURN_IF_ERROR(graph.adjacency.EdgeIds(
+          edge_type, absl::MakeConstSpan(&positions[entry.edge], 1), absl::MakeSpan(&id, 1)));
       return absl::FailedPreconditionError(
-          absl::StrCat("edge ", id, " of '", schema.EdgeTypeName(edge_type), "' goes from node ",
-                       sources[edges.source[entry.edge]], " to node ", entry.source, ", but '",
-                       schema.EdgeTypeName(reverse_type),
+          absl::StrCat("edge ", id, " of '", graph.schema.EdgeTypeName(edge_type),
+                       "' goes from node ", sources[edges.source[entry.edge]], " to node ",
+                       entry.source, ", but '", graph.schema.EdgeTypeName(reverse_type),
                        "' has no edge back: a bidirectional subgraph needs one"));
     }
     reverses.push_back({edges.target[entry.edge], entry.target, position, true});
@@ -102,18 +102,18 @@ absl::Status FindReverses(const Schema& schema, GraphStore& graph, int edge_type
 
 }  // namespace
 
-absl::Status AddInducedEdges(const Schema& schema, GraphStore& graph,
+absl::Status AddInducedEdges(const GraphView& graph,
                              absl::Span<const std::unique_ptr<NodeTable>> tables, int64_t max_edges,
                              InEdgeReader& reader, Subgraph& subgraph,
                              std::vector<std::vector<int64_t>>& positions) {
   std::vector<int32_t> places;
   std::vector<int32_t> trees;
-  for (size_t e = 0; e < schema.edge_types.size(); ++e) {
-    const EdgeType& type = schema.edge_types[e];
+  for (size_t e = 0; e < graph.schema.edge_types.size(); ++e) {
+    const EdgeType& type = graph.schema.edge_types[e];
     const std::vector<int32_t>& target_trees = subgraph.tree[type.target];
     Subgraph::Edges& edges = subgraph.edges[e];
     GF_RETURN_IF_ERROR(reader.Visit(
-        graph, static_cast<int>(e), subgraph.nodes[type.target],
+        graph.adjacency, static_cast<int>(e), subgraph.nodes[type.target],
         [&](absl::Span<const InEdgeReader::Piece> pieces, absl::Span<const int64_t> run_positions,
             absl::Span<const int64_t> sources) {
           trees.clear();
@@ -133,7 +133,7 @@ absl::Status AddInducedEdges(const Schema& schema, GraphStore& graph,
               positions[e].push_back(run_positions[next]);
             }
           }
-          return CheckEdgeLimit(schema, static_cast<int>(e),
+          return CheckEdgeLimit(graph.schema, static_cast<int>(e),
                                 static_cast<int64_t>(positions[e].size()), max_edges);
         }));
   }
@@ -165,11 +165,10 @@ std::vector<int> ReverseEdgeTypes(const Schema& schema) {
   return reverse;
 }
 
-absl::Status AddReverseEdges(const Schema& schema, GraphStore& graph,
-                             absl::Span<const int> reverse_types, int64_t max_edges,
-                             InEdgeReader& reader, Subgraph& subgraph,
+absl::Status AddReverseEdges(const GraphView& graph, absl::Span<const int> reverse_types,
+                             int64_t max_edges, InEdgeReader& reader, Subgraph& subgraph,
                              std::vector<std::vector<int64_t>>& positions) {
-  const size_t num_edge_types = schema.edge_types.size();
+  const size_t num_edge_types = graph.schema.edge_types.size();
   std::vector<int64_t> num_edges(num_edge_types, 0);
   for (size_t e = 0; e < num_edge_types; ++e) {
     const auto count = static_cast<int64_t>(positions[e].size());
@@ -177,7 +176,7 @@ absl::Status AddReverseEdges(const Schema& schema, GraphStore& graph,
     if (count > 0) num_edges[reverse_types[e]] += count;
   }
   for (size_t e = 0; e < num_edge_types; ++e) {
-    GF_RETURN_IF_ERROR(CheckEdgeLimit(schema, static_cast<int>(e), num_edges[e], max_edges));
+    GF_RETURN_IF_ERROR(CheckEdgeLimit(graph.schema, static_cast<int>(e), num_edges[e], max_edges));
   }
   std::vector<std::vector<PlacedEdge>> lists(num_edge_types);
   for (size_t e = 0; e < num_edge_types; ++e) {
@@ -186,8 +185,8 @@ absl::Status AddReverseEdges(const Schema& schema, GraphStore& graph,
       lists[e].push_back({edges.source[i], edges.target[i], positions[e][i], false});
     }
     if (edges.source.empty()) continue;
-    GF_RETURN_IF_ERROR(FindReverses(schema, graph, static_cast<int>(e), reverse_types[e], reader,
-                                    subgraph, positions[e], lists[reverse_types[e]]));
+    GF_RETURN_IF_ERROR(FindReverses(graph, static_cast<int>(e), reverse_types[e], reader, subgraph,
+                                    positions[e], lists[reverse_types[e]]));
   }
   for (size_t e = 0; e < num_edge_types; ++e) {
     std::vector<PlacedEdge>& list = lists[e];

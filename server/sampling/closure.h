@@ -8,10 +8,10 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "server/sampling/graph_view.h"
 #include "server/sampling/in_edge_reader.h"
 #include "server/sampling/node_table.h"
 #include "server/sampling/subgraph.h"
-#include "storage/graph/graph_store.h"
 #include "storage/graph/schema.h"
 
 namespace graphfeed {
@@ -24,7 +24,7 @@ namespace graphfeed {
 // own at each of its places; as a source it is found at its first. `tables` (by node type) know the
 // nodes. Costs what the nodes' degrees sum up to. Ends with CheckEdgeLimit's error soon after there
 // are more than `max_edges` of a type.
-absl::Status AddInducedEdges(const Schema& schema, GraphStore& graph,
+absl::Status AddInducedEdges(const GraphView& graph,
                              absl::Span<const std::unique_ptr<NodeTable>> tables, int64_t max_edges,
                              InEdgeReader& reader, Subgraph& subgraph,
                              std::vector<std::vector<int64_t>>& positions);
@@ -43,9 +43,8 @@ std::vector<int> ReverseEdgeTypes(const Schema& schema);
 // does; for two paired edge types that is FAILED_PRECONDITION naming the edge. Costs what the
 // degrees of the sources sum up to. CheckEdgeLimit's error if edges and reverses, before equal ones
 // are one, are more than `max_edges` of a type.
-absl::Status AddReverseEdges(const Schema& schema, GraphStore& graph,
-                             absl::Span<const int> reverse_types, int64_t max_edges,
-                             InEdgeReader& reader, Subgraph& subgraph,
+absl::Status AddReverseEdges(const GraphView& graph, absl::Span<const int> reverse_types,
+                             int64_t max_edges, InEdgeReader& reader, Subgraph& subgraph,
                              std::vector<std::vector<int64_t>>& positions);
 
 }  // namespace graphfeed

@@ -50,8 +50,8 @@ void SortBySource(size_t num_nodes, Subgraph::Edges& edges, std::vector<int64_t>
 
 }  // namespace
 
-absl::StatusOr<Clusters> Clusters::Read(const Schema& schema, int column, int64_t num_nodes,
-                                        FeatureStore& features) {
+absl::StatusOr<Clusters> Clusters::Read(const GraphView& graph, int column) {
+  const Schema& schema = graph.schema;
   GF_RETURN_IF_ERROR(CheckHomogeneous(schema));
   if (column < 0 || static_cast<size_t>(column) >= schema.columns.size()) {
     return absl::InvalidArgumentError(
@@ -66,6 +66,7 @@ absl::StatusOr<Clusters> Clusters::Read(const Schema& schema, int column, int64_
         "; a partition is a node column with one integer a row"));
   }
 
+  const int64_t num_nodes = graph.adjacency.NumNodes(0);
   std::vector<int64_t> assigned(static_cast<size_t>(num_nodes));
   std::vector<int64_t> rows;
   RowReader reader;
@@ -73,7 +74,7 @@ absl::StatusOr<Clusters> Clusters::Read(const Schema& schema, int column, int64_
     rows.resize(static_cast<size_t>(std::min(num_nodes - begin, kRowsAtOnce)));
     std::iota(rows.begin(), rows.end(), begin);
     GF_RETURN_IF_ERROR(reader.ReadIntegers(
-        schema, column, features, rows,
+        graph, column, rows,
         absl::MakeSpan(assigned).subspan(static_cast<size_t>(begin), rows.size())));
   }
 
@@ -100,10 +101,10 @@ absl::StatusOr<Clusters> Clusters::Read(const Schema& schema, int column, int64_
   return clusters;
 }
 
-absl::Status UniteClusters(const Schema& schema, const Clusters& clusters,
-                           absl::Span<const int64_t> chosen, GraphStore& graph, Subgraph& subgraph,
+absl::Status UniteClusters(const GraphView& graph, const Clusters& clusters,
+                           absl::Span<const int64_t> chosen, Subgraph& subgraph,
                            int64_t max_edges) {
-  GF_RETURN_IF_ERROR(CheckHomogeneous(schema));
+  GF_RETURN_IF_ERROR(CheckHomogeneous(graph.schema));
   subgraph.Clear(1, 1);
   std::vector<int64_t>& nodes = subgraph.nodes[0];
   std::set<int64_t> seen;
@@ -135,11 +136,11 @@ absl::Status UniteClusters(const Schema& schema, const Clusters& clusters,
   std::vector<std::vector<int64_t>> positions(1);
   InEdgeReader reader;
   // By target and position; then, stably, by source.
-  GF_RETURN_IF_ERROR(AddInducedEdges(schema, graph, absl::MakeConstSpan(&table, 1), max_edges,
-                                     reader, subgraph, positions));
+  GF_RETURN_IF_ERROR(AddInducedEdges(graph, absl::MakeConstSpan(&table, 1), max_edges, reader,
+                                     subgraph, positions));
   SortBySource(nodes.size(), subgraph.edges[0], positions[0]);
   subgraph.edges[0].edge_id.resize(positions[0].size());
-  return graph.EdgeIds(0, positions[0], absl::MakeSpan(subgraph.edges[0].edge_id));
+  return graph.adjacency.EdgeIds(0, positions[0], absl::MakeSpan(subgraph.edges[0].edge_id));
 }
 
 }  // namespace graphfeed

@@ -8,10 +8,8 @@
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "server/sampling/edge_limit.h"
+#include "server/sampling/graph_view.h"
 #include "server/sampling/subgraph.h"
-#include "storage/graph/feature_store.h"
-#include "storage/graph/graph_store.h"
-#include "storage/graph/schema.h"
 
 namespace graphfeed {
 
@@ -26,8 +24,7 @@ struct Clusters {
   // There are as many clusters as the largest value says. INVALID_ARGUMENT if the graph is not
   // one homogeneous graph, if the column is no integer node column of one value a row, or for a
   // value outside [0, num_nodes), naming the node.
-  static absl::StatusOr<Clusters> Read(const Schema& schema, int column, int64_t num_nodes,
-                                       FeatureStore& features);
+  static absl::StatusOr<Clusters> Read(const GraphView& graph, int column);
 };
 
 // The subgraph of the union of some clusters (Chiang et al. 2019): their nodes, cluster after
@@ -38,8 +35,8 @@ struct Clusters {
 //
 // Time and memory are proportional to the nodes and their in-edges, not to the graph; more than
 // `max_edges` edges are RESOURCE_EXHAUSTED.
-absl::Status UniteClusters(const Schema& schema, const Clusters& clusters,
-                           absl::Span<const int64_t> chosen, GraphStore& graph, Subgraph& subgraph,
+absl::Status UniteClusters(const GraphView& graph, const Clusters& clusters,
+                           absl::Span<const int64_t> chosen, Subgraph& subgraph,
                            int64_t max_edges = kMaxSampledEdges);
 
 }  // namespace graphfeed

@@ -10,8 +10,7 @@
 namespace graphfeed {
 
 absl::Status ConditionalChoice::Choose(const Question& question, const StreamDraws& stream,
-                                       const Schema& schema, GraphStore& graph,
-                                       FeatureStore& features, absl::Span<const InRun> runs,
+                                       const GraphView& graph, absl::Span<const InRun> runs,
                                        absl::Span<const int64_t> time_limits, int32_t first_target,
                                        UniformChoice& uniform, std::vector<int64_t>& positions,
                                        std::vector<int32_t>& targets) {
@@ -22,12 +21,12 @@ absl::Status ConditionalChoice::Choose(const Question& question, const StreamDra
       if (edges > kGroupEdges && end > begin) break;
     }
     const size_t count = end - begin;
-    GF_RETURN_IF_ERROR(Look(question, schema, graph, features, runs.subspan(begin, count),
+    GF_RETURN_IF_ERROR(Look(question, graph, runs.subspan(begin, count),
                             time_limits.empty() ? time_limits : time_limits.subspan(begin, count)));
     size_t first = 0;
     for (size_t i = 0; i < count; ++i) {
       ChooseNumbers(question, stream, begin + i, first, ends_[i], uniform);
-      GF_RETURN_IF_ERROR(CheckEdgeLimit(schema, question.edge_type,
+      GF_RETURN_IF_ERROR(CheckEdgeLimit(graph.schema, question.edge_type,
                                         static_cast<int64_t>(positions.size() + numbers_.size()),
                                         question.max_edges));
       for (const int64_t number : numbers_) {
@@ -42,8 +41,7 @@ absl::Status ConditionalChoice::Choose(const Question& question, const StreamDra
   return absl::OkStatus();
 }
 
-absl::Status ConditionalChoice::Look(const Question& question, const Schema& schema,
-                                     GraphStore& graph, FeatureStore& features,
+absl::Status ConditionalChoice::Look(const Question& question, const GraphView& graph,
                                      absl::Span<const InRun> runs,
                                      absl::Span<const int64_t> time_limits) {
   candidates_.clear();
@@ -54,10 +52,11 @@ absl::Status ConditionalChoice::Look(const Question& question, const Schema& sch
   }
   if (question.time_column >= 0) {
     ids_.resize(candidates_.size());
-    GF_RETURN_IF_ERROR(graph.Sources(question.edge_type, candidates_, absl::MakeSpan(ids_)));
+    GF_RETURN_IF_ERROR(
+        graph.adjacency.Sources(question.edge_type, candidates_, absl::MakeSpan(ids_)));
     times_.resize(candidates_.size());
     GF_RETURN_IF_ERROR(
-        reader_.ReadIntegers(schema, question.time_column, features, ids_, absl::MakeSpan(times_)));
+        reader_.ReadIntegers(graph, question.time_column, ids_, absl::MakeSpan(times_)));
     size_t kept = 0;
     size_t next = 0;
     for (size_t i = 0; i < runs.size(); ++i) {
@@ -72,23 +71,23 @@ absl::Status ConditionalChoice::Look(const Question& question, const Schema& sch
     candidates_.resize(kept);
     times_.resize(kept);
   }
-  return question.weight_column < 0 ? absl::OkStatus()
-                                    : ReadWeights(question, schema, graph, features);
+  return question.weight_column < 0 ? absl::OkStatus() : ReadWeights(question, graph);
 }
 
-absl::Status ConditionalChoice::ReadWeights(const Question& question, const Schema& schema,
-                                            GraphStore& graph, FeatureStore& features) {
+absl::Status ConditionalChoice::ReadWeights(const Question& question, const GraphView& graph) {
   ids_.resize(candidates_.size());
-  GF_RETURN_IF_ERROR(graph.EdgeIds(question.edge_type, candidates_, absl::MakeSpan(ids_)));
+  GF_RETURN_IF_ERROR(
+      graph.adjacency.EdgeIds(question.edge_type, candidates_, absl::MakeSpan(ids_)));
   weights_.resize(candidates_.size());
   GF_RETURN_IF_ERROR(
-      reader_.ReadFloats(schema, question.weight_column, features, ids_, absl::MakeSpan(weights_)));
+      reader_.ReadFloats(graph, question.weight_column, ids_, absl::MakeSpan(weights_)));
   for (size_t i = 0; i < weights_.size(); ++i) {
     if (weights_[i] >= 0 && std::isfinite(weights_[i])) continue;
-    return absl::FailedPreconditionError(absl::StrCat(
-        "edge ", ids_[i], " of '", schema.EdgeTypeName(question.edge_type), "' has the weight ",
-        weights_[i], " in column '", schema.columns[question.weight_column].name,
-        "'; sampling by weight needs finite weights of at least 0"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("edge ", ids_[i], " of '", graph.schema.EdgeTypeName(question.edge_type),
+                     "' has the weight ", weights_[i], " in column '",
+                     graph.schema.columns[question.weight_column].name,
+                     "'; sampling by weight needs finite weights of at least 0"));
   }
   return absl::OkStatus();
 }

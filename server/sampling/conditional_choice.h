@@ -10,12 +10,11 @@
 #include "proto/frame/batch_spec.h"
 #include "server/sampling/draws.h"
 #include "server/sampling/edge_limit.h"
+#include "server/sampling/graph_view.h"
 #include "server/sampling/row_reader.h"
 #include "server/sampling/uniform_choice.h"
 #include "server/sampling/weighted_choice.h"
-#include "storage/graph/feature_store.h"
 #include "storage/graph/graph_store.h"
-#include "storage/graph/schema.h"
 
 namespace graphfeed {
 
@@ -39,10 +38,9 @@ class ConditionalChoice {
   // often to `targets`. Draws are those at place i of `stream`. time_limits[i]: no neighbour of
   // run i is later; may be empty without time_column. FAILED_PRECONDITION names the edge whose
   // weight is negative or not finite; CheckEdgeLimit's error beyond `max_edges`.
-  absl::Status Choose(const Question& question, const StreamDraws& stream, const Schema& schema,
-                      GraphStore& graph, FeatureStore& features, absl::Span<const InRun> runs,
-                      absl::Span<const int64_t> time_limits, int32_t first_target,
-                      UniformChoice& uniform, std::vector<int64_t>& positions,
+  absl::Status Choose(const Question& question, const StreamDraws& stream, const GraphView& graph,
+                      absl::Span<const InRun> runs, absl::Span<const int64_t> time_limits,
+                      int32_t first_target, UniformChoice& uniform, std::vector<int64_t>& positions,
                       std::vector<int32_t>& targets);
 
  private:
@@ -50,11 +48,9 @@ class ConditionalChoice {
   static constexpr int64_t kGroupEdges = 1 << 16;
 
   // Fills candidates_ and ends_ (and times_, weights_) for a group of runs.
-  absl::Status Look(const Question& question, const Schema& schema, GraphStore& graph,
-                    FeatureStore& features, absl::Span<const InRun> runs,
+  absl::Status Look(const Question& question, const GraphView& graph, absl::Span<const InRun> runs,
                     absl::Span<const int64_t> time_limits);
-  absl::Status ReadWeights(const Question& question, const Schema& schema, GraphStore& graph,
-                           FeatureStore& features);
+  absl::Status ReadWeights(const Question& question, const GraphView& graph);
   // numbers_ = which of the candidates [first, last).
   void ChooseNumbers(const Question& question, const StreamDraws& stream, uint64_t place,
                      size_t first, size_t last, UniformChoice& uniform);

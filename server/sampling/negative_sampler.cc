@@ -26,13 +26,12 @@ using Wide = unsigned __int128;
 
 class NegativeSampler {
  public:
-  NegativeSampler(const Schema& schema, GraphStore& graph, int edge_type,
-                  const CounterRandom& random, uint64_t batch, Kind kind)
-      : schema_(schema),
-        graph_(graph),
+  NegativeSampler(const GraphView& graph, int edge_type, const CounterRandom& random,
+                  uint64_t batch, Kind kind)
+      : graph_(graph),
         edge_type_(edge_type),
-        num_sources_(graph.NumNodes(schema.edge_types[edge_type].source)),
-        num_targets_(graph.NumNodes(schema.edge_types[edge_type].target)),
+        num_sources_(graph.adjacency.NumNodes(graph.schema.edge_types[edge_type].source)),
+        num_targets_(graph.adjacency.NumNodes(graph.schema.edge_types[edge_type].target)),
         draws_(random, batch,
                static_cast<uint32_t>(kind) << 16 | static_cast<uint32_t>(edge_type)) {}
 
@@ -77,7 +76,7 @@ class NegativeSampler {
         targets.push_back(static_cast<int64_t>(target));
       }
       GF_RETURN_IF_ERROR(
-          reader_.Visit(graph_, edge_type_, targets,
+          reader_.Visit(graph_.adjacency, edge_type_, targets,
                         [&](absl::Span<const InEdgeReader::Piece> pieces, absl::Span<const int64_t>,
                             absl::Span<const int64_t> sources) {
                           const int64_t* next = sources.data();
@@ -119,7 +118,7 @@ class NegativeSampler {
         }
       };
       GF_RETURN_IF_ERROR(
-          reader_.Visit(graph_, edge_type_, targets,
+          reader_.Visit(graph_.adjacency, edge_type_, targets,
                         [&](absl::Span<const InEdgeReader::Piece> pieces, absl::Span<const int64_t>,
                             absl::Span<const int64_t> group) {
                           const int64_t* next = group.data();
@@ -158,7 +157,7 @@ class NegativeSampler {
     }));
     if (total == 0) {
       return absl::FailedPreconditionError(absl::StrCat(
-          "'", schema_.EdgeTypeName(edge_type_), "' has no pair of nodes without an edge (",
+          "'", graph_.schema.EdgeTypeName(edge_type_), "' has no pair of nodes without an edge (",
           num_sources_, " sources, ", num_targets_, " targets): no negatives can be drawn"));
     }
     const auto bound = static_cast<uint64_t>(std::min(total, Wide{UINT64_MAX}));
@@ -202,10 +201,11 @@ class NegativeSampler {
       const std::vector<int64_t>& present = reached[source];
       const int64_t missing = num_targets_ - static_cast<int64_t>(present.size());
       if (missing == 0) {
-        return absl::FailedPreconditionError(absl::StrCat(
-            "node ", source, " of '", schema_.node_types[schema_.edge_types[edge_type_].source],
-            "' has edges of '", schema_.EdgeTypeName(edge_type_), "' to all ", num_targets_,
-            " targets: no negative can be drawn for it"));
+        return absl::FailedPreconditionError(
+            absl::StrCat("node ", source, " of '",
+                         graph_.schema.node_types[graph_.schema.edge_types[edge_type_].source],
+                         "' has edges of '", graph_.schema.EdgeTypeName(edge_type_), "' to all ",
+                         num_targets_, " targets: no negative can be drawn for it"));
       }
       PlaceDraws draws(draws_, place, kNegativeTries);
       pairs.target[place] =
@@ -214,8 +214,7 @@ class NegativeSampler {
     return absl::OkStatus();
   }
 
-  const Schema& schema_;
-  GraphStore& graph_;
+  const GraphView graph_;
   const int edge_type_;
   const int64_t num_sources_;
   const int64_t num_targets_;
@@ -239,31 +238,31 @@ absl::Status CheckArguments(const Schema& schema, int edge_type, absl::string_vi
 
 }  // namespace
 
-absl::Status SampleNegativePairs(const Schema& schema, GraphStore& graph, int edge_type,
-                                 uint64_t seed, int64_t epoch, uint64_t batch, int64_t count,
+absl::Status SampleNegativePairs(const GraphView& graph, int edge_type, uint64_t seed,
+                                 int64_t epoch, uint64_t batch, int64_t count,
                                  NegativePairs& pairs) {
-  GF_RETURN_IF_ERROR(CheckArguments(schema, edge_type, "the number of negative pairs", count));
+  GF_RETURN_IF_ERROR(
+      CheckArguments(graph.schema, edge_type, "the number of negative pairs", count));
   const CounterRandom random(seed, epoch, RandomPurpose::kNegatives);
   pairs.source.assign(static_cast<size_t>(count), 0);
   pairs.target.assign(static_cast<size_t>(count), 0);
-  return NegativeSampler(schema, graph, edge_type, random, batch, Kind::kPairs).Pairs(pairs);
+  return NegativeSampler(graph, edge_type, random, batch, Kind::kPairs).Pairs(pairs);
 }
 
-absl::Status SampleNegativeTargets(const Schema& schema, GraphStore& graph, int edge_type,
-                                   uint64_t seed, int64_t epoch, uint64_t batch,
-                                   absl::Span<const int64_t> sources, int64_t per_source,
-                                   std::vector<int64_t>& targets) {
+absl::Status SampleNegativeTargets(const GraphView& graph, int edge_type, uint64_t seed,
+                                   int64_t epoch, uint64_t batch, absl::Span<const int64_t> sources,
+                                   int64_t per_source, std::vector<int64_t>& targets) {
   GF_RETURN_IF_ERROR(
-      CheckArguments(schema, edge_type, "the number of negatives of a source", per_source));
+      CheckArguments(graph.schema, edge_type, "the number of negatives of a source", per_source));
   const CounterRandom random(seed, epoch, RandomPurpose::kNegatives);
-  NegativeSampler sampler(schema, graph, edge_type, random, batch, Kind::kTargets);
+  NegativeSampler sampler(graph, edge_type, random, batch, Kind::kTargets);
   NegativePairs pairs;
   for (size_t i = 0; i < sources.size(); ++i) {
     if (sources[i] < 0 || sources[i] >= sampler.num_sources()) {
       return absl::InvalidArgumentError(
           absl::StrCat("source ", i, " is node ", sources[i], " of '",
-                       schema.node_types[schema.edge_types[edge_type].source], "', which has ",
-                       sampler.num_sources(), " nodes"));
+                       graph.schema.node_types[graph.schema.edge_types[edge_type].source],
+                       "', which has ", sampler.num_sources(), " nodes"));
     }
     pairs.source.insert(pairs.source.end(), static_cast<size_t>(per_source), sources[i]);
   }

@@ -6,8 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
-#include "storage/graph/graph_store.h"
-#include "storage/graph/schema.h"
+#include "server/sampling/graph_view.h"
 
 namespace graphfeed {
 
@@ -30,16 +29,15 @@ inline constexpr uint64_t kNegativeTries = 64;
 
 // Draws `count` pairs (source, target) of an edge type's end types, uniform over all pairs that
 // are not edges, with replacement between pairs.
-absl::Status SampleNegativePairs(const Schema& schema, GraphStore& graph, int edge_type,
-                                 uint64_t seed, int64_t epoch, uint64_t batch, int64_t count,
+absl::Status SampleNegativePairs(const GraphView& graph, int edge_type, uint64_t seed,
+                                 int64_t epoch, uint64_t batch, int64_t count,
                                  NegativePairs& pairs);
 
 // For each given source draws `per_source` targets that it has no edge to (triplets), uniform over
 // those, with replacement. targets[i * per_source + j] belongs to sources[i].
-absl::Status SampleNegativeTargets(const Schema& schema, GraphStore& graph, int edge_type,
-                                   uint64_t seed, int64_t epoch, uint64_t batch,
-                                   absl::Span<const int64_t> sources, int64_t per_source,
-                                   std::vector<int64_t>& targets);
+absl::Status SampleNegativeTargets(const GraphView& graph, int edge_type, uint64_t seed,
+                                   int64_t epoch, uint64_t batch, absl::Span<const int64_t> sources,
+                                   int64_t per_source, std::vector<int64_t>& targets);
 
 }  // namespace graphfeed
 

@@ -47,14 +47,11 @@ class NeighborSampler::Impl {
  public:
   using State = Scratch::State;
 
-  Impl(const Schema& schema, NeighborSamplerOptions options, GraphStore& graph,
-       FeatureStore& features)
-      : schema_(schema),
+  Impl(const GraphView& graph, NeighborSamplerOptions options)
+      : graph_(graph),
         options_(std::move(options)),
-        graph_(graph),
-        features_(features),
-        order_(ExpansionOrder(schema)),
-        reverse_types_(ReverseEdgeTypes(schema)),
+        order_(ExpansionOrder(graph.schema)),
+        reverse_types_(ReverseEdgeTypes(graph.schema)),
         temporal_(!options_.time_columns.empty()),
         disjoint_(options_.disjoint || temporal_) {}
 
@@ -73,9 +70,10 @@ class NeighborSampler::Impl {
 
   std::unique_ptr<State> NewState() const {
     auto state = std::make_unique<State>();
-    for (size_t t = 0; t < schema_.node_types.size(); ++t) {
-      state->tables.push_back(dense() ? NewDenseNodeTable(graph_.NumNodes(static_cast<int>(t)))
-                                      : NewHashedNodeTable());
+    for (size_t t = 0; t < graph_.schema.node_types.size(); ++t) {
+      state->tables.push_back(
+          dense() ? NewDenseNodeTable(graph_.adjacency.NumNodes(static_cast<int>(t)))
+                  : NewHashedNodeTable());
     }
     return state;
   }
@@ -83,8 +81,8 @@ class NeighborSampler::Impl {
   absl::Status Sample(const CounterRandom& random, uint64_t batch, absl::Span<const Seeds> groups,
                       State& state, Subgraph& subgraph) const {
     for (const Seeds& seeds : groups) GF_RETURN_IF_ERROR(CheckSeeds(seeds));
-    subgraph.Clear(schema_.node_types.size(), schema_.edge_types.size());
-    state.positions.resize(schema_.edge_types.size());
+    subgraph.Clear(graph_.schema.node_types.size(), graph_.schema.edge_types.size());
+    state.positions.resize(graph_.schema.edge_types.size());
     for (std::vector<int64_t>& positions : state.positions) positions.clear();
     for (const std::unique_ptr<NodeTable>& table : state.tables) table->StartBatch();
     state.seed_times.clear();
@@ -92,24 +90,24 @@ class NeighborSampler::Impl {
     GF_RETURN_IF_ERROR(Expand(random, batch, state, subgraph));
 
     if (options_.subgraph_type == SubgraphType::kInduced) {
-      for (size_t e = 0; e < schema_.edge_types.size(); ++e) {
+      for (size_t e = 0; e < graph_.schema.edge_types.size(); ++e) {
         subgraph.edges[e].source.clear();
         subgraph.edges[e].target.clear();
         state.positions[e].clear();
       }
-      GF_RETURN_IF_ERROR(AddInducedEdges(schema_, graph_, state.tables, max_edges(), state.in_edges,
+      GF_RETURN_IF_ERROR(AddInducedEdges(graph_, state.tables, max_edges(), state.in_edges,
                                          subgraph, state.positions));
     } else if (options_.subgraph_type == SubgraphType::kBidirectional) {
-      GF_RETURN_IF_ERROR(AddReverseEdges(schema_, graph_, reverse_types_, max_edges(),
-                                         state.in_edges, subgraph, state.positions));
+      GF_RETURN_IF_ERROR(AddReverseEdges(graph_, reverse_types_, max_edges(), state.in_edges,
+                                         subgraph, state.positions));
     }
 
-    for (size_t e = 0; e < schema_.edge_types.size(); ++e) {
+    for (size_t e = 0; e < graph_.schema.edge_types.size(); ++e) {
       std::vector<int64_t>& edge_id = subgraph.edges[e].edge_id;
       if (state.positions[e].empty()) continue;
       edge_id.resize(state.positions[e].size());
-      GF_RETURN_IF_ERROR(
-          graph_.EdgeIds(static_cast<int>(e), state.positions[e], absl::MakeSpan(edge_id)));
+      GF_RETURN_IF_ERROR(graph_.adjacency.EdgeIds(static_cast<int>(e), state.positions[e],
+                                                  absl::MakeSpan(edge_id)));
     }
     return absl::OkStatus();
   }
@@ -119,20 +117,21 @@ class NeighborSampler::Impl {
 
   int64_t TotalNodes() const {
     int64_t total = 0;
-    for (size_t t = 0; t < schema_.node_types.size(); ++t) {
-      total += graph_.NumNodes(static_cast<int>(t));
+    for (size_t t = 0; t < graph_.schema.node_types.size(); ++t) {
+      total += graph_.adjacency.NumNodes(static_cast<int>(t));
     }
     return total;
   }
 
   absl::Status CheckSeeds(const Seeds& seeds) const {
-    if (seeds.node_type < 0 || static_cast<size_t>(seeds.node_type) >= schema_.node_types.size()) {
-      return absl::InvalidArgumentError(absl::StrCat("seeds of node type ", seeds.node_type,
-                                                     "; the graph has ", schema_.node_types.size(),
-                                                     " node types"));
+    if (seeds.node_type < 0 ||
+        static_cast<size_t>(seeds.node_type) >= graph_.schema.node_types.size()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("seeds of node type ", seeds.node_type, "; the graph has ",
+                       graph_.schema.node_types.size(), " node types"));
     }
-    const std::string& type = schema_.node_types[seeds.node_type];
-    const int64_t num_nodes = graph_.NumNodes(seeds.node_type);
+    const std::string& type = graph_.schema.node_types[seeds.node_type];
+    const int64_t num_nodes = graph_.adjacency.NumNodes(seeds.node_type);
     if (seeds.nodes.size() > static_cast<size_t>(kMaxPlaces)) {
       return absl::InvalidArgumentError(absl::StrCat(seeds.nodes.size(), " seeds of '", type,
                                                      "'; a batch holds at most ", kMaxPlaces));
@@ -169,7 +168,7 @@ class NeighborSampler::Impl {
     const int type = seeds.node_type;
     if (subgraph.num_seeds[type] != 0) {
       return absl::InvalidArgumentError(
-          absl::StrCat("seeds of '", schema_.node_types[type], "' are given twice"));
+          absl::StrCat("seeds of '", graph_.schema.node_types[type], "' are given twice"));
     }
     subgraph.num_seeds[type] = static_cast<int64_t>(seeds.nodes.size());
     state.source_trees.assign(seeds.trees.begin(), seeds.trees.end());
@@ -184,8 +183,8 @@ class NeighborSampler::Impl {
     absl::Span<const int64_t> times = seeds.times;
     if (times.empty() && !seeds.nodes.empty()) {
       own.resize(seeds.nodes.size());
-      GF_RETURN_IF_ERROR(state.rows.ReadIntegers(schema_, options_.time_columns[type], features_,
-                                                 seeds.nodes, absl::MakeSpan(own)));
+      GF_RETURN_IF_ERROR(state.rows.ReadIntegers(graph_, options_.time_columns[type], seeds.nodes,
+                                                 absl::MakeSpan(own)));
       times = own;
     }
     for (size_t i = 0; i < times.size(); ++i) {
@@ -198,7 +197,7 @@ class NeighborSampler::Impl {
 
   absl::Status Expand(const CounterRandom& random, uint64_t batch, State& state,
                       Subgraph& subgraph) const {
-    const size_t num_node_types = schema_.node_types.size();
+    const size_t num_node_types = graph_.schema.node_types.size();
     const size_t num_hops = order_.empty() ? 0 : options_.num_neighbors[0].size();
     state.frontier_begin.assign(num_node_types, 0);
     state.frontier_end.resize(num_node_types);
@@ -216,14 +215,14 @@ class NeighborSampler::Impl {
 
   absl::Status ExpandEdgeType(int edge_type, int64_t fan_out, const StreamDraws& stream,
                               State& state, Subgraph& subgraph) const {
-    const EdgeType& type = schema_.edge_types[edge_type];
+    const EdgeType& type = graph_.schema.edge_types[edge_type];
     const size_t begin = state.frontier_begin[type.target];
     const size_t count = state.frontier_end[type.target] - begin;
     if (fan_out == 0 || count == 0) return absl::OkStatus();
 
     state.runs.resize(count);
     const auto frontier = absl::MakeConstSpan(subgraph.nodes[type.target]).subspan(begin, count);
-    GF_RETURN_IF_ERROR(graph_.InRuns(edge_type, frontier, absl::MakeSpan(state.runs)));
+    GF_RETURN_IF_ERROR(graph_.adjacency.InRuns(edge_type, frontier, absl::MakeSpan(state.runs)));
 
     const size_t first = state.positions[edge_type].size();
     GF_RETURN_IF_ERROR(ChooseEdges(edge_type, fan_out, begin, stream, state, subgraph));
@@ -234,7 +233,7 @@ class NeighborSampler::Impl {
     Subgraph::Edges& edges = subgraph.edges[edge_type];
     if (state.sources.size() < chosen) state.sources.resize(chosen);
     const auto sources = absl::MakeSpan(state.sources).subspan(0, chosen);
-    GF_RETURN_IF_ERROR(graph_.Sources(
+    GF_RETURN_IF_ERROR(graph_.adjacency.Sources(
         edge_type, absl::MakeConstSpan(state.positions[edge_type]).subspan(first), sources));
     state.source_trees.clear();
     if (disjoint_) {
@@ -252,7 +251,7 @@ class NeighborSampler::Impl {
   // Appends to the edge type's positions and targets what is chosen from state.runs.
   absl::Status ChooseEdges(int edge_type, int64_t fan_out, size_t frontier_begin,
                            const StreamDraws& stream, State& state, Subgraph& subgraph) const {
-    const EdgeType& type = schema_.edge_types[edge_type];
+    const EdgeType& type = graph_.schema.edge_types[edge_type];
     std::vector<int64_t>& positions = state.positions[edge_type];
     std::vector<int32_t>& targets = subgraph.edges[edge_type].target;
     ConditionalChoice::Question question{.edge_type = edge_type,
@@ -280,9 +279,9 @@ class NeighborSampler::Impl {
         state.time_limits.push_back(state.seed_times[static_cast<size_t>(tree)]);
       }
     }
-    return state.conditional.Choose(question, stream, schema_, graph_, features_, state.runs,
-                                    state.time_limits, static_cast<int32_t>(frontier_begin),
-                                    state.uniform, positions, targets);
+    return state.conditional.Choose(question, stream, graph_, state.runs, state.time_limits,
+                                    static_cast<int32_t>(frontier_begin), state.uniform, positions,
+                                    targets);
   }
 
   absl::Status ChooseByNumber(int edge_type, int64_t fan_out, size_t frontier_begin,
@@ -312,21 +311,21 @@ class NeighborSampler::Impl {
   // Places of nodes are 32 bits wide.
   absl::Status CheckNodes(int node_type, size_t present, size_t more) const {
     if (present + more <= static_cast<size_t>(kMaxPlaces)) return absl::OkStatus();
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "sampling takes up to ", more, " nodes of '", schema_.node_types[node_type], "' beside ",
-        present, "; a batch holds at most ", kMaxPlaces, ": take fewer seeds or neighbours"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("sampling takes up to ", more, " nodes of '",
+                     graph_.schema.node_types[node_type], "' beside ", present,
+                     "; a batch holds at most ", kMaxPlaces, ": take fewer seeds or neighbours"));
   }
 
   int64_t max_edges() const { return std::min(kMaxEdgePlaces, options_.max_edges); }
 
   absl::Status CheckPlaces(int edge_type, size_t present, int64_t more) const {
-    return CheckEdgeLimit(schema_, edge_type, static_cast<int64_t>(present) + more, max_edges());
+    return CheckEdgeLimit(graph_.schema, edge_type, static_cast<int64_t>(present) + more,
+                          max_edges());
   }
 
-  const Schema& schema_;
+  const GraphView graph_;
   const NeighborSamplerOptions options_;
-  GraphStore& graph_;
-  FeatureStore& features_;
   const std::vector<int> order_;          // of edge types within a hop
   const std::vector<int> reverse_types_;  // by edge type
   const bool temporal_;
@@ -337,11 +336,10 @@ NeighborSampler::NeighborSampler(std::unique_ptr<Impl> impl) : impl_(std::move(i
 NeighborSampler::~NeighborSampler() = default;
 
 absl::StatusOr<std::unique_ptr<NeighborSampler>> NeighborSampler::Create(
-    const Schema& schema, NeighborSamplerOptions options, GraphStore& graph,
-    FeatureStore& features) {
-  GF_RETURN_IF_ERROR(CheckSamplerOptions(schema, graph, options));
+    const GraphView& graph, NeighborSamplerOptions options) {
+  GF_RETURN_IF_ERROR(CheckSamplerOptions(graph, options));
   return std::unique_ptr<NeighborSampler>(
-      new NeighborSampler(std::make_unique<Impl>(schema, std::move(options), graph, features)));
+      new NeighborSampler(std::make_unique<Impl>(graph, std::move(options))));
 }
 
 std::unique_ptr<NeighborSampler::Scratch> NeighborSampler::NewScratch() const {

@@ -10,10 +10,8 @@
 #include "absl/types/span.h"
 #include "proto/frame/batch_spec.h"
 #include "server/sampling/edge_limit.h"
+#include "server/sampling/graph_view.h"
 #include "server/sampling/subgraph.h"
-#include "storage/graph/feature_store.h"
-#include "storage/graph/graph_store.h"
-#include "storage/graph/schema.h"
 
 namespace graphfeed {
 
@@ -76,12 +74,10 @@ class NeighborSampler {
  public:
   class Scratch;
 
-  // `schema` and the stores must outlive the sampler. `features` is read for times and weights.
-  // INVALID_ARGUMENT names the option, its value and the rule.
-  static absl::StatusOr<std::unique_ptr<NeighborSampler>> Create(const Schema& schema,
-                                                                 NeighborSamplerOptions options,
-                                                                 GraphStore& graph,
-                                                                 FeatureStore& features);
+  // Features are read for times and weights. INVALID_ARGUMENT names the option, its value and the
+  // rule.
+  static absl::StatusOr<std::unique_ptr<NeighborSampler>> Create(const GraphView& graph,
+                                                                 NeighborSamplerOptions options);
   ~NeighborSampler();
 
   std::unique_ptr<Scratch> NewScratch() const;

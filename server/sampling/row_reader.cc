@@ -67,22 +67,22 @@ void RowReader::MakeRanges(absl::Span<const int64_t> rows) {
   }
 }
 
-absl::Status RowReader::ReadIntegers(const Schema& schema, int column, FeatureStore& features,
+absl::Status RowReader::ReadIntegers(const GraphView& graph, int column,
                                      absl::Span<const int64_t> rows, absl::Span<int64_t> values) {
   MakeRanges(rows);
-  const DType dtype = schema.columns[column].dtype;
-  return features.VisitRows(
+  const DType dtype = graph.schema.columns[column].dtype;
+  return graph.features.VisitRows(
       column, ranges_, [&](size_t range, int64_t offset, int64_t count, const std::byte* bytes) {
         ConvertIntegers(dtype, bytes, count,
                         values.data() + starts_[range] + static_cast<size_t>(offset));
       });
 }
 
-absl::Status RowReader::ReadFloats(const Schema& schema, int column, FeatureStore& features,
+absl::Status RowReader::ReadFloats(const GraphView& graph, int column,
                                    absl::Span<const int64_t> rows, absl::Span<double> values) {
   MakeRanges(rows);
-  const DType dtype = schema.columns[column].dtype;
-  return features.VisitRows(
+  const DType dtype = graph.schema.columns[column].dtype;
+  return graph.features.VisitRows(
       column, ranges_, [&](size_t range, int64_t offset, int64_t count, const std::byte* bytes) {
         ConvertFloats(dtype, bytes, count,
                       values.data() + starts_[range] + static_cast<size_t>(offset));

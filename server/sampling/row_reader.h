@@ -7,8 +7,8 @@
 
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "server/sampling/graph_view.h"
 #include "storage/graph/feature_store.h"
-#include "storage/graph/schema.h"
 
 namespace graphfeed {
 
@@ -16,11 +16,11 @@ namespace graphfeed {
 class RowReader {
  public:
   // values[i] = the value of row rows[i]. An integer (or bool) column.
-  absl::Status ReadIntegers(const Schema& schema, int column, FeatureStore& features,
-                            absl::Span<const int64_t> rows, absl::Span<int64_t> values);
+  absl::Status ReadIntegers(const GraphView& graph, int column, absl::Span<const int64_t> rows,
+                            absl::Span<int64_t> values);
   // A float column.
-  absl::Status ReadFloats(const Schema& schema, int column, FeatureStore& features,
-                          absl::Span<const int64_t> rows, absl::Span<double> values);
+  absl::Status ReadFloats(const GraphView& graph, int column, absl::Span<const int64_t> rows,
+                          absl::Span<double> values);
 
  private:
   // Neighbouring rows are asked for as one range.

@@ -94,14 +94,14 @@ absl::Status CheckTemporal(const NeighborSamplerOptions& options) {
 }
 
 // Edge types without edges need no reverses.
-absl::Status CheckReverses(const Schema& schema, const GraphStore& graph,
-                           const NeighborSamplerOptions& options) {
+absl::Status CheckReverses(const GraphView& graph, const NeighborSamplerOptions& options) {
   if (options.subgraph_type != SubgraphType::kBidirectional) return absl::OkStatus();
+  const Schema& schema = graph.schema;
   const std::vector<int> reverse = ReverseEdgeTypes(schema);
   for (size_t e = 0; e < reverse.size(); ++e) {
     const std::vector<int64_t>& hops = options.num_neighbors[e];
     const bool sampled = std::any_of(hops.begin(), hops.end(), [](int64_t k) { return k != 0; });
-    if (!sampled || reverse[e] >= 0 || graph.NumEdges(static_cast<int>(e)) == 0) continue;
+    if (!sampled || reverse[e] >= 0 || graph.adjacency.NumEdges(static_cast<int>(e)) == 0) continue;
     const EdgeType& type = schema.edge_types[e];
     return Invalid("subgraph_type 'bidirectional': '", schema.EdgeTypeName(static_cast<int>(e)),
                    "' has no reverse edge type '", schema.node_types[type.target], "|rev_",
@@ -113,8 +113,8 @@ absl::Status CheckReverses(const Schema& schema, const GraphStore& graph,
 
 }  // namespace
 
-absl::Status CheckSamplerOptions(const Schema& schema, const GraphStore& graph,
-                                 const NeighborSamplerOptions& options) {
+absl::Status CheckSamplerOptions(const GraphView& graph, const NeighborSamplerOptions& options) {
+  const Schema& schema = graph.schema;
   if (schema.collection) {
     return Invalid("neighbours are sampled from a single graph, not from a collection of graphs");
   }
@@ -124,7 +124,7 @@ absl::Status CheckSamplerOptions(const Schema& schema, const GraphStore& graph,
   GF_RETURN_IF_ERROR(CheckColumns(schema, "weight_columns", "weight_attr", options.weight_columns,
                                   Level::kEdge, schema.edge_types.size(), IsFloat, "float"));
   GF_RETURN_IF_ERROR(CheckTemporal(options));
-  return CheckReverses(schema, graph, options);
+  return CheckReverses(graph, options);
 }
 
 std::vector<int> ExpansionOrder(const Schema& schema) {

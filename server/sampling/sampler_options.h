@@ -4,15 +4,14 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "server/sampling/graph_view.h"
 #include "server/sampling/neighbor_sampler.h"
-#include "storage/graph/graph_store.h"
 #include "storage/graph/schema.h"
 
 namespace graphfeed {
 
 // INVALID_ARGUMENT naming the option, its value and the rule.
-absl::Status CheckSamplerOptions(const Schema& schema, const GraphStore& graph,
-                                 const NeighborSamplerOptions& options);
+absl::Status CheckSamplerOptions(const GraphView& graph, const NeighborSamplerOptions& options);
 
 // Edge types in the order in which a hop expands them: that of "source__relation__target".
 std::vector<int> ExpansionOrder(const Schema& schema);

@@ -56,27 +56,21 @@ struct SeedSampler::Scratch {
   std::vector<int64_t> ends;
 };
 
-SeedSampler::SeedSampler(const DatasetInfo& dataset, const ResolvedSpec& spec, const SeedSet& seeds,
-                         GraphStore& graph, FeatureStore& features, int64_t max_edges)
-    : dataset_(dataset),
-      spec_(spec),
-      sampling_(*spec.sampling),
-      seeds_(seeds),
-      graph_(graph),
-      features_(features),
-      max_edges_(max_edges) {
+SeedSampler::SeedSampler(const GraphView& graph, const ResolvedSpec& spec, const SeedSet& seeds,
+                         int64_t max_edges)
+    : graph_(graph), spec_(spec), sampling_(*spec.sampling), seeds_(seeds), max_edges_(max_edges) {
   if (sampling_.links.has_value()) {
-    reverse_type_ = ReverseEdgeTypes(dataset.schema)[sampling_.links->edge_type];
+    reverse_type_ = ReverseEdgeTypes(graph.schema)[sampling_.links->edge_type];
   }
 }
 
 SeedSampler::~SeedSampler() = default;
 
-absl::StatusOr<std::unique_ptr<SeedSampler>> SeedSampler::Create(
-    const DatasetInfo& dataset, const ResolvedSpec& spec, const SeedSet& seeds, GraphStore& graph,
-    FeatureStore& features, int64_t max_edges) {
-  std::unique_ptr<SeedSampler> sampler(
-      new SeedSampler(dataset, spec, seeds, graph, features, max_edges));
+absl::StatusOr<std::unique_ptr<SeedSampler>> SeedSampler::Create(const GraphView& graph,
+                                                                 const ResolvedSpec& spec,
+                                                                 const SeedSet& seeds,
+                                                                 int64_t max_edges) {
+  std::unique_ptr<SeedSampler> sampler(new SeedSampler(graph, spec, seeds, max_edges));
   const ResolvedSampling& sampling = *spec.sampling;
   if (sampling.partition >= 0) return sampler;
   NeighborSamplerOptions options;
@@ -88,8 +82,7 @@ absl::StatusOr<std::unique_ptr<SeedSampler>> SeedSampler::Create(
   options.temporal_strategy = sampling.temporal_strategy;
   options.weight_columns = sampling.weight_columns;
   options.max_edges = max_edges;
-  GF_ASSIGN_OR_RETURN(sampler->sampler_,
-                      NeighborSampler::Create(dataset.schema, std::move(options), graph, features));
+  GF_ASSIGN_OR_RETURN(sampler->sampler_, NeighborSampler::Create(graph, std::move(options)));
   return sampler;
 }
 
@@ -99,7 +92,7 @@ int64_t SeedSampler::scratch_bytes() const {
 
 absl::Status SeedSampler::Sample(const EpochPlan& plan, uint64_t seed, int64_t batch,
                                  SampledBatch& sampled) const {
-  sampled.Clear(dataset_.schema.node_types.size(), dataset_.schema.edge_types.size());
+  sampled.Clear(graph_.schema.node_types.size(), graph_.schema.edge_types.size());
   plan.PositionsOf(batch, sampled.input_ids);
   if (sampled.null()) return absl::OkStatus();
 
@@ -128,15 +121,15 @@ absl::Status SeedSampler::SampleInto(const EpochPlan& plan, uint64_t seed, int64
     scratch.items.push_back(spec_.selection(position));
   }
   if (sampler_ == nullptr) {
-    GF_RETURN_IF_ERROR(UniteClusters(dataset_.schema, seeds_.clusters(), scratch.items, graph_,
-                                     sampled.subgraph, max_edges_));
+    GF_RETURN_IF_ERROR(
+        UniteClusters(graph_, seeds_.clusters(), scratch.items, sampled.subgraph, max_edges_));
   } else if (sampling_.links.has_value()) {
     GF_RETURN_IF_ERROR(SampleLinks(plan.epoch(), seed, batch, scratch, sampled));
   } else {
     GF_RETURN_IF_ERROR(SampleNodes(plan.epoch(), seed, batch, scratch, sampled));
   }
   if (!spec_.fixed_size()) return absl::OkStatus();
-  return FitSubgraph(dataset_.schema, spec_, batch, SpareNodes(sampled), sampled.subgraph,
+  return FitSubgraph(graph_.schema, spec_, batch, SpareNodes(sampled), sampled.subgraph,
                      sampled.trimmed);
 }
 
@@ -168,11 +161,11 @@ absl::Status SeedSampler::ReadPairs(const SampledBatch& sampled, Scratch& scratc
     }
     return absl::OkStatus();
   }
-  const int column = dataset_.schema.FindColumn(Level::kEdge, links.edge_type, "edge_index");
-  const DType dtype = dataset_.schema.columns[column].dtype;
+  const int column = graph_.schema.FindColumn(Level::kEdge, links.edge_type, "edge_index");
+  const DType dtype = graph_.schema.columns[column].dtype;
   scratch.ends.resize(2 * sampled.input_ids.size());
   scratch.rows.resize(scratch.ends.size() * SizeOf(dtype));
-  GF_RETURN_IF_ERROR(features_.GatherRows(column, scratch.items, scratch.rows.data()));
+  GF_RETURN_IF_ERROR(graph_.features.GatherRows(column, scratch.items, scratch.rows.data()));
   Widen(scratch.rows, dtype, scratch.ends);
   for (size_t i = 0; i < scratch.ends.size(); i += 2) {
     scratch.sources.push_back(scratch.ends[i]);
@@ -187,16 +180,15 @@ absl::Status SeedSampler::AddNegatives(int64_t epoch, uint64_t seed, int64_t bat
   const auto number = static_cast<uint64_t>(batch);
   if (links.negative_mode == NegativeMode::kBinary) {
     const int64_t count = links.NumNegatives(static_cast<int64_t>(scratch.sources.size()));
-    GF_RETURN_IF_ERROR(SampleNegativePairs(dataset_.schema, graph_, links.edge_type, seed, epoch,
-                                           number, count, scratch.negatives));
+    GF_RETURN_IF_ERROR(SampleNegativePairs(graph_, links.edge_type, seed, epoch, number, count,
+                                           scratch.negatives));
     const NegativePairs& pairs = scratch.negatives;
     scratch.sources.insert(scratch.sources.end(), pairs.source.begin(), pairs.source.end());
     scratch.targets.insert(scratch.targets.end(), pairs.target.begin(), pairs.target.end());
   } else if (links.negative_mode == NegativeMode::kTriplet) {
     std::vector<int64_t>& targets = scratch.negatives.target;
-    GF_RETURN_IF_ERROR(SampleNegativeTargets(dataset_.schema, graph_, links.edge_type, seed, epoch,
-                                             number, scratch.sources, links.negatives_per_seed(),
-                                             targets));
+    GF_RETURN_IF_ERROR(SampleNegativeTargets(graph_, links.edge_type, seed, epoch, number,
+                                             scratch.sources, links.negatives_per_seed(), targets));
     scratch.targets.insert(scratch.targets.end(), targets.begin(), targets.end());
   }
   return absl::OkStatus();
@@ -204,7 +196,7 @@ absl::Status SeedSampler::AddNegatives(int64_t epoch, uint64_t seed, int64_t bat
 
 absl::Status SeedSampler::SampleLinks(int64_t epoch, uint64_t seed, int64_t batch, Scratch& scratch,
                                       SampledBatch& sampled) const {
-  const EdgeType& type = dataset_.schema.edge_types[sampling_.links->edge_type];
+  const EdgeType& type = graph_.schema.edge_types[sampling_.links->edge_type];
   GF_RETURN_IF_ERROR(ReadPairs(sampled, scratch));
   GF_RETURN_IF_ERROR(AddNegatives(epoch, seed, batch, scratch));
   AddLabels(scratch, sampled);
@@ -278,7 +270,7 @@ void SeedSampler::AddLabels(const Scratch& scratch, SampledBatch& sampled) const
 
 // Where the ends of the labelled pairs are among the seeds.
 void SeedSampler::PlaceEnds(Scratch& scratch, SampledBatch& sampled) const {
-  const EdgeType& type = dataset_.schema.edge_types[sampling_.links->edge_type];
+  const EdgeType& type = graph_.schema.edge_types[sampling_.links->edge_type];
   const bool one_type = type.source == type.target;
   const size_t num_sources = scratch.sources.size();
   const auto place = [&](const std::vector<int64_t>& ends, size_t i,
@@ -299,7 +291,7 @@ void SeedSampler::PlaceEnds(Scratch& scratch, SampledBatch& sampled) const {
 // Takes the batch's positives out of its subgraph, and the edges that run the other way, which
 // would tell just as much.
 void SeedSampler::ExcludeSeedEdges(const Scratch& scratch, SampledBatch& sampled) const {
-  const Schema& schema = dataset_.schema;
+  const Schema& schema = graph_.schema;
   absl::flat_hash_set<std::pair<int64_t, int64_t>> pairs;
   for (size_t i = 0; i < sampled.input_ids.size(); ++i) {
     pairs.emplace(scratch.sources[i], scratch.targets[i]);
@@ -322,10 +314,10 @@ void SeedSampler::ExcludeSeedEdges(const Scratch& scratch, SampledBatch& sampled
 
 // Padding labels of a short batch point to padding nodes.
 std::vector<uint8_t> SeedSampler::SpareNodes(const SampledBatch& sampled) const {
-  std::vector<uint8_t> spare(dataset_.schema.node_types.size(), 0);
+  std::vector<uint8_t> spare(graph_.schema.node_types.size(), 0);
   if (sampling_.links.has_value() &&
       static_cast<int64_t>(sampled.input_ids.size()) < spec_.batch_size) {
-    const EdgeType& type = dataset_.schema.edge_types[sampling_.links->edge_type];
+    const EdgeType& type = graph_.schema.edge_types[sampling_.links->edge_type];
     spare[static_cast<size_t>(type.source)] = spare[static_cast<size_t>(type.target)] = 1;
   }
   return spare;

@@ -11,13 +11,11 @@
 #include "server/batching/plan.h"
 #include "server/batching/resolved_spec.h"
 #include "server/sampling/edge_limit.h"
+#include "server/sampling/graph_view.h"
 #include "server/sampling/neighbor_sampler.h"
 #include "server/sampling/sampled_batch.h"
 #include "server/sampling/seed_set.h"
 #include "storage/base/mutex.h"
-#include "storage/graph/dataset_info.h"
-#include "storage/graph/feature_store.h"
-#include "storage/graph/graph_store.h"
 
 namespace graphfeed {
 
@@ -30,11 +28,12 @@ namespace graphfeed {
 // seed edge with its negatives). A negative has the time of a seed edge of the batch, in turn.
 class SeedSampler {
  public:
-  // All must outlive the sampler. Batches that take more than `max_edges` edges of a type, before
-  // any trimming, are RESOURCE_EXHAUSTED. INVALID_ARGUMENT as NeighborSampler::Create.
-  static absl::StatusOr<std::unique_ptr<SeedSampler>> Create(
-      const DatasetInfo& dataset, const ResolvedSpec& spec, const SeedSet& seeds, GraphStore& graph,
-      FeatureStore& features, int64_t max_edges = kMaxSampledEdges);
+  // `spec` and `seeds` must outlive the sampler. Batches that take more than `max_edges` edges of a
+  // type, before any trimming, are RESOURCE_EXHAUSTED. INVALID_ARGUMENT as NeighborSampler::Create.
+  static absl::StatusOr<std::unique_ptr<SeedSampler>> Create(const GraphView& graph,
+                                                             const ResolvedSpec& spec,
+                                                             const SeedSet& seeds,
+                                                             int64_t max_edges = kMaxSampledEdges);
   ~SeedSampler();
 
   // Replaces `sampled` by batch `batch` of the plan's epoch; a null one behind the plan's end.
@@ -48,8 +47,8 @@ class SeedSampler {
 
  private:
   struct Scratch;
-  SeedSampler(const DatasetInfo& dataset, const ResolvedSpec& spec, const SeedSet& seeds,
-              GraphStore& graph, FeatureStore& features, int64_t max_edges);
+  SeedSampler(const GraphView& graph, const ResolvedSpec& spec, const SeedSet& seeds,
+              int64_t max_edges);
 
   absl::Status SampleInto(const EpochPlan& plan, uint64_t seed, int64_t batch, Scratch& scratch,
                           SampledBatch& sampled) const;
@@ -64,12 +63,10 @@ class SeedSampler {
   void ExcludeSeedEdges(const Scratch& scratch, SampledBatch& sampled) const;
   std::vector<uint8_t> SpareNodes(const SampledBatch& sampled) const;
 
-  const DatasetInfo& dataset_;
+  const GraphView graph_;
   const ResolvedSpec& spec_;
   const ResolvedSampling& sampling_;
   const SeedSet& seeds_;
-  GraphStore& graph_;
-  FeatureStore& features_;
   const int64_t max_edges_;
   std::unique_ptr<NeighborSampler> sampler_;  // null for clusters
   int reverse_type_ = -1;                     // of the seed edges' type

@@ -30,36 +30,36 @@ absl::StatusOr<std::vector<int64_t>> ReadMask(int column, int64_t num_nodes,
 
 }  // namespace
 
-absl::StatusOr<SeedSet> SeedSet::Read(const DatasetInfo& dataset, const ResolvedSampling& sampling,
-                                      FeatureStore& features) {
+absl::StatusOr<SeedSet> SeedSet::Read(const GraphView& graph, const ResolvedSampling& sampling) {
   SeedSet seeds;
   if (sampling.partition >= 0) {
-    GF_ASSIGN_OR_RETURN(seeds.clusters_, Clusters::Read(dataset.schema, sampling.partition,
-                                                        dataset.num_nodes[0], features));
+    GF_ASSIGN_OR_RETURN(seeds.clusters_, Clusters::Read(graph, sampling.partition));
     seeds.size_ = seeds.clusters_.num_clusters();
   } else if (sampling.links.has_value()) {
     const ResolvedLinks& links = *sampling.links;
     seeds.size_ = links.explicit_pairs ? static_cast<int64_t>(links.sources.size())
-                                       : dataset.num_edges[links.edge_type];
+                                       : graph.adjacency.NumEdges(links.edge_type);
     if (seeds.size_ == 0) {
       return absl::InvalidArgumentError(absl::StrCat("sampling.links: there are no seeds, \"",
-                                                     dataset.schema.EdgeTypeName(links.edge_type),
+                                                     graph.schema.EdgeTypeName(links.edge_type),
                                                      "\" has no edges"));
     }
   } else if (sampling.input_mask >= 0) {
-    GF_ASSIGN_OR_RETURN(seeds.masked_, ReadMask(sampling.input_mask,
-                                                dataset.num_nodes[sampling.input_type], features));
+    GF_ASSIGN_OR_RETURN(seeds.masked_,
+                        ReadMask(sampling.input_mask, graph.adjacency.NumNodes(sampling.input_type),
+                                 graph.features));
     seeds.size_ = static_cast<int64_t>(seeds.masked_.size());
     if (seeds.size_ == 0) {
       return absl::InvalidArgumentError(absl::StrCat(
-          "sampling.input_mask names \"", dataset.schema.columns[sampling.input_mask].name,
-          "\", which is true of none of ", dataset.num_nodes[sampling.input_type], " nodes"));
+          "sampling.input_mask names \"", graph.schema.columns[sampling.input_mask].name,
+          "\", which is true of none of ", graph.adjacency.NumNodes(sampling.input_type),
+          " nodes"));
     }
   } else {
-    seeds.size_ = dataset.num_nodes[sampling.input_type];
+    seeds.size_ = graph.adjacency.NumNodes(sampling.input_type);
     if (seeds.size_ == 0) {
       return absl::InvalidArgumentError(absl::StrCat("sampling.input_type: there are no seeds, \"",
-                                                     dataset.schema.node_types[sampling.input_type],
+                                                     graph.schema.node_types[sampling.input_type],
                                                      "\" has no nodes"));
     }
   }

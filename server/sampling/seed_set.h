@@ -7,8 +7,7 @@
 #include "absl/status/statusor.h"
 #include "server/batching/resolved_sampling.h"
 #include "server/sampling/cluster_union.h"
-#include "storage/graph/dataset_info.h"
-#include "storage/graph/feature_store.h"
+#include "server/sampling/graph_view.h"
 
 namespace graphfeed {
 
@@ -18,8 +17,7 @@ class SeedSet {
  public:
   // Reads what is needed once: a mask, or the numbers of the clusters. INVALID_ARGUMENT for an
   // empty mask, a type without seeds, and as Clusters::Read; what the store reports.
-  static absl::StatusOr<SeedSet> Read(const DatasetInfo& dataset, const ResolvedSampling& sampling,
-                                      FeatureStore& features);
+  static absl::StatusOr<SeedSet> Read(const GraphView& graph, const ResolvedSampling& sampling);
 
   int64_t size() const { return size_; }
   // Seed node `item` of the set.

@@ -31,12 +31,11 @@ bool EpochsDiffer(const ResolvedSpec& spec) {
 }
 
 // Makes the batches of a request as `spec` has them, in order.
-absl::Status ForEachBatch(const DatasetInfo& dataset, const ResolvedSpec& spec,
-                          const SeedSet& seeds, const GraphOffsets& items, GraphStore& graph,
-                          FeatureStore& features, const SizeEstimateOptions& request,
+absl::Status ForEachBatch(const GraphView& graph, const ResolvedSpec& spec, const SeedSet& seeds,
+                          const GraphOffsets& items, const SizeEstimateOptions& request,
                           absl::FunctionRef<void(const SampledBatch&)> use) {
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<SeedSampler> sampler,
-                      SeedSampler::Create(dataset, spec, seeds, graph, features));
+                      SeedSampler::Create(graph, spec, seeds));
   const bool one_epoch = !EpochsDiffer(spec);
   int64_t missing = request.num_samples;
   SampledBatch sampled;
@@ -70,10 +69,8 @@ bool AnyOf(const std::vector<int64_t>& counts) {
 
 }  // namespace
 
-absl::StatusOr<ResolvedSizeEstimate> EstimateSizes(const DatasetInfo& dataset,
-                                                   const ResolvedSpec& spec, const SeedSet& seeds,
-                                                   const GraphOffsets& items, GraphStore& graph,
-                                                   FeatureStore& features,
+absl::StatusOr<ResolvedSizeEstimate> EstimateSizes(const GraphView& graph, const ResolvedSpec& spec,
+                                                   const SeedSet& seeds, const GraphOffsets& items,
                                                    const SizeEstimateOptions& request) {
   if (request.num_samples < 1 || request.num_samples > SizeEstimateOptions::kMaxSamples) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -85,8 +82,8 @@ absl::StatusOr<ResolvedSizeEstimate> EstimateSizes(const DatasetInfo& dataset,
   std::vector<double> nodes;
   std::vector<double> edges;
   Counts most_seeds;  // which are never trimmed
-  GF_RETURN_IF_ERROR(ForEachBatch(
-      dataset, spec, seeds, items, graph, features, request, [&](const SampledBatch& sampled) {
+  GF_RETURN_IF_ERROR(
+      ForEachBatch(graph, spec, seeds, items, request, [&](const SampledBatch& sampled) {
         sizes.push_back(SizesOf(sampled.subgraph));
         AddTo(sizes.back().nodes, nodes);
         AddTo(sizes.back().edges, edges);
@@ -115,13 +112,13 @@ absl::StatusOr<ResolvedSizeEstimate> EstimateSizes(const DatasetInfo& dataset,
   fixed.options = estimate.options;
   fixed.over_size = OverSize::kTrimNodesAndEdges;
   int64_t num_trimmed = 0;
-  GF_RETURN_IF_ERROR(ForEachBatch(dataset, fixed, seeds, items, graph, features, request,
-                                  [&](const SampledBatch& sampled) {
-                                    const Counts& trimmed = sampled.trimmed;
-                                    AddTo(trimmed.nodes, estimate.trimmed_nodes);
-                                    AddTo(trimmed.edges, estimate.trimmed_edges);
-                                    if (AnyOf(trimmed.nodes) || AnyOf(trimmed.edges)) ++num_trimmed;
-                                  }));
+  GF_RETURN_IF_ERROR(
+      ForEachBatch(graph, fixed, seeds, items, request, [&](const SampledBatch& sampled) {
+        const Counts& trimmed = sampled.trimmed;
+        AddTo(trimmed.nodes, estimate.trimmed_nodes);
+        AddTo(trimmed.edges, estimate.trimmed_edges);
+        if (AnyOf(trimmed.nodes) || AnyOf(trimmed.edges)) ++num_trimmed;
+      }));
   Divide(estimate.trimmed_nodes, nodes);
   Divide(estimate.trimmed_edges, edges);
   estimate.trimmed_batches =

@@ -6,10 +6,9 @@
 
 #include "absl/status/statusor.h"
 #include "server/batching/resolved_spec.h"
+#include "server/sampling/graph_view.h"
 #include "server/sampling/seed_set.h"
-#include "storage/graph/dataset_info.h"
 #include "storage/graph/feature_store.h"
-#include "storage/graph/graph_store.h"
 
 namespace graphfeed {
 
@@ -42,10 +41,8 @@ struct ResolvedSizeEstimate {
 //
 // INVALID_ARGUMENT for num_samples or a quantile out of range or an epoch without batches; errors
 // of sampling.
-absl::StatusOr<ResolvedSizeEstimate> EstimateSizes(const DatasetInfo& dataset,
-                                                   const ResolvedSpec& spec, const SeedSet& seeds,
-                                                   const GraphOffsets& items, GraphStore& graph,
-                                                   FeatureStore& features,
+absl::StatusOr<ResolvedSizeEstimate> EstimateSizes(const GraphView& graph, const ResolvedSpec& spec,
+                                                   const SeedSet& seeds, const GraphOffsets& items,
                                                    const SizeEstimateOptions& request);
 
 }  // namespace graphfeed

@@ -9,6 +9,7 @@
 #include "proto/frame/digest.h"
 #include "server/batching/graph_filler.h"
 #include "server/batching/resolve/sizes.h"
+#include "server/sampling/graph_view.h"
 #include "server/sampling/sampled_filler.h"
 #include "server/sampling/seed_sampler.h"
 #include "server/sampling/size_estimate.h"
@@ -21,11 +22,47 @@ namespace {
 // More than SizeEstimateKey::kMaxEntries take.
 constexpr int64_t kEstimateBytes = int64_t{1} << 24;
 
+// Of a single graph.
+GraphView ViewOf(Dataset& dataset) { return {dataset.info().schema, *dataset.graph(), dataset}; }
+
 // A plan and what it refers to.
 struct PlanAndBasis {
   std::shared_ptr<const Recipe::Basis> basis;  // shared with recipes and other plans
   std::unique_ptr<const EpochPlan> plan;
 };
+
+// Reads the seeds. The spec has options if it needs them.
+absl::StatusOr<std::shared_ptr<const Recipe>> Resolve(std::shared_ptr<Dataset> dataset,
+                                                      const BatchSpec& spec,
+                                                      int64_t max_frame_bytes) {
+  auto basis = std::make_shared<Recipe::Basis>();
+  auto recipe = std::make_shared<Recipe>();
+  recipe->basis = basis;
+  basis->dataset = std::move(dataset);
+  const DatasetInfo& info = recipe->info();
+  const bool sampled = Samples(spec.strategy);
+  if (sampled) {
+    GF_ASSIGN_OR_RETURN(const ResolvedSampling sampling, ResolveSampling(spec, info));
+    GF_ASSIGN_OR_RETURN(recipe->seeds, SeedSet::Read(ViewOf(*basis->dataset), sampling));
+    basis->seed_offsets.num_graphs = recipe->seeds->size();
+  }
+  GF_ASSIGN_OR_RETURN(
+      basis->spec,
+      ResolveSpec(spec, info, sampled ? basis->seed_offsets : basis->dataset->offsets()));
+  recipe->spec_digest = SpecDigest(basis->spec, info.schema);
+  std::unique_ptr<const Filler> filler;
+  if (sampled) {
+    GF_ASSIGN_OR_RETURN(std::unique_ptr<const SeedSampler> sampler,
+                        SeedSampler::Create(ViewOf(*basis->dataset), basis->spec, *recipe->seeds));
+    recipe->scratch_bytes = sampler->scratch_bytes();
+    filler = std::make_unique<SampledFiller>(info.schema, basis->spec, std::move(sampler));
+  } else {
+    filler = std::make_unique<GraphFiller>(info.schema, basis->dataset->offsets(), basis->spec);
+  }
+  GF_ASSIGN_OR_RETURN(recipe->collater, Collater::Create(info.schema, basis->spec, max_frame_bytes,
+                                                         std::move(filler)));
+  return recipe;
+}
 
 }  // namespace
 
@@ -38,133 +75,116 @@ BatchMaker::BatchMaker(Catalog& catalog, Metrics& metrics, Admission& admission,
       plans_(plan_memory_bytes),
       estimates_(kEstimateBytes) {}
 
-absl::StatusOr<std::shared_ptr<const Recipe>> BatchMaker::Open(
-    absl::string_view dataset, const std::optional<Fingerprint>& fingerprint, const BatchSpec& spec,
-    int64_t max_frame_bytes) {
-  GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> opened, catalog_.OpenDataset(dataset));
-  const DatasetInfo& info = opened->info();
+void BatchMaker::Open(absl::string_view dataset, const std::optional<Fingerprint>& fingerprint,
+                      const BatchSpec& spec, int64_t max_frame_bytes,
+                      Done<std::shared_ptr<const Recipe>> done) {
+  absl::StatusOr<std::shared_ptr<Dataset>> opened = catalog_.OpenDataset(dataset);
+  if (!opened.ok()) return done(opened.status());
+  const DatasetInfo& info = (*opened)->info();
   if (fingerprint.has_value() && *fingerprint != info.fingerprint) {
-    return absl::FailedPreconditionError(
+    return done(absl::FailedPreconditionError(
         absl::StrCat("fingerprint: ", DigestHex(*fingerprint), " was asked for; ", info.name, "@",
-                     info.version, " has ", DigestHex(info.fingerprint)));
+                     info.version, " has ", DigestHex(info.fingerprint))));
   }
-  return MakeRecipe(std::move(opened), spec, std::min(max_frame_bytes, max_frame_bytes_));
+  MakeRecipe(*std::move(opened), spec, std::min(max_frame_bytes, max_frame_bytes_),
+             std::move(done));
 }
 
-absl::StatusOr<std::shared_ptr<Recipe>> BatchMaker::MakeRecipe(std::shared_ptr<Dataset> dataset,
-                                                               BatchSpec spec,
-                                                               int64_t max_frame_bytes) {
-  auto basis = std::make_shared<Recipe::Basis>();
-  auto recipe = std::make_shared<Recipe>();
-  recipe->basis = basis;
-  basis->dataset = std::move(dataset);
-  const DatasetInfo& info = recipe->info();
-  const bool sampled = Samples(spec.strategy);
-  if (sampled) {
-    GF_ASSIGN_OR_RETURN(recipe->seeds, MakeSeeds(basis->dataset, spec));
-    basis->seed_offsets.num_graphs = recipe->seeds->size();
+// Derives the options of sampled batches if there are none: from epochs of seed 0, so that they are
+// a function of dataset and spec.
+void BatchMaker::MakeRecipe(std::shared_ptr<Dataset> dataset, BatchSpec spec,
+                            int64_t max_frame_bytes, Done<std::shared_ptr<const Recipe>> done) {
+  if (!Samples(spec.strategy) || spec.ragged || spec.options.has_value()) {
+    return done(Resolve(std::move(dataset), spec, max_frame_bytes));
   }
-  GF_ASSIGN_OR_RETURN(
-      basis->spec,
-      ResolveSpec(spec, info, sampled ? basis->seed_offsets : basis->dataset->offsets()));
-  recipe->spec_digest = SpecDigest(basis->spec, info.schema);
-  std::unique_ptr<const Filler> filler;
-  if (sampled) {
-    GF_ASSIGN_OR_RETURN(std::unique_ptr<const SeedSampler> sampler,
-                        SeedSampler::Create(info, basis->spec, *recipe->seeds,
-                                            *basis->dataset->graph(), *basis->dataset));
-    recipe->scratch_bytes = sampler->scratch_bytes();
-    filler = std::make_unique<SampledFiller>(info.schema, basis->spec, std::move(sampler));
-  } else {
-    filler = std::make_unique<GraphFiller>(info.schema, basis->dataset->offsets(), basis->spec);
-  }
-  GF_ASSIGN_OR_RETURN(recipe->collater, Collater::Create(info.schema, basis->spec, max_frame_bytes,
-                                                         std::move(filler)));
-  return recipe;
+  BatchSpec unsized = spec;
+  const SizeEstimateOptions request{
+      .seed = 0, .epoch = 0, .num_samples = spec.sample_limit, .quantile = 1};
+  EstimateSpec(dataset, std::move(unsized), request,
+               [dataset, spec = std::move(spec), max_frame_bytes,
+                done = std::move(done)](absl::StatusOr<SizeEstimate> budget) mutable {
+                 if (!budget.ok()) return done(budget.status());
+                 spec.options = std::move(budget->options);
+                 done(Resolve(std::move(dataset), spec, max_frame_bytes));
+               });
 }
 
-// Reads the seeds, and derives the options if there are none: from epochs of seed 0, so that they
-// are a function of dataset and spec.
-absl::StatusOr<SeedSet> BatchMaker::MakeSeeds(const std::shared_ptr<Dataset>& dataset,
-                                              BatchSpec& spec) {
-  const DatasetInfo& info = dataset->info();
-  GF_ASSIGN_OR_RETURN(const ResolvedSampling sampling, ResolveSampling(spec, info));
-  if (!spec.ragged && !spec.options.has_value()) {
-    GF_ASSIGN_OR_RETURN(SizeEstimate estimate,
-                        EstimateSizes(dataset, spec, /*seed=*/0, /*epoch=*/0, spec.sample_limit,
-                                      /*quantile=*/1));
-    spec.options = std::move(estimate.options);
-  }
-  return SeedSet::Read(info, sampling, *dataset);
+void BatchMaker::EstimateSizes(absl::string_view dataset, const BatchSpec& spec,
+                               SizeEstimateOptions request, Done<SizeEstimate> done) {
+  absl::StatusOr<std::shared_ptr<Dataset>> opened = catalog_.OpenDataset(dataset);
+  if (!opened.ok()) return done(opened.status());
+  EstimateSpec(*std::move(opened), spec, request, std::move(done));
 }
 
-absl::StatusOr<SizeEstimate> BatchMaker::EstimateSizes(absl::string_view dataset,
-                                                       const BatchSpec& spec, uint64_t seed,
-                                                       int64_t epoch, int64_t sample_limit,
-                                                       double quantile) {
-  GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> opened, catalog_.OpenDataset(dataset));
-  return EstimateSizes(std::move(opened), spec, seed, epoch, sample_limit, quantile);
-}
-
-absl::StatusOr<SizeEstimate> BatchMaker::EstimateSizes(std::shared_ptr<Dataset> dataset,
-                                                       BatchSpec spec, uint64_t seed, int64_t epoch,
-                                                       int64_t sample_limit, double quantile) {
+void BatchMaker::EstimateSpec(std::shared_ptr<Dataset> dataset, BatchSpec spec,
+                              SizeEstimateOptions request, Done<SizeEstimate> done) {
   // Batches as they are before any padding or trimming.
   spec.ragged = true;
   spec.options.reset();
   spec.over_size = OverSize::kError;
   spec.micro_batches = 1;
   spec.follow_batch.clear();
-  GF_ASSIGN_OR_RETURN(const std::shared_ptr<const Recipe> recipe,
-                      MakeRecipe(std::move(dataset), std::move(spec), max_frame_bytes_));
-  const SizeEstimateKey key{
-      .fingerprint = recipe->info().fingerprint,
-      .spec_digest = recipe->spec_digest,
-      .seed = seed,
-      .epoch = epoch,
-      .num_samples = sample_limit == 0 ? SizeEstimateOptions::kDefaultSamples : sample_limit,
-      .quantile = quantile};
-  GF_ASSIGN_OR_RETURN(
-      const std::shared_ptr<const CachedSizeEstimate> cached,
-      estimates_.Get(key, [&]() -> absl::StatusOr<std::shared_ptr<const CachedSizeEstimate>> {
-        const auto start = std::chrono::steady_clock::now();
-        GF_ASSIGN_OR_RETURN(const std::shared_ptr<Admission::Place> place,
-                            admission_.Reserve(recipe->scratch_bytes, 1, recipe->held_bytes()));
-        GF_ASSIGN_OR_RETURN(ResolvedSizeEstimate sizes,
-                            graphfeed::EstimateSizes(recipe->info(), recipe->spec(), *recipe->seeds,
-                                                     recipe->basis->items(),
-                                                     *recipe->dataset().graph(), recipe->dataset(),
-                                                     {.seed = key.seed,
-                                                      .epoch = key.epoch,
-                                                      .num_samples = key.num_samples,
-                                                      .quantile = key.quantile}));
-        metrics_.EstimateMade(std::chrono::steady_clock::now() - start);
-        auto made = std::make_shared<CachedSizeEstimate>();
-        made->estimate = {.options = RequestFromOptions(sizes.options, recipe->info().schema),
-                          .trimmed_nodes = std::move(sizes.trimmed_nodes),
-                          .trimmed_edges = std::move(sizes.trimmed_edges),
-                          .trimmed_batches = sizes.trimmed_batches,
-                          .num_samples = sizes.num_samples};
-        return made;
-      }));
-  return cached->estimate;
+  if (request.num_samples == 0) request.num_samples = SizeEstimateOptions::kDefaultSamples;
+  MakeRecipe(std::move(dataset), std::move(spec), max_frame_bytes_,
+             [this, request, done = std::move(done)](
+                 absl::StatusOr<std::shared_ptr<const Recipe>> recipe) mutable {
+               if (!recipe.ok()) return done(recipe.status());
+               EstimateRecipe(*std::move(recipe), request, std::move(done));
+             });
 }
 
-absl::StatusOr<std::shared_ptr<const EpochPlan>> BatchMaker::Plan(
-    const std::shared_ptr<const Recipe>& recipe, uint64_t seed, int64_t epoch) {
+void BatchMaker::EstimateRecipe(std::shared_ptr<const Recipe> recipe,
+                                const SizeEstimateOptions& request, Done<SizeEstimate> done) {
+  const SizeEstimateKey key{.fingerprint = recipe->info().fingerprint,
+                            .spec_digest = recipe->spec_digest,
+                            .seed = request.seed,
+                            .epoch = request.epoch,
+                            .num_samples = request.num_samples,
+                            .quantile = request.quantile};
+  estimates_.Get(
+      key, [&] { return MakeEstimate(*std::exchange(recipe, nullptr), request); },
+      [done = std::move(done)](SizeEstimateCache::ValueOr cached) mutable {
+        if (!cached.ok()) return done(cached.status());
+        done((*cached)->estimate);
+      });
+}
+
+SizeEstimateCache::ValueOr BatchMaker::MakeEstimate(const Recipe& recipe,
+                                                    const SizeEstimateOptions& request) {
+  const auto start = std::chrono::steady_clock::now();
+  GF_ASSIGN_OR_RETURN(const std::shared_ptr<Admission::Place> place,
+                      admission_.Reserve(recipe.scratch_bytes, 1, recipe.held_bytes()));
+  GF_ASSIGN_OR_RETURN(ResolvedSizeEstimate sizes,
+                      graphfeed::EstimateSizes(ViewOf(recipe.dataset()), recipe.spec(),
+                                               *recipe.seeds, recipe.basis->items(), request));
+  metrics_.EstimateMade(std::chrono::steady_clock::now() - start);
+  auto made = std::make_shared<CachedSizeEstimate>();
+  made->estimate = {.options = RequestFromOptions(sizes.options, recipe.info().schema),
+                    .trimmed_nodes = std::move(sizes.trimmed_nodes),
+                    .trimmed_edges = std::move(sizes.trimmed_edges),
+                    .trimmed_batches = sizes.trimmed_batches,
+                    .num_samples = sizes.num_samples};
+  return made;
+}
+
+void BatchMaker::Plan(const std::shared_ptr<const Recipe>& recipe, uint64_t seed, int64_t epoch,
+                      Done<std::shared_ptr<const EpochPlan>> done) {
   const PlanKey key{.fingerprint = recipe->info().fingerprint,
                     .spec_digest = recipe->spec_digest,
                     .seed = seed,
                     .epoch = epoch};
-  return plans_.Get(key, [&]() -> absl::StatusOr<std::shared_ptr<const EpochPlan>> {
-    const auto start = std::chrono::steady_clock::now();
-    auto made = std::make_shared<PlanAndBasis>();
-    made->basis = recipe->basis;
-    GF_ASSIGN_OR_RETURN(made->plan,
-                        EpochPlan::Create(made->basis->spec, made->basis->items(), seed, epoch));
-    metrics_.PlanMade(std::chrono::steady_clock::now() - start);
-    return std::shared_ptr<const EpochPlan>(made, made->plan.get());
-  });
+  plans_.Get(
+      key,
+      [&]() -> PlanCache::ValueOr {
+        const auto start = std::chrono::steady_clock::now();
+        auto made = std::make_shared<PlanAndBasis>();
+        made->basis = recipe->basis;
+        GF_ASSIGN_OR_RETURN(
+            made->plan, EpochPlan::Create(made->basis->spec, made->basis->items(), seed, epoch));
+        metrics_.PlanMade(std::chrono::steady_clock::now() - start);
+        return std::shared_ptr<const EpochPlan>(made, made->plan.get());
+      },
+      std::move(done));
 }
 
 absl::StatusOr<BuiltFrame> BatchMaker::Build(const Recipe& recipe, const EpochPlan& plan,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/frame/slab.h"
@@ -13,7 +14,7 @@
 #include "server/batching/plan.h"
 #include "server/batching/resolved_spec.h"
 #include "server/metrics/metrics.h"
-#include "server/sampling/seed_set.h"
+#include "server/sampling/size_estimate.h"
 #include "server/serving/admission.h"
 #include "server/serving/frame_stream.h"
 #include "server/serving/plan_cache.h"
@@ -24,33 +25,39 @@
 namespace graphfeed {
 
 // Opens datasets and makes frames of them: the same function for streams and single batches.
-// Thread-safe; calls may block, for reading and planning.
+// Thread-safe.
+//
+// Open, EstimateSizes and Plan may take long, for reading and planning, but never wait for each
+// other: what somebody else is making already is shared, and `done` is then called by their thread.
+// Else it is called before the call returns. They belong on planning threads, frames on build
+// threads.
 class BatchMaker {
  public:
+  template <typename Value>
+  using Done = absl::AnyInvocable<void(absl::StatusOr<Value>)>;
+
   // `max_frame_bytes` bounds every frame, whatever a request allows. Estimates reserve in
-  // `admission` what they work with. The arguments must outlive the maker and its recipes.
+  // `admission` what they work with. The arguments must outlive the maker and its recipes, the
+  // maker what it has begun.
   BatchMaker(Catalog& catalog, Metrics& metrics, Admission& admission, int64_t max_frame_bytes,
              int64_t plan_memory_bytes);
 
   // NOT_FOUND; FAILED_PRECONDITION naming both fingerprints if the dataset has another one than
   // asked for; INVALID_ARGUMENT as ResolveSpec; RESOURCE_EXHAUSTED for a fixed-size slab of more
   // than `max_frame_bytes`.
-  absl::StatusOr<std::shared_ptr<const Recipe>> Open(absl::string_view dataset,
-                                                     const std::optional<Fingerprint>& fingerprint,
-                                                     const BatchSpec& spec,
-                                                     int64_t max_frame_bytes);
+  void Open(absl::string_view dataset, const std::optional<Fingerprint>& fingerprint,
+            const BatchSpec& spec, int64_t max_frame_bytes,
+            Done<std::shared_ptr<const Recipe>> done);
 
-  // Makes `sample_limit` batches (0: SizeEstimateOptions::kDefaultSamples) of a sampled spec, whose
-  // options are left out, from an epoch on, and chooses sizes that the share `quantile` of them
-  // does not exceed, by type. All who ask for the same share it. Errors as Open, Admission::Reserve
-  // and EstimateSizes.
-  absl::StatusOr<SizeEstimate> EstimateSizes(absl::string_view dataset, const BatchSpec& spec,
-                                             uint64_t seed, int64_t epoch, int64_t sample_limit,
-                                             double quantile);
+  // Makes batches of a sampled spec, whose options are left out, and chooses sizes of them
+  // (EstimateSizes; num_samples 0: SizeEstimateOptions::kDefaultSamples). All who ask for the same
+  // share it. Errors as Open, Admission::Reserve and EstimateSizes.
+  void EstimateSizes(absl::string_view dataset, const BatchSpec& spec, SizeEstimateOptions request,
+                     Done<SizeEstimate> done);
 
   // The epoch's plan, which all who ask for the same share.
-  absl::StatusOr<std::shared_ptr<const EpochPlan>> Plan(const std::shared_ptr<const Recipe>& recipe,
-                                                        uint64_t seed, int64_t epoch);
+  void Plan(const std::shared_ptr<const Recipe>& recipe, uint64_t seed, int64_t epoch,
+            Done<std::shared_ptr<const EpochPlan>> done);
 
   // One frame, digest included. INVALID_ARGUMENT for an ordinal beyond the plan.
   absl::StatusOr<BuiltFrame> Build(const Recipe& recipe, const EpochPlan& plan, uint64_t seed,
@@ -66,12 +73,13 @@ class BatchMaker {
   int64_t plan_bytes() const { return plans_.bytes(); }
 
  private:
-  absl::StatusOr<std::shared_ptr<Recipe>> MakeRecipe(std::shared_ptr<Dataset> dataset,
-                                                     BatchSpec spec, int64_t max_frame_bytes);
-  absl::StatusOr<SeedSet> MakeSeeds(const std::shared_ptr<Dataset>& dataset, BatchSpec& spec);
-  absl::StatusOr<SizeEstimate> EstimateSizes(std::shared_ptr<Dataset> dataset, BatchSpec spec,
-                                             uint64_t seed, int64_t epoch, int64_t sample_limit,
-                                             double quantile);
+  void MakeRecipe(std::shared_ptr<Dataset> dataset, BatchSpec spec, int64_t max_frame_bytes,
+                  Done<std::shared_ptr<const Recipe>> done);
+  void EstimateSpec(std::shared_ptr<Dataset> dataset, BatchSpec spec, SizeEstimateOptions request,
+                    Done<SizeEstimate> done);
+  void EstimateRecipe(std::shared_ptr<const Recipe> recipe, const SizeEstimateOptions& request,
+                      Done<SizeEstimate> done);
+  SizeEstimateCache::ValueOr MakeEstimate(const Recipe& recipe, const SizeEstimateOptions& request);
 
   Catalog& catalog_;
   Metrics& metrics_;

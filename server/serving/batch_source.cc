@@ -58,22 +58,30 @@ class BatchEpoch final : public FrameSource::Epoch {
   EpochInfo info_;
 };
 
+FrameSource::EpochOr MakeEpoch(std::shared_ptr<StreamPlan> stream, int64_t epoch,
+                               std::shared_ptr<const EpochPlan> plan) {
+  ShardPosition shard = stream->shard;
+  if (epoch != stream->first_epoch) shard.start_ordinal = 0;
+  // A shard that has received its share stands less than one round beyond the end.
+  if (shard.start_ordinal >= plan->num_frames() + shard.num_shards) {
+    return absl::InvalidArgumentError(absl::StrCat("start_ordinal: ", shard.start_ordinal,
+                                                   "; epoch ", epoch, " has ", plan->num_frames(),
+                                                   " frames"));
+  }
+  return std::make_shared<BatchEpoch>(std::move(stream), std::move(plan), shard);
+}
+
 class BatchSource final : public FrameSource {
  public:
   explicit BatchSource(std::shared_ptr<StreamPlan> stream) : stream_(std::move(stream)) {}
 
-  absl::StatusOr<std::shared_ptr<Epoch>> OpenEpoch(int64_t epoch) override {
-    GF_ASSIGN_OR_RETURN(std::shared_ptr<const EpochPlan> plan,
-                        stream_->maker.Plan(stream_->recipe, stream_->seed, epoch));
-    ShardPosition shard = stream_->shard;
-    if (epoch != stream_->first_epoch) shard.start_ordinal = 0;
-    // A shard that has received its share stands less than one round beyond the end.
-    if (shard.start_ordinal >= plan->num_frames() + shard.num_shards) {
-      return absl::InvalidArgumentError(absl::StrCat("start_ordinal: ", shard.start_ordinal,
-                                                     "; epoch ", epoch, " has ", plan->num_frames(),
-                                                     " frames"));
-    }
-    return std::make_shared<BatchEpoch>(stream_, std::move(plan), shard);
+  void OpenEpoch(int64_t epoch, absl::AnyInvocable<void(EpochOr)> done) override {
+    stream_->maker.Plan(
+        stream_->recipe, stream_->seed, epoch,
+        [stream = stream_, epoch,
+         done = std::move(done)](absl::StatusOr<std::shared_ptr<const EpochPlan>> plan) mutable {
+          done(plan.ok() ? MakeEpoch(std::move(stream), epoch, *std::move(plan)) : plan.status());
+        });
   }
 
  private:
@@ -122,24 +130,25 @@ class MetricsObserver final : public StreamObserver {
   const int64_t padded_edges_;
 };
 
-}  // namespace
+// A stream that is being opened.
+struct Opening {
+  std::shared_ptr<StreamPlan> stream;       // shared with its source and epochs
+  std::shared_ptr<Admission::Place> place;  // shared with the stream and its frames
+  int64_t num_epochs = 1;
+};
 
-absl::StatusOr<FrameStream::Opened> OpenStream(const wire::StreamRequest& request,
-                                               BatchMaker& maker, Admission& admission,
-                                               Metrics& metrics, const PrefetchLimits& limits) {
-  GF_ASSIGN_OR_RETURN(
-      std::shared_ptr<const Recipe> recipe,
-      maker.Open(request.dataset, request.fingerprint, request.spec, request.max_frame_bytes));
+absl::StatusOr<Opening> ReserveStream(const wire::StreamRequest& request, BatchMaker& maker,
+                                      Admission& admission, const PrefetchLimits& limits,
+                                      const std::shared_ptr<const Recipe>& recipe) {
   const uint32_t wanted =
       std::min(request.prefetch == 0 ? limits.default_frames : request.prefetch, limits.max_frames);
-  GF_ASSIGN_OR_RETURN(
-      std::shared_ptr<Admission::Place> place,
-      admission.Reserve(recipe->FrameBound(request.max_frame_bytes) + recipe->scratch_bytes, wanted,
-                        recipe->held_bytes()));
-
+  Opening opening{.stream = nullptr, .place = nullptr, .num_epochs = request.num_epochs};
+  GF_ASSIGN_OR_RETURN(opening.place, admission.Reserve(recipe->FrameBound(request.max_frame_bytes) +
+                                                           recipe->scratch_bytes,
+                                                       wanted, recipe->held_bytes()));
   // Ragged frames differ in size: a buffer kept for reuse would only stand beside the next one.
-  const size_t idle_slabs = recipe->layout().ragged ? 0 : place->frames();
-  std::shared_ptr<StreamPlan> stream(
+  const size_t idle_slabs = recipe->layout().ragged ? 0 : opening.place->frames();
+  opening.stream.reset(
       new StreamPlan{.maker = maker,
                      .recipe = recipe,
                      .seed = request.seed,
@@ -151,21 +160,49 @@ absl::StatusOr<FrameStream::Opened> OpenStream(const wire::StreamRequest& reques
                      .max_frame_bytes = request.max_frame_bytes,
                      .compact = request.encoding == Encoding::kCompact && !recipe->layout().ragged,
                      .slabs = SlabPool(idle_slabs)});
-  auto source = std::make_unique<BatchSource>(stream);
-  GF_ASSIGN_OR_RETURN(std::shared_ptr<FrameSource::Epoch> first,
-                      source->OpenEpoch(request.start_epoch));
-  if (request.num_epochs == 0 && first->info().plan.num_frames == 0) {
+  return opening;
+}
+
+absl::StatusOr<FrameStream::Opened> FinishOpening(Opening opening, Metrics& metrics,
+                                                  FrameSource::EpochOr first) {
+  if (!first.ok()) return first.status();
+  if (opening.num_epochs == 0 && (*first)->info().plan.num_frames == 0) {
     return absl::InvalidArgumentError(absl::StrCat("num_epochs: 0 means without end, but epoch ",
-                                                   request.start_epoch, " has no frames"));
+                                                   opening.stream->first_epoch, " has no frames"));
   }
+  const Recipe& recipe = *opening.stream->recipe;
   FrameStream::Opened opened;
-  opened.header = recipe->Header(request.seed, place->frames());
-  opened.source = std::move(source);
-  opened.first_epoch = std::move(first);
-  opened.num_epochs = request.num_epochs;
-  opened.reservation = std::move(place);
-  opened.observer = std::make_shared<MetricsObserver>(metrics, *recipe);
+  opened.header = recipe.Header(opening.stream->seed, opening.place->frames());
+  opened.source = std::make_unique<BatchSource>(opening.stream);
+  opened.first_epoch = *std::move(first);
+  opened.num_epochs = opening.num_epochs;
+  opened.reservation = std::move(opening.place);
+  opened.observer = std::make_shared<MetricsObserver>(metrics, recipe);
   return opened;
+}
+
+}  // namespace
+
+void OpenStream(wire::StreamRequest request, BatchMaker& maker, Admission& admission,
+                Metrics& metrics, const PrefetchLimits& limits, FrameStream::OpenDone done) {
+  const auto asked = std::make_shared<const wire::StreamRequest>(std::move(request));
+  maker.Open(asked->dataset, asked->fingerprint, asked->spec, asked->max_frame_bytes,
+             [asked, &maker, &admission, &metrics, &limits, done = std::move(done)](
+                 absl::StatusOr<std::shared_ptr<const Recipe>> recipe) mutable {
+               if (!recipe.ok()) return done(recipe.status());
+               absl::StatusOr<Opening> opening =
+                   ReserveStream(*asked, maker, admission, limits, *recipe);
+               if (!opening.ok()) return done(opening.status());
+               BatchSource source(opening->stream);
+               source.OpenEpoch(asked->start_epoch,
+                                [opening = *std::move(opening), &metrics,
+                                 done = std::move(done)](FrameSource::EpochOr first) mutable {
+                                  // What a refused stream had is free before it is told so.
+                                  absl::StatusOr<FrameStream::Opened> opened =
+                                      FinishOpening(std::move(opening), metrics, std::move(first));
+                                  done(std::move(opened));
+                                });
+             });
 }
 
 }  // namespace graphfeed

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 
-#include "absl/status/statusor.h"
 #include "proto/wire/requests.h"
 #include "server/metrics/metrics.h"
 #include "server/serving/admission.h"
@@ -18,11 +17,10 @@ struct PrefetchLimits {
 };
 
 // Does everything for a stream that can be refused: opens the dataset, resolves the spec, computes
-// the layout, reserves the frames' memory, plans the first epoch. The arguments must outlive the
-// stream.
-absl::StatusOr<FrameStream::Opened> OpenStream(const wire::StreamRequest& request,
-                                               BatchMaker& maker, Admission& admission,
-                                               Metrics& metrics, const PrefetchLimits& limits);
+// the layout, reserves the frames' memory, plans the first epoch. Calls `done` once, as
+// BatchMaker::Open does. All but `request` must outlive the stream.
+void OpenStream(wire::StreamRequest request, BatchMaker& maker, Admission& admission,
+                Metrics& metrics, const PrefetchLimits& limits, FrameStream::OpenDone done);
 
 }  // namespace graphfeed
 

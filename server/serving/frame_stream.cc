@@ -63,29 +63,34 @@ void FrameStream::Slot::Release() {
   if (const std::shared_ptr<Slots> slots = std::move(slots_)) slots->Return();
 }
 
-FrameStream::FrameStream(TaskQueue& tasks, Sink& sink)
-    : tasks_(tasks.NewQueue()), sink_(sink), slots_(std::make_shared<Slots>()) {}
+FrameStream::FrameStream(TaskQueue& builds, TaskQueue& planning, Sink& sink)
+    : builds_(builds.NewQueue()),
+      planning_(planning),
+      sink_(sink),
+      slots_(std::make_shared<Slots>()) {}
 
 FrameStream::~FrameStream() { slots_->Close(); }
 
-std::shared_ptr<FrameStream> FrameStream::Create(TaskQueue& tasks, Sink& sink) {
-  std::shared_ptr<FrameStream> stream(new FrameStream(tasks, sink));
-  stream->slots_->Open(stream, stream->tasks_.get());
+std::shared_ptr<FrameStream> FrameStream::Create(TaskQueue& builds, TaskQueue& planning,
+                                                 Sink& sink) {
+  std::shared_ptr<FrameStream> stream(new FrameStream(builds, planning, sink));
+  stream->slots_->Open(stream, stream->builds_.get());
   return stream;
 }
 
 void FrameStream::Start(Opener open) {
-  tasks_->Post([self = shared_from_this(), open = std::move(open)]() mutable {
-    self->Open(std::move(open));
+  planning_.Post([self = shared_from_this(), open = std::move(open)]() mutable {
+    if (self->stopped()) return;
+    open([self](absl::StatusOr<Opened> opened) { self->OnOpened(std::move(opened)); });
   });
 }
 
-void FrameStream::Open(Opener open) {
-  {
-    MutexLock lock(&mu_);
-    if (stop_.has_value()) return;
-  }
-  absl::StatusOr<Opened> opened = open();
+bool FrameStream::stopped() {
+  MutexLock lock(&mu_);
+  return stop_.has_value();
+}
+
+void FrameStream::OnOpened(absl::StatusOr<Opened> opened) {
   {
     MutexLock lock(&mu_);
     if (stop_.has_value()) {
@@ -129,12 +134,7 @@ void FrameStream::Stop(absl::Status status) {
   Advance();
 }
 
-void FrameStream::OpenEpoch(FrameSource& source, int64_t epoch) {
-  {
-    MutexLock lock(&mu_);
-    if (stop_.has_value()) return;
-  }
-  auto opened = source.OpenEpoch(epoch);
+void FrameStream::OnEpoch(FrameSource::EpochOr opened) {
   {
     MutexLock lock(&mu_);
     if (!stop_.has_value()) {
@@ -193,7 +193,7 @@ void FrameStream::Schedule(Action& action) {
   while (!run.exhausted) {
     if (run.epoch == nullptr) {
       if (!run.next_epoch.has_value()) break;
-      absl::StatusOr<std::shared_ptr<FrameSource::Epoch>> next = *std::move(run.next_epoch);
+      FrameSource::EpochOr next = *std::move(run.next_epoch);
       run.next_epoch.reset();
       if (!next.ok()) {
         entries_.emplace_back().result = next.status();
@@ -300,11 +300,13 @@ void FrameStream::Advance(bool build) {
   action.dropped.clear();
   build = build && action.builds > 0;
   for (int i = build ? 1 : 0; i < action.builds; ++i) {
-    tasks_->Post([self] { self->BuildNext(); });
+    builds_->Post([self] { self->BuildNext(); });
   }
   if (action.open_epoch.has_value()) {
-    tasks_->Post([self, source = std::move(action.source), epoch = *action.open_epoch] {
-      self->OpenEpoch(*source, epoch);
+    planning_.Post([self, source = std::move(action.source), epoch = *action.open_epoch] {
+      if (self->stopped()) return;
+      source->OpenEpoch(epoch,
+                        [self](FrameSource::EpochOr opened) { self->OnEpoch(std::move(opened)); });
     });
   }
   if (auto* message = std::get_if<Message>(&action.step)) {

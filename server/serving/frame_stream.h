@@ -30,7 +30,7 @@ struct BuiltFrame {
 };
 
 // What a stream sends, pulled piece by piece: the seam between scheduling (FrameStream) and
-// batches. All calls come from the task queue's threads.
+// batches. Epochs are opened on planning threads, frames built on build threads.
 class FrameSource {
  public:
   // One epoch as one stream sees it. Thread-safe: frames are built in parallel.
@@ -43,9 +43,12 @@ class FrameSource {
     virtual absl::StatusOr<BuiltFrame> Build(int64_t j) = 0;
   };
 
+  using EpochOr = absl::StatusOr<std::shared_ptr<Epoch>>;
+
   virtual ~FrameSource() = default;
-  // One call at a time; epochs are opened in order, each once.
-  virtual absl::StatusOr<std::shared_ptr<Epoch>> OpenEpoch(int64_t epoch) = 0;
+  // Calls `done` once: before it returns or, if somebody else is planning the same, later from
+  // their thread. Does not wait. Epochs are opened in order, each once, one at a time.
+  virtual void OpenEpoch(int64_t epoch, absl::AnyInvocable<void(EpochOr)> done) = 0;
 };
 
 // Is told what a stream does, for metrics. Thread-safe.
@@ -118,13 +121,16 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     std::shared_ptr<const void> reservation;
     std::shared_ptr<StreamObserver> observer;  // shared by whoever made it; may be null
   };
-  // Runs on the task queue.
-  using Opener = absl::AnyInvocable<absl::StatusOr<Opened>()>;
+  // Runs on a planning thread and does not wait for others: `done` is called once, then or later
+  // (FrameSource::OpenEpoch).
+  using OpenDone = absl::AnyInvocable<void(absl::StatusOr<Opened>)>;
+  using Opener = absl::AnyInvocable<void(OpenDone done)>;
 
-  // The stream's tasks have a queue of their own beside `tasks`. Whoever runs it must outlive the
-  // stream's work, the sink the call of its Finish. Every stream that has been started must come to
-  // its Finish (by Stop, if nothing else).
-  static std::shared_ptr<FrameStream> Create(TaskQueue& tasks, Sink& sink);
+  // Frames are built by the threads of `builds`, where the stream has a queue of its own; it is
+  // opened, and epochs are planned, by those of `planning`. Both must outlive the stream's work,
+  // the sink the call of its Finish. Every stream that has been started must come to its Finish (by
+  // Stop, if nothing else).
+  static std::shared_ptr<FrameStream> Create(TaskQueue& builds, TaskQueue& planning, Sink& sink);
   ~FrameStream();
 
   // Once.
@@ -164,15 +170,16 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     int64_t next_j = 0;
     // Of the epoch after it: nothing yet, being opened, or what came of that.
     bool opening = false;
-    std::optional<absl::StatusOr<std::shared_ptr<FrameSource::Epoch>>> next_epoch;
+    std::optional<FrameSource::EpochOr> next_epoch;
     std::optional<int64_t> epochs_left;  // not yet opened; nullopt: no end
     bool exhausted = false;              // everything has been scheduled
   };
 
-  FrameStream(TaskQueue& tasks, Sink& sink);
+  FrameStream(TaskQueue& builds, TaskQueue& planning, Sink& sink);
 
-  void Open(Opener open);
-  void OpenEpoch(FrameSource& source, int64_t epoch);
+  bool stopped();
+  void OnOpened(absl::StatusOr<Opened> opened);
+  void OnEpoch(FrameSource::EpochOr opened);
   void BuildNext();
   // Decides, then acts. With `build`, one of the builds that are due is done here instead of
   // posted.
@@ -185,7 +192,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   void ChargeWait() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool NothingLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  const std::unique_ptr<TaskQueue> tasks_;
+  const std::unique_ptr<TaskQueue> builds_;
+  TaskQueue& planning_;
   Sink& sink_;
   const std::shared_ptr<Slots> slots_;  // frames that exist; shared with their slots
 

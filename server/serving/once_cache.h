@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,7 +21,8 @@
 namespace graphfeed {
 
 // Values that are in use, and those last used, as many as the memory allows and at most
-// Key::kMaxEntries. However many ask for a value at once, it is made once. Thread-safe.
+// Key::kMaxEntries. However many ask for a value at once, it is made once, and nobody waits for it:
+// who comes while it is made leaves word where to go on. Thread-safe.
 //
 // A Key is ordered by its `fingerprint` first, and what() names its value and the memory that
 // it takes, in errors. A Value knows its memory_bytes().
@@ -32,9 +34,12 @@ class OnceCache {
   explicit OnceCache(int64_t capacity_bytes)
       : capacity_bytes_(capacity_bytes), total_bytes_(std::make_shared<std::atomic<int64_t>>(0)) {}
 
-  // Returns the value, calling `make` if there is none; waits if another thread is making it, and
-  // shares its error. RESOURCE_EXHAUSTED when the values in use leave no room for it.
-  ValueOr Get(const Key& key, absl::FunctionRef<ValueOr()> make);
+  using Done = absl::AnyInvocable<void(ValueOr)>;
+
+  // Gives the value to `done`, once and without any lock: before it returns, calling `make` if
+  // there is none; or, when another thread is making it, from that thread, which shares its error
+  // too. RESOURCE_EXHAUSTED when the values in use leave no room for it.
+  void Get(const Key& key, absl::FunctionRef<ValueOr()> make, Done done);
 
   // Drops the unused values of this dataset; those in use when they are released.
   void Forget(const Fingerprint& fingerprint);
@@ -60,15 +65,19 @@ class OnceCache {
   };
   struct Entry {
     bool made = false;
-    absl::Status status;               // why there is none
     std::shared_ptr<Charged> charged;  // shared with the value's users
     uint64_t last_used = 0;
+    std::vector<Done> waiting;  // while it is made
   };
   using Trash = std::vector<std::shared_ptr<Entry>>;
 
   static std::shared_ptr<const Value> Handle(const std::shared_ptr<Charged>& charged) {
     return std::shared_ptr<const Value>(charged, charged->value.get());
   }
+
+  // What comes of a making. Whoever calls destroys `trash` when the mutex is free again.
+  ValueOr Keep(const Key& key, const std::shared_ptr<Entry>& entry, ValueOr made, Trash& trash)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Moves values that nobody uses to `trash`, the oldest first, until `bytes` more bytes fit and
   // there are at most kMaxEntries. Whoever calls destroys them when the mutex is free again;
@@ -79,52 +88,62 @@ class OnceCache {
   // Of all values that exist; shared with them, since they may outlive the cache.
   const std::shared_ptr<std::atomic<int64_t>> total_bytes_;
   mutable Mutex mu_;
-  CondVar made_;
-  std::map<Key, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mu_);  // shared with waiters
+  std::map<Key, std::shared_ptr<Entry>> entries_ ABSL_GUARDED_BY(mu_);  // shared with makers
   uint64_t clock_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 template <typename Key, typename Value>
-typename OnceCache<Key, Value>::ValueOr OnceCache<Key, Value>::Get(
-    const Key& key, absl::FunctionRef<ValueOr()> make) {
+void OnceCache<Key, Value>::Get(const Key& key, absl::FunctionRef<ValueOr()> make, Done done) {
   std::shared_ptr<Entry> entry;
+  std::shared_ptr<const Value> value;
   {
     MutexLock lock(&mu_);
     auto [it, inserted] = entries_.try_emplace(key);
     if (inserted) it->second = std::make_shared<Entry>();
     entry = it->second;
     entry->last_used = ++clock_;
-    if (!inserted) {
-      while (!entry->made) made_.Wait(&mu_);
-      if (!entry->status.ok()) return entry->status;
-      return Handle(entry->charged);
+    if (!inserted && !entry->made) {
+      entry->waiting.push_back(std::move(done));
+      return;
     }
+    if (!inserted) value = Handle(entry->charged);
   }
+  if (value != nullptr) return done(std::move(value));
 
   ValueOr made = make();
 
   Trash trash;
-  MutexLock lock(&mu_);
+  std::vector<Done> waiting;
+  {
+    MutexLock lock(&mu_);
+    made = Keep(key, entry, std::move(made), trash);
+    waiting.swap(entry->waiting);
+  }
+  trash.clear();
+  done(made);
+  for (Done& other : waiting) other(made);
+}
+
+template <typename Key, typename Value>
+typename OnceCache<Key, Value>::ValueOr OnceCache<Key, Value>::Keep(
+    const Key& key, const std::shared_ptr<Entry>& entry, ValueOr made, Trash& trash) {
   entry->made = true;
-  made_.SignalAll();
   if (made.ok()) {
     const int64_t bytes = (*made)->memory_bytes();
     const int64_t free_bytes = Evict(bytes, trash);
-    if (bytes > free_bytes) {
-      made = absl::ResourceExhaustedError(absl::StrCat(key.what(), " needs ", bytes, " bytes; ",
-                                                       free_bytes, " of ", capacity_bytes_,
-                                                       " are free"));
-    } else {
+    if (bytes <= free_bytes) {
       entry->charged = std::make_shared<Charged>(*std::move(made), bytes, total_bytes_);
       return Handle(entry->charged);
     }
+    made = absl::ResourceExhaustedError(absl::StrCat(key.what(), " needs ", bytes, " bytes; ",
+                                                     free_bytes, " of ", capacity_bytes_,
+                                                     " are free"));
   }
-  entry->status = made.status();
-  // Unless Forget has made room for another one meanwhile.
+  // Errors are not kept. Unless Forget has made room for another one meanwhile.
   if (auto it = entries_.find(key); it != entries_.end() && it->second == entry) {
     entries_.erase(it);
   }
-  return entry->status;
+  return made;
 }
 
 template <typename Key, typename Value>

@@ -1,114 +1,119 @@
-#include <rocksdb/convenience.h>
+#include <fcntl.h>
 #include <rocksdb/db.h>
-#include <rocksdb/metadata.h>
 #include <rocksdb/options.h>
 #include <rocksdb/slice.h>
 #include <rocksdb/sst_file_writer.h>
-#include <rocksdb/table.h>
-#include <rocksdb/utilities/checkpoint.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "storage/base/mutex.h"
+#include "storage/base/status_macros.h"
 #include "storage/chunks/chunk_store.h"
+#include "storage/chunks/descriptors.h"
+#include "storage/chunks/disk_errors.h"
+#include "storage/chunks/folder_copy.h"
+#include "storage/chunks/folder_lock.h"
+#include "storage/chunks/format1_records.h"
+#include "storage/chunks/record_file.h"
+#include "storage/chunks/rocksdb_database.h"
 
 namespace graphfeed {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A column's chunks go into files of its own, of about this size. A table reader keeps its index
-// in memory (some 25 bytes per chunk); kMaxOpenFiles of them stay open.
+// A column's chunks go into files of its own, of about this size.
 constexpr uint64_t kFileBytes = uint64_t{64} << 20;
-constexpr int kMaxOpenFiles = 512;
-constexpr size_t kKeyBytes = 12;
-// A record that every start writes. No name of a caller's: it is not text.
-const rocksdb::Slice kOpenedKey("\0opened", 7);
+// Options, logs, the catalogue's copy.
+constexpr uint64_t kRoomToOpen = 192 << 10;
+// A record while the folder is being made, for which nothing is missing yet. Not text, so that it
+// is no name of a caller's.
+constexpr absl::string_view kCreatingKey("\0creating", 9);
 
-// Column uid, then chunk number, both big-endian, so that chunks lie in order.
-class Key {
- public:
-  explicit Key(ChunkKey key) {
-    for (int i = 0; i < 8; ++i) bytes_[i] = static_cast<char>(key.column >> (56 - 8 * i));
-    for (int i = 0; i < 4; ++i) bytes_[8 + i] = static_cast<char>(key.chunk >> (24 - 8 * i));
+// A file that shows that there was a store in the folder, or nothing.
+absl::StatusOr<std::string> TraceOfStore(const FolderLock& lock) {
+  std::error_code error;
+  for (fs::directory_iterator it(lock.path(), error), end; !error && it != end;
+       it.increment(error)) {
+    std::string name = it->path().filename().string();
+    if (name == kRecordFile || name == "IDENTITY" || absl::StartsWith(name, "MANIFEST-") ||
+        absl::EndsWith(name, ".sst")) {
+      return name;
+    }
   }
-  rocksdb::Slice slice() const { return rocksdb::Slice(bytes_, kKeyBytes); }
+  if (error) return FileError(error.value(), absl::StrCat("reading ", lock.folder()));
+  return std::string();
+}
+
+class RocksDbChunkStore : public ChunkStore {
+ public:
+  static absl::StatusOr<std::unique_ptr<ChunkStore>> Open(const std::string& dir,
+                                                          const ChunkStoreOptions& options);
+
+  absl::Status StartWriting() override;
+  absl::Status Health() override;
+  void ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor visitor) override;
+  absl::StatusOr<std::unique_ptr<ChunkWriter>> NewWriter(uint64_t column) override;
+  std::string ListingName() override;
+  absl::StatusOr<std::vector<ColumnChunks>> ListColumns() override;
+  absl::Status DeleteColumns(absl::Span<const uint64_t> columns) override;
+  absl::Status PutRecord(absl::string_view key, absl::string_view value) override;
+  absl::Status DeleteRecord(absl::string_view key) override;
+  absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListRecords() override;
+  absl::Status Snapshot(const std::string& to, SnapshotCheck check) override;
+  int64_t StoredBytes() override;
+
+  // For BulkWriter.
+  absl::Status Convert(const rocksdb::Status& status) const { return FromRocksDb(status, *lock_); }
+  std::unique_ptr<rocksdb::SstFileWriter> NewFile() { return database_->NewFile(); }
+  std::string NewBulkPath() { return absl::StrCat(bulk_, "/", next_file_.fetch_add(1), ".sst"); }
+  absl::Status Ingest(const std::vector<std::string>& paths);
 
  private:
-  char bytes_[kKeyBytes];
+  RocksDbChunkStore(std::unique_ptr<FolderLock> lock, const ChunkStoreOptions& options,
+                    int max_open_files)
+      : lock_(std::move(lock)),
+        read_only_(options.read_only),
+        may_create_(options.create && !options.read_only),
+        max_open_files_(max_open_files),
+        bulk_(absl::StrCat(lock_->path(), "/bulk")) {}
+
+  absl::Status OpenForReading();
+  absl::Status Create();
+  absl::Status CheckRoom() const;
+  absl::Status EmptyBulk();
+  void RemoveEmptyLogs();
+  // Before anything is written.
+  absl::Status CheckWritable() const;
+  absl::Status WriteRecords(RecordMap records) ABSL_EXCLUSIVE_LOCKS_REQUIRED(records_mu_);
+
+  const std::unique_ptr<FolderLock> lock_;
+  const bool read_only_;
+  const bool may_create_;
+  const int max_open_files_;
+  const std::string bulk_;  // on the same file system, so that files are moved by linking
+  std::atomic<uint64_t> next_file_{0};
+
+  // Null in a folder without a store. Replaced by StartWriting only.
+  std::unique_ptr<RocksDbDatabase> database_;
+  bool creating_ = false;
+  bool writing_ = false;
+
+  // Held while the database's list of files changes or is copied.
+  Mutex files_mu_;
+  // Held while the file of records is written.
+  Mutex records_mu_;
+  RecordMap records_ ABSL_GUARDED_BY(records_mu_);
+  // The file may hold a change that failed.
+  bool uncertain_ ABSL_GUARDED_BY(records_mu_) = false;
 };
-
-uint64_t ColumnOf(const std::string& key) {
-  uint64_t column = 0;
-  for (size_t i = 0; i < 8 && i < key.size(); ++i) {
-    column = column << 8 | static_cast<uint8_t>(key[i]);
-  }
-  return column;
-}
-
-absl::Status ToStatus(const rocksdb::Status& status) {
-  if (status.ok()) return absl::OkStatus();
-  const std::string text = status.ToString();
-  if (status.IsCorruption()) return absl::DataLossError(text);
-  if (status.IsNotFound()) return absl::NotFoundError(text);
-  if (status.IsPathNotFound()) return absl::DataLossError(text);
-  if (status.IsNoSpace()) return absl::ResourceExhaustedError(text);
-  if (status.IsIOError() || status.IsBusy() || status.IsTimedOut()) {
-    return absl::UnavailableError(text);
-  }
-  return absl::InternalError(text);
-}
-
-rocksdb::ColumnFamilyOptions ChunkOptions() {
-  rocksdb::BlockBasedTableOptions table;
-  // Chunks are cached above the seam, once and aligned. A block cache would hold them again.
-  table.no_block_cache = true;
-  table.checksum = rocksdb::kXXH3;
-  table.format_version = 5;
-  rocksdb::ColumnFamilyOptions options;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  options.compression = rocksdb::kLZ4Compression;
-  options.bottommost_compression = rocksdb::kLZ4Compression;
-  // Only whole files come and go here, each with chunks of one column: nothing to compact.
-  options.disable_auto_compactions = true;
-  options.write_buffer_size = 1 << 20;
-  return options;
-}
-
-rocksdb::ColumnFamilyOptions CatalogOptions() {
-  rocksdb::BlockBasedTableOptions table;
-  table.no_block_cache = true;
-  rocksdb::ColumnFamilyOptions options;
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  options.write_buffer_size = 4 << 20;
-  return options;
-}
-
-rocksdb::DBOptions DatabaseOptions() {
-  rocksdb::DBOptions options;
-  options.create_if_missing = true;
-  options.create_missing_column_families = true;
-  options.max_open_files = kMaxOpenFiles;
-  // A damaged chunk file must not keep the others from being served: it is reported when read.
-  options.paranoid_checks = false;
-  // Whatever survives a crash on disk is bounded: no preallocated tails, few old log files.
-  options.allow_fallocate = false;
-  options.keep_log_file_num = 2;
-  options.max_log_file_size = 1 << 20;
-  options.info_log_level = rocksdb::WARN_LEVEL;
-  options.max_manifest_file_size = 4 << 20;
-  options.max_total_wal_size = 8 << 20;
-  options.stats_dump_period_sec = 0;
-  options.stats_persist_period_sec = 0;
-  options.max_background_jobs = 2;
-  return options;
-}
-
-class RocksDbChunkStore;
 
 // Collects a column in files outside of the database and hands them over when finished.
 class BulkWriter : public ChunkWriter {
@@ -128,41 +133,6 @@ class BulkWriter : public ChunkWriter {
   bool finished_ = false;
 };
 
-class RocksDbChunkStore : public ChunkStore {
- public:
-  static absl::StatusOr<std::unique_ptr<ChunkStore>> Open(const std::string& dir);
-  ~RocksDbChunkStore() override;
-
-  void ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor visitor) override;
-  absl::StatusOr<std::unique_ptr<ChunkWriter>> NewWriter(uint64_t column) override;
-  absl::StatusOr<std::vector<uint64_t>> ListColumns() override;
-  absl::Status DeleteColumns(absl::Span<const uint64_t> columns) override;
-  absl::Status PutRecord(absl::string_view key, absl::string_view value) override;
-  absl::Status DeleteRecord(absl::string_view key) override;
-  absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListRecords() override;
-  absl::Status Snapshot(const std::string& to) override;
-  int64_t StoredBytes() override;
-
-  // For BulkWriter.
-  std::unique_ptr<rocksdb::SstFileWriter> NewFile();
-  std::string NewBulkPath();
-  rocksdb::Status Ingest(const std::vector<std::string>& paths);
-
- private:
-  absl::Status WriteRecord(absl::FunctionRef<rocksdb::Status(const rocksdb::WriteOptions&)> write);
-
-  explicit RocksDbChunkStore(const std::string& dir)
-      : dir_(dir), bulk_dir_(fs::path(dir) / "bulk") {}
-
-  const fs::path dir_;
-  const fs::path bulk_dir_;  // on the same file system, so that files are moved by linking
-  std::unique_ptr<rocksdb::DB> db_;
-  rocksdb::ColumnFamilyHandle* default_ = nullptr;
-  rocksdb::ColumnFamilyHandle* chunks_ = nullptr;
-  rocksdb::ColumnFamilyHandle* catalog_ = nullptr;
-  std::atomic<uint64_t> next_file_{0};
-};
-
 BulkWriter::~BulkWriter() {
   file_.reset();
   if (finished_) return;
@@ -176,84 +146,175 @@ absl::Status BulkWriter::Add(uint32_t chunk, absl::string_view value) {
   if (file_ == nullptr) {
     paths_.push_back(store_.NewBulkPath());
     file_ = store_.NewFile();
-    if (auto status = file_->Open(paths_.back()); !status.ok()) return ToStatus(status);
+    if (auto status = file_->Open(paths_.back()); !status.ok()) return store_.Convert(status);
   }
-  const Key key({column_, chunk});
-  auto status = file_->Put(key.slice(), rocksdb::Slice(value.data(), value.size()));
-  if (!status.ok()) return ToStatus(status);
+  const std::string key = EncodeChunkKey({column_, chunk});
+  auto status = file_->Put(key, rocksdb::Slice(value.data(), value.size()));
+  if (!status.ok()) return store_.Convert(status);
   return file_->FileSize() >= kFileBytes ? FinishFile() : absl::OkStatus();
 }
 
 absl::Status BulkWriter::FinishFile() {
   const auto status = file_->Finish();
   file_.reset();
-  return ToStatus(status);
+  return store_.Convert(status);
 }
 
 absl::Status BulkWriter::Finish() {
-  if (file_ != nullptr) {
-    if (absl::Status status = FinishFile(); !status.ok()) return status;
-  }
-  if (!paths_.empty()) {
-    if (auto status = store_.Ingest(paths_); !status.ok()) return ToStatus(status);
-  }
+  if (file_ != nullptr) GF_RETURN_IF_ERROR(FinishFile());
+  if (!paths_.empty()) GF_RETURN_IF_ERROR(store_.Ingest(paths_));
   finished_ = true;
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<ChunkStore>> RocksDbChunkStore::Open(const std::string& dir) {
-  std::unique_ptr<RocksDbChunkStore> store(new RocksDbChunkStore(dir));
-  std::error_code error;
-  fs::create_directories(store->dir_, error);
-  if (error) {
-    return absl::UnavailableError(absl::StrCat("cannot create ", dir, ": ", error.message()));
+absl::StatusOr<std::unique_ptr<ChunkStore>> RocksDbChunkStore::Open(
+    const std::string& dir, const ChunkStoreOptions& options) {
+  if (options.create && !options.read_only) {
+    std::error_code error;
+    fs::create_directories(dir, error);
+    if (error) return FileError(error.value(), absl::StrCat("cannot create ", dir));
   }
-
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  rocksdb::DB* db = nullptr;
-  const auto status = rocksdb::DB::Open(DatabaseOptions(), dir,
-                                        {{rocksdb::kDefaultColumnFamilyName, CatalogOptions()},
-                                         {"chunks", ChunkOptions()},
-                                         {"catalog", CatalogOptions()}},
-                                        &handles, &db);
-  if (!status.ok()) {
-    const std::string text = status.ToString();
-    if (status.IsIOError() && absl::StrContains(text, "lock")) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("another process uses the data folder ", dir, ": ", text));
-    }
-    const absl::Status converted = ToStatus(status);
-    return absl::Status(converted.code(),
-                        absl::StrCat("cannot open the data folder ", dir, ": ", text));
-  }
-  store->db_.reset(db);
-  store->default_ = handles[0];
-  store->chunks_ = handles[1];
-  store->catalog_ = handles[2];
-
-  // RocksDB drops the empty log files of earlier runs only when it next flushes.
-  if (absl::Status written = store->WriteRecord([&](const rocksdb::WriteOptions& options) {
-        return store->db_->Put(options, store->catalog_, kOpenedKey, rocksdb::Slice());
-      });
-      !written.ok()) {
-    return written;
-  }
-  // We hold the lock: nobody writes bulk files, and those that exist were left by a crash.
-  fs::remove_all(store->bulk_dir_, error);
-  if (!error) fs::create_directories(store->bulk_dir_, error);
-  if (error) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot empty ", store->bulk_dir_.string(), ": ", error.message()));
-  }
+  GF_ASSIGN_OR_RETURN(std::unique_ptr<FolderLock> lock,
+                      FolderLock::Acquire(dir, options.read_only ? FolderLock::Kind::kShared
+                                                                 : FolderLock::Kind::kExclusive));
+  GF_ASSIGN_OR_RETURN(const int max_open_files, MaxOpenChunkFiles());
+  std::unique_ptr<RocksDbChunkStore> store(
+      new RocksDbChunkStore(std::move(lock), options, max_open_files));
+  GF_RETURN_IF_ERROR(store->OpenForReading());
   return store;
 }
 
-RocksDbChunkStore::~RocksDbChunkStore() {
-  if (db_ == nullptr) return;
-  for (rocksdb::ColumnFamilyHandle* handle : {default_, chunks_, catalog_}) {
-    db_->DestroyColumnFamilyHandle(handle);
+absl::Status RocksDbChunkStore::OpenForReading() {
+  const std::string& folder = lock_->folder();
+  MutexLock lock(&records_mu_);
+  GF_ASSIGN_OR_RETURN(std::optional<RecordMap> records, ReadRecordFile(lock_->fd(), folder));
+  creating_ = records.has_value() && records->contains(kCreatingKey);
+  std::error_code error;
+  const bool has_current = fs::exists(absl::StrCat(lock_->path(), "/CURRENT"), error);
+  if (error) return FileError(error.value(), absl::StrCat(folder, "/CURRENT"));
+  if (!has_current && !creating_) {
+    GF_ASSIGN_OR_RETURN(const std::string trace, TraceOfStore(*lock_));
+    if (!trace.empty()) {
+      return absl::DataLossError(absl::StrCat(folder, "/CURRENT is missing beside ", trace));
+    }
+    creating_ = true;
+  }
+  if (creating_ && !may_create_) {
+    return absl::NotFoundError(absl::StrCat("\"", folder, "\" is no data folder"));
+  }
+  if (creating_) return absl::OkStatus();
+
+  GF_ASSIGN_OR_RETURN(database_,
+                      RocksDbDatabase::Open(*lock_, RocksDbDatabase::Mode::kRead, max_open_files_));
+  if (database_->is_format_2()) {
+    if (!records.has_value()) {
+      return absl::DataLossError(
+          absl::StrCat("the catalogue ", folder, "/", kRecordFile, " is missing"));
+    }
+  } else if (database_->catalog() != nullptr) {
+    GF_ASSIGN_OR_RETURN(RecordMap of_tables, ReadFormat1Records(*lock_, *database_));
+    if (records.has_value() && *records != of_tables) {
+      return absl::DataLossError(absl::StrCat(
+          folder, " has two catalogues that differ, in ", kRecordFile,
+          " and in RocksDB's tables: its MANIFEST is damaged, or an older program wrote to it "
+          "after this one (remove ",
+          kRecordFile, " then)"));
+    }
+    records = std::move(of_tables);
+  }
+  records_ = *std::move(records);
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbChunkStore::StartWriting() {
+  if (writing_) return absl::OkStatus();
+  if (read_only_) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the data folder ", lock_->folder(), " is read only"));
+  }
+  GF_RETURN_IF_ERROR(lock_->Check());
+  GF_RETURN_IF_ERROR(CheckRoom());
+  MutexLock lock(&records_mu_);
+  if (creating_) {
+    GF_RETURN_IF_ERROR(Create());
+  } else {
+    if (!database_->is_format_2()) GF_RETURN_IF_ERROR(WriteRecords(records_));
+    database_.reset();
+    RemoveEmptyLogs();
+    GF_ASSIGN_OR_RETURN(
+        database_, RocksDbDatabase::Open(*lock_, RocksDbDatabase::Mode::kWrite, max_open_files_));
+    GF_RETURN_IF_ERROR(database_->FinishUpgrade());
+  }
+  GF_RETURN_IF_ERROR(EmptyBulk());
+  writing_ = true;
+  return absl::OkStatus();
+}
+
+absl::Status RocksDbChunkStore::Create() {
+  GF_RETURN_IF_ERROR(WriteRecords({{std::string(kCreatingKey), ""}}));
+  GF_ASSIGN_OR_RETURN(
+      database_, RocksDbDatabase::Open(*lock_, RocksDbDatabase::Mode::kCreate, max_open_files_));
+  GF_RETURN_IF_ERROR(WriteRecords({}));
+  creating_ = false;
+  return absl::OkStatus();
+}
+
+// Whether there is room for what RocksDB writes while it opens: on a full disk or quota it would
+// not return an error but fail an assertion.
+absl::Status RocksDbChunkStore::CheckRoom() const {
+  uint64_t bytes = kRoomToOpen;
+  std::error_code error;
+  for (fs::directory_iterator it(lock_->path(), error), end; !error && it != end;
+       it.increment(error)) {
+    std::error_code gone;
+    if (!absl::StartsWith(it->path().filename().string(), "MANIFEST-")) continue;
+    if (const auto size = it->file_size(gone); !gone) bytes += size;  // it is written anew
+  }
+  const std::string name = "ROOM.tmp";
+  const int fd = openat(lock_->fd(), name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return FileError(errno, absl::StrCat("cannot write to ", lock_->folder()));
+  int failed = 0;
+  const std::string page(4096, '\1');
+  for (uint64_t done = 0; done < bytes && failed == 0; done += page.size()) {
+    const ssize_t count = write(fd, page.data(), page.size());
+    if (count != static_cast<ssize_t>(page.size())) failed = count < 0 ? errno : ENOSPC;
+  }
+  (void)close(fd);
+  (void)unlinkat(lock_->fd(), name.c_str(), 0);
+  if (failed == 0) return absl::OkStatus();
+  return FileError(failed, absl::StrCat("cannot open ", lock_->folder(), ", which takes ",
+                                        bytes >> 10, " KiB more"));
+}
+
+// Every start begins a write-ahead log, to which nobody writes. RocksDB would remove them at a
+// flush, of which there is none.
+void RocksDbChunkStore::RemoveEmptyLogs() {
+  std::error_code error;  // what cannot be removed now is at the next start
+  for (fs::directory_iterator it(lock_->path(), error), end; !error && it != end;
+       it.increment(error)) {
+    std::error_code gone;
+    if (it->path().extension() == ".log" && it->file_size(gone) == 0 && !gone) {
+      fs::remove(it->path(), gone);
+    }
   }
 }
+
+// We hold the lock: nobody writes bulk files, and those that exist were left by a crash.
+absl::Status RocksDbChunkStore::EmptyBulk() {
+  std::error_code error;
+  fs::remove_all(bulk_, error);
+  if (!error) fs::create_directories(bulk_, error);
+  if (!error) return absl::OkStatus();
+  return FileError(error.value(), absl::StrCat("cannot empty ", lock_->folder(), "/bulk"));
+}
+
+absl::Status RocksDbChunkStore::CheckWritable() const {
+  if (writing_) return lock_->Check();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the data folder ", lock_->folder(), " is open for reading only"));
+}
+
+absl::Status RocksDbChunkStore::Health() { return lock_->Check(); }
 
 void RocksDbChunkStore::ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor visitor) {
   rocksdb::ReadOptions options;
@@ -261,129 +322,104 @@ void RocksDbChunkStore::ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor
   options.fill_cache = false;
   rocksdb::PinnableSlice value;
   for (size_t i = 0; i < keys.size(); ++i) {
-    const Key key(keys[i]);
-    const auto status = db_->Get(options, chunks_, key.slice(), &value);
+    if (database_ == nullptr) {
+      visitor(i, absl::NotFoundError("the store is empty"));
+      continue;
+    }
+    const std::string key = EncodeChunkKey(keys[i]);
+    const auto status = database_->db().Get(options, database_->chunks(), key, &value);
     if (status.ok()) {
       visitor(i, absl::string_view(value.data(), value.size()));
     } else {
-      visitor(i, ToStatus(status));
+      visitor(i, Convert(status));
     }
     value.Reset();
   }
 }
 
 absl::StatusOr<std::unique_ptr<ChunkWriter>> RocksDbChunkStore::NewWriter(uint64_t column) {
+  GF_RETURN_IF_ERROR(CheckWritable());
   return std::make_unique<BulkWriter>(*this, column);
 }
 
-// Every file belongs to one column, so the list of files is the list of columns: no chunk is read,
-// and a damaged one does not hinder.
-absl::StatusOr<std::vector<uint64_t>> RocksDbChunkStore::ListColumns() {
-  rocksdb::ColumnFamilyMetaData meta;
-  db_->GetColumnFamilyMetaData(chunks_, &meta);
-  std::vector<uint64_t> columns;
-  for (const auto& level : meta.levels) {
-    for (const auto& file : level.files) columns.push_back(ColumnOf(file.smallestkey));
-  }
-  std::sort(columns.begin(), columns.end());
-  columns.erase(std::unique(columns.begin(), columns.end()), columns.end());
-  return columns;
+absl::Status RocksDbChunkStore::Ingest(const std::vector<std::string>& paths) {
+  MutexLock lock(&files_mu_);
+  GF_RETURN_IF_ERROR(CheckWritable());
+  return database_->Ingest(paths);
+}
+
+std::string RocksDbChunkStore::ListingName() {
+  const absl::StatusOr<std::string> manifest = CurrentManifest(*lock_);
+  return absl::StrCat(lock_->folder(), "/", manifest.ok() ? *manifest : "MANIFEST");
+}
+
+absl::StatusOr<std::vector<ColumnChunks>> RocksDbChunkStore::ListColumns() {
+  if (database_ == nullptr) return std::vector<ColumnChunks>();
+  return database_->Columns();
 }
 
 absl::Status RocksDbChunkStore::DeleteColumns(absl::Span<const uint64_t> columns) {
-  std::vector<Key> bounds;
-  bounds.reserve(2 * columns.size());
-  for (const uint64_t column : columns) {
-    bounds.emplace_back(ChunkKey{column, 0});
-    bounds.emplace_back(ChunkKey{column + 1, 0});
-  }
-  std::vector<rocksdb::Slice> slices;
-  slices.reserve(bounds.size());
-  for (const Key& bound : bounds) slices.push_back(bound.slice());
-  std::vector<rocksdb::RangePtr> ranges;
-  for (size_t i = 0; i < slices.size(); i += 2) ranges.emplace_back(&slices[i], &slices[i + 1]);
-  if (ranges.empty()) return absl::OkStatus();
+  MutexLock lock(&files_mu_);
+  GF_RETURN_IF_ERROR(CheckWritable());
+  return database_->DeleteColumns(columns);
+}
 
-  // Drops whole files, which is all of them unless one landed in level 0.
-  auto status = rocksdb::DeleteFilesInRanges(db_.get(), chunks_, ranges.data(), ranges.size(),
-                                             /*include_end=*/false);
-  if (!status.ok()) return ToStatus(status);
-
-  absl::StatusOr<std::vector<uint64_t>> left = ListColumns();
-  if (!left.ok()) return left.status();
-  for (size_t i = 0; i < columns.size(); ++i) {
-    if (!std::binary_search(left->begin(), left->end(), columns[i])) continue;
-    rocksdb::WriteOptions write;
-    write.disableWAL = true;  // what a crash forgets is swept at the next start
-    status = db_->DeleteRange(write, chunks_, slices[2 * i], slices[2 * i + 1]);
-    if (!status.ok()) return ToStatus(status);
-    rocksdb::CompactRangeOptions compact;
-    compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
-    status = db_->CompactRange(compact, chunks_, &slices[2 * i], &slices[2 * i + 1]);
-    if (!status.ok()) return ToStatus(status);
-  }
+absl::Status RocksDbChunkStore::WriteRecords(RecordMap records) {
+  GF_RETURN_IF_ERROR(WriteRecordFile(lock_->fd(), lock_->folder(), records, &uncertain_));
+  records_ = std::move(records);
   return absl::OkStatus();
 }
 
 absl::Status RocksDbChunkStore::PutRecord(absl::string_view key, absl::string_view value) {
-  return WriteRecord([&](const rocksdb::WriteOptions& options) {
-    return db_->Put(options, catalog_, rocksdb::Slice(key.data(), key.size()),
-                    rocksdb::Slice(value.data(), value.size()));
-  });
+  GF_RETURN_IF_ERROR(CheckWritable());
+  MutexLock lock(&records_mu_);
+  RecordMap records = records_;
+  records.insert_or_assign(std::string(key), std::string(value));
+  return WriteRecords(std::move(records));
 }
 
 absl::Status RocksDbChunkStore::DeleteRecord(absl::string_view key) {
-  return WriteRecord([&](const rocksdb::WriteOptions& options) {
-    return db_->Delete(options, catalog_, rocksdb::Slice(key.data(), key.size()));
-  });
-}
-
-// A record goes into a table file at once; nothing is ever in the write-ahead log. Replaying a
-// damaged log could silently end before a published manifest, whose columns would then be swept,
-// whereas damage in a table file is an error.
-absl::Status RocksDbChunkStore::WriteRecord(
-    absl::FunctionRef<rocksdb::Status(const rocksdb::WriteOptions&)> write) {
-  rocksdb::WriteOptions options;
-  options.disableWAL = true;
-  if (auto status = write(options); !status.ok()) return ToStatus(status);
-  rocksdb::FlushOptions flush;
-  flush.wait = true;
-  flush.allow_write_stall = true;
-  return ToStatus(db_->Flush(flush, catalog_));
+  GF_RETURN_IF_ERROR(CheckWritable());
+  MutexLock lock(&records_mu_);
+  const auto record = records_.find(key);
+  if (record == records_.end() && !uncertain_) return absl::OkStatus();
+  RecordMap records = records_;
+  records.erase(std::string(key));
+  return WriteRecords(std::move(records));
 }
 
 absl::StatusOr<std::vector<std::pair<std::string, std::string>>> RocksDbChunkStore::ListRecords() {
-  std::vector<std::pair<std::string, std::string>> records;
-  const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(rocksdb::ReadOptions(), catalog_));
-  for (it->SeekToFirst(); it->Valid(); it->Next()) {
-    if (it->key() == kOpenedKey) continue;
-    records.emplace_back(it->key().ToString(), it->value().ToString());
-  }
-  if (!it->status().ok()) return ToStatus(it->status());
-  return records;
+  MutexLock lock(&records_mu_);
+  return std::vector<std::pair<std::string, std::string>>(records_.begin(), records_.end());
 }
 
-absl::Status RocksDbChunkStore::Snapshot(const std::string& to) {
-  // Where RocksDB writes before it renames. It would delete files that it finds there.
-  const std::string unfinished = (fs::path(to) / "").parent_path().string() + ".tmp";
-  std::error_code error;
-  if (fs::exists(unfinished, error)) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("\"", unfinished,
-                     "\", where the copy is made, exists: remove it if it is the rest of one"));
+absl::Status RocksDbChunkStore::Snapshot(const std::string& to, SnapshotCheck check) {
+  MutexLock files_lock(&files_mu_);
+  RecordMap records;
+  {
+    MutexLock lock(&records_mu_);
+    records = records_;
   }
-  rocksdb::Checkpoint* made = nullptr;
-  rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
-  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
-  if (status.ok()) status = checkpoint->CreateCheckpoint(to);
-  if (status.ok()) return absl::OkStatus();
-  return absl::UnavailableError(absl::StrCat("copying to \"", to, "\": ", status.ToString()));
+  if (database_ == nullptr) return absl::FailedPreconditionError("the store is empty");
+  GF_ASSIGN_OR_RETURN(const std::string manifest, CurrentManifest(*lock_));
+  std::vector<std::string> linked;
+  for (TableFile& table : database_->Tables()) linked.push_back(std::move(table.name));
+  return MakeFolder(to, [&](const std::string& folder) {
+    GF_RETURN_IF_ERROR(CopyFiles(lock_->path(), folder, linked, {manifest, "CURRENT"}));
+    if (database_->is_format_2()) {
+      GF_ASSIGN_OR_RETURN(const std::unique_ptr<FolderLock> copy,
+                          FolderLock::Acquire(folder, FolderLock::Kind::kExclusive));
+      bool uncertain = false;
+      GF_RETURN_IF_ERROR(WriteRecordFile(copy->fd(), folder, records, &uncertain));
+    }
+    return check(folder);
+  });
 }
 
 int64_t RocksDbChunkStore::StoredBytes() {
   int64_t bytes = 0;
   std::error_code error;  // files come and go meanwhile: count what is there
-  for (fs::recursive_directory_iterator it(dir_, error), end; !error && it != end;
+  for (fs::recursive_directory_iterator it(lock_->path(), error), end; !error && it != end;
        it.increment(error)) {
     std::error_code gone;
     if (!it->is_regular_file(gone) || gone) continue;
@@ -393,32 +429,16 @@ int64_t RocksDbChunkStore::StoredBytes() {
   return bytes;
 }
 
-std::unique_ptr<rocksdb::SstFileWriter> RocksDbChunkStore::NewFile() {
-  rocksdb::EnvOptions env;
-  env.writable_file_max_buffer_size = 256 << 10;
-  env.allow_fallocate = false;
-  const rocksdb::Options options(DatabaseOptions(), ChunkOptions());
-  return std::make_unique<rocksdb::SstFileWriter>(env, options, chunks_,
-                                                  /*invalidate_page_cache=*/false);
-}
-
-std::string RocksDbChunkStore::NewBulkPath() {
-  return (bulk_dir_ / absl::StrCat(next_file_.fetch_add(1), ".sst")).string();
-}
-
-rocksdb::Status RocksDbChunkStore::Ingest(const std::vector<std::string>& paths) {
-  rocksdb::IngestExternalFileOptions options;
-  options.move_files = true;
-  options.write_global_seqno = false;
-  options.snapshot_consistency = false;
-  options.allow_blocking_flush = false;
-  return db_->IngestExternalFile(chunks_, paths, options);
-}
-
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ChunkStore>> OpenRocksDbChunkStore(const std::string& dir) {
-  return RocksDbChunkStore::Open(dir);
+bool IsReadOnlyFolder(const std::string& dir) {
+  return faccessat(AT_FDCWD, dir.c_str(), W_OK, AT_EACCESS) != 0 &&
+         (errno == EROFS || errno == EACCES);
+}
+
+absl::StatusOr<std::unique_ptr<ChunkStore>> OpenRocksDbChunkStore(
+    const std::string& dir, const ChunkStoreOptions& options) {
+  return RocksDbChunkStore::Open(dir, options);
 }
 
 }  // namespace graphfeed

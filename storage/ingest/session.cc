@@ -30,7 +30,7 @@ absl::Status Prefixed(absl::string_view prefix, const absl::Status& status) {
 
 // Rows stream into column writers as they come, since they are stored the same way at every level;
 // only a single graph that is transformed waits in memory. Levels are decided at the end.
-class Session : public IngestSession {
+class Session : public GraphSink {
  public:
   // `types` as the blocks have them, and after the transforms.
   Session(std::shared_ptr<IngestHost> host, IngestSpec spec, Schema given_types, Schema types,
@@ -336,9 +336,9 @@ absl::Status Session::ChargeWriters() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<IngestSession>> StartIngestSession(std::shared_ptr<IngestHost> host,
-                                                                  IngestSpec spec,
-                                                                  const IngestOptions& options) {
+absl::StatusOr<std::unique_ptr<GraphSink>> StartIngestSession(std::shared_ptr<IngestHost> host,
+                                                              IngestSpec spec,
+                                                              const IngestOptions& options) {
   GF_ASSIGN_OR_RETURN(Schema types, CheckIngestSpec(spec));
   GF_ASSIGN_OR_RETURN(Schema transformed, TransformedTypes(spec.transforms, types));
   GF_RETURN_IF_ERROR(ValidateSchema(transformed));

@@ -68,9 +68,9 @@ absl::StatusOr<DatasetReference> ParseDatasetReference(absl::string_view text) {
 absl::StatusOr<Schema> CheckIngestSpec(const IngestSpec& spec) {
   GF_RETURN_IF_ERROR(CheckDatasetName(spec.name));
   if (spec.copy_of.has_value()) {
-    if (spec.copy_of->version < 0 || spec.copy_of->version > kMaxVersion) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("copy_of.version is ", spec.copy_of->version, "; it is 0 to ", kMaxVersion));
+    if (spec.copy_of->version < 0 || spec.copy_of->version > kMaxCopiedVersion) {
+      return absl::InvalidArgumentError(absl::StrCat("copy_of.version is ", spec.copy_of->version,
+                                                     "; it is 0 to ", kMaxCopiedVersion));
     }
     if (!spec.transforms.empty()) {
       return absl::InvalidArgumentError(

@@ -18,6 +18,8 @@ absl::Status CheckDatasetName(absl::string_view name);
 
 // Numbers of versions are 1 to this: in JSON, too, they are exact.
 inline constexpr int64_t kMaxVersion = int64_t{1} << 53;
+// Copies come with numbers up to this one, so that none uses up those of new versions.
+inline constexpr int64_t kMaxCopiedVersion = kMaxVersion / 2;
 
 // "mutag" or "mutag@3".
 struct DatasetReference {

@@ -166,15 +166,21 @@ absl::Status CheckManifest(const Manifest& manifest) {
 
 DType IdType(int64_t count) { return count < int64_t{1} << 31 ? DType::kInt32 : DType::kInt64; }
 
-std::vector<uint64_t> Manifest::uids() const {
-  std::vector<uint64_t> uids;
-  const auto add = [&](const StoredColumn& column) { uids.push_back(column.storage.uid); };
+std::vector<ColumnStorage> Manifest::storages() const {
+  std::vector<ColumnStorage> storages;
+  const auto add = [&](const StoredColumn& column) { storages.push_back(column.storage); };
   Visit(*this, add);
   for (const StoredAdjacency& lists : adjacency) {
     add(lists.in_ptr);
     add(lists.in_source);
     add(lists.in_edge_id);
   }
+  return storages;
+}
+
+std::vector<uint64_t> Manifest::uids() const {
+  std::vector<uint64_t> uids;
+  for (const ColumnStorage& storage : storages()) uids.push_back(storage.uid);
   return uids;
 }
 

@@ -41,7 +41,8 @@ struct Manifest {
   std::vector<StoredColumn> edge_offsets;
   std::vector<StoredAdjacency> adjacency;  // by edge type; empty for collections
 
-  std::vector<uint64_t> uids() const;  // of all columns
+  std::vector<ColumnStorage> storages() const;  // of all columns
+  std::vector<uint64_t> uids() const;           // theirs
 };
 
 // The version's identity (docs/storage_format.md): schema and content, whatever the dataset is

@@ -39,8 +39,8 @@ class ConstantSource final : public FrameSource {
   explicit ConstantSource(std::shared_ptr<const Constant> constant)
       : constant_(std::move(constant)) {}
 
-  absl::StatusOr<std::shared_ptr<Epoch>> OpenEpoch(int64_t epoch) override {
-    return std::make_shared<ConstantEpoch>(constant_, epoch);
+  void OpenEpoch(int64_t epoch, absl::AnyInvocable<void(EpochOr)> done) override {
+    done(std::make_shared<ConstantEpoch>(constant_, epoch));
   }
 
  private:
@@ -70,10 +70,11 @@ class HashedTwiceSource final : public FrameSource {
  public:
   explicit HashedTwiceSource(std::unique_ptr<FrameSource> source) : source_(std::move(source)) {}
 
-  absl::StatusOr<std::shared_ptr<Epoch>> OpenEpoch(int64_t epoch) override {
-    absl::StatusOr<std::shared_ptr<Epoch>> opened = source_->OpenEpoch(epoch);
-    if (!opened.ok()) return opened.status();
-    return std::make_shared<HashedTwiceEpoch>(*std::move(opened));
+  void OpenEpoch(int64_t epoch, absl::AnyInvocable<void(EpochOr)> done) override {
+    source_->OpenEpoch(epoch, [done = std::move(done)](EpochOr opened) mutable {
+      if (!opened.ok()) return done(opened.status());
+      done(std::make_shared<HashedTwiceEpoch>(*std::move(opened)));
+    });
   }
 
  private:

@@ -25,6 +25,7 @@
 #include "server/batching/collater.h"
 #include "server/batching/plan.h"
 #include "server/batching/resolved_spec.h"
+#include "server/sampling/graph_view.h"
 #include "server/sampling/sampled_filler.h"
 #include "server/sampling/seed_sampler.h"
 #include "storage/base/status_macros.h"
@@ -108,12 +109,11 @@ absl::Status Prepare(Dataset& dataset, BatchSpec request, Sampling& sampling) {
   request.ragged = true;
   request.over_size = OverSize::kError;
   GF_ASSIGN_OR_RETURN(const ResolvedSampling resolved, ResolveSampling(request, dataset.info()));
-  GF_ASSIGN_OR_RETURN(sampling.seeds, SeedSet::Read(dataset.info(), resolved, dataset));
+  const GraphView graph{dataset.info().schema, *dataset.graph(), dataset};
+  GF_ASSIGN_OR_RETURN(sampling.seeds, SeedSet::Read(graph, resolved));
   sampling.items.num_graphs = sampling.seeds.size();
   GF_ASSIGN_OR_RETURN(sampling.spec, ResolveSpec(request, dataset.info(), sampling.items));
-  GF_ASSIGN_OR_RETURN(sampling.sampler,
-                      SeedSampler::Create(dataset.info(), sampling.spec, sampling.seeds,
-                                          *dataset.graph(), dataset));
+  GF_ASSIGN_OR_RETURN(sampling.sampler, SeedSampler::Create(graph, sampling.spec, sampling.seeds));
   GF_ASSIGN_OR_RETURN(sampling.plan, EpochPlan::Create(sampling.spec, sampling.items, kSeed, 0));
   return absl::OkStatus();
 }

@@ -51,7 +51,7 @@ absl::Status IngestMolecules(Client& client, const std::string& name) {
   spec.kinds = {{"x", Level::kNode},          {"pos", Level::kNode},       {"z", Level::kNode},
                 {"edge_index", Level::kEdge}, {"edge_attr", Level::kEdge}, {"y", Level::kGraph}};
   const absl::Time start = absl::Now();
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<IngestStream> ingest, client.Ingest(spec));
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<GraphSink> ingest, client.Ingest(spec));
   MoleculeGenerator molecules;
   for (int64_t left = absl::GetFlag(FLAGS_graphs); left > 0; left -= 4096) {
     GF_RETURN_IF_ERROR(ingest->Append(molecules.Next(std::min<int64_t>(left, 4096))));

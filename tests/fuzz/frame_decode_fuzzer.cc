@@ -10,7 +10,8 @@
 
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "proto/frame/compact.h"
-#include "proto/wire/frame_codec.h"
+#include "proto/wire/frame_decoder.h"
+#include "proto/wire/frame_encoder.h"
 #include "proto/wire/messages.h"
 
 namespace graphfeed::wire {

@@ -78,7 +78,7 @@ absl::StatusOr<DatasetInfo> Ingest(Catalog& catalog, GraphSource& source, const 
   for (const int64_t nodes : spec.num_nodes) {
     if (nodes > kMaxNodes) return absl::InvalidArgumentError("more nodes than are tried here");
   }
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<IngestSession> session, catalog.StartIngest(spec));
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<GraphSink> session, catalog.StartIngest(spec));
   for (;;) {
     GF_ASSIGN_OR_RETURN(std::optional<GraphBlock> block, source.Next());
     if (!block.has_value()) return session->Commit();

@@ -1,11 +1,13 @@
 // A server from its start to its end: health, reflection, metrics, drain.
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "gmock/gmock.h"
+#include "google/protobuf/descriptor.h"
 #include "google/protobuf/descriptor.pb.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/create_channel.h"
@@ -188,6 +190,64 @@ TEST(LifecycleTest, ADrainLetsStreamsFinishTheirFrameAndRefusesNewCalls) {
   server.Restart();
   client = server.NewClient();
   EXPECT_TRUE(client->GetDataset("late").ok());
+}
+
+// What a call of any method, with empty messages, comes to.
+grpc::Status CallEmpty(grpc::Channel& channel, const google::protobuf::MethodDescriptor& method) {
+  const std::string path = "/" + method.service()->full_name() + "/" + std::string(method.name());
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(30));
+  grpc::ByteBuffer response;
+  if (method.client_streaming()) {
+    const grpc::internal::RpcMethod rpc(path.c_str(), grpc::internal::RpcMethod::CLIENT_STREAMING);
+    std::unique_ptr<grpc::ClientWriter<grpc::ByteBuffer>> call(
+        grpc::internal::ClientWriterFactory<grpc::ByteBuffer>::Create(&channel, rpc, &context,
+                                                                      &response));
+    return call->Finish();
+  }
+  if (method.server_streaming()) {
+    const grpc::internal::RpcMethod rpc(path.c_str(), grpc::internal::RpcMethod::SERVER_STREAMING);
+    std::unique_ptr<grpc::ClientReader<grpc::ByteBuffer>> call(
+        grpc::internal::ClientReaderFactory<grpc::ByteBuffer>::Create(&channel, rpc, &context,
+                                                                      Buffer("")));
+    return call->Finish();
+  }
+  const grpc::internal::RpcMethod rpc(path.c_str(), grpc::internal::RpcMethod::NORMAL_RPC);
+  return grpc::internal::BlockingUnaryCall<grpc::ByteBuffer, grpc::ByteBuffer>(
+      &channel, rpc, &context, Buffer(""), &response);
+}
+
+TEST(LifecycleTest, EveryMethodPassesTheGate) {
+  TestServer server;
+  const auto channel = Connect(server);
+  auto client = server.NewClient();
+  IngestSpec spec;
+  spec.name = "late";
+  auto ingest = client->Ingest(spec);  // keeps the drain waiting
+  ASSERT_TRUE(ingest.ok());
+  ASSERT_TRUE((*ingest)->Append(MoleculeBlock(3)).ok());
+  ASSERT_TRUE(Eventually([&] { return server.Metric("graphfeed_open_ingests") == 1; }));
+  std::thread shutdown([&] { server.server().Shutdown(absl::Now() + absl::Seconds(60)); });
+  ASSERT_TRUE(Eventually([&] { return Health(*channel, "") == 2; }));
+
+  const google::protobuf::ServiceDescriptor* service =
+      google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(
+          "graphfeed.v1.GraphFeed");
+  ASSERT_NE(service, nullptr);
+  ASSERT_GT(service->method_count(), 10);
+  for (int i = 0; i < service->method_count(); ++i) {
+    const google::protobuf::MethodDescriptor& method = *service->method(i);
+    SCOPED_TRACE(method.full_name());
+    const grpc::Status status = CallEmpty(*channel, method);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE) << status.error_message();
+    EXPECT_THAT(status.error_message(), HasSubstr("shutting down"));
+    EXPECT_TRUE(Eventually([&] {
+      return server.Metric("graphfeed_rpcs_total{code=\"UNAVAILABLE\",method=\"" +
+                           std::string(method.name()) + "\"}") == 1;
+    }));
+  }
+  EXPECT_TRUE((*ingest)->Commit().ok());
+  shutdown.join();
 }
 
 TEST(LifecycleTest, BeyondTheDeadlineCallsAreCancelled) {

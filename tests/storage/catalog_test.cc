@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "storage/set_aside.h"
 #include "tests/storage/graph_blocks.h"
 #include "tests/storage/test_stores.h"
 
@@ -117,7 +118,7 @@ TEST_P(CatalogTest, AnOpenDatasetOutlivesItsVersion) {
 
 TEST_P(CatalogTest, DatasetsAndIngestsMayOutliveTheCatalog) {
   std::shared_ptr<Dataset> dataset;
-  std::unique_ptr<IngestSession> session;
+  std::unique_ptr<GraphSink> session;
   {
     const auto catalog = OpenCatalog();
     Add(*catalog, "d");
@@ -207,24 +208,101 @@ TEST_P(CatalogTest, IngestReadAndDeleteMayRunTogether) {
   EXPECT_THAT(catalog->List(), SizeIs(1));
 }
 
-TEST(CatalogRecoveryTest, ColumnsThatNoManifestListsAreSweptAtTheStart) {
-  const auto disk = std::make_shared<MemoryDisk>();
-  std::vector<ChunkKey> published;
-  {
-    auto catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk), {});
-    Add(**catalog, "d");
-    published = disk->chunk_keys();
-    // A crash between the chunks and the manifest: nothing can be written or deleted any more.
-    disk->on_put_record = [](absl::string_view) { return absl::UnavailableError("crash"); };
-    disk->on_delete_record = [](absl::string_view) { return absl::UnavailableError("crash"); };
-    EXPECT_FALSE(Ingest(**catalog, {.name = "e"}, {TwoGraphs()}).ok());
-  }
-  EXPECT_GT(disk->chunk_keys().size(), published.size());
+// A crash between the chunks and the manifest of "e": nothing can be written or deleted any more.
+void CrashWhilePublishing(const std::shared_ptr<MemoryDisk>& disk) {
+  auto catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk), {});
+  disk->on_put_record = [](absl::string_view key) {
+    return key == "next_column" ? absl::OkStatus() : absl::UnavailableError("crash");
+  };
+  disk->on_delete_record = [](absl::string_view) { return absl::UnavailableError("crash"); };
+  EXPECT_FALSE(Ingest(**catalog, {.name = "e"}, {TwoGraphs()}).ok());
+  catalog->reset();
   disk->on_put_record = [](absl::string_view) { return absl::OkStatus(); };
   disk->on_delete_record = [](absl::string_view) { return absl::OkStatus(); };
-  auto catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk), {});
+}
+
+class SweepTest : public testing::Test {
+ protected:
+  SweepTest() {
+    Add(**Catalog::Open(std::make_unique<MemoryChunkStore>(disk_), {}), "d");
+    published_ = disk_->chunk_keys();
+    CrashWhilePublishing(disk_);
+    EXPECT_GT(disk_->chunk_keys().size(), published_.size());
+  }
+
+  const std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
+  std::vector<ChunkKey> published_;
+};
+
+TEST_F(SweepTest, ColumnsThatNoManifestListsAreSetAsideAtTheStart) {
+  const auto all = disk_->chunk_keys();
+  for (int start = 0; start < 2; ++start) {
+    auto catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk_), {});
+    ASSERT_TRUE(catalog.ok()) << catalog.status();
+    EXPECT_THAT(Names(**catalog), ElementsAre("d@1"));
+    EXPECT_TRUE((*catalog)->Sweep().ok());
+    EXPECT_EQ(disk_->chunk_keys(), all);
+  }
+}
+
+TEST_F(SweepTest, AndRemovedOnceTheyHaveBeenForLongEnough) {
+  { auto catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk_), {}); }
+  // Two hours ago they were seen.
+  disk_->EditRecord("set_aside", [](std::string& value) {
+    auto columns = DecodeSetAside(value);
+    ASSERT_TRUE(columns.ok());
+    EXPECT_FALSE(columns->empty());
+    for (auto& [column, seen] : *columns) seen -= absl::Hours(2);
+    value = EncodeSetAside(*columns);
+  });
+  auto catalog =
+      Catalog::Open(std::make_unique<MemoryChunkStore>(disk_), {.sweep_after = absl::Hours(3)});
+  EXPECT_GT(disk_->chunk_keys().size(), published_.size());
+  catalog->reset();
+  catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk_), {});
   EXPECT_THAT(Names(**catalog), ElementsAre("d@1"));
-  EXPECT_EQ(disk->chunk_keys(), published);
+  EXPECT_EQ(disk_->chunk_keys(), published_);
+}
+
+TEST_F(SweepTest, AtOnceIfSoWished) {
+  auto catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk_),
+                               {.sweep_after = absl::ZeroDuration()});
+  EXPECT_THAT(Names(**catalog), ElementsAre("d@1"));
+  EXPECT_EQ(disk_->chunk_keys(), published_);
+}
+
+TEST_F(SweepTest, NotInTheStartThatTakesTheRecordsOfTheOlderFormat) {
+  disk_->EditRecord("format", [](std::string& value) { value = "1"; });
+  const auto all = disk_->chunk_keys();
+  const CatalogOptions options = {.sweep_after = absl::ZeroDuration()};
+  {
+    auto catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk_), options);
+    ASSERT_TRUE(catalog.ok()) << catalog.status();
+    EXPECT_THAT(Names(**catalog), ElementsAre("d@1"));
+    EXPECT_EQ(disk_->chunk_keys(), all);
+  }
+  auto catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk_), options);
+  EXPECT_EQ(disk_->chunk_keys(), published_);
+}
+
+TEST_F(SweepTest, NothingIsSweptWhereAColumnOfAVersionIsMissing) {
+  ASSERT_TRUE(MemoryChunkStore(disk_).DeleteColumns({published_.front().column}).ok());
+  const auto left = disk_->chunk_keys();
+  const auto catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk_),
+                                     {.sweep_after = absl::ZeroDuration()});
+  EXPECT_TRUE(absl::IsDataLoss(catalog.status())) << catalog.status();
+  EXPECT_THAT(std::string(catalog.status().message()), HasSubstr("dataset \"d@1\""));
+  EXPECT_EQ(disk_->chunk_keys(), left);
+}
+
+TEST(SetAsideTest, AClockThatWasWrongDelaysTheRemovalByNoMoreThanItShould) {
+  const absl::Time now = absl::FromUnixSeconds(1'700'000'000);
+  const SetAsideColumns columns = MergeSetAside(
+      {{1, now + absl::Hours(24 * 365)}, {2, now - absl::Hours(2)}, {3, now}}, {1, 2, 4}, now);
+  EXPECT_EQ(columns, (SetAsideColumns{{1, now}, {2, now - absl::Hours(2)}, {4, now}}));
+  EXPECT_THAT(DueColumns(columns, now, absl::Hours(1)), ElementsAre(2));
+  EXPECT_EQ(*DecodeSetAside(EncodeSetAside(columns)), columns);
+  EXPECT_TRUE(absl::IsDataLoss(DecodeSetAside("1\n").status()));
 }
 
 TEST(CatalogRecoveryTest, ColumnUidsAreNeverUsedAgain) {
@@ -269,7 +347,7 @@ TEST(CatalogRecoveryTest, AnotherFormatIsRefusedBeforeAnythingIsSwept) {
     auto catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk), {});
     Add(**catalog, "d");
   }
-  disk->EditRecord("format", [](std::string& value) { value = "2"; });
+  disk->EditRecord("format", [](std::string& value) { value = "3"; });
   const auto before = disk->chunk_keys();
   const auto catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk), {});
   EXPECT_TRUE(absl::IsFailedPrecondition(catalog.status())) << catalog.status();

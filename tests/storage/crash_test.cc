@@ -73,7 +73,7 @@ TEST(CrashTest, KilledIngestsLeavePublishedVersionsWholeAndNothingElse) {
     auto store = OpenRocksDbChunkStore(folder.path().string());
     ASSERT_TRUE(store.ok()) << store.status();
     ChunkStore& chunks = **store;
-    auto catalog = Catalog::Open(*std::move(store), {});
+    auto catalog = Catalog::Open(*std::move(store), {.sweep_after = absl::ZeroDuration()});
     ASSERT_TRUE(catalog.ok()) << catalog.status();
     const auto list = (*catalog)->List();
     size_t max_columns = 0;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "storage/catalog.h"
 #include "storage/chunks/chunk_store.h"
@@ -39,6 +40,26 @@ class TestFolder {
   std::filesystem::path path_;
 };
 
+// The store in a folder, ready to be written.
+inline absl::StatusOr<std::unique_ptr<ChunkStore>> OpenToWrite(
+    const std::filesystem::path& folder) {
+  absl::StatusOr<std::unique_ptr<ChunkStore>> store = OpenRocksDbChunkStore(folder.string());
+  if (!store.ok()) return store;
+  if (absl::Status status = (*store)->StartWriting(); !status.ok()) return status;
+  return store;
+}
+
+// The uids of the columns in a store.
+inline std::vector<uint64_t> ColumnUids(ChunkStore& store) {
+  const auto columns = store.ListColumns();
+  EXPECT_TRUE(columns.ok()) << columns.status();
+  std::vector<uint64_t> uids;
+  if (columns.ok()) {
+    for (const ColumnChunks& column : *columns) uids.push_back(column.column);
+  }
+  return uids;
+}
+
 enum class StoreKind { kMemory, kRocksDb };
 
 // Tests that run over every ChunkStore. Open may be called again when the last store is gone, and
@@ -47,7 +68,7 @@ class EveryStore : public testing::TestWithParam<StoreKind> {
  protected:
   std::unique_ptr<ChunkStore> Open() {
     if (GetParam() == StoreKind::kMemory) return std::make_unique<MemoryChunkStore>(disk_);
-    auto store = OpenRocksDbChunkStore(folder_.path().string());
+    auto store = OpenToWrite(folder_.path());
     EXPECT_TRUE(store.ok()) << store.status();
     return store.ok() ? *std::move(store) : nullptr;
   }

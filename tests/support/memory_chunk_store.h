@@ -100,6 +100,9 @@ class MemoryChunkStore : public ChunkStore {
   explicit MemoryChunkStore(std::shared_ptr<MemoryDisk> disk = std::make_shared<MemoryDisk>())
       : disk_(std::move(disk)) {}
 
+  absl::Status StartWriting() override { return absl::OkStatus(); }
+  absl::Status Health() override { return absl::OkStatus(); }
+
   void ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor visitor) override {
     {
       MutexLock lock(&disk_->mu_);
@@ -129,11 +132,15 @@ class MemoryChunkStore : public ChunkStore {
     return std::make_unique<MemoryChunkWriter>(disk_, column);
   }
 
-  absl::StatusOr<std::vector<uint64_t>> ListColumns() override {
+  std::string ListingName() override { return "the memory"; }
+  absl::StatusOr<std::vector<ColumnChunks>> ListColumns() override {
     MutexLock lock(&disk_->mu_);
-    std::vector<uint64_t> columns;
+    std::vector<ColumnChunks> columns;
     for (const auto& [key, value] : disk_->chunks_) {
-      if (columns.empty() || columns.back() != key.column) columns.push_back(key.column);
+      if (columns.empty() || columns.back().column != key.column) {
+        columns.push_back({.column = key.column, .num_chunks = 0});
+      }
+      columns.back().num_chunks = int64_t{key.chunk} + 1;
     }
     return columns;
   }
@@ -168,7 +175,7 @@ class MemoryChunkStore : public ChunkStore {
                                                             disk_->records_.end());
   }
 
-  absl::Status Snapshot(const std::string& to) override {
+  absl::Status Snapshot(const std::string& to, SnapshotCheck) override {
     return absl::UnimplementedError(absl::StrCat("no folder \"", to, "\" can hold memory"));
   }
   int64_t StoredBytes() override {

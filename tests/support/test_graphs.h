@@ -70,7 +70,7 @@ inline absl::StatusOr<DatasetInfo> IngestMolecules(Client& client, const std::st
                                                    int64_t num_graphs) {
   IngestSpec spec;
   spec.name = name;
-  absl::StatusOr<std::unique_ptr<IngestStream>> stream = client.Ingest(spec);
+  absl::StatusOr<std::unique_ptr<GraphSink>> stream = client.Ingest(spec);
   if (!stream.ok()) return stream.status();
   if (absl::Status status = (*stream)->Append(MoleculeBlock(num_graphs)); !status.ok()) {
     return status;

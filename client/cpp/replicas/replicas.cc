@@ -5,14 +5,15 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "proto/wire/endpoint.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -61,25 +62,18 @@ absl::StatusOr<std::shared_ptr<Replicas>> Replicas::Create(std::vector<std::stri
   }
   std::vector<Endpoint> parsed;
   for (std::string& text : endpoints) {
-    if (absl::StrContains(text, "://") || absl::StartsWith(text, "unix:")) {
+    if (absl::StrContains(text, "://") || wire::UnixSocket(text).has_value()) {
       parsed.push_back({.text = std::move(text), .host = "", .port = ""});
       continue;
     }
-    const size_t colon = text.rfind(':');
-    absl::string_view host = absl::string_view(text).substr(0, std::min(colon, text.size()));
-    const absl::string_view port =
-        colon == std::string::npos ? "" : absl::string_view(text).substr(colon + 1);
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-      host = host.substr(1, host.size() - 2);
-    } else if (absl::StrContains(host, ':')) {
-      host = "";  // an IPv6 address without brackets: where its port starts is anybody's guess
-    }
-    int number = 0;
-    if (host.empty() || !absl::SimpleAtoi(port, &number) || number < 1 || number > 65535) {
+    std::optional<wire::HostPort> address = wire::ParseHostPort(text);
+    if (!address.has_value() || address->port == 0) {
       return absl::InvalidArgumentError(
           absl::StrCat("endpoint \"", text, "\" is not of the form host:port"));
     }
-    parsed.push_back({.text = text, .host = std::string(host), .port = std::string(port)});
+    parsed.push_back({.text = std::move(text),
+                      .host = std::move(address->host),
+                      .port = absl::StrCat(address->port)});
   }
   return std::shared_ptr<Replicas>(new Replicas(std::move(parsed), std::move(channel)));
 }

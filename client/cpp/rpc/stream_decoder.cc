@@ -1,15 +1,11 @@
 #include "client/cpp/rpc/stream_decoder.h"
 
-#include <xxhash.h>
-#if defined(__x86_64__)
-#include <xxh_x86dispatch.h>
-#endif
-
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "proto/frame/compact.h"
+#include "proto/frame/digest.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
@@ -51,14 +47,6 @@ absl::Status AsServerError(const absl::Status& status) {
 }
 
 }  // namespace
-
-uint64_t SlabDigest(const std::byte* data, int64_t size) {
-#if defined(__x86_64__)
-  return XXH3_64bits_dispatch(data, static_cast<size_t>(size));
-#else
-  return XXH3_64bits(data, static_cast<size_t>(size));
-#endif
-}
 
 absl::StatusOr<FrameReader> FrameReader::Create(const Layout& layout, int64_t max_frame_bytes,
                                                 bool verify_digests, size_t max_idle) {
@@ -121,7 +109,7 @@ absl::StatusOr<Batch> FrameReader::Finish(FrameInfo info, Slab slab) const {
         absl::StrCat(what, " has ", size, " bytes; its counts need ", placement->slab_bytes));
   }
   if (verify_digests_) {
-    const uint64_t digest = SlabDigest(slab.data(), size);
+    const uint64_t digest = FrameDigest(slab.data(), size);
     if (digest != info.digest) {
       return absl::DataLossError(absl::StrCat(what, " changed on its way: its digest is ",
                                               absl::Hex(digest, absl::kZeroPad16), ", not ",

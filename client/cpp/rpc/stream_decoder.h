@@ -14,12 +14,9 @@
 #include "proto/frame/layout.h"
 #include "proto/frame/slab.h"
 #include "proto/frame/stream_info.h"
-#include "proto/wire/frame_codec.h"
+#include "proto/wire/frame_decoder.h"
 
 namespace graphfeed {
-
-// XXH3-64 of a slab: what FrameInfo::digest must be.
-uint64_t SlabDigest(const std::byte* data, int64_t size);
 
 // Places frames of one layout in memory and checks that they are what the layout says. Nothing
 // that a server sends is taken on trust. Thread-compatible.

@@ -179,13 +179,13 @@ void BindIngest(py::module_& m) {
             for (const PyColumnBlock* column : columns) {
               block.columns.push_back(Materialize(*column));
             }
-            IngestStream& stream = self.Get();
+            GraphSink& stream = self.Get();
             Blocking([&] { return stream.Append(std::move(block)); });
           },
           py::arg("num_graphs"), py::arg("num_nodes"), py::arg("num_edges"), py::arg("columns"))
       .def("commit",
            [](IngestHandle& self) {
-             IngestStream& stream = self.Get();
+             GraphSink& stream = self.Get();
              return Blocking([&] { return stream.Commit(); });
            })
       .def("cancel", &IngestHandle::Drop);

@@ -31,12 +31,12 @@ struct PyIngestSpec {
 // An ingest as Python holds it. Not for several threads at once.
 class IngestHandle {
  public:
-  explicit IngestHandle(std::unique_ptr<IngestStream> stream) : stream_(std::move(stream)) {}
+  explicit IngestHandle(std::unique_ptr<GraphSink> stream) : stream_(std::move(stream)) {}
   IngestHandle(const IngestHandle&) = delete;
   IngestHandle& operator=(const IngestHandle&) = delete;
   ~IngestHandle() { Drop(); }
 
-  IngestStream& Get() const {
+  GraphSink& Get() const {
     if (dropped_) Raise(absl::CancelledError("the ingest was cancelled"));
     return stream_.Get("the ingest");
   }
@@ -44,13 +44,13 @@ class IngestHandle {
   // Cancels what has not been committed.
   void Drop() {
     dropped_ = true;
-    std::unique_ptr<IngestStream> stream = stream_.Take();
+    std::unique_ptr<GraphSink> stream = stream_.Take();
     const GilReleased released;
     stream.reset();
   }
 
  private:
-  ProcessLocal<IngestStream> stream_;
+  ProcessLocal<GraphSink> stream_;
   bool dropped_ = false;
 };
 

@@ -11,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "proto/wire/limits.h"
 
 namespace graphfeed {
 namespace {
@@ -98,7 +99,7 @@ class Server final : public FakeServer, public grpc::CallbackGenericService {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port_);
     builder.RegisterCallbackGenericService(this);
-    builder.SetMaxReceiveMessageSize(64 << 20);
+    builder.SetMaxReceiveMessageSize(wire::kMaxMessageBytes);
     server_ = builder.BuildAndStart();
   }
 

@@ -4,7 +4,8 @@
 
 #include "client/cpp/rpc/stream_decoder.h"
 #include "graphfeed/v1/graphfeed.pb.h"
-#include "proto/wire/frame_codec.h"
+#include "proto/frame/digest.h"
+#include "proto/wire/frame_encoder.h"
 #include "proto/wire/messages.h"
 #include "storage/base/check.h"
 
@@ -95,8 +96,8 @@ FrameInfo MakeFrameInfo(int64_t epoch, int64_t ordinal, const Counts& real,
   info.ordinal = ordinal;
   info.real = {real};
   info.trimmed = {.graphs = 0, .nodes = {0}, .edges = {0}};
-  info.digest = SlabDigest(reinterpret_cast<const std::byte*>(payload.data()),
-                           static_cast<int64_t>(payload.size()));
+  info.digest = FrameDigest(reinterpret_cast<const std::byte*>(payload.data()),
+                            static_cast<int64_t>(payload.size()));
   return info;
 }
 

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -134,6 +135,15 @@ TEST_F(VersionFileTest, OtherFilesAndNoneAreTold) {
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr(Path("put")));
   EXPECT_TRUE(absl::IsInvalidArgument(Read(Put(""))));
+}
+
+TEST_F(VersionFileTest, WhatIsNoRegularFileIsNotReplaced) {
+  ASSERT_EQ(mkfifo(Path("pipe").c_str(), 0600), 0);
+  const absl::Status status =
+      WriteVersionFile(std::make_unique<OneBlock>(3), Path("pipe"), nullptr);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("no regular file"));
+  EXPECT_TRUE(std::filesystem::is_fifo(Path("pipe")));
 }
 
 TEST_F(VersionFileTest, AnExportThatFailsLeavesWhatWasThere) {

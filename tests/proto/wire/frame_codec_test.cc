@@ -1,4 +1,4 @@
-#include "proto/wire/frame_codec.h"
+// Frames are written by one unit and read by the other.
 
 #include <cstring>
 #include <string>
@@ -9,6 +9,8 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "graphfeed/v1/batch.pb.h"
 #include "gtest/gtest.h"
+#include "proto/wire/frame_decoder.h"
+#include "proto/wire/frame_encoder.h"
 #include "proto/wire/messages.h"
 
 namespace graphfeed::wire {

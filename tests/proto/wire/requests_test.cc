@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/wire/limits.h"
 #include "tests/proto/wire/expect_invalid.h"
 
 namespace graphfeed::wire {

@@ -22,14 +22,14 @@ void AddParts(TestGraph& graph, const std::vector<int32_t>& parts) {
 }
 
 Clusters ReadParts(TestGraph& graph) {
-  auto clusters = Clusters::Read(graph.schema, 0, graph.num_nodes[0], *graph.features);
+  auto clusters = Clusters::Read(graph.view(), 0);
   EXPECT_TRUE(clusters.ok()) << clusters.status();
   return *std::move(clusters);
 }
 
 Subgraph Unite(TestGraph& graph, const Clusters& clusters, const std::vector<int64_t>& chosen) {
   Subgraph subgraph;
-  const absl::Status status = UniteClusters(graph.schema, clusters, chosen, graph.store, subgraph);
+  const absl::Status status = UniteClusters(graph.view(), clusters, chosen, subgraph);
   EXPECT_TRUE(status.ok()) << status;
   return subgraph;
 }
@@ -45,7 +45,7 @@ TEST(ClustersTest, NodesAreAscendingWithinAClusterAndClustersMayBeEmpty) {
 
 TEST(ClustersTest, NamesWhatIsNoPartition) {
   const auto message = [](TestGraph& graph, int column) {
-    const auto clusters = Clusters::Read(graph.schema, column, graph.num_nodes[0], *graph.features);
+    const auto clusters = Clusters::Read(graph.view(), column);
     EXPECT_EQ(clusters.status().code(), absl::StatusCode::kInvalidArgument);
     return std::string(clusters.status().message());
   };
@@ -126,11 +126,11 @@ TEST(ClusterUnionTest, ClustersMustExistAndDiffer) {
   AddParts(graph, {0, 1});
   const Clusters clusters = ReadParts(graph);
   Subgraph subgraph;
-  EXPECT_EQ(UniteClusters(graph.schema, clusters, {2}, graph.store, subgraph).message(),
+  EXPECT_EQ(UniteClusters(graph.view(), clusters, {2}, subgraph).message(),
             "no cluster 2; the partition has 2");
-  EXPECT_EQ(UniteClusters(graph.schema, clusters, {-1}, graph.store, subgraph).message(),
+  EXPECT_EQ(UniteClusters(graph.view(), clusters, {-1}, subgraph).message(),
             "no cluster -1; the partition has 2");
-  EXPECT_EQ(UniteClusters(graph.schema, clusters, {1, 1}, graph.store, subgraph).message(),
+  EXPECT_EQ(UniteClusters(graph.view(), clusters, {1, 1}, subgraph).message(),
             "cluster 1 is given twice");
   EXPECT_TRUE(Unite(graph, clusters, {}).nodes[0].empty());
 }

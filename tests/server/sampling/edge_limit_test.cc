@@ -86,13 +86,13 @@ TEST(EdgeLimitTest, HoldsForTreesTimesAndWeights) {
 
 TEST(EdgeLimitTest, HoldsForClusters) {
   TestGraph graph = CompleteGraph();
-  auto clusters = Clusters::Read(graph.schema, 1, kNodes, *graph.features);
+  auto clusters = Clusters::Read(graph.view(), 1);
   ASSERT_TRUE(clusters.ok()) << clusters.status();
   Subgraph subgraph;
-  EXPECT_TRUE(UniteClusters(graph.schema, *clusters, {0, 1}, graph.store, subgraph, 20).ok());
+  EXPECT_TRUE(UniteClusters(graph.view(), *clusters, {0, 1}, subgraph, 20).ok());
   EXPECT_EQ(subgraph.edges[0].source.size(), 20u);
-  ExpectRefused(UniteClusters(graph.schema, *clusters, {0, 1}, graph.store, subgraph, 19), 19);
-  EXPECT_TRUE(UniteClusters(graph.schema, *clusters, {0}, graph.store, subgraph, 19).ok());
+  ExpectRefused(UniteClusters(graph.view(), *clusters, {0, 1}, subgraph, 19), 19);
+  EXPECT_TRUE(UniteClusters(graph.view(), *clusters, {0}, subgraph, 19).ok());
 }
 
 }  // namespace

@@ -115,11 +115,10 @@ TEST(SamplingGoldenTest, WeightedWithReplacement) {
 TEST(SamplingGoldenTest, Negatives) {
   TestGraph graph = FixedGraph();
   NegativePairs pairs;
-  ASSERT_TRUE(SampleNegativePairs(graph.schema, graph.store, 0, 2026, 4, 9, 200, pairs).ok());
+  ASSERT_TRUE(SampleNegativePairs(graph.view(), 0, 2026, 4, 9, 200, pairs).ok());
   std::vector<int64_t> targets;
   const std::vector<int64_t> sources = {5, 100, 17};
-  ASSERT_TRUE(
-      SampleNegativeTargets(graph.schema, graph.store, 0, 2026, 4, 9, sources, 40, targets).ok());
+  ASSERT_TRUE(SampleNegativeTargets(graph.view(), 0, 2026, 4, 9, sources, 40, targets).ok());
   Digest digest;
   digest.Add(pairs.source);
   digest.Add(pairs.target);

@@ -19,7 +19,7 @@ using Pair = std::pair<int64_t, int64_t>;
 NegativePairs Pairs(TestGraph& graph, int64_t count, uint64_t batch = 0, int edge_type = 0) {
   NegativePairs pairs;
   const absl::Status status =
-      SampleNegativePairs(graph.schema, graph.store, edge_type, 7, 0, batch, count, pairs);
+      SampleNegativePairs(graph.view(), edge_type, 7, 0, batch, count, pairs);
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ(pairs.source.size(), static_cast<size_t>(count));
   EXPECT_EQ(pairs.target.size(), static_cast<size_t>(count));
@@ -29,8 +29,8 @@ NegativePairs Pairs(TestGraph& graph, int64_t count, uint64_t batch = 0, int edg
 std::vector<int64_t> Targets(TestGraph& graph, const std::vector<int64_t>& sources,
                              int64_t per_source, uint64_t batch = 0) {
   std::vector<int64_t> targets;
-  const absl::Status status = SampleNegativeTargets(graph.schema, graph.store, 0, 7, 0, batch,
-                                                    sources, per_source, targets);
+  const absl::Status status =
+      SampleNegativeTargets(graph.view(), 0, 7, 0, batch, sources, per_source, targets);
   EXPECT_TRUE(status.ok()) << status;
   return targets;
 }
@@ -124,14 +124,14 @@ TEST(NegativeSamplerTest, TheOnlyNonEdgeIsFound) {
 TEST(NegativeSamplerTest, CompleteGraphsHaveNone) {
   TestGraph graph = HomogeneousGraph(2, {{0, 0}, {0, 1}, {1, 0}, {1, 1}});
   NegativePairs pairs;
-  absl::Status status = SampleNegativePairs(graph.schema, graph.store, 0, 7, 0, 0, 1, pairs);
+  absl::Status status = SampleNegativePairs(graph.view(), 0, 7, 0, 0, 1, pairs);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()), HasSubstr("no pair of nodes without an edge"));
 
   TestGraph full = HomogeneousGraph(2, {{0, 0}, {0, 1}, {1, 0}});
   std::vector<int64_t> targets;
   const std::vector<int64_t> sources = {1, 0};
-  status = SampleNegativeTargets(full.schema, full.store, 0, 7, 0, 0, sources, 1, targets);
+  status = SampleNegativeTargets(full.view(), 0, 7, 0, 0, sources, 1, targets);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("node 0 of 'node' has edges of 'node|to|node' to all 2 targets"));
@@ -141,9 +141,9 @@ TEST(NegativeSamplerTest, EmptyTypesHaveNone) {
   TestGraph graph = RandomHeteroGraph(0);
   NegativePairs pairs;
   // Edge type 4 comes from the empty node type.
-  EXPECT_EQ(SampleNegativePairs(graph.schema, graph.store, 4, 7, 0, 0, 1, pairs).code(),
+  EXPECT_EQ(SampleNegativePairs(graph.view(), 4, 7, 0, 0, 1, pairs).code(),
             absl::StatusCode::kFailedPrecondition);
-  EXPECT_TRUE(SampleNegativePairs(graph.schema, graph.store, 4, 7, 0, 0, 0, pairs).ok());
+  EXPECT_TRUE(SampleNegativePairs(graph.view(), 4, 7, 0, 0, 0, pairs).ok());
   EXPECT_TRUE(pairs.source.empty());
 }
 
@@ -179,15 +179,12 @@ TEST(NegativeSamplerTest, NamesBadArguments) {
   NegativePairs pairs;
   std::vector<int64_t> targets;
   const std::vector<int64_t> sources = {0, 4};
+  EXPECT_THAT(std::string(SampleNegativePairs(graph.view(), 1, 7, 0, 0, 1, pairs).message()),
+              HasSubstr("negatives of edge type 1; the graph has 1"));
+  EXPECT_THAT(std::string(SampleNegativePairs(graph.view(), 0, 7, 0, 0, -1, pairs).message()),
+              HasSubstr("the number of negative pairs is -1"));
   EXPECT_THAT(
-      std::string(SampleNegativePairs(graph.schema, graph.store, 1, 7, 0, 0, 1, pairs).message()),
-      HasSubstr("negatives of edge type 1; the graph has 1"));
-  EXPECT_THAT(
-      std::string(SampleNegativePairs(graph.schema, graph.store, 0, 7, 0, 0, -1, pairs).message()),
-      HasSubstr("the number of negative pairs is -1"));
-  EXPECT_THAT(
-      std::string(SampleNegativeTargets(graph.schema, graph.store, 0, 7, 0, 0, sources, 1, targets)
-                      .message()),
+      std::string(SampleNegativeTargets(graph.view(), 0, 7, 0, 0, sources, 1, targets).message()),
       HasSubstr("source 1 is node 4 of 'node', which has 4 nodes"));
 }
 
@@ -195,8 +192,7 @@ TEST(NegativeSamplerTest, ReportsWhatTheStoreReports) {
   TestGraph graph = Star(3);
   graph.store.FailWith(absl::DataLossError("gone"));
   NegativePairs pairs;
-  EXPECT_EQ(SampleNegativePairs(graph.schema, graph.store, 0, 7, 0, 0, 1, pairs),
-            absl::DataLossError("gone"));
+  EXPECT_EQ(SampleNegativePairs(graph.view(), 0, 7, 0, 0, 1, pairs), absl::DataLossError("gone"));
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ TestGraph Graph() {
 
 void ExpectRefused(TestGraph& graph, const NeighborSamplerOptions& options,
                    const std::string& message) {
-  const auto sampler = NeighborSampler::Create(graph.schema, options, graph.store, *graph.features);
+  const auto sampler = NeighborSampler::Create(graph.view(), options);
   ASSERT_EQ(sampler.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(sampler.status().message()), HasSubstr(message));
 }
@@ -45,7 +45,7 @@ TEST(SamplerOptionsTest, CollectionsHaveNoNeighbours) {
   const Schema schema = Schema::Homogeneous(true);
   MemoryGraph store(schema, {3}, {{}});
   MemoryDataset features(schema);
-  const auto sampler = NeighborSampler::Create(schema, {.num_neighbors = {{1}}}, store, features);
+  const auto sampler = NeighborSampler::Create({schema, store, features}, {.num_neighbors = {{1}}});
   EXPECT_THAT(std::string(sampler.status().message()), HasSubstr("from a single graph"));
 }
 
@@ -86,7 +86,7 @@ TEST(SamplerOptionsTest, TheLatestNeighboursAreNotDrawn) {
   options.replace = true;
   ExpectRefused(graph, options, "cannot draw with replacement");
   options.replace = false;
-  EXPECT_TRUE(NeighborSampler::Create(graph.schema, options, graph.store, *graph.features).ok());
+  EXPECT_TRUE(NeighborSampler::Create(graph.view(), options).ok());
 }
 
 TEST(SamplerOptionsTest, BidirectionalNeedsReverseEdgeTypesOfWhatIsSampled) {
@@ -97,7 +97,7 @@ TEST(SamplerOptionsTest, BidirectionalNeedsReverseEdgeTypesOfWhatIsSampled) {
   options.num_neighbors = {{0}, {1}};
   ExpectRefused(graph, options, "'d|from|m' has no reverse edge type 'm|rev_from|d'");
   options.num_neighbors = {{0}, {0}};
-  EXPECT_TRUE(NeighborSampler::Create(graph.schema, options, graph.store, *graph.features).ok());
+  EXPECT_TRUE(NeighborSampler::Create(graph.view(), options).ok());
 }
 
 TEST(SamplerOptionsTest, EdgeTypesWithoutEdgesNeedNoReverses) {

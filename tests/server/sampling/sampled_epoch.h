@@ -73,13 +73,13 @@ class SampledEpoch {
     std::unique_ptr<SampledEpoch> result(new SampledEpoch(graph, seed));
     const DatasetInfo& info = graph.features->info();
     GF_ASSIGN_OR_RETURN(const ResolvedSampling sampling, ResolveSampling(request, info));
-    GF_ASSIGN_OR_RETURN(result->seeds_, SeedSet::Read(info, sampling, *graph.features));
+    GF_ASSIGN_OR_RETURN(result->seeds_, SeedSet::Read(graph.view(), sampling));
     result->items_.num_graphs = result->seeds_.size();
     GF_ASSIGN_OR_RETURN(result->spec_, ResolveSpec(request, info, result->items_));
     GF_ASSIGN_OR_RETURN(result->plan_,
                         EpochPlan::Create(result->spec_, result->items_, seed, epoch));
-    GF_ASSIGN_OR_RETURN(auto sampler, SeedSampler::Create(info, result->spec_, result->seeds_,
-                                                          graph.store, *graph.features));
+    GF_ASSIGN_OR_RETURN(auto sampler,
+                        SeedSampler::Create(graph.view(), result->spec_, result->seeds_));
     GF_ASSIGN_OR_RETURN(result->collater_,
                         Collater::Create(info.schema, result->spec_, kTestLimit,
                                          std::make_unique<SampledFiller>(info.schema, result->spec_,

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "server/sampling/graph_view.h"
 #include "server/sampling/neighbor_sampler.h"
 #include "tests/support/memory_features.h"
 #include "tests/support/memory_graph.h"
@@ -41,6 +42,8 @@ struct TestGraph {
     features->AddGraph(num_nodes, num_edges);
     features->Finish();
   }
+
+  GraphView view() { return {schema, store, *features}; }
 
   // The in-edges of a node in position order: ids.
   std::vector<int64_t> InEdges(int edge_type, int64_t node) const {
@@ -114,8 +117,7 @@ inline Subgraph SampleOnce(const NeighborSampler& sampler, const Seeds& seeds, u
 
 inline std::unique_ptr<NeighborSampler> MakeSampler(TestGraph& graph,
                                                     NeighborSamplerOptions options) {
-  auto sampler =
-      NeighborSampler::Create(graph.schema, std::move(options), graph.store, *graph.features);
+  auto sampler = NeighborSampler::Create(graph.view(), std::move(options));
   EXPECT_TRUE(sampler.ok()) << sampler.status();
   return sampler.ok() ? *std::move(sampler) : nullptr;
 }

@@ -60,6 +60,9 @@ struct FakeWorld {
     return absl::OkStatus();
   };
   std::function<absl::Status(int64_t epoch)> on_open = [](int64_t) { return absl::OkStatus(); };
+  // Is given what opens an epoch, to call it now or later.
+  using Open = absl::AnyInvocable<void()>;
+  std::function<void(int64_t epoch, Open open)> hold = [](int64_t, Open open) { open(); };
 
   std::atomic<int64_t> opened = 0;
   std::atomic<int64_t> built = 0;
@@ -96,10 +99,12 @@ class FakeEpoch final : public FrameSource::Epoch {
 class FakeSource final : public FrameSource {
  public:
   explicit FakeSource(FakeWorld& world) : world_(world) {}
-  absl::StatusOr<std::shared_ptr<Epoch>> OpenEpoch(int64_t epoch) override {
+  void OpenEpoch(int64_t epoch, absl::AnyInvocable<void(EpochOr)> done) override {
     ++world_.opened;
-    if (absl::Status status = world_.on_open(epoch); !status.ok()) return status;
-    return std::make_shared<FakeEpoch>(world_, epoch);
+    world_.hold(epoch, [&world = world_, epoch, done = std::move(done)]() mutable {
+      if (absl::Status status = world.on_open(epoch); !status.ok()) return done(status);
+      done(std::make_shared<FakeEpoch>(world, epoch));
+    });
   }
 
  private:
@@ -112,7 +117,8 @@ inline FrameStream::Opened OpenFake(FakeWorld& world, uint32_t prefetch, int64_t
   FrameStream::Opened opened;
   opened.header.prefetch = prefetch;
   opened.source = std::make_unique<FakeSource>(world);
-  opened.first_epoch = *opened.source->OpenEpoch(first_epoch);
+  opened.source->OpenEpoch(
+      first_epoch, [&](FrameSource::EpochOr epoch) { opened.first_epoch = *std::move(epoch); });
   opened.num_epochs = num_epochs;
   return opened;
 }

@@ -26,8 +26,10 @@ class ThreadedSink final : public FrameStream::Sink {
   void Write(FrameStream::Message message) override {
     EXPECT_FALSE(writing_.exchange(true));
     if (auto* frame = std::get_if<FrameStream::Frame>(&message)) {
-      EXPECT_EQ(frame->info.ordinal, frames_) << "out of order";
+      EXPECT_EQ(frame->info.ordinal, ordinal_++) << "out of order";
       ++frames_;
+    } else if (std::holds_alternative<EpochInfo>(message)) {
+      ordinal_ = 0;
     }
     const bool stop = frames_ == stop_after_;
     writes_.Post([this, held = std::move(message), stop]() mutable {
@@ -53,6 +55,7 @@ class ThreadedSink final : public FrameStream::Sink {
   const bool ok_;
   std::shared_ptr<FrameStream> stream_;
   std::atomic<bool> writing_ = false;
+  std::atomic<int64_t> ordinal_ = 0;  // the next of the epoch
   std::atomic<int64_t> frames_ = 0;
   absl::Status status_ = absl::UnknownError("no end");
 };
@@ -70,16 +73,16 @@ TEST(FrameStreamStressTest, AnyInterleavingKeepsOrderBoundsAndFreesAll) {
   std::vector<int64_t> stops;
   {
     ThreadPool builds(4);
+    ThreadPool planning(2);
     ThreadPool writes(3);
     for (int i = 0; i < kStreams; ++i) {
       // A third runs to its end, a third is stopped, a third loses its client.
       const int64_t stop_after = i % 3 == 0 ? -1 : random() % kFrames;
       stops.push_back(stop_after);
       sinks.push_back(std::make_unique<ThreadedSink>(writes, done, stop_after, i % 3 != 2));
-      auto stream = FrameStream::Create(builds, *sinks.back());
+      auto stream = FrameStream::Create(builds, planning, *sinks.back());
       sinks.back()->set_stream(stream);
-      stream->Start(
-          [&world]() -> absl::StatusOr<FrameStream::Opened> { return OpenFake(world, kPrefetch); });
+      stream->Start([&world](FrameStream::OpenDone opened) { opened(OpenFake(world, kPrefetch)); });
     }
     done.wait();
   }
@@ -96,6 +99,87 @@ TEST(FrameStreamStressTest, AnyInterleavingKeepsOrderBoundsAndFreesAll) {
   sinks.clear();
   EXPECT_EQ(world.live_epochs, 0);
   EXPECT_EQ(SlabPool::TotalBytes(), before);
+}
+
+// One stream's plan takes for ever: the others have only the other planning thread and one build
+// thread, and come to their ends.
+TEST(FrameStreamStressTest, APlannerThatIsHeldDelaysNobodyElsesFrames) {
+  constexpr int kOthers = 20;
+  constexpr int64_t kFrames = 10;
+  FakeWorld held;
+  held.frames_otherwise = kFrames;
+  std::latch planning_begun(1);
+  std::latch let_go(1);
+  held.on_open = [&](int64_t epoch) {
+    if (epoch == 1) {
+      planning_begun.count_down();
+      let_go.wait();
+    }
+    return absl::OkStatus();
+  };
+  FakeWorld world;
+  world.frames_otherwise = kFrames;
+  std::latch others_done(kOthers);
+  std::latch held_done(1);
+  std::vector<std::unique_ptr<ThreadedSink>> sinks;
+  {
+    ThreadPool builds(1);
+    ThreadPool planning(2);
+    ThreadPool writes(1);
+    const auto start = [&](FakeWorld& source, std::latch& ended) {
+      sinks.push_back(std::make_unique<ThreadedSink>(writes, ended, -1, true));
+      auto stream = FrameStream::Create(builds, planning, *sinks.back());
+      sinks.back()->set_stream(stream);
+      stream->Start([&source](FrameStream::OpenDone done_opening) {
+        done_opening(OpenFake(source, 3, /*num_epochs=*/2));
+      });
+    };
+    start(held, held_done);
+    planning_begun.wait();
+    for (int i = 0; i < kOthers; ++i) start(world, others_done);
+    others_done.wait();
+    EXPECT_FALSE(held_done.try_wait());
+    let_go.count_down();
+    held_done.wait();
+  }
+  for (const auto& sink : sinks) {
+    EXPECT_EQ(sink->status(), absl::OkStatus());
+    EXPECT_EQ(sink->frames(), 2 * kFrames);
+  }
+}
+
+// One thread builds for a stream of many frames and for one that comes later.
+TEST(FrameStreamStressTest, AStreamOfManyFramesLetsALaterOneTakeTurns) {
+  constexpr int64_t kMany = 60;
+  FakeWorld many;
+  many.frames_otherwise = kMany;
+  FakeWorld one;
+  one.frames_otherwise = 1;
+  std::latch done(2);
+  std::vector<std::unique_ptr<ThreadedSink>> sinks;
+  int64_t built_before = -1;
+  {
+    ThreadPool threads(1);  // plans too, so that the order is one
+    ThreadPool writes(1);
+    const auto start = [&](FakeWorld& world) {
+      sinks.push_back(std::make_unique<ThreadedSink>(writes, done, -1, true));
+      auto stream = FrameStream::Create(threads, threads, *sinks.back());
+      sinks.back()->set_stream(stream);
+      stream->Start([&world](FrameStream::OpenDone opened) { opened(OpenFake(world, kMany)); });
+    };
+    many.on_build = [&](int64_t /*epoch*/, int64_t j) {
+      if (j == 0) start(one);
+      return absl::OkStatus();
+    };
+    one.on_build = [&](int64_t /*epoch*/, int64_t /*j*/) {
+      built_before = many.built;
+      return absl::OkStatus();
+    };
+    start(many);
+    done.wait();
+  }
+  EXPECT_GE(built_before, 1);
+  EXPECT_LE(built_before, 4) << "of " << kMany << " that stood in the queue";
 }
 
 }  // namespace

@@ -68,11 +68,11 @@ class FrameStreamTest : public testing::Test {
   }
 
   void Start(uint32_t prefetch, int64_t num_epochs = 1) {
-    stream_->Start([this, prefetch, num_epochs]() -> absl::StatusOr<FrameStream::Opened> {
+    stream_->Start([this, prefetch, num_epochs](FrameStream::OpenDone done) {
       FrameStream::Opened opened = OpenFake(world_, prefetch, num_epochs);
       opened.reservation = std::exchange(reservation_, nullptr);
       opened.observer = observer_;
-      return opened;
+      done(std::move(opened));
     });
   }
   // Builds and sends until nothing moves, `limit` messages at most.
@@ -89,7 +89,7 @@ class FrameStreamTest : public testing::Test {
   RecordingSink sink_;
   std::shared_ptr<const void> reservation_;
   std::shared_ptr<StreamObserver> observer_;
-  std::shared_ptr<FrameStream> stream_ = FrameStream::Create(executor_, sink_);
+  std::shared_ptr<FrameStream> stream_ = FrameStream::Create(executor_, executor_, sink_);
 };
 
 TEST_F(FrameStreamTest, SendsHeaderThenEpochThenFramesThenOk) {
@@ -155,13 +155,13 @@ TEST_F(FrameStreamTest, WhatDropsAFrameOnlyPostsATask) {
 TEST_F(FrameStreamTest, FramesMayOutliveTheirStreamAndTheTaskQueue) {
   world_.frames = {{0, 2}};
   auto tasks = std::make_unique<ManualExecutor>();
-  auto stream = FrameStream::Create(*tasks, sink_);
+  auto stream = FrameStream::Create(*tasks, *tasks, sink_);
   auto reservation = std::make_shared<int>();
   const std::weak_ptr<int> reserved = reservation;
-  stream->Start([&]() -> absl::StatusOr<FrameStream::Opened> {
+  stream->Start([&](FrameStream::OpenDone done) {
     FrameStream::Opened opened = OpenFake(world_, 2, 1);
     opened.reservation = std::move(reservation);
-    return opened;
+    done(std::move(opened));
   });
   tasks->RunAll();
   while (sink_.writing()) {
@@ -231,8 +231,8 @@ TEST_F(FrameStreamTest, EpochsWithoutFramesAreAnnouncedAndDoNotPileUp) {
 
   FakeWorld empty;
   RecordingSink stalled;
-  auto stream = FrameStream::Create(executor_, stalled);
-  stream->Start([&]() -> absl::StatusOr<FrameStream::Opened> { return OpenFake(empty, 2, 0); });
+  auto stream = FrameStream::Create(executor_, executor_, stalled);
+  stream->Start([&](FrameStream::OpenDone done) { done(OpenFake(empty, 2, 0)); });
   executor_.RunAll();
   EXPECT_LT(empty.opened, 10);
   stream->Stop(absl::CancelledError(""));
@@ -251,10 +251,39 @@ TEST_F(FrameStreamTest, AnErrorComesAfterAllFramesBeforeItAndNothingAfter) {
   EXPECT_EQ(world_.live_epochs, 0);
 }
 
+TEST_F(FrameStreamTest, FramesGoOnWhileTheNextEpochIsBeingPlannedBySomebodyElse) {
+  world_.frames_otherwise = 3;
+  std::vector<FakeWorld::Open> planned;
+  world_.hold = [&](int64_t epoch, FakeWorld::Open open) {
+    if (epoch == 0) return open();
+    planned.push_back(std::move(open));
+  };
+  Start(2, 2);
+  Run();
+  EXPECT_THAT(sink_.log, ElementsAre("header", "epoch 0", "0/0", "0/1", "0/2"));
+  EXPECT_FALSE(sink_.finished.has_value());
+  ASSERT_EQ(planned.size(), 1u);
+  planned[0]();
+  Run();
+  EXPECT_EQ(sink_.log.size(), 9u);
+  EXPECT_EQ(sink_.finished, absl::OkStatus());
+}
+
+TEST_F(FrameStreamTest, AStreamThatIsStoppedWhileItIsOpenedDoesNotWaitForThat) {
+  FrameStream::OpenDone opening;
+  stream_->Start([&](FrameStream::OpenDone done) { opening = std::move(done); });
+  executor_.RunAll();
+  stream_->Stop(absl::CancelledError("gone"));
+  EXPECT_EQ(sink_.finished, absl::CancelledError("gone"));
+  opening(OpenFake(world_, 2));
+  executor_.RunAll();
+  EXPECT_THAT(sink_.log, IsEmpty());
+  EXPECT_EQ(world_.live_epochs, 0);
+}
+
 TEST_F(FrameStreamTest, ARefusedRequestIsAnsweredWithoutAHeader) {
-  stream_->Start([]() -> absl::StatusOr<FrameStream::Opened> {
-    return absl::InvalidArgumentError("seed: not set");
-  });
+  stream_->Start(
+      [](FrameStream::OpenDone done) { done(absl::InvalidArgumentError("seed: not set")); });
   executor_.RunAll();
   EXPECT_THAT(sink_.log, IsEmpty());
   EXPECT_EQ(sink_.finished, absl::InvalidArgumentError("seed: not set"));

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/batching/resolved_spec.h"
@@ -16,7 +17,9 @@
 namespace graphfeed {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using PlanOr = absl::StatusOr<std::shared_ptr<const EpochPlan>>;
 
 // Plans of a dataset of `num_graphs` graphs, one frame each; they take 8 bytes a graph and more.
@@ -44,7 +47,13 @@ class PlanCacheTest : public testing::Test {
   PlanOr Get(PlanCache& cache, int64_t epoch, uint8_t dataset = 0) {
     PlanKey key{.epoch = epoch};
     key.fingerprint[0] = dataset;
-    return cache.Get(key, [&] { return Make(epoch); });
+    return GetOr(cache, key, [&] { return Make(epoch); });
+  }
+  // Of one that nobody else is making.
+  static PlanOr GetOr(PlanCache& cache, const PlanKey& key, absl::FunctionRef<PlanOr()> make) {
+    PlanOr plan = absl::UnknownError("somebody else is making it");
+    cache.Get(key, make, [&plan](PlanOr got) { plan = std::move(got); });
+    return plan;
   }
 
   MemoryDataset data_;
@@ -65,25 +74,76 @@ TEST_F(PlanCacheTest, TheSamePlanIsMadeOnce) {
   EXPECT_EQ(cache.bytes(), plan_bytes_);
 }
 
-TEST_F(PlanCacheTest, ManyWhoAskAtOnceShareOneMaking) {
+TEST_F(PlanCacheTest, WhoAsksWhileItIsMadeGoesOnWhenItIsThereAndNobodyWaits) {
   PlanCache cache(10 * plan_bytes_);
   made_ = 0;
-  std::latch making(1);
-  std::latch go(1);
-  std::vector<std::thread> threads;
-  std::vector<PlanOr> plans(6, absl::UnknownError(""));
-  threads.emplace_back([&] {
-    plans[0] = cache.Get(PlanKey{}, [&] {
-      making.count_down();
-      go.wait();
-      return Make(0);
-    });
-  });
-  making.wait();
-  for (size_t i = 1; i < plans.size(); ++i) {
-    threads.emplace_back([&, i] { plans[i] = Get(cache, 0); });
+  std::vector<int> order;
+  std::vector<PlanOr> plans(4, absl::UnknownError(""));
+  const auto keep = [&](int i) {
+    return [&order, &plans, i](PlanOr plan) {
+      order.push_back(i);
+      plans[i] = std::move(plan);
+    };
+  };
+  // All on one thread: a Get that waited would never return.
+  cache.Get(
+      PlanKey{},
+      [&] {
+        for (int i = 1; i < 4; ++i)
+          cache.Get(
+              PlanKey{}, [&] { return Make(0); }, keep(i));
+        EXPECT_THAT(order, IsEmpty());
+        return Make(0);
+      },
+      keep(0));
+  EXPECT_EQ(made_, 1);
+  EXPECT_THAT(order, ElementsAre(0, 1, 2, 3));
+  for (const PlanOr& plan : plans) {
+    ASSERT_TRUE(plan.ok());
+    EXPECT_EQ(plan->get(), plans[0]->get());
   }
-  go.count_down();
+}
+
+TEST_F(PlanCacheTest, WhoAsksWhileItIsMadeSharesTheErrorAndWhoAsksThenDoesNot) {
+  PlanCache cache(10 * plan_bytes_);
+  absl::Status first;
+  absl::Status second;
+  cache.Get(
+      PlanKey{},
+      [&]() -> PlanOr {
+        cache.Get(
+            PlanKey{}, [&] { return Make(0); },
+            [&](const PlanOr& plan) { second = plan.status(); });
+        return absl::FailedPreconditionError("graph 17");
+      },
+      [&](const PlanOr& plan) {
+        first = plan.status();
+        EXPECT_TRUE(Get(cache, 0).ok()) << "no lock is held, and errors are not kept";
+      });
+  EXPECT_EQ(first, absl::FailedPreconditionError("graph 17"));
+  EXPECT_EQ(second, first);
+}
+
+TEST_F(PlanCacheTest, ManyThreadsShareOneMaking) {
+  PlanCache cache(10 * plan_bytes_);
+  made_ = 0;
+  constexpr int kThreads = 6;
+  std::latch start(kThreads);
+  std::latch done(kThreads);
+  std::vector<PlanOr> plans(kThreads, absl::UnknownError(""));
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&, i] {
+      start.arrive_and_wait();
+      cache.Get(
+          PlanKey{}, [&] { return Make(0); },
+          [&, i](PlanOr plan) {
+            plans[i] = std::move(plan);
+            done.count_down();
+          });
+    });
+  }
+  done.wait();
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(made_, 1);
   for (const PlanOr& plan : plans) {
@@ -95,7 +155,7 @@ TEST_F(PlanCacheTest, ManyWhoAskAtOnceShareOneMaking) {
 TEST_F(PlanCacheTest, ErrorsAreNotKept) {
   PlanCache cache(10 * plan_bytes_);
   const auto failed =
-      cache.Get(PlanKey{}, []() -> PlanOr { return absl::FailedPreconditionError("graph 17"); });
+      GetOr(cache, PlanKey{}, []() -> PlanOr { return absl::FailedPreconditionError("graph 17"); });
   EXPECT_EQ(failed.status(), absl::FailedPreconditionError("graph 17"));
   EXPECT_TRUE(Get(cache, 0).ok());
 }

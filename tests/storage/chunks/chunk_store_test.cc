@@ -25,6 +25,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 
+absl::Status Unchecked(const std::string&) { return absl::OkStatus(); }
+
 class ChunkStoreTest : public EveryStore {};
 INSTANTIATE_TEST_SUITE_P(All, ChunkStoreTest,
                          testing::Values(StoreKind::kMemory, StoreKind::kRocksDb), StoreKindName);
@@ -54,11 +56,7 @@ absl::StatusOr<std::string> Read(ChunkStore& store, ChunkKey key) {
   return result;
 }
 
-std::vector<uint64_t> Columns(ChunkStore& store) {
-  auto columns = store.ListColumns();
-  EXPECT_TRUE(columns.ok()) << columns.status();
-  return columns.ok() ? *columns : std::vector<uint64_t>();
-}
+std::vector<uint64_t> Columns(ChunkStore& store) { return ColumnUids(store); }
 
 TEST_P(ChunkStoreTest, ReadsManyChunksAtOnceEachExactlyOnce) {
   const auto store = Open();
@@ -184,41 +182,41 @@ TEST_P(ChunkStoreTest, RecordsAreListedInOrderAndOverwritten) {
 
 TEST(RocksDbChunkStoreTest, ASecondProcessIsToldWhoIsInTheWay) {
   const TestFolder folder;
-  const auto first = OpenRocksDbChunkStore(folder.path().string());
+  const auto first = OpenToWrite(folder.path());
   ASSERT_TRUE(first.ok()) << first.status();
-  const auto second = OpenRocksDbChunkStore(folder.path().string());
+  const auto second = OpenToWrite(folder.path());
   EXPECT_TRUE(absl::IsFailedPrecondition(second.status())) << second.status();
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(folder.path().string()));
 }
 
 TEST(RocksDbChunkStoreTest, ASnapshotRemovesNothingThatWasThere) {
   TestFolder folder;
-  const auto store = OpenRocksDbChunkStore((folder.path() / "data").string());
+  const auto store = OpenToWrite(folder.path() / "data");
   ASSERT_TRUE(store.ok()) << store.status();
-  ASSERT_TRUE((*store)->Snapshot((folder.path() / "monday.tmp").string()).ok());
+  ASSERT_TRUE((*store)->Snapshot((folder.path() / "monday.tmp").string(), Unchecked).ok());
   ASSERT_TRUE(std::filesystem::exists(folder.path() / "monday.tmp" / "CURRENT"));
   for (const char* name : {"monday", "monday/"}) {
-    const absl::Status status = (*store)->Snapshot((folder.path() / name).string());
+    const absl::Status status = (*store)->Snapshot((folder.path() / name).string(), Unchecked);
     EXPECT_TRUE(absl::IsAlreadyExists(status)) << status;
     EXPECT_TRUE(std::filesystem::exists(folder.path() / "monday.tmp" / "CURRENT"));
   }
   std::filesystem::remove_all(folder.path() / "monday.tmp");
-  EXPECT_TRUE((*store)->Snapshot((folder.path() / "monday").string()).ok());
+  EXPECT_TRUE((*store)->Snapshot((folder.path() / "monday").string(), Unchecked).ok());
 }
 
 TEST(RocksDbChunkStoreTest, BulkFilesOfACrashAreRemoved) {
   const TestFolder folder;
-  ASSERT_TRUE(OpenRocksDbChunkStore(folder.path().string()).ok());
+  ASSERT_TRUE(OpenToWrite(folder.path()).ok());
   const auto left = folder.path() / "bulk" / "7.sst";
   std::ofstream(left) << "half a file";
-  ASSERT_TRUE(OpenRocksDbChunkStore(folder.path().string()).ok());
+  ASSERT_TRUE(OpenToWrite(folder.path()).ok());
   EXPECT_FALSE(std::filesystem::exists(left));
 }
 
 TEST(RocksDbChunkStoreTest, StartingAgainAndAgainDoesNotGrowTheFolder) {
   const TestFolder folder;
   const auto start = [&] {
-    const auto store = OpenRocksDbChunkStore(folder.path().string());
+    const auto store = OpenToWrite(folder.path());
     EXPECT_TRUE(store.ok()) << store.status();
   };
   const auto num_files = [&] {
@@ -233,7 +231,7 @@ TEST(RocksDbChunkStoreTest, StartingAgainAndAgainDoesNotGrowTheFolder) {
 
 TEST(RocksDbChunkStoreTest, AColumnMayBeLargerThanAFile) {
   const TestFolder folder;
-  const auto store = OpenRocksDbChunkStore(folder.path().string());
+  const auto store = OpenToWrite(folder.path());
   ASSERT_TRUE(store.ok()) << store.status();
   std::mt19937_64 rng(3);
   std::string chunk(4 << 20, '\0');

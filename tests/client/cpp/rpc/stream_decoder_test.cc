@@ -11,7 +11,8 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/stubs/logging.h"
 #include "graphfeed/v1/graphfeed.pb.h"
-#include "proto/wire/frame_codec.h"
+#include "proto/wire/frame_decoder.h"
+#include "proto/wire/frame_encoder.h"
 #include "proto/wire/messages.h"
 #include "tests/client/cpp/stream_messages.h"
 

@@ -1,7 +1,8 @@
-#include "proto/wire/frame_codec.h"
+#include "proto/wire/frame_decoder.h"
 
-#include <limits>
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -10,8 +11,9 @@
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/wire_format_lite.h"
 #include "graphfeed/v1/batch.pb.h"
+#include "proto/wire/frame_fields.h"
+#include "proto/wire/limits.h"
 #include "proto/wire/messages.h"
-#include "storage/base/check.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed::wire {
@@ -21,18 +23,6 @@ using google::protobuf::io::CodedInputStream;
 using google::protobuf::io::CodedOutputStream;
 using google::protobuf::io::StringOutputStream;
 using WireFormat = google::protobuf::internal::WireFormatLite;
-
-constexpr uint32_t LengthDelimitedTag(int field) {
-  return static_cast<uint32_t>(field) << 3 | WireFormat::WIRETYPE_LENGTH_DELIMITED;
-}
-constexpr uint32_t kHeaderTag = LengthDelimitedTag(v1::StreamBatchesResponse::kHeaderFieldNumber);
-constexpr uint32_t kEpochTag = LengthDelimitedTag(v1::StreamBatchesResponse::kEpochFieldNumber);
-constexpr uint32_t kFrameTag = LengthDelimitedTag(v1::StreamBatchesResponse::kFrameFieldNumber);
-constexpr uint32_t kPayloadTag = LengthDelimitedTag(v1::Frame::kPayloadFieldNumber);
-
-// Bounds what a length alone can make us reserve. Everything of a frame but its payload is small:
-// some ten bytes for each micro-batch and type.
-constexpr int kMaxFieldBytes = 16 << 20;
 
 absl::Status Malformed(absl::string_view what) {
   return absl::DataLossError(absl::StrCat("malformed StreamBatchesResponse: ", what));
@@ -49,7 +39,7 @@ bool PassField(CodedInputStream& input, uint32_t tag, CodedOutputStream* copy) {
       if (!input.ReadVarintSizeAsInt(&length)) return false;
       if (copy == nullptr) return input.Skip(length);
       std::string bytes;
-      if (length > kMaxFieldBytes || !input.ReadString(&bytes, length)) return false;
+      if (length > kMaxFrameHeaderBytes || !input.ReadString(&bytes, length)) return false;
       copy->WriteTag(tag);
       copy->WriteVarint32(length);
       copy->WriteString(bytes);
@@ -114,7 +104,7 @@ absl::StatusOr<DecodedFrame> ReadFrame(CodedInputStream& input,
         if (std::exchange(has_payload, true)) return Malformed("frame.payload: given twice");
         absl::Status status = ReadPayload(input, allocate, frame);
         if (!status.ok()) return status;
-      } else if (copy.ByteCount() > kMaxFieldBytes || !PassField(input, tag, &copy)) {
+      } else if (copy.ByteCount() > kMaxFrameHeaderBytes || !PassField(input, tag, &copy)) {
         return Malformed("frame: truncated or unreadable field");
       }
     }
@@ -135,30 +125,6 @@ absl::StatusOr<DecodedFrame> ReadFrame(CodedInputStream& input,
 }
 
 }  // namespace
-
-std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes,
-                              absl::string_view runs) {
-  v1::Frame frame = ToProto(info);
-  frame.set_runs(runs.data(), runs.size());
-  const std::string fields = frame.SerializeAsString();
-  const uint32_t payload = static_cast<uint32_t>(payload_bytes);
-  const size_t frame_bytes = fields.size() + CodedOutputStream::VarintSize32(kPayloadTag) +
-                             CodedOutputStream::VarintSize32(payload) + payload;
-  GF_CHECK(payload_bytes >= 0) << payload_bytes;
-  // Clients refuse a longer one.
-  GF_DCHECK(frame_bytes <= static_cast<size_t>(std::numeric_limits<int32_t>::max())) << frame_bytes;
-  std::string header;
-  {
-    StringOutputStream stream(&header);
-    CodedOutputStream output(&stream);
-    output.WriteTag(kFrameTag);
-    output.WriteVarint32(static_cast<uint32_t>(frame_bytes));
-    output.WriteString(fields);
-    output.WriteTag(kPayloadTag);
-    output.WriteVarint32(payload);
-  }
-  return header;
-}
 
 absl::StatusOr<StreamEvent> DecodeStreamResponse(
     google::protobuf::io::ZeroCopyInputStream& stream,

@@ -1,5 +1,5 @@
-#ifndef GRAPHFEED_PROTO_WIRE_FRAME_CODEC_H_
-#define GRAPHFEED_PROTO_WIRE_FRAME_CODEC_H_
+#ifndef GRAPHFEED_PROTO_WIRE_FRAME_DECODER_H_
+#define GRAPHFEED_PROTO_WIRE_FRAME_DECODER_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -8,18 +8,10 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "google/protobuf/io/zero_copy_stream.h"
-#include "proto/frame/layout.h"
 #include "proto/frame/stream_info.h"
 
 namespace graphfeed::wire {
-
-// The bytes of a StreamBatchesResponse that carries a frame, up to and without its payload: the
-// payload is the message's last field, so the slab itself follows on the wire without a copy. Of a
-// compact frame `runs` says what it is besides the payload.
-std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes,
-                              absl::string_view runs = "");
 
 // A frame whose payload has been read into memory that the caller provided.
 struct DecodedFrame {
@@ -41,4 +33,4 @@ absl::StatusOr<StreamEvent> DecodeStreamResponse(
 
 }  // namespace graphfeed::wire
 
-#endif  // GRAPHFEED_PROTO_WIRE_FRAME_CODEC_H_
+#endif  // GRAPHFEED_PROTO_WIRE_FRAME_DECODER_H_

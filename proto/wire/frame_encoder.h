@@ -1,0 +1,20 @@
+#ifndef GRAPHFEED_PROTO_WIRE_FRAME_ENCODER_H_
+#define GRAPHFEED_PROTO_WIRE_FRAME_ENCODER_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "proto/frame/stream_info.h"
+
+namespace graphfeed::wire {
+
+// The bytes of a StreamBatchesResponse that carries a frame, up to and without its payload: the
+// payload is the message's last field, so the slab itself follows on the wire without a copy. Of a
+// compact frame `runs` says what it is besides the payload.
+std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes,
+                              absl::string_view runs = "");
+
+}  // namespace graphfeed::wire
+
+#endif  // GRAPHFEED_PROTO_WIRE_FRAME_ENCODER_H_

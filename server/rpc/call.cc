@@ -1,0 +1,90 @@
+#include "server/rpc/call.h"
+
+#include <utility>
+
+#include "storage/base/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+absl::Status Draining() {
+  return absl::UnavailableError("the server is shutting down; go on at another replica");
+}
+
+}  // namespace
+
+absl::Status Calls::CheckOpen() const {
+  absl::MutexLock lock(&mu_);
+  return draining_ ? Draining() : absl::OkStatus();
+}
+
+void Calls::AddStream(const std::shared_ptr<FrameStream>& stream) {
+  bool draining;
+  {
+    absl::MutexLock lock(&mu_);
+    streams_.insert(stream);
+    draining = draining_;
+  }
+  if (draining) stream->Stop(Draining());
+}
+
+void Calls::RemoveStream(const std::shared_ptr<FrameStream>& stream) {
+  absl::MutexLock lock(&mu_);
+  streams_.erase(stream);
+}
+
+void Calls::Drain() {
+  std::set<std::shared_ptr<FrameStream>> streams;
+  {
+    absl::MutexLock lock(&mu_);
+    draining_ = true;
+    streams = streams_;
+  }
+  for (const std::shared_ptr<FrameStream>& stream : streams) stream->Stop(Draining());
+}
+
+bool Calls::WaitUntilIdle(absl::Time deadline) {
+  absl::MutexLock lock(&mu_);
+  return mu_.AwaitWithDeadline(absl::Condition(
+                                   +[](int64_t* running) { return *running == 0; }, &running_),
+                               deadline);
+}
+
+Call::Call(Calls& calls, const grpc::CallbackServerContext& context, const char* method)
+    : calls_(calls), context_(context), method_(method), start_(std::chrono::steady_clock::now()) {
+  absl::MutexLock lock(&calls_.mu_);
+  ++calls_.running_;
+}
+
+std::unique_ptr<Call> Call::Admit(Calls& calls, const grpc::CallbackServerContext& context,
+                                  const char* method) {
+  return std::unique_ptr<Call>(new Call(calls, context, method));
+}
+
+Call::~Call() {
+  calls_.metrics_.RpcDone(method_, code_, std::chrono::steady_clock::now() - start_);
+  absl::MutexLock lock(&calls_.mu_);
+  --calls_.running_;
+}
+
+absl::Status Call::CheckOpen() const {
+  GF_RETURN_IF_ERROR(calls_.CheckOpen());
+  return CheckCancelled();
+}
+
+absl::Status Call::CheckCancelled() const {
+  return context_.IsCancelled() ? absl::CancelledError("cancelled by the client")
+                                : absl::OkStatus();
+}
+
+absl::Status Call::TakePlace(Admission& admission) {
+  GF_ASSIGN_OR_RETURN(place_, admission.Reserve(/*frame_bytes=*/0, /*frames=*/1));
+  return absl::OkStatus();
+}
+
+void Call::End(const absl::Status& status) {
+  place_.reset();
+  code_ = status.code();
+}
+
+}  // namespace graphfeed

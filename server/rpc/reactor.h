@@ -1,0 +1,39 @@
+#ifndef GRAPHFEED_SERVER_RPC_REACTOR_H_
+#define GRAPHFEED_SERVER_RPC_REACTOR_H_
+
+#include <memory>
+
+#include "absl/status/status.h"
+#include "grpcpp/server_context.h"
+#include "server/rpc/call.h"
+#include "server/rpc/status.h"
+
+namespace graphfeed {
+
+// The life that the reactors of all methods share, over gRPC's reactor of their kind: admitted when
+// it is made, ended once, deleted when gRPC is done with it. Nobody else deletes it.
+template <typename GrpcReactor>
+class Reactor : public GrpcReactor {
+ public:
+  void OnDone() final { delete this; }
+
+ protected:
+  Reactor(Calls& calls, const grpc::CallbackServerContext& context, const char* method)
+      : call_(Call::Admit(calls, context, method)) {}
+  ~Reactor() override = default;
+
+  Call& call() { return *call_; }
+
+  // The last thing that a reactor does: OnDone may come before it returns. Once.
+  void End(const absl::Status& status) {
+    call_->End(status);
+    GrpcReactor::Finish(ToGrpcStatus(status));
+  }
+
+ private:
+  const std::unique_ptr<Call> call_;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_RPC_REACTOR_H_

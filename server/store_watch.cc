@@ -1,0 +1,34 @@
+#include "server/store_watch.h"
+
+#include <utility>
+
+#include "absl/time/time.h"
+
+namespace graphfeed {
+namespace {
+
+constexpr absl::Duration kInterval = absl::Seconds(1);
+constexpr int kIntervalsBetweenSweeps = 60;
+
+}  // namespace
+
+StoreWatch::StoreWatch(Catalog& catalog, std::function<void(const absl::Status&)> on_failure)
+    : catalog_(catalog), on_failure_(std::move(on_failure)), thread_([this] { Run(); }) {}
+
+StoreWatch::~StoreWatch() {
+  stop_.Notify();
+  thread_.join();
+}
+
+void StoreWatch::Run() {
+  for (int interval = 1; !stop_.WaitForNotificationWithTimeout(kInterval); ++interval) {
+    if (const absl::Status status = catalog_.Health(); !status.ok()) {
+      on_failure_(status);
+      return;
+    }
+    // What cannot be removed now is in the next round.
+    if (interval % kIntervalsBetweenSweeps == 0) (void)catalog_.Sweep();
+  }
+}
+
+}  // namespace graphfeed

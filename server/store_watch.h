@@ -1,0 +1,35 @@
+#ifndef GRAPHFEED_SERVER_STORE_WATCH_H_
+#define GRAPHFEED_SERVER_STORE_WATCH_H_
+
+#include <functional>
+#include <thread>
+
+#include "absl/status/status.h"
+#include "absl/synchronization/notification.h"
+#include "storage/catalog.h"
+
+namespace graphfeed {
+
+// Looks every second whether the catalog's folder is still there, and now and then removes what has
+// been set aside for long enough.
+class StoreWatch {
+ public:
+  // `on_failure` is called at most once, on the watch's thread, when nothing can be stored any
+  // more. `catalog` outlives the watch.
+  StoreWatch(Catalog& catalog, std::function<void(const absl::Status&)> on_failure);
+  ~StoreWatch();
+  StoreWatch(const StoreWatch&) = delete;
+  StoreWatch& operator=(const StoreWatch&) = delete;
+
+ private:
+  void Run();
+
+  Catalog& catalog_;
+  const std::function<void(const absl::Status&)> on_failure_;
+  absl::Notification stop_;
+  std::thread thread_;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_STORE_WATCH_H_

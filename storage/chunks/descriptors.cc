@@ -1,0 +1,55 @@
+#include "storage/chunks/descriptors.h"
+
+#include <dirent.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "absl/strings/str_cat.h"
+
+namespace graphfeed {
+namespace {
+
+// A table reader keeps its index in memory (some 25 bytes per chunk): so many stay open.
+constexpr int64_t kMaxChunkFiles = 512;
+// RocksDB takes no smaller number.
+constexpr int64_t kMinChunkFiles = 20;
+// For RocksDB's other files (9 were seen), the catalogue, ingests and connections.
+constexpr int64_t kOthers = 44;
+
+// Descriptors in use; a guess where /proc cannot be read.
+int64_t OpenDescriptors() {
+  DIR* directory = opendir("/proc/self/fd");
+  if (directory == nullptr) return 16;
+  int64_t count = -3;  // ".", ".." and the directory itself
+  while (readdir(directory) != nullptr) ++count;
+  (void)closedir(directory);
+  return count;
+}
+
+}  // namespace
+
+absl::StatusOr<int> MaxOpenChunkFiles() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return static_cast<int>(kMinChunkFiles);
+  if (limit.rlim_cur < limit.rlim_max) {
+    rlimit raised = limit;
+    raised.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  const int64_t descriptors =
+      static_cast<int64_t>(std::min<rlim_t>(limit.rlim_cur, rlim_t{1} << 30));
+  const int64_t used = OpenDescriptors();
+  const int64_t need = used + kOthers + kMinChunkFiles;
+  if (descriptors < need) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("a data folder needs ", need, " file descriptors (", used,
+                     " are open); the limit is ", descriptors, " (ulimit -n)"));
+  }
+  // Half of what is left: connections come later, and take one each.
+  return static_cast<int>(
+      std::clamp((descriptors - used - kOthers) / 2, kMinChunkFiles, kMaxChunkFiles));
+}
+
+}  // namespace graphfeed
