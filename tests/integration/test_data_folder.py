@@ -1,0 +1,145 @@
+"""What becomes of a server whose data folder is moved, read only, full or damaged."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from server_process import Server
+
+import graphfeed as gf
+
+GRAPHS = [
+    {"x": np.ones((n, 4), np.float32), "edge_index": np.array([[0, 1], [1, 0]])} for n in (2, 3, 5)
+]
+
+
+def contents(client) -> list[tuple[str, int, str]]:
+    return [(info.name, info.version, str(info.fingerprint)) for info in client.datasets()]
+
+
+def cli(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [os.environ["GRAPHFEED_CLI"], *arguments], capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    data = tmp_path / "data"
+    server = Server(data)
+    gf.connect(server.address).ingest("d", GRAPHS)
+    assert server.stop() == 0
+    return data
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of a few megabytes."""
+    mounted = tmp_path / "disk"
+    mounted.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(mounted)], capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        pytest.skip(f"cannot mount a tmpfs: {done.stderr.strip()}")
+    yield mounted
+    subprocess.run(["umount", "-l", str(mounted)], check=True)
+
+
+@pytest.mark.parametrize("how", ["moved", "removed"])
+def test_a_server_whose_folder_is_gone_says_so_and_ends(folder, tmp_path, how):
+    with open(tmp_path / "log", "w+") as log:
+        server = Server(folder, stderr=log)
+        if how == "moved":
+            folder.rename(tmp_path / "elsewhere")
+        else:
+            subprocess.run(["rm", "-r", str(folder)], check=True)
+        assert server.process.wait(timeout=60) == 1
+        server.stop()
+        log.seek(0)
+        assert f"the data folder {folder} was moved, removed or replaced" in log.read()
+    if how == "moved":
+        server = Server(tmp_path / "elsewhere")
+        assert [name for name, *_ in contents(gf.connect(server.address))] == ["d"]
+        assert server.stop() == 0
+
+
+def test_a_folder_that_cannot_be_written_is_served(folder, tmp_path):
+    mounted = tmp_path / "read_only"
+    mounted.mkdir()
+    for command in (["--bind", str(folder)], ["-o", "remount,bind,ro"]):
+        done = subprocess.run(["mount", *command, str(mounted)], capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"cannot mount: {done.stderr.strip()}")
+    try:
+        server = Server(mounted)
+        client = gf.connect(server.address)
+        assert [name for name, *_ in contents(client)] == ["d"]
+        assert len(client.dataset("d")) == 3
+        with pytest.raises(gf.Error, match="read only"):
+            client.ingest("e", GRAPHS)
+        assert cli("verify", "d", "--data-dir", str(mounted)).returncode == 0
+        assert server.stop() == 0
+    finally:
+        subprocess.run(["umount", "-l", str(mounted)], check=True)
+
+
+def fill(disk: pathlib.Path) -> pathlib.Path:
+    filler = disk / "filler"
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            pass
+    return filler
+
+
+def test_a_full_disk_is_said_heals_and_holds_up_no_shutdown(disk):
+    data = disk / "data"
+    server = Server(data)
+    client = gf.connect(server.address)
+    client.ingest("d", GRAPHS)
+    before = contents(client)
+    filler = fill(disk)
+    for _ in range(2):
+        with pytest.raises(gf.ResourceExhausted, match="the disk is full"):
+            client.ingest("e", GRAPHS)
+        with pytest.raises(gf.ResourceExhausted, match="the disk is full"):
+            client.delete("d@1")
+    assert contents(client) == before
+    filler.unlink()
+    client.ingest("e", GRAPHS)
+    filler = fill(disk)
+    with pytest.raises(gf.ResourceExhausted, match="the disk is full"):
+        client.delete("e@1")
+    start = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - start < 30  # the drain time-out
+    with pytest.raises(RuntimeError, match="ended with 1"):
+        Server(data)
+    filler.unlink()
+    server = Server(data)
+    assert [name for name, *_ in contents(gf.connect(server.address))] == ["d", "e"]
+    assert server.stop() == 0
+
+
+def test_commands_that_read_make_no_store_and_copies_of_damage_do_not_exist(folder, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "is no data folder" in cli("verify", "d", "--data-dir", str(empty)).stderr
+    assert list(empty.iterdir()) == []
+    largest = max(folder.glob("*.sst"), key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[10] ^= 1
+    largest.write_bytes(content)
+    copy = tmp_path / "copy"
+    done = cli("restore", str(folder), "--data-dir", str(copy))
+    assert done.returncode == 1
+    assert "DATA_LOSS" in done.stderr
+    assert not copy.exists() and not (tmp_path / "copy.tmp").exists()
