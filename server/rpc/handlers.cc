@@ -81,6 +81,7 @@ void Describe(const Recipe& recipe, const EpochPlan& plan, const wire::PlanReque
 
 absl::Status BuildOne(BatchMaker& maker, const Recipe& recipe, const EpochPlan& plan,
                       const wire::BatchRequest& request, v1::GetBatchResponse& response) {
+  const std::shared_ptr<const void> tables = recipe.HoldTables();
   SlabPool slabs(0);
   GF_ASSIGN_OR_RETURN(const BuiltFrame frame,
                       maker.Build(recipe, plan, request.seed, {.ordinal = request.ordinal},
@@ -168,8 +169,7 @@ void Handlers::Handle(const v1::GetBatchRequest& message, v1::GetBatchResponse& 
         if (!recipe.ok()) return done(recipe.status());
         // The slab, its copy in the answer, and the answer's bytes.
         const int64_t frame_bytes = (*recipe)->FrameBound((*request)->max_frame_bytes);
-        PlaceOr place = admission_.Reserve(3 * frame_bytes + (*recipe)->scratch_bytes, 1,
-                                           (*recipe)->held_bytes());
+        PlaceOr place = admission_.Reserve(3 * frame_bytes, 1, (*recipe)->held_bytes());
         if (!place.ok()) return done(place.status());
         maker_.Plan(
             *recipe, (*request)->seed, (*request)->epoch,

@@ -14,6 +14,7 @@
 #include "server/sampling/row_reader.h"
 #include "server/sampling/sampler_options.h"
 #include "server/sampling/uniform_choice.h"
+#include "storage/base/check.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -68,12 +69,13 @@ class NeighborSampler::Impl {
     return state_bytes + (dense() ? kDenseBytesPerNode * TotalNodes() : 0);
   }
 
-  std::unique_ptr<State> NewState() const {
+  std::unique_ptr<State> NewState(bool dense_tables) const {
+    GF_CHECK(dense() || !dense_tables);
     auto state = std::make_unique<State>();
     for (size_t t = 0; t < graph_.schema.node_types.size(); ++t) {
       state->tables.push_back(
-          dense() ? NewDenseNodeTable(graph_.adjacency.NumNodes(static_cast<int>(t)))
-                  : NewHashedNodeTable());
+          dense_tables ? NewDenseNodeTable(graph_.adjacency.NumNodes(static_cast<int>(t)))
+                       : NewHashedNodeTable());
     }
     return state;
   }
@@ -342,9 +344,11 @@ absl::StatusOr<std::unique_ptr<NeighborSampler>> NeighborSampler::Create(
       new NeighborSampler(std::make_unique<Impl>(graph, std::move(options))));
 }
 
-std::unique_ptr<NeighborSampler::Scratch> NeighborSampler::NewScratch() const {
-  return std::unique_ptr<Scratch>(new Scratch(impl_->NewState()));
+std::unique_ptr<NeighborSampler::Scratch> NeighborSampler::NewScratch(bool dense_tables) const {
+  return std::unique_ptr<Scratch>(new Scratch(impl_->NewState(dense_tables)));
 }
+
+bool NeighborSampler::dense() const { return impl_->dense(); }
 
 int64_t NeighborSampler::scratch_bytes() const { return impl_->scratch_bytes(); }
 

@@ -80,16 +80,20 @@ class NeighborSampler {
                                                                  NeighborSamplerOptions options);
   ~NeighborSampler();
 
-  std::unique_ptr<Scratch> NewScratch() const;
+  // Whether relabelling by dense tables is the faster way; hashed ones make the same subgraphs.
+  bool dense() const;
+  // `dense_tables` only if dense().
+  std::unique_ptr<Scratch> NewScratch(bool dense_tables) const;
+  std::unique_ptr<Scratch> NewScratch() const { return NewScratch(dense()); }
   // Bytes of a scratch before its first batch; what batches add is proportional to their size and
   // to the degree of the largest hub that they meet.
   int64_t scratch_bytes() const;
 
   // Replaces `subgraph`. Draws are those of CounterRandom(seed, epoch, RandomPurpose::kNeighbors)
-  // at counters of `batch`. `scratch` must be of this sampler. INVALID_ARGUMENT for seeds that do
-  // not exist, FAILED_PRECONDITION for weights or reverse edges that the graph does not have as
-  // they should be, RESOURCE_EXHAUSTED beyond 2^31 - 1 nodes or `max_edges`; after an error
-  // `subgraph` is unspecified.
+  // at counters of `batch`. `scratch` must be of a sampler of the same graph, dense only if
+  // dense(). INVALID_ARGUMENT for seeds that do not exist, FAILED_PRECONDITION for weights or
+  // reverse edges that the graph does not have as they should be, RESOURCE_EXHAUSTED beyond 2^31 -
+  // 1 nodes or `max_edges`; after an error `subgraph` is unspecified.
   absl::Status Sample(uint64_t seed, int64_t epoch, uint64_t batch, const Seeds& seeds,
                       Scratch& scratch, Subgraph& subgraph) const {
     return Sample(seed, epoch, batch, absl::MakeConstSpan(&seeds, 1), scratch, subgraph);

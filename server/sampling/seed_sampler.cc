@@ -1,6 +1,7 @@
 #include "server/sampling/seed_sampler.h"
 
 #include <algorithm>
+#include <climits>
 #include <cstddef>
 #include <numeric>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "server/sampling/closure.h"
 #include "server/sampling/cluster_union.h"
 #include "server/sampling/negative_sampler.h"
+#include "server/sampling/seed_scratch.h"
 #include "server/sampling/subgraph_fitter.h"
 #include "storage/base/status_macros.h"
 
@@ -38,27 +40,15 @@ int32_t PlaceOf(const std::vector<int64_t>& sorted, int64_t node) {
 
 }  // namespace
 
-struct SeedSampler::Scratch {
-  std::unique_ptr<NeighborSampler::Scratch> sampler;
-  std::vector<int64_t> items;  // of the selection
-  std::vector<int64_t> nodes;
-  std::vector<int64_t> times;
-  std::vector<int32_t> trees;
-  // Seed edges: pairs with their negatives behind them. Triplets: `targets` holds the positive
-  // ones, and then those of the negatives.
-  std::vector<int64_t> sources;
-  std::vector<int64_t> targets;
-  std::vector<int64_t> other_nodes;  // seeds of the second node type
-  std::vector<int64_t> other_times;
-  std::vector<int32_t> other_trees;
-  NegativePairs negatives;
-  std::vector<std::byte> rows;
-  std::vector<int64_t> ends;
-};
-
 SeedSampler::SeedSampler(const GraphView& graph, const ResolvedSpec& spec, const SeedSet& seeds,
-                         int64_t max_edges)
-    : graph_(graph), spec_(spec), sampling_(*spec.sampling), seeds_(seeds), max_edges_(max_edges) {
+                         ScratchPool* scratch, int64_t max_edges)
+    : graph_(graph),
+      spec_(spec),
+      sampling_(*spec.sampling),
+      seeds_(seeds),
+      max_edges_(max_edges),
+      own_scratch_(scratch == nullptr ? std::make_unique<ScratchPool>(INT_MAX) : nullptr),
+      scratch_(scratch == nullptr ? *own_scratch_ : *scratch) {
   if (sampling_.links.has_value()) {
     reverse_type_ = ReverseEdgeTypes(graph.schema)[sampling_.links->edge_type];
   }
@@ -69,8 +59,9 @@ SeedSampler::~SeedSampler() = default;
 absl::StatusOr<std::unique_ptr<SeedSampler>> SeedSampler::Create(const GraphView& graph,
                                                                  const ResolvedSpec& spec,
                                                                  const SeedSet& seeds,
+                                                                 ScratchPool* scratch,
                                                                  int64_t max_edges) {
-  std::unique_ptr<SeedSampler> sampler(new SeedSampler(graph, spec, seeds, max_edges));
+  std::unique_ptr<SeedSampler> sampler(new SeedSampler(graph, spec, seeds, scratch, max_edges));
   const ResolvedSampling& sampling = *spec.sampling;
   if (sampling.partition >= 0) return sampler;
   NeighborSamplerOptions options;
@@ -86,9 +77,7 @@ absl::StatusOr<std::unique_ptr<SeedSampler>> SeedSampler::Create(const GraphView
   return sampler;
 }
 
-int64_t SeedSampler::scratch_bytes() const {
-  return sampler_ == nullptr ? 0 : sampler_->scratch_bytes();
-}
+bool SeedSampler::dense() const { return sampler_ != nullptr && sampler_->dense(); }
 
 absl::Status SeedSampler::Sample(const EpochPlan& plan, uint64_t seed, int64_t batch,
                                  SampledBatch& sampled) const {
@@ -96,26 +85,14 @@ absl::Status SeedSampler::Sample(const EpochPlan& plan, uint64_t seed, int64_t b
   plan.PositionsOf(batch, sampled.input_ids);
   if (sampled.null()) return absl::OkStatus();
 
-  std::unique_ptr<Scratch> scratch;
-  {
-    MutexLock lock(&mu_);
-    if (!idle_.empty()) {
-      scratch = std::move(idle_.back());
-      idle_.pop_back();
-    }
-  }
-  if (scratch == nullptr) {
-    scratch = std::make_unique<Scratch>();
-    if (sampler_ != nullptr) scratch->sampler = sampler_->NewScratch();
-  }
+  std::unique_ptr<SeedScratch> scratch = scratch_.Take(sampler_.get());
   absl::Status status = SampleInto(plan, seed, batch, *scratch, sampled);
-  MutexLock lock(&mu_);
-  idle_.push_back(std::move(scratch));
+  scratch_.Return(std::move(scratch));
   return status;
 }
 
 absl::Status SeedSampler::SampleInto(const EpochPlan& plan, uint64_t seed, int64_t batch,
-                                     Scratch& scratch, SampledBatch& sampled) const {
+                                     SeedScratch& scratch, SampledBatch& sampled) const {
   scratch.items.clear();
   for (const int64_t position : sampled.input_ids) {
     scratch.items.push_back(spec_.selection(position));
@@ -133,8 +110,8 @@ absl::Status SeedSampler::SampleInto(const EpochPlan& plan, uint64_t seed, int64
                      sampled.trimmed);
 }
 
-absl::Status SeedSampler::SampleNodes(int64_t epoch, uint64_t seed, int64_t batch, Scratch& scratch,
-                                      SampledBatch& sampled) const {
+absl::Status SeedSampler::SampleNodes(int64_t epoch, uint64_t seed, int64_t batch,
+                                      SeedScratch& scratch, SampledBatch& sampled) const {
   scratch.nodes.clear();
   for (const int64_t item : scratch.items) scratch.nodes.push_back(seeds_.Node(item));
   scratch.times.clear();
@@ -150,7 +127,7 @@ absl::Status SeedSampler::SampleNodes(int64_t epoch, uint64_t seed, int64_t batc
 }
 
 // sources, targets = the ends of the batch's seed edges.
-absl::Status SeedSampler::ReadPairs(const SampledBatch& sampled, Scratch& scratch) const {
+absl::Status SeedSampler::ReadPairs(const SampledBatch& sampled, SeedScratch& scratch) const {
   const ResolvedLinks& links = *sampling_.links;
   scratch.sources.clear();
   scratch.targets.clear();
@@ -175,7 +152,7 @@ absl::Status SeedSampler::ReadPairs(const SampledBatch& sampled, Scratch& scratc
 }
 
 absl::Status SeedSampler::AddNegatives(int64_t epoch, uint64_t seed, int64_t batch,
-                                       Scratch& scratch) const {
+                                       SeedScratch& scratch) const {
   const ResolvedLinks& links = *sampling_.links;
   const auto number = static_cast<uint64_t>(batch);
   if (links.negative_mode == NegativeMode::kBinary) {
@@ -194,8 +171,8 @@ absl::Status SeedSampler::AddNegatives(int64_t epoch, uint64_t seed, int64_t bat
   return absl::OkStatus();
 }
 
-absl::Status SeedSampler::SampleLinks(int64_t epoch, uint64_t seed, int64_t batch, Scratch& scratch,
-                                      SampledBatch& sampled) const {
+absl::Status SeedSampler::SampleLinks(int64_t epoch, uint64_t seed, int64_t batch,
+                                      SeedScratch& scratch, SampledBatch& sampled) const {
   const EdgeType& type = graph_.schema.edge_types[sampling_.links->edge_type];
   GF_RETURN_IF_ERROR(ReadPairs(sampled, scratch));
   GF_RETURN_IF_ERROR(AddNegatives(epoch, seed, batch, scratch));
@@ -257,7 +234,7 @@ absl::Status SeedSampler::SampleLinks(int64_t epoch, uint64_t seed, int64_t batc
 }
 
 // Classes as given, one higher beside negatives, which are 0; without classes 1 and 0.
-void SeedSampler::AddLabels(const Scratch& scratch, SampledBatch& sampled) const {
+void SeedSampler::AddLabels(const SeedScratch& scratch, SampledBatch& sampled) const {
   const ResolvedLinks& links = *sampling_.links;
   if (!links.labelled()) return;
   const bool negatives = links.negative_mode == NegativeMode::kBinary;
@@ -269,7 +246,7 @@ void SeedSampler::AddLabels(const Scratch& scratch, SampledBatch& sampled) const
 }
 
 // Where the ends of the labelled pairs are among the seeds.
-void SeedSampler::PlaceEnds(Scratch& scratch, SampledBatch& sampled) const {
+void SeedSampler::PlaceEnds(SeedScratch& scratch, SampledBatch& sampled) const {
   const EdgeType& type = graph_.schema.edge_types[sampling_.links->edge_type];
   const bool one_type = type.source == type.target;
   const size_t num_sources = scratch.sources.size();
@@ -290,7 +267,7 @@ void SeedSampler::PlaceEnds(Scratch& scratch, SampledBatch& sampled) const {
 
 // Takes the batch's positives out of its subgraph, and the edges that run the other way, which
 // would tell just as much.
-void SeedSampler::ExcludeSeedEdges(const Scratch& scratch, SampledBatch& sampled) const {
+void SeedSampler::ExcludeSeedEdges(const SeedScratch& scratch, SampledBatch& sampled) const {
   const Schema& schema = graph_.schema;
   absl::flat_hash_set<std::pair<int64_t, int64_t>> pairs;
   for (size_t i = 0; i < sampled.input_ids.size(); ++i) {

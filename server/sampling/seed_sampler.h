@@ -5,7 +5,6 @@
 #include <memory>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/batching/plan.h"
@@ -14,8 +13,8 @@
 #include "server/sampling/graph_view.h"
 #include "server/sampling/neighbor_sampler.h"
 #include "server/sampling/sampled_batch.h"
+#include "server/sampling/scratch_pool.h"
 #include "server/sampling/seed_set.h"
-#include "storage/base/mutex.h"
 
 namespace graphfeed {
 
@@ -28,11 +27,14 @@ namespace graphfeed {
 // seed edge with its negatives). A negative has the time of a seed edge of the batch, in turn.
 class SeedSampler {
  public:
-  // `spec` and `seeds` must outlive the sampler. Batches that take more than `max_edges` edges of a
-  // type, before any trimming, are RESOURCE_EXHAUSTED. INVALID_ARGUMENT as NeighborSampler::Create.
+  // `spec`, `seeds` and `scratch` must outlive the sampler. `scratch` is shared with other samplers
+  // of the graph; null: it has working memory of its own. Batches that take more than `max_edges`
+  // edges of a type, before any trimming, are RESOURCE_EXHAUSTED. INVALID_ARGUMENT as
+  // NeighborSampler::Create.
   static absl::StatusOr<std::unique_ptr<SeedSampler>> Create(const GraphView& graph,
                                                              const ResolvedSpec& spec,
                                                              const SeedSet& seeds,
+                                                             ScratchPool* scratch = nullptr,
                                                              int64_t max_edges = kMaxSampledEdges);
   ~SeedSampler();
 
@@ -42,25 +44,25 @@ class SeedSampler {
   absl::Status Sample(const EpochPlan& plan, uint64_t seed, int64_t batch,
                       SampledBatch& sampled) const;
 
-  // Working memory of one call. Calls share it, so there is as much of it as calls at a time.
-  int64_t scratch_bytes() const;
+  // Whether calls use dense tables if the working memory has any (NeighborSampler::dense).
+  bool dense() const;
 
  private:
-  struct Scratch;
   SeedSampler(const GraphView& graph, const ResolvedSpec& spec, const SeedSet& seeds,
-              int64_t max_edges);
+              ScratchPool* scratch, int64_t max_edges);
 
-  absl::Status SampleInto(const EpochPlan& plan, uint64_t seed, int64_t batch, Scratch& scratch,
+  absl::Status SampleInto(const EpochPlan& plan, uint64_t seed, int64_t batch, SeedScratch& scratch,
                           SampledBatch& sampled) const;
-  absl::Status SampleNodes(int64_t epoch, uint64_t seed, int64_t batch, Scratch& scratch,
+  absl::Status SampleNodes(int64_t epoch, uint64_t seed, int64_t batch, SeedScratch& scratch,
                            SampledBatch& sampled) const;
-  absl::Status SampleLinks(int64_t epoch, uint64_t seed, int64_t batch, Scratch& scratch,
+  absl::Status SampleLinks(int64_t epoch, uint64_t seed, int64_t batch, SeedScratch& scratch,
                            SampledBatch& sampled) const;
-  absl::Status ReadPairs(const SampledBatch& sampled, Scratch& scratch) const;
-  absl::Status AddNegatives(int64_t epoch, uint64_t seed, int64_t batch, Scratch& scratch) const;
-  void AddLabels(const Scratch& scratch, SampledBatch& sampled) const;
-  void PlaceEnds(Scratch& scratch, SampledBatch& sampled) const;
-  void ExcludeSeedEdges(const Scratch& scratch, SampledBatch& sampled) const;
+  absl::Status ReadPairs(const SampledBatch& sampled, SeedScratch& scratch) const;
+  absl::Status AddNegatives(int64_t epoch, uint64_t seed, int64_t batch,
+                            SeedScratch& scratch) const;
+  void AddLabels(const SeedScratch& scratch, SampledBatch& sampled) const;
+  void PlaceEnds(SeedScratch& scratch, SampledBatch& sampled) const;
+  void ExcludeSeedEdges(const SeedScratch& scratch, SampledBatch& sampled) const;
   std::vector<uint8_t> SpareNodes(const SampledBatch& sampled) const;
 
   const GraphView graph_;
@@ -68,10 +70,10 @@ class SeedSampler {
   const ResolvedSampling& sampling_;
   const SeedSet& seeds_;
   const int64_t max_edges_;
+  const std::unique_ptr<ScratchPool> own_scratch_;  // if none is shared
+  ScratchPool& scratch_;
   std::unique_ptr<NeighborSampler> sampler_;  // null for clusters
   int reverse_type_ = -1;                     // of the seed edges' type
-  mutable Mutex mu_;
-  mutable std::vector<std::unique_ptr<Scratch>> idle_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace graphfeed

@@ -33,9 +33,9 @@ bool EpochsDiffer(const ResolvedSpec& spec) {
 // Makes the batches of a request as `spec` has them, in order.
 absl::Status ForEachBatch(const GraphView& graph, const ResolvedSpec& spec, const SeedSet& seeds,
                           const GraphOffsets& items, const SizeEstimateOptions& request,
-                          absl::FunctionRef<void(const SampledBatch&)> use) {
+                          ScratchPool* scratch, absl::FunctionRef<void(const SampledBatch&)> use) {
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<SeedSampler> sampler,
-                      SeedSampler::Create(graph, spec, seeds));
+                      SeedSampler::Create(graph, spec, seeds, scratch));
   const bool one_epoch = !EpochsDiffer(spec);
   int64_t missing = request.num_samples;
   SampledBatch sampled;
@@ -71,7 +71,8 @@ bool AnyOf(const std::vector<int64_t>& counts) {
 
 absl::StatusOr<ResolvedSizeEstimate> EstimateSizes(const GraphView& graph, const ResolvedSpec& spec,
                                                    const SeedSet& seeds, const GraphOffsets& items,
-                                                   const SizeEstimateOptions& request) {
+                                                   const SizeEstimateOptions& request,
+                                                   ScratchPool* scratch) {
   if (request.num_samples < 1 || request.num_samples > SizeEstimateOptions::kMaxSamples) {
     return absl::InvalidArgumentError(absl::StrCat(
         "sample_limit is ", request.num_samples, " batches; it is 1 to ",
@@ -83,7 +84,7 @@ absl::StatusOr<ResolvedSizeEstimate> EstimateSizes(const GraphView& graph, const
   std::vector<double> edges;
   Counts most_seeds;  // which are never trimmed
   GF_RETURN_IF_ERROR(
-      ForEachBatch(graph, spec, seeds, items, request, [&](const SampledBatch& sampled) {
+      ForEachBatch(graph, spec, seeds, items, request, scratch, [&](const SampledBatch& sampled) {
         sizes.push_back(SizesOf(sampled.subgraph));
         AddTo(sizes.back().nodes, nodes);
         AddTo(sizes.back().edges, edges);
@@ -113,7 +114,7 @@ absl::StatusOr<ResolvedSizeEstimate> EstimateSizes(const GraphView& graph, const
   fixed.over_size = OverSize::kTrimNodesAndEdges;
   int64_t num_trimmed = 0;
   GF_RETURN_IF_ERROR(
-      ForEachBatch(graph, fixed, seeds, items, request, [&](const SampledBatch& sampled) {
+      ForEachBatch(graph, fixed, seeds, items, request, scratch, [&](const SampledBatch& sampled) {
         const Counts& trimmed = sampled.trimmed;
         AddTo(trimmed.nodes, estimate.trimmed_nodes);
         AddTo(trimmed.edges, estimate.trimmed_edges);

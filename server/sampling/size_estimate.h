@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "server/batching/resolved_spec.h"
 #include "server/sampling/graph_view.h"
+#include "server/sampling/scratch_pool.h"
 #include "server/sampling/seed_set.h"
 #include "storage/graph/feature_store.h"
 
@@ -37,13 +38,15 @@ struct ResolvedSizeEstimate {
 
 // Makes batches of a sampled spec without fixed size and takes the sizes of QuantileSizes from
 // them. With a quantile below 1 the batches are made once more and trimmed, so that the shares are
-// those that an epoch with these options reports. `items` is what the spec selects from.
+// those that an epoch with these options reports. `items` is what the spec selects from;
+// `scratch` as for SeedSampler::Create.
 //
 // INVALID_ARGUMENT for num_samples or a quantile out of range or an epoch without batches; errors
 // of sampling.
 absl::StatusOr<ResolvedSizeEstimate> EstimateSizes(const GraphView& graph, const ResolvedSpec& spec,
                                                    const SeedSet& seeds, const GraphOffsets& items,
-                                                   const SizeEstimateOptions& request);
+                                                   const SizeEstimateOptions& request,
+                                                   ScratchPool* scratch = nullptr);
 
 }  // namespace graphfeed
 

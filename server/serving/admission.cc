@@ -13,7 +13,7 @@ Admission::Admission(const char* what, int64_t capacity_bytes, int64_t max_place
 Admission::Place::~Place() {
   MutexLock lock(&state_->mu);
   state_->reserved_bytes -= bytes_;
-  --state_->num_places;
+  if (frames_ > 0) --state_->num_places;
 }
 
 absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(int64_t frame_bytes,
@@ -27,10 +27,10 @@ absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(int64_t fra
   }
   const int64_t free_bytes = state.capacity_bytes - state.reserved_bytes;
   if (fixed_bytes > free_bytes || frame_bytes > free_bytes - fixed_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "slab memory: a frame needs up to ", frame_bytes, " bytes",
-        fixed_bytes > 0 ? absl::StrCat(", seeds and lists ", fixed_bytes, " beside it") : "", "; ",
-        free_bytes, " of ", state.capacity_bytes, " are free (--slab-memory)"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat("slab memory: a frame needs up to ", frame_bytes, " bytes",
+                     fixed_bytes > 0 ? absl::StrCat(", lists ", fixed_bytes, " beside it") : "",
+                     "; ", free_bytes, " of ", state.capacity_bytes, " are free (--slab-memory)"));
   }
   if (frame_bytes > 0) {
     frames =
@@ -40,6 +40,22 @@ absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(int64_t fra
   auto place = std::make_shared<Place>(state_, bytes, frames);
   state.reserved_bytes += bytes;
   ++state.num_places;
+  return place;
+}
+
+absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::ReserveShared(absl::string_view what,
+                                                                           int64_t bytes,
+                                                                           int64_t leave_bytes) {
+  State& state = *state_;
+  MutexLock lock(&state.mu);
+  const int64_t free_bytes = state.capacity_bytes - state.reserved_bytes;
+  if (bytes > free_bytes || leave_bytes > free_bytes - bytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("slab memory: ", what, " takes ", bytes, " bytes; ", free_bytes, " of ",
+                     state.capacity_bytes, " are free (--slab-memory)"));
+  }
+  auto place = std::make_shared<Place>(state_, bytes, 0);
+  state.reserved_bytes += bytes;
   return place;
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "storage/base/mutex.h"
 
 namespace graphfeed {
@@ -28,7 +29,7 @@ class Admission {
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
 
-    uint32_t frames() const { return frames_; }
+    uint32_t frames() const { return frames_; }  // 0: memory that streams share
     int64_t bytes() const { return bytes_; }
 
    private:
@@ -44,6 +45,11 @@ class Admission {
   // RESOURCE_EXHAUSTED says how much is needed and free. Requires frames > 0, no negative bytes.
   absl::StatusOr<std::shared_ptr<Place>> Reserve(int64_t frame_bytes, uint32_t frames,
                                                  int64_t fixed_bytes = 0);
+
+  // Memory that streams share, charged once to whoever comes first: no place of its own among
+  // `max_places`. `leave_bytes` must stay free beside it. `what` names it in the error.
+  absl::StatusOr<std::shared_ptr<Place>> ReserveShared(absl::string_view what, int64_t bytes,
+                                                       int64_t leave_bytes = 0);
 
   int64_t capacity_bytes() const { return state_->capacity_bytes; }
   int64_t reserved_bytes() const;

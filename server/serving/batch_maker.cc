@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -31,49 +32,18 @@ struct PlanAndBasis {
   std::unique_ptr<const EpochPlan> plan;
 };
 
-// Reads the seeds. The spec has options if it needs them.
-absl::StatusOr<std::shared_ptr<const Recipe>> Resolve(std::shared_ptr<Dataset> dataset,
-                                                      const BatchSpec& spec,
-                                                      int64_t max_frame_bytes) {
-  auto basis = std::make_shared<Recipe::Basis>();
-  auto recipe = std::make_shared<Recipe>();
-  recipe->basis = basis;
-  basis->dataset = std::move(dataset);
-  const DatasetInfo& info = recipe->info();
-  const bool sampled = Samples(spec.strategy);
-  if (sampled) {
-    GF_ASSIGN_OR_RETURN(const ResolvedSampling sampling, ResolveSampling(spec, info));
-    GF_ASSIGN_OR_RETURN(recipe->seeds, SeedSet::Read(ViewOf(*basis->dataset), sampling));
-    basis->seed_offsets.num_graphs = recipe->seeds->size();
-  }
-  GF_ASSIGN_OR_RETURN(
-      basis->spec,
-      ResolveSpec(spec, info, sampled ? basis->seed_offsets : basis->dataset->offsets()));
-  recipe->spec_digest = SpecDigest(basis->spec, info.schema);
-  std::unique_ptr<const Filler> filler;
-  if (sampled) {
-    GF_ASSIGN_OR_RETURN(std::unique_ptr<const SeedSampler> sampler,
-                        SeedSampler::Create(ViewOf(*basis->dataset), basis->spec, *recipe->seeds));
-    recipe->scratch_bytes = sampler->scratch_bytes();
-    filler = std::make_unique<SampledFiller>(info.schema, basis->spec, std::move(sampler));
-  } else {
-    filler = std::make_unique<GraphFiller>(info.schema, basis->dataset->offsets(), basis->spec);
-  }
-  GF_ASSIGN_OR_RETURN(recipe->collater, Collater::Create(info.schema, basis->spec, max_frame_bytes,
-                                                         std::move(filler)));
-  return recipe;
-}
-
 }  // namespace
 
 BatchMaker::BatchMaker(Catalog& catalog, Metrics& metrics, Admission& admission,
-                       int64_t max_frame_bytes, int64_t plan_memory_bytes)
+                       int64_t max_frame_bytes, int64_t plan_memory_bytes, int max_sampler_tables)
     : catalog_(catalog),
       metrics_(metrics),
       max_frame_bytes_(max_frame_bytes),
       admission_(admission),
       plans_(plan_memory_bytes),
-      estimates_(kEstimateBytes) {}
+      estimates_(kEstimateBytes),
+      seeds_(INT64_MAX),
+      memories_(admission, max_sampler_tables) {}
 
 void BatchMaker::Open(absl::string_view dataset, const std::optional<Fingerprint>& fingerprint,
                       const BatchSpec& spec, int64_t max_frame_bytes,
@@ -94,19 +64,86 @@ void BatchMaker::Open(absl::string_view dataset, const std::optional<Fingerprint
 // a function of dataset and spec.
 void BatchMaker::MakeRecipe(std::shared_ptr<Dataset> dataset, BatchSpec spec,
                             int64_t max_frame_bytes, Done<std::shared_ptr<const Recipe>> done) {
-  if (!Samples(spec.strategy) || spec.ragged || spec.options.has_value()) {
-    return done(Resolve(std::move(dataset), spec, max_frame_bytes));
+  if (!Samples(spec.strategy))
+    return done(Resolve(std::move(dataset), spec, max_frame_bytes, nullptr));
+  if (spec.ragged || spec.options.has_value()) {
+    return ReadSeeds(std::move(dataset), std::move(spec), max_frame_bytes, std::move(done));
   }
   BatchSpec unsized = spec;
   const SizeEstimateOptions request{
       .seed = 0, .epoch = 0, .num_samples = spec.sample_limit, .quantile = 1};
   EstimateSpec(dataset, std::move(unsized), request,
-               [dataset, spec = std::move(spec), max_frame_bytes,
+               [this, dataset, spec = std::move(spec), max_frame_bytes,
                 done = std::move(done)](absl::StatusOr<SizeEstimate> budget) mutable {
                  if (!budget.ok()) return done(budget.status());
                  spec.options = std::move(budget->options);
-                 done(Resolve(std::move(dataset), spec, max_frame_bytes));
+                 ReadSeeds(std::move(dataset), std::move(spec), max_frame_bytes, std::move(done));
                });
+}
+
+// The spec is a sampled one and has options if it needs them.
+void BatchMaker::ReadSeeds(std::shared_ptr<Dataset> dataset, BatchSpec spec,
+                           int64_t max_frame_bytes, Done<std::shared_ptr<const Recipe>> done) {
+  const DatasetInfo& info = dataset->info();
+  const absl::StatusOr<ResolvedSampling> sampling = ResolveSampling(spec, info);
+  if (!sampling.ok()) return done(sampling.status());
+  int column = sampling->partition;
+  if (column < 0 && !sampling->links.has_value()) column = sampling->input_mask;
+  if (column < 0) {  // all nodes, or edges: nothing to read
+    absl::StatusOr<SeedSet> seeds = SeedSet::Read(ViewOf(*dataset), *sampling);
+    if (!seeds.ok()) return done(seeds.status());
+    return done(Resolve(std::move(dataset), spec, max_frame_bytes,
+                        std::make_shared<const SeedSet>(*std::move(seeds))));
+  }
+  seeds_.Get(
+      {.fingerprint = info.fingerprint, .column = column},
+      [&, dataset]() -> SeedCache::ValueOr {
+        GF_ASSIGN_OR_RETURN(SeedSet seeds, SeedSet::Read(ViewOf(*dataset), *sampling));
+        GF_ASSIGN_OR_RETURN(std::shared_ptr<const Admission::Place> place,
+                            admission_.ReserveShared("a set of seeds", seeds.memory_bytes()));
+        return std::make_shared<const ChargedSeeds>(
+            ChargedSeeds{.place = std::move(place), .seeds = std::move(seeds)});
+      },
+      [this, dataset, spec = std::move(spec), max_frame_bytes,
+       done = std::move(done)](SeedCache::ValueOr charged) mutable {
+        if (!charged.ok()) return done(charged.status());
+        const SeedSet* seeds = &(*charged)->seeds;
+        done(Resolve(std::move(dataset), spec, max_frame_bytes,
+                     std::shared_ptr<const SeedSet>(*std::move(charged), seeds)));
+      });
+}
+
+absl::StatusOr<std::shared_ptr<const Recipe>> BatchMaker::Resolve(
+    std::shared_ptr<Dataset> dataset, const BatchSpec& spec, int64_t max_frame_bytes,
+    std::shared_ptr<const SeedSet> seeds) {
+  auto basis = std::make_shared<Recipe::Basis>();
+  auto recipe = std::make_shared<Recipe>();
+  recipe->basis = basis;
+  basis->dataset = std::move(dataset);
+  const DatasetInfo& info = recipe->info();
+  const bool sampled = seeds != nullptr;
+  if (sampled) {
+    recipe->seeds = std::move(seeds);
+    recipe->memory = memories_.Of(info);
+    basis->seed_offsets.num_graphs = recipe->seeds->size();
+  }
+  GF_ASSIGN_OR_RETURN(
+      basis->spec,
+      ResolveSpec(spec, info, sampled ? basis->seed_offsets : basis->dataset->offsets()));
+  recipe->spec_digest = SpecDigest(basis->spec, info.schema);
+  std::unique_ptr<const Filler> filler;
+  if (sampled) {
+    GF_ASSIGN_OR_RETURN(std::unique_ptr<const SeedSampler> sampler,
+                        SeedSampler::Create(ViewOf(*basis->dataset), basis->spec, *recipe->seeds,
+                                            &recipe->memory->scratch()));
+    recipe->dense = sampler->dense();
+    filler = std::make_unique<SampledFiller>(info.schema, basis->spec, std::move(sampler));
+  } else {
+    filler = std::make_unique<GraphFiller>(info.schema, basis->dataset->offsets(), basis->spec);
+  }
+  GF_ASSIGN_OR_RETURN(recipe->collater, Collater::Create(info.schema, basis->spec, max_frame_bytes,
+                                                         std::move(filler)));
+  return recipe;
 }
 
 void BatchMaker::EstimateSizes(absl::string_view dataset, const BatchSpec& spec,
@@ -153,10 +190,12 @@ SizeEstimateCache::ValueOr BatchMaker::MakeEstimate(const Recipe& recipe,
                                                     const SizeEstimateOptions& request) {
   const auto start = std::chrono::steady_clock::now();
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<Admission::Place> place,
-                      admission_.Reserve(recipe.scratch_bytes, 1, recipe.held_bytes()));
-  GF_ASSIGN_OR_RETURN(ResolvedSizeEstimate sizes,
-                      graphfeed::EstimateSizes(ViewOf(recipe.dataset()), recipe.spec(),
-                                               *recipe.seeds, recipe.basis->items(), request));
+                      admission_.Reserve(0, 1, recipe.held_bytes()));
+  const std::shared_ptr<const void> tables = recipe.HoldTables();
+  GF_ASSIGN_OR_RETURN(
+      ResolvedSizeEstimate sizes,
+      graphfeed::EstimateSizes(ViewOf(recipe.dataset()), recipe.spec(), *recipe.seeds,
+                               recipe.basis->items(), request, &recipe.memory->scratch()));
   metrics_.EstimateMade(std::chrono::steady_clock::now() - start);
   auto made = std::make_shared<CachedSizeEstimate>();
   made->estimate = {.options = RequestFromOptions(sizes.options, recipe.info().schema),

@@ -19,6 +19,8 @@
 #include "server/serving/frame_stream.h"
 #include "server/serving/plan_cache.h"
 #include "server/serving/recipe.h"
+#include "server/serving/sampler_memory.h"
+#include "server/serving/seed_cache.h"
 #include "server/serving/size_estimate_cache.h"
 #include "storage/catalog.h"
 
@@ -36,11 +38,12 @@ class BatchMaker {
   template <typename Value>
   using Done = absl::AnyInvocable<void(absl::StatusOr<Value>)>;
 
-  // `max_frame_bytes` bounds every frame, whatever a request allows. Estimates reserve in
-  // `admission` what they work with. The arguments must outlive the maker and its recipes, the
+  // `max_frame_bytes` bounds every frame, whatever a request allows. Seeds, samplers' tables, of
+  // which at most `max_sampler_tables` of a dataset are in use at a time, and what estimates work
+  // with are reserved in `admission`. The arguments must outlive the maker and its recipes, the
   // maker what it has begun.
   BatchMaker(Catalog& catalog, Metrics& metrics, Admission& admission, int64_t max_frame_bytes,
-             int64_t plan_memory_bytes);
+             int64_t plan_memory_bytes, int max_sampler_tables);
 
   // NOT_FOUND; FAILED_PRECONDITION naming both fingerprints if the dataset has another one than
   // asked for; INVALID_ARGUMENT as ResolveSpec; RESOURCE_EXHAUSTED for a fixed-size slab of more
@@ -68,13 +71,23 @@ class BatchMaker {
   void Forget(const Fingerprint& fingerprint) {
     plans_.Forget(fingerprint);
     estimates_.Forget(fingerprint);
+    seeds_.Forget(fingerprint);
   }
 
   int64_t plan_bytes() const { return plans_.bytes(); }
+  // Of these, what is charged to admission.
+  int64_t seed_bytes() const { return seeds_.bytes(); }
+  int64_t sampler_table_bytes() const { return memories_.charged_bytes(); }
 
  private:
   void MakeRecipe(std::shared_ptr<Dataset> dataset, BatchSpec spec, int64_t max_frame_bytes,
                   Done<std::shared_ptr<const Recipe>> done);
+  void ReadSeeds(std::shared_ptr<Dataset> dataset, BatchSpec spec, int64_t max_frame_bytes,
+                 Done<std::shared_ptr<const Recipe>> done);
+  absl::StatusOr<std::shared_ptr<const Recipe>> Resolve(std::shared_ptr<Dataset> dataset,
+                                                        const BatchSpec& spec,
+                                                        int64_t max_frame_bytes,
+                                                        std::shared_ptr<const SeedSet> seeds);
   void EstimateSpec(std::shared_ptr<Dataset> dataset, BatchSpec spec, SizeEstimateOptions request,
                     Done<SizeEstimate> done);
   void EstimateRecipe(std::shared_ptr<const Recipe> recipe, const SizeEstimateOptions& request,
@@ -87,6 +100,8 @@ class BatchMaker {
   Admission& admission_;
   PlanCache plans_;
   SizeEstimateCache estimates_;
+  SeedCache seeds_;
+  SamplerMemories memories_;
 };
 
 }  // namespace graphfeed

@@ -24,6 +24,7 @@ struct StreamPlan {
   int64_t max_frame_bytes;
   bool compact;
   SlabPool slabs;
+  std::shared_ptr<const void> tables;  // of its sampler, if it uses any
 };
 
 class BatchEpoch final : public FrameSource::Epoch {
@@ -143,8 +144,7 @@ absl::StatusOr<Opening> ReserveStream(const wire::StreamRequest& request, BatchM
   const uint32_t wanted =
       std::min(request.prefetch == 0 ? limits.default_frames : request.prefetch, limits.max_frames);
   Opening opening{.stream = nullptr, .place = nullptr, .num_epochs = request.num_epochs};
-  GF_ASSIGN_OR_RETURN(opening.place, admission.Reserve(recipe->FrameBound(request.max_frame_bytes) +
-                                                           recipe->scratch_bytes,
+  GF_ASSIGN_OR_RETURN(opening.place, admission.Reserve(recipe->FrameBound(request.max_frame_bytes),
                                                        wanted, recipe->held_bytes()));
   // Ragged frames differ in size: a buffer kept for reuse would only stand beside the next one.
   const size_t idle_slabs = recipe->layout().ragged ? 0 : opening.place->frames();
@@ -159,7 +159,8 @@ absl::StatusOr<Opening> ReserveStream(const wire::StreamRequest& request, BatchM
                      .first_epoch = request.start_epoch,
                      .max_frame_bytes = request.max_frame_bytes,
                      .compact = request.encoding == Encoding::kCompact && !recipe->layout().ragged,
-                     .slabs = SlabPool(idle_slabs)});
+                     .slabs = SlabPool(idle_slabs),
+                     .tables = recipe->HoldTables()});
   return opening;
 }
 

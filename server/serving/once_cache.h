@@ -21,8 +21,9 @@
 namespace graphfeed {
 
 // Values that are in use, and those last used, as many as the memory allows and at most
-// Key::kMaxEntries. However many ask for a value at once, it is made once, and nobody waits for it:
-// who comes while it is made leaves word where to go on. Thread-safe.
+// Key::kMaxEntries; or, if Key::kKeepUnused is false, those in use alone. However many ask for a
+// value at once, it is made once, and nobody waits for it: who comes while it is made leaves word
+// where to go on. Thread-safe.
 //
 // A Key is ordered by its `fingerprint` first, and what() names its value and the memory that
 // it takes, in errors. A Value knows its memory_bytes().
@@ -66,6 +67,7 @@ class OnceCache {
   struct Entry {
     bool made = false;
     std::shared_ptr<Charged> charged;  // shared with the value's users
+    std::weak_ptr<Charged> in_use;     // instead, if unused values are not kept
     uint64_t last_used = 0;
     std::vector<Done> waiting;  // while it is made
   };
@@ -106,7 +108,15 @@ void OnceCache<Key, Value>::Get(const Key& key, absl::FunctionRef<ValueOr()> mak
       entry->waiting.push_back(std::move(done));
       return;
     }
-    if (!inserted) value = Handle(entry->charged);
+    if (!inserted) {
+      std::shared_ptr<Charged> charged = Key::kKeepUnused ? entry->charged : entry->in_use.lock();
+      if (charged != nullptr) {
+        value = Handle(charged);
+      } else {
+        entry = it->second = std::make_shared<Entry>();  // its last user is gone
+        entry->last_used = clock_;
+      }
+    }
   }
   if (value != nullptr) return done(std::move(value));
 
@@ -127,13 +137,22 @@ void OnceCache<Key, Value>::Get(const Key& key, absl::FunctionRef<ValueOr()> mak
 template <typename Key, typename Value>
 typename OnceCache<Key, Value>::ValueOr OnceCache<Key, Value>::Keep(
     const Key& key, const std::shared_ptr<Entry>& entry, ValueOr made, Trash& trash) {
-  entry->made = true;
+  int64_t bytes = 0;
+  int64_t free_bytes = 0;
   if (made.ok()) {
-    const int64_t bytes = (*made)->memory_bytes();
-    const int64_t free_bytes = Evict(bytes, trash);
+    bytes = (*made)->memory_bytes();
+    free_bytes = Evict(bytes, trash);
+  }
+  entry->made = true;  // from now on it may be evicted
+  if (made.ok()) {
     if (bytes <= free_bytes) {
-      entry->charged = std::make_shared<Charged>(*std::move(made), bytes, total_bytes_);
-      return Handle(entry->charged);
+      auto charged = std::make_shared<Charged>(*std::move(made), bytes, total_bytes_);
+      if (Key::kKeepUnused) {
+        entry->charged = charged;
+      } else {
+        entry->in_use = charged;
+      }
+      return Handle(charged);
     }
     made = absl::ResourceExhaustedError(absl::StrCat(key.what(), " needs ", bytes, " bytes; ",
                                                      free_bytes, " of ", capacity_bytes_,
@@ -154,13 +173,14 @@ int64_t OnceCache<Key, Value>::Evict(int64_t bytes, Trash& trash) {
     for (auto it = entries_.begin(); it != entries_.end(); ++it) {
       const Entry& entry = *it->second;
       // New users come through this mutex only, so a value that has none now gets none.
-      const bool idle = entry.charged != nullptr && entry.charged.use_count() == 1;
+      const bool idle = entry.made && (Key::kKeepUnused ? entry.charged.use_count() == 1
+                                                        : entry.in_use.expired());
       if (idle && (oldest == entries_.end() || entry.last_used < oldest->second->last_used)) {
         oldest = it;
       }
     }
     if (oldest == entries_.end()) break;
-    free_bytes += oldest->second->charged->bytes;
+    if (Key::kKeepUnused) free_bytes += oldest->second->charged->bytes;
     trash.push_back(std::move(oldest->second));
     entries_.erase(oldest);
   }

@@ -21,6 +21,7 @@ struct PlanKey {
   int64_t epoch = 0;
 
   static constexpr size_t kMaxEntries = 64;
+  static constexpr bool kKeepUnused = true;
   std::string what() const { return absl::StrCat("plan memory: epoch ", epoch, "'s plan"); }
 
   // clang-tidy takes the 0 of the generated comparison for a pointer.

@@ -46,7 +46,7 @@ StreamInfo Recipe::Header(uint64_t seed, uint32_t prefetch) const {
 int64_t Recipe::FrameBound(int64_t max_frame_bytes) const {
   if (!layout().ragged) return layout().slab_bytes;
   const DatasetInfo& dataset_info = info();
-  if (seeds.has_value()) {
+  if (seeds != nullptr) {
     const absl::StatusOr<Placement> placement =
         Place(layout(), LargestSubgraph(dataset_info, spec(), *seeds), max_frame_bytes);
     return placement.ok() ? placement->slab_bytes : max_frame_bytes;
@@ -67,7 +67,6 @@ int64_t Recipe::FrameBound(int64_t max_frame_bytes) const {
 
 int64_t Recipe::held_bytes() const {
   int64_t bytes = BytesOf(spec().selection.ids) + BytesOf(spec().selection.batch_sizes);
-  if (seeds.has_value()) bytes += seeds->memory_bytes();
   if (!spec().sampling.has_value()) return bytes;
   const ResolvedSampling& sampling = *spec().sampling;
   bytes += BytesOf(sampling.input_time);

@@ -3,13 +3,13 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "proto/frame/stream_info.h"
 #include "server/batching/collater.h"
 #include "server/batching/resolved_spec.h"
 #include "server/sampling/seed_set.h"
+#include "server/serving/sampler_memory.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
@@ -31,8 +31,11 @@ struct Recipe {
 
   std::shared_ptr<const Basis> basis;  // shared with plans
   Fingerprint spec_digest{};
-  std::optional<SeedSet> seeds;        // sampled specs: what the selection chooses from
-  int64_t scratch_bytes = 0;           // working memory of building a frame, beside its slab
+  // Sampled specs: what the selection chooses from, and the samplers' working memory. Shared with
+  // other recipes of the dataset, which charge it once for all.
+  std::shared_ptr<const SeedSet> seeds;
+  std::shared_ptr<SamplerMemory> memory;
+  bool dense = false;                  // whether the sampler uses the memory's tables
   std::unique_ptr<Collater> collater;  // refers to all of the above
 
   Dataset& dataset() const { return *basis->dataset; }
@@ -46,7 +49,9 @@ struct Recipe {
   // No frame is larger, whatever the seed, the epoch and the ordinal. For ragged layouts a bound
   // computed from the dataset's largest graphs or from the fan-outs, at most `max_frame_bytes`.
   int64_t FrameBound(int64_t max_frame_bytes) const;
-  // Memory of the recipe, however many frames are built: seeds, clusters, the spec's lists.
+  // To be held by whoever builds frames (SamplerMemory::Hold).
+  std::shared_ptr<const void> HoldTables() const { return dense ? memory->Hold() : nullptr; }
+  // Memory of the recipe alone, however many frames are built: the spec's lists.
   int64_t held_bytes() const;
 };
 

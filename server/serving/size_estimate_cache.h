@@ -22,6 +22,7 @@ struct SizeEstimateKey {
   double quantile = 1;
 
   static constexpr size_t kMaxEntries = 256;
+  static constexpr bool kKeepUnused = true;
   std::string what() const { return "memory of estimates: one"; }
 
   // As for plans (plan_cache.h).

@@ -151,47 +151,6 @@ TEST_F(LimitsTest, RaggedStreamsReserveForTheirLargestFrame) {
   }
 }
 
-TEST_F(LimitsTest, SampledStreamsReserveForTheirSeedsToo) {
-  Start([](ServerConfig& config) { config.slab_memory = 3 << 20; });
-  constexpr int64_t kNodes = 200'000;
-  SingleGraph graph = HomogeneousGraph("large", kNodes, {{0, 1}, {1, 2}});
-  graph.columns = {NodeRows("train", 0, DType::kBool, {}, Bytes(std::vector<uint8_t>(kNodes, 1)))};
-  auto ingest = client_->Ingest(graph.spec);
-  ASSERT_TRUE(ingest.ok()) << ingest.status();
-  for (GraphBlock& block : graph.Blocks()) ASSERT_TRUE((*ingest)->Append(std::move(block)).ok());
-  ASSERT_TRUE((*ingest)->Commit().ok());
-
-  StreamOptions options;
-  options.dataset = "large";
-  options.prefetch = 1;
-  options.spec.strategy = Strategy::kNeighbor;
-  options.spec.batch_size = 4;
-  options.spec.options = FixedSizeOptions{
-      .num_nodes = {{"", 8}}, .num_edges = {{"", 8}}, .num_graphs = 2, .pad_graph_defaults = {}};
-  SamplingSpec& sampling = options.spec.sampling.emplace();
-  sampling.num_neighbors[""] = {1};
-  sampling.disjoint = true;  // without tables of 8 bytes a node
-  auto all_nodes = client_->StreamBatches(options);
-  ASSERT_TRUE((*all_nodes)->info().ok()) << (*all_nodes)->info().status();
-  const double without_seeds = Reserved();
-  all_nodes->reset();
-  ASSERT_TRUE(Eventually([&] { return Reserved() == 0; }));
-
-  sampling.input_mask = "train";
-  auto masked = client_->StreamBatches(options);
-  ASSERT_TRUE((*masked)->info().ok()) << (*masked)->info().status();
-  EXPECT_GE(Reserved(), without_seeds + 8 * kNodes);
-  const absl::Status refused = Refusal(*client_, options);
-  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(std::string(refused.message()),
-              ContainsRegex("seeds and lists [0-9]+ beside it; [0-9]+ of 3145728 are free "
-                            "\\(--slab-memory\\)"));
-  EXPECT_EQ(client_->GetBatch(options, 0, 0).status().code(), absl::StatusCode::kResourceExhausted);
-  masked->reset();
-  EXPECT_TRUE(Eventually([&] { return Reserved() == 0; }));
-  EXPECT_TRUE(Refusal(*client_, options).ok());
-}
-
 TEST_F(LimitsTest, EqualEstimatesAreMadeOnceHoweverManyAskAtOnce) {
   Start([](ServerConfig& config) {
     config.build_threads = 4;

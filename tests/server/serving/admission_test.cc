@@ -62,10 +62,28 @@ TEST(AdmissionTest, WhatIsBesideFramesIsReservedWholeAndFramesAreClampedToTheRes
   const auto refused = admission.Reserve(100, 64, 901);
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(refused.status().message()),
-              HasSubstr("a frame needs up to 100 bytes, seeds and lists 901 beside it; 1000 of "
+              HasSubstr("a frame needs up to 100 bytes, lists 901 beside it; 1000 of "
                         "1000 are free (--slab-memory)"));
   EXPECT_EQ(admission.reserved_bytes(), 0);
   EXPECT_TRUE(admission.Reserve(100, 64, 900).ok());
+}
+
+TEST(AdmissionTest, WhatStreamsShareTakesNoPlaceAndLeavesWhatItIsAskedTo) {
+  Admission admission("streams", 1000, 1);
+  auto shared = admission.ReserveShared("a table", 400, /*leave_bytes=*/600);
+  ASSERT_TRUE(shared.ok());
+  EXPECT_EQ(admission.reserved_bytes(), 400);
+  EXPECT_FALSE(admission.ReserveShared("a table", 400, 201).ok());
+  const auto refused = admission.ReserveShared("a table", 601);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(refused.status().message(),
+            "slab memory: a table takes 601 bytes; 600 of 1000 are free (--slab-memory)");
+  EXPECT_FALSE(admission.ReserveShared("a table", INT64_MAX, INT64_MAX).ok());
+  auto stream = admission.Reserve(100, 1);
+  EXPECT_TRUE(stream.ok()) << "the only place is free";
+  shared->reset();
+  EXPECT_EQ(admission.reserved_bytes(), 100);
+  EXPECT_FALSE(admission.Reserve(100, 1).ok());
 }
 
 TEST(AdmissionTest, CountsPlaces) {
