@@ -57,7 +57,8 @@ function(graphfeed_headers name)
 endfunction()
 
 # graphfeed_precompile(target name): `target` is compiled with that set of headers. Its sources
-# include what they use all the same.
+# include what they use all the same. A source with options of its own takes SKIP_PRECOMPILE_HEADERS:
+# gcc 12 can crash where optimisation differs from that of the headers.
 function(graphfeed_precompile target name)
   if(NOT GRAPHFEED_PRECOMPILE)
     return()
