@@ -89,7 +89,7 @@ class Engine : public IngestHost, public std::enable_shared_from_this<Engine> {
   // Publishes `base`, whose columns are referenced, and the column.
   absl::StatusOr<DatasetInfo> PublishWithColumn(const Manifest& base, const ColumnBlock& column);
   // DATA_LOSS names a dataset of which a column is missing, or has fewer chunks than it should.
-  absl::Status CheckColumns(absl::Span<const ColumnChunks> stored) const;
+  absl::Status CheckColumns(absl::Span<const ColumnChunks> stored);
   absl::Status SetUnusedAside(absl::Span<const ColumnChunks> stored);
   absl::Status CheckWritable() const;
   // Gives the manifest its number, if it has none, or says that it is in use.
@@ -157,7 +157,18 @@ absl::Status Engine::Load() {
   return Sweep();
 }
 
-absl::Status Engine::CheckColumns(absl::Span<const ColumnChunks> stored) const {
+absl::Status Engine::CheckColumns(absl::Span<const ColumnChunks> stored) {
+  {
+    // Uids are reserved in the catalogue before they are used.
+    MutexLock lock(&columns_mu_);
+    for (const ColumnChunks& column : stored) {
+      if (column.column < reserved_columns_) continue;
+      return absl::DataLossError(absl::StrCat(store_->ListingName(), " lists column ",
+                                              column.column,
+                                              "; the catalogue has given out those below ",
+                                              reserved_columns_, ": it is older than the data"));
+    }
+  }
   const ColumnCheck check(stored, store_->ListingName());
   MutexLock lock(&mu_);
   for (const auto& [name, versions] : datasets_) {
@@ -222,7 +233,10 @@ absl::Status Engine::SetUnusedAside(absl::Span<const ColumnChunks> stored) {
 
 absl::Status Engine::Sweep() {
   if (options_.read_only) return absl::OkStatus();
-  return set_aside_.Remove(absl::Now(), options_.sweep_after);
+  return set_aside_.Remove(absl::Now(), options_.sweep_after, [this](uint64_t column) {
+    MutexLock lock(&mu_);
+    return references_.contains(column);
+  });
 }
 
 absl::Status Engine::CheckWritable() const {

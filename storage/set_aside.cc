@@ -64,11 +64,16 @@ absl::Status SetAside::Note(absl::Span<const uint64_t> unused, absl::Time now) {
   return columns == columns_ ? absl::OkStatus() : Store(std::move(columns));
 }
 
-absl::Status SetAside::Remove(absl::Time now, absl::Duration after) {
+absl::Status SetAside::Remove(absl::Time now, absl::Duration after,
+                              absl::FunctionRef<bool(uint64_t column)> in_use) {
   MutexLock lock(&mu_);
   const std::vector<uint64_t> due = DueColumns(columns_, now, after);
   if (due.empty()) return absl::OkStatus();
-  GF_RETURN_IF_ERROR(store_.DeleteColumns(due));
+  std::vector<uint64_t> unused;
+  for (const uint64_t column : due) {
+    if (!in_use(column)) unused.push_back(column);
+  }
+  GF_RETURN_IF_ERROR(store_.DeleteColumns(unused));
   SetAsideColumns left = columns_;
   for (const uint64_t column : due) left.erase(column);
   return Store(std::move(left));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -45,8 +46,9 @@ class SetAside {
   absl::Status Load(absl::string_view value);
   // `unused` are the columns that a start found in no version.
   absl::Status Note(absl::Span<const uint64_t> unused, absl::Time now);
-  // Removes those that were first seen `after` ago.
-  absl::Status Remove(absl::Time now, absl::Duration after);
+  // Removes those that were first seen `after` ago, but for what is in use after all.
+  absl::Status Remove(absl::Time now, absl::Duration after,
+                      absl::FunctionRef<bool(uint64_t column)> in_use);
 
  private:
   absl::Status Store(SetAsideColumns columns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -86,7 +86,7 @@ class RocksDbChunkStore : public ChunkStore {
         bulk_(absl::StrCat(lock_->path(), "/bulk")) {}
 
   absl::Status OpenForReading();
-  absl::Status Create();
+  absl::Status Create() ABSL_EXCLUSIVE_LOCKS_REQUIRED(records_mu_);
   absl::Status CheckRoom() const;
   absl::Status EmptyBulk();
   void RemoveEmptyLogs();

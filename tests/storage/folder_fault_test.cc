@@ -173,6 +173,24 @@ TEST_F(FolderFaultTest, AFileThatIsMissingLosesNothingInSilenceAndNothingIsMadeA
   }
 }
 
+// Put back by hand, it would give out again the uids of columns that are there.
+TEST_F(FolderFaultTest, ACatalogueThatIsOlderThanTheDataIsRefused) {
+  const std::string older = image_.at("CATALOG");
+  {
+    auto catalog = OpenFolder(folder_);  // reserves another block of uids when it needs one
+    ASSERT_TRUE(catalog.ok()) << catalog.status();
+    ASSERT_TRUE(Ingest(**catalog, {.name = "late"}, {TwoGraphs()}).ok());
+  }
+  WriteFile(folder_ / "CATALOG", older);
+  const FolderImage before = ReadFolder(folder_);
+  for (int start = 0; start < 2; ++start) {
+    const auto catalog = OpenFolder(folder_);
+    EXPECT_TRUE(absl::IsDataLoss(catalog.status())) << catalog.status();
+    EXPECT_THAT(std::string(catalog.status().message()), HasSubstr("older"));
+    EXPECT_EQ(ReadFolder(folder_), before);
+  }
+}
+
 TEST_F(FolderFaultTest, ACopyOfADamagedFolderIsAnErrorAndChangesNothing) {
   for (const std::string& file : SmallFiles()) {
     SCOPED_TRACE(file);
