@@ -4,9 +4,9 @@
 #include <thread>
 #include <vector>
 
-#include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "storage/base/mutex.h"
 
 namespace graphfeed {
 namespace {
@@ -14,24 +14,33 @@ namespace {
 using ::testing::ElementsAre;
 
 TEST(SweeperTest, WhoeverPostsDoesNotWait) {
-  absl::Notification begun;
-  absl::Notification go;
+  Mutex mu;
+  CondVar changed;
+  bool begun = false;
+  bool go = false;
   std::vector<uint64_t> swept;
   std::thread::id thread;
   {
     Sweeper sweeper([&](const std::vector<uint64_t>& columns) {
-      if (!begun.HasBeenNotified()) begun.Notify();
-      go.WaitForNotification();
+      MutexLock lock(&mu);
+      begun = true;
+      changed.SignalAll();
+      while (!go) changed.Wait(&mu);
       thread = std::this_thread::get_id();
       swept.insert(swept.end(), columns.begin(), columns.end());
     });
     sweeper.Post({});
     sweeper.Post({1});
-    begun.WaitForNotification();
+    {
+      MutexLock lock(&mu);
+      while (!begun) changed.Wait(&mu);
+    }
     sweeper.Post({2, 3});
     sweeper.Post({4});
+    MutexLock lock(&mu);
     EXPECT_THAT(swept, ElementsAre());
-    go.Notify();
+    go = true;
+    changed.SignalAll();
   }
   EXPECT_THAT(swept, ElementsAre(1, 2, 3, 4)) << "what is left is swept at the end";
   EXPECT_NE(thread, std::this_thread::get_id());
