@@ -104,7 +104,7 @@ class Client {
   virtual absl::StatusOr<SizeEstimate> EstimateSizes(const SizeEstimateRequest& estimate) = 0;
   // Splits the nodes of a homogeneous single graph into clusters and publishes a version that has
   // their numbers as one more node column, `column`. As long as that takes: without a deadline. An
-  // interruption ends the wait; the server goes on and publishes the version.
+  // interruption ends it at the server too, and nothing is published.
   virtual absl::StatusOr<DatasetInfo> Partition(const std::string& dataset, int64_t num_parts,
                                                 uint64_t seed,
                                                 const std::string& column = "partition") = 0;
