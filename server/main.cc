@@ -16,6 +16,7 @@
 #include "server/config.h"
 #include "server/memory_limit.h"
 #include "server/server.h"
+#include "server/stop_signal.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 
@@ -48,12 +49,7 @@ int main(int argc, char** argv) {
     }
   }
 
-  // Blocked before any thread starts, so that all inherit it and only sigwait below takes them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  graphfeed::StopSignal stop;
   std::signal(SIGPIPE, SIG_IGN);
 
   std::atomic<bool> failed = false;  // while it was serving
@@ -67,8 +63,13 @@ int main(int argc, char** argv) {
     SayWhyNot(server.status().ToString());
     return 1;
   }
+  stop.Serving();
   if ((*server)->read_only()) {
     spdlog::warn("the data folder {} cannot be written: it is served as it is", config.data_dir);
+  }
+  if (const int64_t columns = (*server)->set_aside_columns(); columns > 0) {
+    spdlog::warn("{} columns in {} belong to no version; what no start uses for {} is removed",
+                 columns, config.data_dir, absl::FormatDuration(config.sweep_after));
   }
   std::printf("listening on %s\n",
               graphfeed::wire::ListeningAddress(config.listen, (*server)->port()).c_str());
@@ -79,8 +80,7 @@ int main(int argc, char** argv) {
   }
   std::fflush(stdout);
 
-  int received = 0;
-  sigwait(&signals, &received);
+  const int received = stop.Wait();
   spdlog::info("signal {}: draining for at most {}", received,
                absl::FormatDuration(config.drain_timeout));
   (*server)->Shutdown(absl::Now() + config.drain_timeout);

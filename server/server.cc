@@ -173,6 +173,8 @@ std::vector<Metrics::Reading> Server::Impl::Readings() const {
                   {"plans", static_cast<double>(config.plan_memory)},
                   {"partition", static_cast<double>(config.partition_memory)}}},
       gauge("graphfeed_stored_bytes", "Bytes on disk.", stats.stored_bytes),
+      gauge("graphfeed_set_aside_columns", "Columns that no version uses, until they are removed.",
+            stats.set_aside_columns),
       counter("graphfeed_disk_full_total", "Writes to the data folder that failed: it was full.",
               DiskFullErrors()),
       gauge("graphfeed_build_queue_length", "Tasks that wait for a build thread.",
@@ -242,6 +244,7 @@ Server::~Server() { Shutdown(absl::Now() + impl_->config.drain_timeout); }
 
 int Server::port() const { return impl_->port; }
 bool Server::read_only() const { return impl_->read_only; }
+int64_t Server::set_aside_columns() const { return impl_->catalog->stats().set_aside_columns; }
 int Server::metrics_port() const { return impl_->metrics_port; }
 std::string Server::MetricsText() const { return impl_->metrics.Text(); }
 

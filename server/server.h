@@ -36,6 +36,8 @@ class Server {
   int port() const;
   // Whether the folder cannot be written.
   bool read_only() const;
+  // Columns of the folder that await their removal: no version uses them.
+  int64_t set_aside_columns() const;
   // 0 when metrics are off.
   int metrics_port() const;
   // What a scrape answers, also without an endpoint.

@@ -507,7 +507,8 @@ StorageStats Engine::stats() const {
           .chunk_hits = cache.hits,
           .chunk_misses = cache.misses,
           .chunk_evictions = cache.evictions,
-          .chunk_read_bytes = cache.read_bytes};
+          .chunk_read_bytes = cache.read_bytes,
+          .set_aside_columns = set_aside_.size()};
 }
 
 class StoreCatalog : public Catalog {

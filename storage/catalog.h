@@ -57,6 +57,7 @@ struct StorageStats {
   int64_t chunk_misses = 0;
   int64_t chunk_evictions = 0;
   int64_t chunk_read_bytes = 0;
+  int64_t set_aside_columns = 0;  // that no version used at a start, not removed yet
 };
 
 // All datasets of one store. Thread-safe.

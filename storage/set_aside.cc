@@ -52,6 +52,11 @@ std::vector<uint64_t> DueColumns(const SetAsideColumns& columns, absl::Time now,
   return due;
 }
 
+int64_t SetAside::size() const {
+  MutexLock lock(&mu_);
+  return static_cast<int64_t>(columns_.size());
+}
+
 absl::Status SetAside::Load(absl::string_view value) {
   MutexLock lock(&mu_);
   GF_ASSIGN_OR_RETURN(columns_, DecodeSetAside(value));

@@ -42,6 +42,8 @@ class SetAside {
  public:
   explicit SetAside(ChunkStore& store) : store_(store) {}
 
+  int64_t size() const;
+
   // The record's value, as it is in the store.
   absl::Status Load(absl::string_view value);
   // `unused` are the columns that a start found in no version.
@@ -54,7 +56,7 @@ class SetAside {
   absl::Status Store(SetAsideColumns columns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   ChunkStore& store_;
-  Mutex mu_;
+  mutable Mutex mu_;
   SetAsideColumns columns_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -139,13 +139,17 @@ absl::StatusOr<RecordMap> DecodeRecords(absl::string_view bytes) {
 
 absl::StatusOr<std::optional<RecordMap>> ReadRecordFile(int folder_fd, const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/", kRecordFile);
-  const File file(openat(folder_fd, kRecordFile, O_RDONLY | O_CLOEXEC));
+  // Not waiting: opening a pipe would, for ever.
+  const File file(openat(folder_fd, kRecordFile, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.fd() < 0) {
     if (errno == ENOENT) return std::nullopt;
     return FileError(errno, absl::StrCat("cannot open ", path));
   }
   struct stat info;
   if (fstat(file.fd(), &info) != 0) return FileError(errno, path);
+  if (!S_ISREG(info.st_mode)) {
+    return absl::DataLossError(absl::StrCat("the catalogue ", path, " is no regular file"));
+  }
   std::string bytes(static_cast<size_t>(info.st_size), '\0');
   size_t size = 0;
   while (size < bytes.size()) {

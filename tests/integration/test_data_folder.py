@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -67,6 +68,51 @@ def test_a_server_whose_folder_is_gone_says_so_and_ends(folder, tmp_path, how):
         server = Server(tmp_path / "elsewhere")
         assert [name for name, *_ in contents(gf.connect(server.address))] == ["d"]
         assert server.stop() == 0
+
+
+def test_columns_that_an_older_catalogue_lacks_are_said_and_kept(tmp_path):
+    data = tmp_path / "data"
+    server = Server(data)
+    client = gf.connect(server.address)
+    client.ingest("a", GRAPHS)
+    older = (data / "CATALOG").read_bytes()
+    client.ingest("b", GRAPHS)
+    assert server.stop() == 0
+    newer = (data / "CATALOG").read_bytes()
+
+    def start() -> tuple[list[str], str]:
+        with open(tmp_path / "log", "w+") as log:
+            server = Server(data, stderr=log)
+            names = [name for name, *_ in contents(gf.connect(server.address))]
+            assert server.stop() == 0
+            log.seek(0)
+            return names, log.read()
+
+    names, log = start()
+    assert names == ["a", "b"] and "belong to no version" not in log
+    (data / "CATALOG").write_bytes(older)
+    names, log = start()
+    assert names == ["a"] and "belong to no version" in log
+    (data / "CATALOG").write_bytes(newer)
+    names, log = start()
+    assert names == ["a", "b"] and "belong to no version" not in log
+
+
+@pytest.mark.parametrize("file", ["CATALOG", "CURRENT"])
+def test_a_start_that_waits_is_ended_by_sigterm(folder, file):
+    (folder / file).unlink()
+    os.mkfifo(folder / file)
+    process = subprocess.Popen(
+        [os.environ["GRAPHFEED_SERVER"], "--data-dir", str(folder), "--listen", "127.0.0.1:0"],
+        stderr=subprocess.PIPE, text=True,
+    )
+    if file == "CATALOG":  # not even opened to be read
+        assert process.wait(timeout=60) == 1
+        assert "no regular file" in process.stderr.read()
+        return
+    with open(folder / file, "w"):  # returns when the server reads
+        process.terminate()
+        assert process.wait(timeout=60) == -signal.SIGTERM
 
 
 def test_a_folder_that_cannot_be_written_is_served(folder, tmp_path):

@@ -240,6 +240,7 @@ TEST_F(SweepTest, ColumnsThatNoManifestListsAreSetAsideAtTheStart) {
     auto catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk_), {});
     ASSERT_TRUE(catalog.ok()) << catalog.status();
     EXPECT_THAT(Names(**catalog), ElementsAre("d@1"));
+    EXPECT_EQ((*catalog)->stats().set_aside_columns, 5) << "those of \"e\"";
     EXPECT_TRUE((*catalog)->Sweep().ok());
     EXPECT_EQ(disk_->chunk_keys(), all);
   }

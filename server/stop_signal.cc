@@ -1,0 +1,41 @@
+#include "server/stop_signal.h"
+
+#include <thread>
+
+namespace graphfeed {
+
+StopSignal::StopSignal() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread([signals, state = state_] { Take(signals, state); }).detach();
+}
+
+void StopSignal::Take(sigset_t signals, const std::shared_ptr<State>& state) {
+  int received = 0;
+  sigwait(&signals, &received);
+  MutexLock lock(&state->mu);
+  if (!state->serving) {
+    // As if nobody had blocked it.
+    std::signal(received, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    std::raise(received);
+  }
+  state->received = received;
+  state->changed.SignalAll();
+}
+
+void StopSignal::Serving() {
+  MutexLock lock(&state_->mu);
+  state_->serving = true;
+}
+
+int StopSignal::Wait() {
+  MutexLock lock(&state_->mu);
+  while (state_->received == 0) state_->changed.Wait(&state_->mu);
+  return state_->received;
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,41 @@
+#ifndef GRAPHFEED_SERVER_STOP_SIGNAL_H_
+#define GRAPHFEED_SERVER_STOP_SIGNAL_H_
+
+#include <csignal>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "storage/base/mutex.h"
+
+namespace graphfeed {
+
+// SIGTERM and SIGINT. A process that serves is told of them; one that is still starting is ended by
+// them, since a start may wait for a disk as long as that likes. Make it before any thread starts:
+// all inherit that these signals are blocked.
+class StopSignal {
+ public:
+  StopSignal();
+  StopSignal(const StopSignal&) = delete;
+  StopSignal& operator=(const StopSignal&) = delete;
+
+  // From now on signals are Wait's.
+  void Serving();
+  // Blocks for the first signal and returns its number.
+  int Wait();
+
+ private:
+  // Shared with the thread that takes the signals, which nobody joins.
+  struct State {
+    Mutex mu;
+    CondVar changed;
+    bool serving ABSL_GUARDED_BY(mu) = false;
+    int received ABSL_GUARDED_BY(mu) = 0;
+  };
+  static void Take(sigset_t signals, const std::shared_ptr<State>& state);
+
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_STOP_SIGNAL_H_
