@@ -60,6 +60,8 @@ struct StorageStats {
   int64_t set_aside_columns = 0;  // that no version used at a start, not removed yet
 };
 
+class CatalogEngine;
+
 // All datasets of one store. Thread-safe.
 class Catalog {
  public:
@@ -68,36 +70,41 @@ class Catalog {
   // what has been set aside for long enough is removed.
   static absl::StatusOr<std::unique_ptr<Catalog>> Open(std::unique_ptr<ChunkStore> store,
                                                        const CatalogOptions& options);
-  virtual ~Catalog() = default;
+  ~Catalog();
 
   // Published versions by name, then version.
-  virtual std::vector<DatasetInfo> List() const = 0;
+  std::vector<DatasetInfo> List() const;
   // "name" is the newest version, "name@3" that one. NOT_FOUND says which versions there are.
-  virtual absl::StatusOr<DatasetInfo> Get(absl::string_view name) const = 0;
-  virtual absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view name) = 0;
-  virtual absl::StatusOr<std::unique_ptr<GraphSink>> StartIngest(IngestSpec spec) = 0;
+  absl::StatusOr<DatasetInfo> Get(absl::string_view name) const;
+  absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view name);
+  absl::StatusOr<std::unique_ptr<GraphSink>> StartIngest(IngestSpec spec);
   // Publishes a new version that is `name` (as for Get) and one more node column of integers; all
   // else is shared with it, neither copied nor read. The block holds the whole column; its level
   // may be left out. INVALID_ARGUMENT for a column that does not fit or exists already.
-  virtual absl::StatusOr<DatasetInfo> AddColumn(absl::string_view name, ColumnBlock column) = 0;
+  absl::StatusOr<DatasetInfo> AddColumn(absl::string_view name, const ColumnBlock& column);
   // The same for a version that this catalog opened, also if it has been deleted meanwhile.
-  virtual absl::StatusOr<DatasetInfo> AddColumn(const Dataset& base, ColumnBlock column) = 0;
+  absl::StatusOr<DatasetInfo> AddColumn(const Dataset& base, const ColumnBlock& column);
   // Immediate for new readers; chunks go when nobody uses them any more, soon after the last reader
   // of the version and on a thread of the catalog.
-  virtual absl::Status Delete(absl::string_view name, int64_t version) = 0;
+  absl::Status Delete(absl::string_view name, int64_t version);
   // Copies all versions, as they are at one moment, into the new folder `to`, which is a data
   // folder like any other, and lists them. ALREADY_EXISTS when the folder exists. It is there
   // whole, and with `check` (see ChunkStore::Snapshot) only if that is OK, or not at all.
-  virtual absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to,
-                                                            ChunkStore::SnapshotCheck check) = 0;
+  absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to,
+                                                    ChunkStore::SnapshotCheck check);
   absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to) {
     return Snapshot(to, [](const std::string&) { return absl::OkStatus(); });
   }
   // Removes what has been set aside for long enough by now.
-  virtual absl::Status Sweep() = 0;
+  absl::Status Sweep();
   // OK, or why nothing can be stored any more (ChunkStore::Health).
-  virtual absl::Status Health() const = 0;
-  virtual StorageStats stats() const = 0;
+  absl::Status Health() const;
+  StorageStats stats() const;
+
+ private:
+  explicit Catalog(std::shared_ptr<CatalogEngine> engine);
+
+  const std::shared_ptr<CatalogEngine> engine_;  // shared with running ingests and open datasets
 };
 
 }  // namespace graphfeed
