@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/base/mutex.h"
 #include "storage/base/status_macros.h"
+#include "storage/chunks/bulk_writer.h"
 #include "storage/chunks/chunk_store.h"
 #include "storage/chunks/descriptors.h"
 #include "storage/chunks/disk_errors.h"
@@ -29,8 +30,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A column's chunks go into files of its own, of about this size.
-constexpr uint64_t kFileBytes = uint64_t{64} << 20;
 // Options, logs, the catalogue's copy.
 constexpr uint64_t kRoomToOpen = 192 << 10;
 // A record while the folder is being made, for which nothing is missing yet. Not text, so that it
@@ -52,7 +51,7 @@ absl::StatusOr<std::string> TraceOfStore(const FolderLock& lock) {
   return std::string();
 }
 
-class RocksDbChunkStore : public ChunkStore {
+class RocksDbChunkStore : public ChunkStore, private BulkFiles {
  public:
   static absl::StatusOr<std::unique_ptr<ChunkStore>> Open(const std::string& dir,
                                                           const ChunkStoreOptions& options);
@@ -70,13 +69,16 @@ class RocksDbChunkStore : public ChunkStore {
   absl::Status Snapshot(const std::string& to, SnapshotCheck check) override;
   int64_t StoredBytes() override;
 
-  // For BulkWriter.
-  absl::Status Convert(const rocksdb::Status& status) const { return FromRocksDb(status, *lock_); }
-  std::unique_ptr<rocksdb::SstFileWriter> NewFile() { return database_->NewFile(); }
-  std::string NewBulkPath() { return absl::StrCat(bulk_, "/", next_file_.fetch_add(1), ".sst"); }
-  absl::Status Ingest(const std::vector<std::string>& paths);
-
  private:
+  std::unique_ptr<rocksdb::SstFileWriter> NewFile() override { return database_->NewFile(); }
+  std::string NewPath() override {
+    return absl::StrCat(bulk_, "/", next_file_.fetch_add(1), ".sst");
+  }
+  absl::Status Ingest(const std::vector<std::string>& paths) override;
+  absl::Status Convert(const rocksdb::Status& status) const override {
+    return FromRocksDb(status, *lock_);
+  }
+
   RocksDbChunkStore(std::unique_ptr<FolderLock> lock, const ChunkStoreOptions& options,
                     int max_open_files)
       : lock_(std::move(lock)),
@@ -114,58 +116,6 @@ class RocksDbChunkStore : public ChunkStore {
   // The file may hold a change that failed.
   bool uncertain_ ABSL_GUARDED_BY(records_mu_) = false;
 };
-
-// Collects a column in files outside of the database and hands them over when finished.
-class BulkWriter : public ChunkWriter {
- public:
-  BulkWriter(RocksDbChunkStore& store, uint64_t column) : store_(store), column_(column) {}
-  ~BulkWriter() override;
-  absl::Status Add(uint32_t chunk, absl::string_view value) override;
-  absl::Status Finish() override;
-
- private:
-  absl::Status FinishFile();
-
-  RocksDbChunkStore& store_;
-  const uint64_t column_;
-  std::unique_ptr<rocksdb::SstFileWriter> file_;
-  std::vector<std::string> paths_;  // of all files so far
-  bool finished_ = false;
-};
-
-BulkWriter::~BulkWriter() {
-  file_.reset();
-  if (finished_) return;
-  for (const std::string& path : paths_) {
-    std::error_code ignored;  // what stays is removed at the next start
-    fs::remove(path, ignored);
-  }
-}
-
-absl::Status BulkWriter::Add(uint32_t chunk, absl::string_view value) {
-  if (file_ == nullptr) {
-    paths_.push_back(store_.NewBulkPath());
-    file_ = store_.NewFile();
-    if (auto status = file_->Open(paths_.back()); !status.ok()) return store_.Convert(status);
-  }
-  const std::string key = EncodeChunkKey({column_, chunk});
-  auto status = file_->Put(key, rocksdb::Slice(value.data(), value.size()));
-  if (!status.ok()) return store_.Convert(status);
-  return file_->FileSize() >= kFileBytes ? FinishFile() : absl::OkStatus();
-}
-
-absl::Status BulkWriter::FinishFile() {
-  const auto status = file_->Finish();
-  file_.reset();
-  return store_.Convert(status);
-}
-
-absl::Status BulkWriter::Finish() {
-  if (file_ != nullptr) GF_RETURN_IF_ERROR(FinishFile());
-  if (!paths_.empty()) GF_RETURN_IF_ERROR(store_.Ingest(paths_));
-  finished_ = true;
-  return absl::OkStatus();
-}
 
 absl::StatusOr<std::unique_ptr<ChunkStore>> RocksDbChunkStore::Open(
     const std::string& dir, const ChunkStoreOptions& options) {
@@ -339,7 +289,8 @@ void RocksDbChunkStore::ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor
 
 absl::StatusOr<std::unique_ptr<ChunkWriter>> RocksDbChunkStore::NewWriter(uint64_t column) {
   GF_RETURN_IF_ERROR(CheckWritable());
-  return std::make_unique<BulkWriter>(*this, column);
+  BulkFiles& files = *this;
+  return std::make_unique<BulkWriter>(files, column);
 }
 
 absl::Status RocksDbChunkStore::Ingest(const std::vector<std::string>& paths) {
