@@ -91,7 +91,7 @@ void WriteAlgorithms(const ResolvedSpec& spec, const AlgorithmVersions& versions
   };
   const bool neighbors = spec.strategy == Strategy::kNeighbor;
   write(spec.shuffle, "shuffle", versions.shuffle);
-  write(Packs(spec.strategy), "packing", versions.packing);
+  write(PackingOf(spec.strategy) == Packing::kInOrder, "packing", versions.packing);
   write(spec.over_size >= OverSize::kTrimNodes, "trimming", versions.trimming);
   write(neighbors, "neighbors", versions.neighbors);
   write(neighbors && !spec.sampling->weight_columns.empty(), "weighted_neighbors",
@@ -102,6 +102,8 @@ void WriteAlgorithms(const ResolvedSpec& spec, const AlgorithmVersions& versions
   write(neighbors && spec.sampling->links.has_value() &&
             spec.sampling->links->negative_mode != NegativeMode::kNone,
         "negatives", versions.negatives);
+  write(PackingOf(spec.strategy) == Packing::kLookAhead, "look_ahead_packing",
+        versions.look_ahead_packing);
 }
 
 }  // namespace

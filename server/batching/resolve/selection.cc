@@ -66,7 +66,7 @@ absl::StatusOr<Selection> ResolveSelection(const BatchSpec& request, int64_t num
 
   if (Packs(request.strategy)) {
     return absl::InvalidArgumentError(
-        "selection.batch_sizes is set, but STREAM_PACK cuts the batches itself");
+        "selection.batch_sizes is set, but packing cuts the batches itself");
   }
   if (request.shuffle) {
     return absl::InvalidArgumentError("selection.batch_sizes is set, which excludes shuffle");
