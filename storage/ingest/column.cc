@@ -66,7 +66,8 @@ LevelQuestion IngestColumn::question() const {
 
 absl::Status IngestColumn::Count(const RowCount& count) {
   evidence_.Add(count);
-  return declared_ ? CheckLevel(question(), *declared_, evidence_) : absl::OkStatus();
+  return declared_ ? CheckLevel(question(), *declared_, evidence_)
+                   : CheckName(question(), evidence_);
 }
 
 void IngestColumn::SetWriters(ColumnWriter rows, std::optional<ColumnWriter> string_offsets) {

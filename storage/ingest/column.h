@@ -29,7 +29,8 @@ class IngestColumn {
   // INVALID_ARGUMENT unless the block has the same dtype, shape and marks.
   absl::Status CheckSameKind(const ColumnBlock& block) const;
 
-  // Notes the rows of one graph; INVALID_ARGUMENT if they contradict a declared level.
+  // Notes the rows of one graph; INVALID_ARGUMENT if they contradict a declared level or
+  // the column's name.
   absl::Status Count(const RowCount& count);
 
   // Writes all rows of a checked block. INVALID_ARGUMENT names a value that the dtype lacks.

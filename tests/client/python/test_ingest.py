@@ -206,6 +206,43 @@ def test_ambiguous_columns_have_to_be_declared(ingest):
         assert levels(ingest([graph, graph], kinds={"label": level}))["label"] == level
 
 
+SINGLE = {"x": np.ones((5, 1)), "edge_index": np.array([[0, 1, 2], [1, 2, 4]])}
+
+
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        ({"num_nodes": 7}, '"x".*5 rows for 7 nodes.*kinds={"x": "graph"}'),
+        ({"edge_attr": np.ones((2, 4))}, '"edge_attr".*2 rows for 3 edges'),
+        ({"edge_weight": np.ones(5)}, '"edge_weight".*5 rows for 3 edges'),
+        ({"pos": np.ones((4, 3))}, '"pos".*4 rows for 5 nodes'),
+        ({"z": np.ones(3, int)}, '"z".*3 rows for 5 nodes.*kinds={"z": "edge"}'),
+        ({"train_mask": np.ones(4, bool)}, '"train_mask".*4 rows for 5 nodes and 3 edges'),
+        ({"y": np.ones(6)}, '"y".*6 rows for 5 nodes and 3 edges'),
+    ],
+)
+def test_rows_that_do_not_fit_their_name_are_refused(ingest, wrong, message):
+    graph = SINGLE | wrong
+    with pytest.raises(gf.InvalidArgument, match=message):
+        ingest(graph)
+    name = next(iter(wrong))
+    if name == "y":  # several targets of every graph
+        assert levels(ingest([graph, graph]))["y"] == "graph"
+    else:
+        with pytest.raises(gf.InvalidArgument, match=message):
+            ingest([graph, graph])
+    meant = "x" if name == "num_nodes" else name
+    level = "edge" if name == "z" else "graph"
+    assert levels(ingest(graph, kinds={meant: level}))[meant] == level
+
+
+def test_rows_that_do_not_fit_their_name_are_refused_before_transforms(ingest):
+    # Without its isolated nodes it would fit.
+    graph = SINGLE | {"num_nodes": 7}
+    with pytest.raises(gf.InvalidArgument, match="column x.*5 rows for 7 nodes"):
+        ingest(graph, transforms=[gf.transforms.RemoveIsolatedNodes()])
+
+
 def test_a_graph_that_contradicts_a_declaration_is_named(ingest):
     graphs = [{"x": np.ones((n, 2)), "edge_index": np.zeros((2, 2), int), "t": np.ones(2)}
               for n in (2, 2, 3)]

@@ -186,7 +186,7 @@ std::vector<GraphBlock> SingleGraphBlocks() {
   blocks.push_back(piece(EdgeIndex({}, {1, 2, 2, 0})));
   blocks.push_back(piece(Column("x", DType::kFloat32, {2}, {}, Bytes<float>({3, 4, 5, 6, 7, 8}))));
   blocks.push_back(piece(Column("edge_weight", DType::kInt8, {}, {}, Bytes<int8_t>({1, 2, 3}))));
-  blocks.push_back(piece(Column("y", DType::kInt64, {}, {}, Bytes<int64_t>({9, 8}))));
+  blocks.push_back(piece(Column("targets", DType::kInt64, {}, {}, Bytes<int64_t>({9, 8}))));
   return blocks;
 }
 
@@ -205,8 +205,8 @@ TEST_P(IngestTest, ASingleGraphsColumnsComeInAnyPieces) {
   EXPECT_EQ(*ReadColumnRows(*dataset, 1), Bytes<float>({1, 2, 3, 4, 5, 6, 7, 8}));
   EXPECT_EQ(ColumnOf(*dataset, "x").level, Level::kNode);
   EXPECT_EQ(ColumnOf(*dataset, "edge_weight").level, Level::kEdge);
-  EXPECT_EQ(ColumnOf(*dataset, "y").level, Level::kGraph);
-  EXPECT_EQ(ColumnOf(*dataset, "y").rows_per_graph, 2);
+  EXPECT_EQ(ColumnOf(*dataset, "targets").level, Level::kGraph);
+  EXPECT_EQ(ColumnOf(*dataset, "targets").rows_per_graph, 2);
   EXPECT_TRUE(dataset->Verify().ok()) << dataset->Verify();
 }
 

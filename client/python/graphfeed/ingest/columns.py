@@ -14,7 +14,7 @@ DTYPES = "bool uint8 int8 int16 int32 int64 float16 float32 float64".split()
 
 # PyTorch Geometric's rules: what tells the number of nodes and of edges, the first that is there.
 _NODE_KEYS = ("x", "feat", "pos", "batch", "node_type", "n_id")
-_EDGE_KEYS = ("edge_index", "edge_weight", "edge_attr", "edge_type", "e_id")
+_EDGE_KEYS = ("edge_weight", "edge_attr", "edge_type", "e_id")
 
 
 def concatenates_last(name: str) -> bool:
@@ -155,6 +155,8 @@ def infer_num_edges(columns: Mapping[str, Rows], kinds: Mapping[str, str]) -> in
     declared = _declared_size(columns, kinds, "edge")
     if declared is not None:
         return declared
+    if "edge_index" in columns:
+        return len(columns["edge_index"])
     return _size_by_name(columns, _EDGE_KEYS, "edge") or 0
 
 
