@@ -23,6 +23,7 @@ struct AlgorithmVersions {
   uint32_t latest_neighbors = 1;    // TemporalStrategy::kLast
   uint32_t clusters = 1;
   uint32_t negatives = 1;
+  uint32_t kept_labels = 2;  // beside binary negatives, where the smallest given label is not 0
 };
 
 inline constexpr AlgorithmVersions kAlgorithms;

@@ -15,7 +15,6 @@ namespace graphfeed {
 namespace {
 
 constexpr double kMaxNegativeAmount = 1 << 20;
-// Beside negatives labels come out one higher.
 constexpr int64_t kMaxLabel = std::numeric_limits<int64_t>::max();
 
 template <typename... Pieces>
@@ -132,6 +131,23 @@ absl::Status CheckEnds(absl::string_view field, const std::vector<int64_t>& node
   return absl::OkStatus();
 }
 
+// Beside binary negatives, whose label is 0.
+absl::Status DecideLabels(ResolvedLinks& links) {
+  const std::vector<int64_t>& labels = links.labels;
+  if (links.negative_mode != NegativeMode::kBinary || labels.empty()) return absl::OkStatus();
+  const auto [least, most] = std::minmax_element(labels.begin(), labels.end());
+  links.keep_labels = *least != 0;
+  if (*least < 0 && std::find(labels.begin(), labels.end(), 0) != labels.end()) {
+    return Invalid("sampling.links.labels[", least - labels.begin(), "] is ", *least,
+                   " and others are 0, which is the label of binary negatives; labels from 0 on ",
+                   "come out one higher, others must not be 0");
+  }
+  if (links.keep_labels || *most < kMaxLabel) return absl::OkStatus();
+  return Invalid("sampling.links.labels[", most - labels.begin(), "] is ", *most,
+                 "; beside binary negatives labels from 0 on come out one higher, so the limit is ",
+                 kMaxLabel - 1);
+}
+
 absl::StatusOr<ResolvedLinks> ResolveLinks(const SamplingSpec& sampling,
                                            const DatasetInfo& dataset) {
   const LinkSeeds& request = *sampling.links;
@@ -161,12 +177,7 @@ absl::StatusOr<ResolvedLinks> ResolveLinks(const SamplingSpec& sampling,
   GF_RETURN_IF_ERROR(CheckEnds("sources", request.sources, type.source, dataset));
   GF_RETURN_IF_ERROR(CheckEnds("targets", request.targets, type.target, dataset));
   links.explicit_pairs = !request.sources.empty();
-  for (size_t i = 0; i < links.labels.size(); ++i) {
-    if (request.negative_mode != NegativeMode::kBinary) break;
-    if (links.labels[i] >= 0 && links.labels[i] < kMaxLabel) continue;
-    return Invalid("sampling.links.labels[", i, "] is ", links.labels[i],
-                   "; with binary negatives labels are classes, from 0 to ", kMaxLabel - 1);
-  }
+  GF_RETURN_IF_ERROR(DecideLabels(links));
   if (!Exists(request.negative_mode)) {
     return Invalid("sampling.links.negative_mode ", static_cast<int>(request.negative_mode),
                    " does not exist");

@@ -31,9 +31,12 @@ struct ResolvedLinks {
   int64_t negatives_per_seed() const { return NumNegatives(1); }
   // Labelled pairs of a batch: edge_label_index. Triplets have none.
   int64_t NumLabels(int64_t seeds) const;
-  // Whether edge_label exists, and in which form: classes as given (with binary negatives one
-  // higher, so that 0 is theirs), or 1 and 0 as float32, as PyG's LinkNeighborLoader has them.
+  // Whether edge_label exists, and in which form: classes as given, or 1 and 0 as float32.
   bool labelled() const { return !labels.empty() || negative_mode == NegativeMode::kBinary; }
+  // Binary negatives are labelled 0, as in PyG's LinkNeighborLoader: given labels come out one
+  // higher where the smallest of them is 0, and else as they are.
+  bool keep_labels = false;  // what the latter are beside binary negatives
+  bool RaisesLabels() const { return negative_mode == NegativeMode::kBinary && !keep_labels; }
 };
 
 // SamplingSpec resolved against a schema: types and columns by number, defaults filled in.

@@ -102,6 +102,8 @@ void WriteAlgorithms(const ResolvedSpec& spec, const AlgorithmVersions& versions
   write(neighbors && spec.sampling->links.has_value() &&
             spec.sampling->links->negative_mode != NegativeMode::kNone,
         "negatives", versions.negatives);
+  write(neighbors && spec.sampling->links.has_value() && spec.sampling->links->keep_labels,
+        "kept_labels", versions.kept_labels);
 }
 
 }  // namespace

@@ -233,14 +233,13 @@ absl::Status SeedSampler::SampleLinks(int64_t epoch, uint64_t seed, int64_t batc
   return absl::OkStatus();
 }
 
-// Classes as given, one higher beside negatives, which are 0; without classes 1 and 0.
+// Given labels, raised where negatives need the 0; without labels 1 and 0.
 void SeedSampler::AddLabels(const SeedScratch& scratch, SampledBatch& sampled) const {
   const ResolvedLinks& links = *sampling_.links;
   if (!links.labelled()) return;
-  const bool negatives = links.negative_mode == NegativeMode::kBinary;
   for (const int64_t position : sampled.input_ids) {
-    sampled.labels.push_back(links.labels.empty() ? 1
-                                                  : links.labels[position] + (negatives ? 1 : 0));
+    sampled.labels.push_back(
+        links.labels.empty() ? 1 : links.labels[position] + (links.RaisesLabels() ? 1 : 0));
   }
   sampled.labels.resize(scratch.sources.size(), 0);
 }

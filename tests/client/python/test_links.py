@@ -114,11 +114,12 @@ def test_epochs_have_their_own_negatives(homogeneous):
     assert [b.digest for b in loader] == [b.digest for b in first]
 
 
-def test_labels_beside_negatives_come_out_one_higher(homogeneous):
-    labels = np.arange(150) % 3
+@pytest.mark.parametrize("least, raised", [(0, 1), (1, 0), (2, 0)])
+def test_labels_beside_negatives_make_room_for_zero(homogeneous, least, raised):
+    labels = np.arange(150) % 3 + least
     for batch in plain(homogeneous, edge_label=labels, neg_sampling="binary"):
         seeds = batch.batch_size
-        np.testing.assert_array_equal(batch.edge_label[:seeds], labels[batch.input_id] + 1)
+        np.testing.assert_array_equal(batch.edge_label[:seeds], labels[batch.input_id] + raised)
         assert not batch.edge_label[seeds:].any()
 
 

@@ -131,8 +131,8 @@ class LinkNeighborLoader(NeighborhoodLoader):
         edge_label_index: the seed edges. Heterogeneous: an edge type, or (edge type, what) with
             `what` [2, n] pairs of node ids, or [n] edge ids. Homogeneous: `what` alone, or None
             for all edges.
-        edge_label: integer label of each seed edge. With binary negatives 0 stands for those, and
-            the given labels come out one higher.
+        edge_label: integer label of each seed edge. Binary negatives are labelled 0; given labels
+            come out one higher if the smallest of them is 0, as in PyG.
         edge_label_time: the time of each seed edge, which time_attr needs and comes with.
         neg_sampling: "binary", "triplet", NegativeSampling(mode, amount), a dict of these or any
             object with them, or None.
