@@ -265,6 +265,14 @@ int64_t ResolvedLinks::NumLabels(int64_t seeds) const {
   return seeds + NumNegatives(seeds);
 }
 
+bool ResolvedSampling::TimesNegatives(const Schema& schema) const {
+  if (!links.has_value() || links->negative_mode == NegativeMode::kNone || time_columns.empty()) {
+    return false;
+  }
+  const EdgeType& type = schema.edge_types[links->edge_type];
+  return time_columns[type.source] >= 0 || time_columns[type.target] >= 0;
+}
+
 absl::StatusOr<ResolvedSampling> ResolveSampling(const BatchSpec& request,
                                                  const DatasetInfo& dataset) {
   if (dataset.schema.collection) {

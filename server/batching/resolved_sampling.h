@@ -55,6 +55,10 @@ struct ResolvedSampling {
   std::vector<int64_t> input_time;  // one for each selected seed; empty: the seeds' own
   std::optional<ResolvedLinks> links;
   int partition = -1;  // kCluster: node column
+
+  // Whether negatives are drawn of nodes that are not later than their seed edge: an end of the
+  // edge type has times.
+  bool TimesNegatives(const Schema& schema) const;
 };
 
 // Checks everything that can be told without reading rows; fan-outs and columns are left to

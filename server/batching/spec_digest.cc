@@ -82,8 +82,8 @@ class FieldEncoder {
 };
 
 // Of the algorithms that the spec uses, those whose version is not 1.
-void WriteAlgorithms(const ResolvedSpec& spec, const AlgorithmVersions& versions,
-                     CanonicalWriter& writer) {
+void WriteAlgorithms(const ResolvedSpec& spec, const Schema& schema,
+                     const AlgorithmVersions& versions, CanonicalWriter& writer) {
   const auto write = [&writer](bool used, const char* name, uint32_t version) {
     if (!used || version == 1) return;
     writer.String(name);
@@ -99,11 +99,12 @@ void WriteAlgorithms(const ResolvedSpec& spec, const AlgorithmVersions& versions
   write(neighbors && spec.sampling->temporal_strategy == TemporalStrategy::kLast,
         "latest_neighbors", versions.latest_neighbors);
   write(spec.strategy == Strategy::kCluster, "clusters", versions.clusters);
-  write(neighbors && spec.sampling->links.has_value() &&
-            spec.sampling->links->negative_mode != NegativeMode::kNone,
-        "negatives", versions.negatives);
-  write(neighbors && spec.sampling->links.has_value() && spec.sampling->links->keep_labels,
-        "kept_labels", versions.kept_labels);
+  const bool links = neighbors && spec.sampling->links.has_value();
+  const bool negatives = links && spec.sampling->links->negative_mode != NegativeMode::kNone;
+  write(negatives, "negatives", versions.negatives);
+  write(negatives && spec.sampling->TimesNegatives(schema), "timed_negatives",
+        versions.timed_negatives);
+  write(links && spec.sampling->links->keep_labels, "kept_labels", versions.kept_labels);
 }
 
 }  // namespace
@@ -121,7 +122,7 @@ Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema,
     }
     encoder(name, spec.*member);
   });
-  WriteAlgorithms(spec, algorithms, writer);
+  WriteAlgorithms(spec, schema, algorithms, writer);
   Digester digester;
   digester.Update(writer.bytes());
   return digester.Finish();

@@ -152,20 +152,37 @@ absl::Status SeedSampler::ReadPairs(const SampledBatch& sampled, SeedScratch& sc
 }
 
 absl::Status SeedSampler::AddNegatives(int64_t epoch, uint64_t seed, int64_t batch,
-                                       SeedScratch& scratch) const {
+                                       const SampledBatch& sampled, SeedScratch& scratch) const {
   const ResolvedLinks& links = *sampling_.links;
   const auto number = static_cast<uint64_t>(batch);
+  const size_t num_positives = scratch.sources.size();
+  const auto per_seed = static_cast<size_t>(links.negatives_per_seed());
+  NegativeTimes times{&seeds_.source_times(), &seeds_.target_times(), {}};
+  const bool timed = sampling_.TimesNegatives(graph_.schema);
+  if (timed) {
+    const bool binary = links.negative_mode == NegativeMode::kBinary;
+    const size_t count =
+        binary ? static_cast<size_t>(links.NumNegatives(static_cast<int64_t>(num_positives)))
+               : num_positives * per_seed;
+    scratch.times.clear();
+    for (size_t i = 0; i < count; ++i) {
+      const size_t positive = binary ? i % num_positives : i / per_seed;
+      scratch.times.push_back(sampling_.input_time[sampled.input_ids[positive]]);
+    }
+    times.latest = scratch.times;
+  }
   if (links.negative_mode == NegativeMode::kBinary) {
     const int64_t count = links.NumNegatives(static_cast<int64_t>(scratch.sources.size()));
     GF_RETURN_IF_ERROR(SampleNegativePairs(graph_, links.edge_type, seed, epoch, number, count,
-                                           scratch.negatives));
+                                           scratch.negatives, timed ? &times : nullptr));
     const NegativePairs& pairs = scratch.negatives;
     scratch.sources.insert(scratch.sources.end(), pairs.source.begin(), pairs.source.end());
     scratch.targets.insert(scratch.targets.end(), pairs.target.begin(), pairs.target.end());
   } else if (links.negative_mode == NegativeMode::kTriplet) {
     std::vector<int64_t>& targets = scratch.negatives.target;
     GF_RETURN_IF_ERROR(SampleNegativeTargets(graph_, links.edge_type, seed, epoch, number,
-                                             scratch.sources, links.negatives_per_seed(), targets));
+                                             scratch.sources, links.negatives_per_seed(), targets,
+                                             timed ? &times : nullptr));
     scratch.targets.insert(scratch.targets.end(), targets.begin(), targets.end());
   }
   return absl::OkStatus();
@@ -175,7 +192,7 @@ absl::Status SeedSampler::SampleLinks(int64_t epoch, uint64_t seed, int64_t batc
                                       SeedScratch& scratch, SampledBatch& sampled) const {
   const EdgeType& type = graph_.schema.edge_types[sampling_.links->edge_type];
   GF_RETURN_IF_ERROR(ReadPairs(sampled, scratch));
-  GF_RETURN_IF_ERROR(AddNegatives(epoch, seed, batch, scratch));
+  GF_RETURN_IF_ERROR(AddNegatives(epoch, seed, batch, sampled, scratch));
   AddLabels(scratch, sampled);
 
   // Sources and targets of one node type are one group of seeds.

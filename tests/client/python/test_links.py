@@ -253,6 +253,42 @@ def test_micro_batches(homogeneous):
     assert steps[-1].edge_label_mask.tolist() == [True] * 12 + [False] * 20
 
 
+@pytest.mark.parametrize("mode", ["binary", "triplet"])
+def test_negatives_are_not_later_than_their_seed_edges(homogeneous, mode):
+    node_times = HOMOGENEOUS["time"]
+    times = np.arange(150) % 7
+    draws = 0
+    for batch in plain(homogeneous, time_attr="time", edge_label_time=times, disjoint=True,
+                       neg_sampling=gf.NegativeSampling(mode, 2)):  # fmt: skip
+        seeds = batch.batch_size
+        latest = times[batch.input_id]
+        if mode == "binary":
+            sources, targets = pairs_of(batch)[:, seeds:]
+            latest = np.tile(latest, 2)
+            assert (node_times[sources] <= latest).all()
+        else:
+            sources = np.repeat(batch.n_id[batch.src_index], 2)
+            targets = batch.n_id[batch.dst_neg_index].ravel()
+            latest = np.repeat(latest, 2)
+        assert (node_times[targets] <= latest).all()
+        assert not EDGES & set(zip(sources.tolist(), targets.tolist()))
+        draws += len(targets)
+    assert draws == 300
+
+
+def test_negatives_of_types_of_which_one_has_times(typed):
+    movies = TYPED["movie"]["time"]
+    times = np.arange(50) % 9
+    for batch in plain(typed, TO_DIRECTOR, time_attr="time", edge_label_time=times,
+                       neg_sampling="binary"):  # fmt: skip
+        edges = batch[TO_DIRECTOR]
+        negatives = batch["movie"].n_id[edges.edge_label_index[0, edges.batch_size:]]
+        latest = times[edges.input_id]
+        first = movies.min() > latest  # then there is none that is early enough
+        assert (movies[negatives][~first] <= latest[~first]).all()
+        assert (movies[negatives][first] == movies.min()).all()
+
+
 def test_times_of_seed_edges(homogeneous):
     times = np.full(150, 2)
     for batch in plain(homogeneous, time_attr="time", edge_label_time=times, num_neighbors=[-1]):
