@@ -24,6 +24,10 @@ bool NameSaysIndex(absl::string_view name) {
   return absl::StrContains(name, "index") || name == "face";
 }
 
+bool HoldsNodeIds(absl::string_view name, bool heterogeneous, bool single_values) {
+  return heterogeneous || !single_values || name == "face";
+}
+
 bool NameSaysEdge(absl::string_view name) { return absl::StrContains(name, "edge"); }
 
 bool NameCountsNodes(absl::string_view name) {

@@ -14,6 +14,10 @@ namespace graphfeed {
 // are ids of nodes that are shifted then: "index" in the name, or face.
 bool NameSaysIndex(absl::string_view name);
 
+// Whether what is shifted by its name must be ids of nodes: face, lists of several ids, and all of
+// heterogeneous datasets. Other single values may be any: a graph's number, a residue's.
+bool HoldsNodeIds(absl::string_view name, bool heterogeneous, bool single_values);
+
 // Whether a column that fits nodes and edges alike is of edge level: "edge" in the name.
 bool NameSaysEdge(absl::string_view name);
 

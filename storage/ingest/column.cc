@@ -13,18 +13,20 @@ namespace graphfeed {
 namespace {
 
 ColumnBlock WithoutRows(const ColumnBlock& block) {
-  return {.name = block.name,
-          .level = block.level,
-          .type = block.type,
-          .dtype = block.dtype,
-          .row_shape = block.row_shape,
-          // A list of edges is [2, num_edges] whatever the block says.
-          .concat_last = block.concat_last || block.name == "edge_index",
-          .zero_dim = block.zero_dim,
-          .non_tensor = block.non_tensor,
-          .sizes = {},
-          .rows = {},
-          .strings = {}};
+  return {
+      .name = block.name,
+      .level = block.level,
+      .type = block.type,
+      .dtype = block.dtype,
+      .row_shape = block.row_shape,
+      // A list of edges is [2, num_edges] whatever the block says; lists of single values have
+      // one axis only.
+      .concat_last = (block.concat_last && !block.row_shape.empty()) || block.name == "edge_index",
+      .zero_dim = block.zero_dim,
+      .non_tensor = block.non_tensor,
+      .sizes = {},
+      .rows = {},
+      .strings = {}};
 }
 
 std::string DescribeKind(const ColumnBlock& column) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
+#include "storage/graph/column_names.h"
 #include "storage/ingest/column_levels.h"
 #include "storage/ingest/graph_check.h"
 #include "storage/ingest/value_check.h"
@@ -121,7 +122,10 @@ absl::Status IngestColumns::CheckValues(const GraphBlock& block, const ColumnBlo
   // The level tells in a heterogeneous dataset only, where it is declared.
   for (const int type : IndexTypes(types_, column.level.value_or(Level::kNode), column.type,
                                    column.name, column.dtype)) {
-    GF_RETURN_IF_ERROR(CheckNodeIds(types_, column, place, type, NumNodes(block, type)));
+    // What PyG shifts by its name alone need be no ids: a graph's number, a residue's.
+    GF_RETURN_IF_ERROR(HoldsNodeIds(column.name, types_.heterogeneous, column.row_shape.empty())
+                           ? CheckNodeIds(types_, column, place, type, NumNodes(block, type))
+                           : CheckShiftable(types_, column, place));
   }
   return absl::OkStatus();
 }

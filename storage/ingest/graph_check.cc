@@ -157,7 +157,7 @@ absl::Status CheckColumnKind(const Schema& types, const ColumnBlock& column) {
                       .type = column.type,
                       .dtype = column.dtype,
                       .row_shape = column.row_shape,
-                      .concat_last = column.concat_last,
+                      .concat_last = column.concat_last && !column.row_shape.empty(),
                       .index_types = {}};
   const bool edge_index = column.name == "edge_index";
   if (edge_index) {

@@ -183,6 +183,68 @@ def test_num_nodes_by_the_rules_of_pyg(ingest):
     assert sizes == {"explicit": 7, "x": 6, "named": 5, "largest id": 3}
 
 
+def test_single_values_named_index_are_stored_and_shifted(ingest):
+    torch = pytest.importorskip("torch")
+    graphs = [
+        {
+            "x": np.ones((n, 1), np.float32),
+            "edge_index": np.array([[0, 1], [1, 0]]),
+            "index": np.array([100 + i]),
+            "residue_index": np.arange(n) * 7 - 3,
+            "bond_index": np.array([3, -1], np.int32),
+            "sample_index": 1000 * i,
+            "zero_index": torch.tensor(5),
+            "refractive_index": np.linspace(1.1, 1.5, n),
+            "wave_index": np.array([[0.5, 1.5]]),
+            "is_index": np.arange(n) % 2 == 0,
+        }
+        for i, n in enumerate([3, 4, 5])
+    ]
+    dataset = ingest(graphs)
+    assert_dataset(dataset, graphs)
+    (batch,) = gf.DataLoader(dataset, batch_size=3)
+    first = [0, 3, 7]
+    assert batch.index.tolist() == [100, 104, 109]
+    assert batch.sample_index.tolist() == [0, 1003, 2007]
+    assert batch.zero_index.tolist() == [5, 8, 12]
+    assert batch.bond_index.tolist() == [3, -1, 6, 2, 10, 6]
+    shifted = [g["residue_index"] + f for g, f in zip(graphs, first)]
+    np.testing.assert_array_equal(batch.residue_index, np.concatenate(shifted))
+    # No node is at 1.5: floats come as they are.
+    floats = [g["refractive_index"] for g in graphs]
+    np.testing.assert_array_equal(batch.refractive_index, np.concatenate(floats))
+    assert batch.wave_index.shape == (1, 6)
+    arrays = gf.Collection(
+        nodes={"residue_index": np.concatenate([g["residue_index"] for g in graphs])},
+        graphs={"index": np.array([100, 101, 102])},
+        node_ptr=[0, 3, 7, 12],
+    )
+    (batch,) = gf.DataLoader(ingest(arrays), batch_size=3)
+    np.testing.assert_array_equal(batch.residue_index, np.concatenate(shifted))
+    assert batch.index.tolist() == [100, 104, 109]
+
+
+def test_values_named_index_that_cannot_be_shifted_say_why(ingest):
+    graph = {"x": np.ones((3, 1)), "residue_index": np.array([1, 2, 3], np.int16)}
+    with pytest.raises(gf.InvalidArgument, match="residue_index.*int32 or int64, not int16"):
+        ingest([graph, graph])
+    graph["residue_index"] = np.array([1, 2**63 - 1, 3])
+    with pytest.raises(gf.InvalidArgument, match="graph 0.*residue_index.*row 1 is 922337.*2.62"):
+        ingest([graph, graph])
+    graph["residue_index"] = np.array([1, 7, 3])
+    with pytest.raises(gf.InvalidArgument, match="names node 7, which does not exist"):
+        ingest(
+            [graph | {"edge_index": np.array([[0], [1]])}],
+            transforms=[gf.transforms.RemoveIsolatedNodes()],
+        )
+
+
+def test_neighborhoods_gather_single_values_named_index(ingest):
+    graph = SINGLE | {"residue_index": np.array([70, 60, 50, 40, 30])}
+    for batch in gf.NeighborLoader(ingest(graph), [2], batch_size=2, index_dtype="int32"):
+        np.testing.assert_array_equal(batch.residue_index, 70 - 10 * batch.n_id)
+
+
 def levels(dataset):
     return {column.name: column.level for column in dataset.info.columns}
 

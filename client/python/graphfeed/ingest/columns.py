@@ -17,9 +17,9 @@ _NODE_KEYS = ("x", "feat", "pos", "batch", "node_type", "n_id")
 _EDGE_KEYS = ("edge_weight", "edge_attr", "edge_type", "e_id")
 
 
-def concatenates_last(name: str) -> bool:
-    """Whether graphs are put together along the last axis of this attribute, not the first."""
-    return "index" in name or name == "face"
+def concatenates_last(name: str, ndim: int) -> bool:
+    """Whether graphs are put together along the last of several axes of this attribute."""
+    return ndim > 1 and ("index" in name or name == "face")
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ def to_rows(name: str, value: Any) -> Rows:
         array = as_array(value)
     if array.ndim == 0:
         return Rows(Form(array.dtype.name, zero_dim=True), array.reshape(1))
-    last = concatenates_last(name)
-    if last and array.ndim > 1:
+    last = concatenates_last(name, array.ndim)
+    if last:
         array = np.moveaxis(array, -1, 0)
     return Rows(Form(array.dtype.name, array.shape[1:], last), array)
 
