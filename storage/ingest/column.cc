@@ -40,14 +40,24 @@ std::string DescribeKind(const ColumnBlock& column) {
 }  // namespace
 
 IngestColumn::IngestColumn(const Schema& types, const ColumnBlock& kind,
-                           std::optional<Level> declared, int64_t first_graph)
+                           std::optional<Level> declared, int64_t first_graph, bool open)
     : collection_(types.collection),
       kind_(WithoutRows(kind)),
       declared_(declared),
-      first_graph_(first_graph) {}
+      first_graph_(first_graph),
+      open_(open) {}
 
-absl::Status IngestColumn::CheckSameKind(const ColumnBlock& block) const {
+absl::Status IngestColumn::CheckSameKind(const ColumnBlock& block, bool empty, int64_t num_graphs) {
   const ColumnBlock other = WithoutRows(block);
+  if (other.level == kind_.level && !kind_.zero_dim && !kind_.non_tensor) {
+    if (empty) return absl::OkStatus();
+    if (open_ && !other.zero_dim && !other.non_tensor) {
+      kind_ = other;
+      first_graph_ = num_graphs;
+      open_ = false;
+      return absl::OkStatus();
+    }
+  }
   if (other.dtype == kind_.dtype && other.row_shape == kind_.row_shape &&
       other.concat_last == kind_.concat_last && other.zero_dim == kind_.zero_dim &&
       other.non_tensor == kind_.non_tensor && other.level == kind_.level) {

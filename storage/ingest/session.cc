@@ -117,6 +117,7 @@ absl::Status Session::DoAppend(GraphBlock block) {
   IngestColumns& given = spec_.transforms.empty() ? *columns_ : given_columns_;
   GF_RETURN_IF_ERROR(given.Check(block, num_graphs()));
   if (spec_.collection && block.num_graphs == 0) return ChargeWriters();
+  given.FitEmpty(block);
   if (Buffers()) {
     GF_RETURN_IF_ERROR(Buffer(std::move(block)));
     return ChargeWriters();
@@ -160,6 +161,7 @@ absl::Status Session::Write(const GraphBlock& block) {
 
 absl::Status Session::WriteRows(IngestColumn& column, const ColumnBlock& block,
                                 int64_t num_graphs_of_block) {
+  if (column.is_open()) return absl::OkStatus();  // there is nothing to write yet
   if (!column.has_writers()) GF_RETURN_IF_ERROR(OpenWriters(column));
   return column.Write(block, NumRows(block, num_graphs_of_block));
 }
@@ -284,6 +286,7 @@ absl::StatusOr<DatasetInfo> Session::DoCommit() {
   info.name = spec_.name;
   GF_ASSIGN_OR_RETURN(info.schema, MakeSchema());
   for (const auto& column : columns_->all()) {
+    if (!column->has_writers()) GF_RETURN_IF_ERROR(OpenWriters(*column));
     GF_RETURN_IF_ERROR(column->Finish());
     info.columns.push_back(column->info());
     manifest.columns.push_back(column->stored());

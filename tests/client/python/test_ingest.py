@@ -224,6 +224,58 @@ def test_single_values_named_index_are_stored_and_shifted(ingest):
     assert batch.index.tolist() == [100, 104, 109]
 
 
+def test_empty_tensors_take_the_form_of_others(ingest, monkeypatch):
+    torch = pytest.importorskip("torch")
+    empty = {
+        "x": torch.tensor([]),
+        "edge_index": torch.tensor([], dtype=torch.long),
+        "edge_attr": torch.tensor([]),
+        "names": [],
+    }
+    graph = {
+        "x": np.ones((3, 2), np.float64),
+        "edge_index": np.array([[0, 1], [1, 2]]),
+        "edge_attr": np.arange(8, dtype=np.int16).reshape(2, 4),
+        "names": ["a", "b", "c"],
+    }
+    whole = {
+        "x": np.zeros((0, 2)),
+        "edge_index": np.zeros((2, 0), int),
+        "edge_attr": np.zeros((0, 4), np.int16),
+        "names": [],
+    }
+    orders = [[0, 1, 1], [0, 0, 0, 1, 0, 1], [1, 0, 1]]
+    for graphs_at_once in (1 << 16, 1):  # the server hears of the form later
+        monkeypatch.setattr("graphfeed.ingest.blocks.BLOCK_GRAPHS", graphs_at_once)
+        for order in orders:
+            names = ("x", "edge_index", "edge_attr", "names")
+            given = [{k: (empty, graph)[i][k] for k in names} for i in order]
+            wanted = [{k: (whole, graph)[i][k] for k in names} for i in order]
+            dataset = ingest(given)
+            for got, want in zip(dataset, wanted):
+                assert {k: got[k].dtype for k in names[:3]} == {
+                    "x": np.float64, "edge_index": np.int64, "edge_attr": np.int16
+                }  # fmt: skip
+                assert_same(got, {k: v for k, v in want.items() if k != "names"})
+            (batch,) = gf.DataLoader(dataset, batch_size=len(order))
+            assert batch.edge_attr.shape == (2 * sum(order), 4)
+            assert levels(dataset)["names"] == "node"
+
+
+def test_graphs_that_are_all_empty_are_stored(ingest):
+    graph = {"x": np.zeros((0, 3)), "edge_index": [], "edge_attr": np.zeros(0)}
+    dataset = ingest([graph, graph])
+    assert dataset[1].edge_index.shape == (2, 0) and dataset[1].x.shape == (0, 3)
+
+
+def test_a_form_that_differs_from_a_later_graphs_names_it(ingest):
+    rows = {"x": np.ones((2, 1)), "edge_index": np.array([[0], [1]])}
+    graphs = [rows | {"edge_attr": attr} for attr in (np.ones((1, 4)), np.ones((1, 3)))]
+    empty = {"x": np.ones((2, 1)), "edge_index": [], "edge_attr": []}
+    with pytest.raises(gf.InvalidArgument, match="graph 2: 'edge_attr'.*shape .3.*4. in graph 1"):
+        ingest([empty, *graphs])
+
+
 def test_values_named_index_that_cannot_be_shifted_say_why(ingest):
     graph = {"x": np.ones((3, 1)), "residue_index": np.array([1, 2, 3], np.int16)}
     with pytest.raises(gf.InvalidArgument, match="residue_index.*int32 or int64, not int16"):

@@ -210,6 +210,42 @@ TEST_P(IngestTest, ASingleGraphsColumnsComeInAnyPieces) {
   EXPECT_TRUE(dataset->Verify().ok()) << dataset->Verify();
 }
 
+TEST_P(IngestTest, EmptyColumnsTakeTheKindOfOthers) {
+  const auto catalog = OpenCatalog();
+  const auto block = [](int64_t nodes, ColumnBlock edges, ColumnBlock attr) {
+    GraphBlock graphs;
+    graphs.num_graphs = 1;
+    graphs.num_nodes = {{nodes}};
+    graphs.num_edges = {{edges.sizes[0]}};
+    graphs.columns.push_back(std::move(edges));
+    graphs.columns.push_back(std::move(attr));
+    return graphs;
+  };
+  const auto none = [](const char* name) { return Column(name, DType::kFloat32, {}, {0}, ""); };
+  const auto some = [&] {
+    return block(2, Column("edge_index", DType::kInt32, {2}, {1}, Bytes<int32_t>({0, 1})),
+                 Column("edge_attr", DType::kInt8, {3}, {1}, Bytes<int8_t>({1, 2, 3})));
+  };
+  const auto empty = [&] { return block(1, none("edge_index"), none("edge_attr")); };
+  std::vector<GraphBlock> blocks;
+  blocks.push_back(empty());
+  blocks.push_back(some());
+  blocks.push_back(empty());
+  const auto dataset = IngestAndOpen(*catalog, {.name = "d"}, std::move(blocks));
+  ASSERT_NE(dataset, nullptr);
+  EXPECT_EQ(ColumnOf(*dataset, "edge_index").dtype, DType::kInt32);
+  EXPECT_EQ(ColumnOf(*dataset, "edge_attr").dtype, DType::kInt8);
+  EXPECT_EQ(ColumnOf(*dataset, "edge_attr").row_shape, std::vector<int64_t>{3});
+  EXPECT_EQ(*ReadColumnRows(*dataset, 1), Bytes<int8_t>({1, 2, 3}));
+
+  std::vector<GraphBlock> nothing;
+  nothing.push_back(empty());
+  const auto bare = IngestAndOpen(*catalog, {.name = "e"}, std::move(nothing));
+  ASSERT_NE(bare, nullptr);
+  EXPECT_EQ(ColumnOf(*bare, "edge_index").dtype, DType::kInt64);
+  EXPECT_TRUE(bare->Verify().ok()) << bare->Verify();
+}
+
 TEST_P(IngestTest, ASingleGraphIsTransformedAsAWhole) {
   const auto catalog = OpenCatalog();
   const auto dataset = IngestAndOpen(*catalog,

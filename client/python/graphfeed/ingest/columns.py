@@ -53,6 +53,11 @@ class Rows:
         return len(self.values)
 
     @property
+    def says_form(self) -> bool:
+        """An empty tensor says little about its dtype and nothing about its rows."""
+        return len(self) > 0
+
+    @property
     def nbytes(self) -> int:
         if isinstance(self.values, list):
             return sum(len(text) + 8 for text in self.values)
@@ -113,6 +118,8 @@ def to_rows(name: str, value: Any) -> Rows:
         array = as_array(value)
     if array.ndim == 0:
         return Rows(Form(array.dtype.name, zero_dim=True), array.reshape(1))
+    if name == "edge_index" and array.size == 0:
+        array = np.zeros((2, 0), array.dtype if array.dtype.kind in "iu" else np.int64)
     last = concatenates_last(name, array.ndim)
     if last:
         array = np.moveaxis(array, -1, 0)
@@ -122,16 +129,6 @@ def to_rows(name: str, value: Any) -> Rows:
 def wire_array(array: np.ndarray) -> np.ndarray:
     """Contiguous, row by row, little-endian."""
     return np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-
-
-def fit(rows: Rows, form: Form) -> Rows:
-    """The rows in the form of the first graph's. ValueError when they differ from it."""
-    if rows.form == form:
-        return rows
-    if len(rows) == 0 and form.dtype != "string" and not (form.zero_dim or form.non_tensor):
-        # An empty tensor says little about its dtype and nothing about its rows.
-        return Rows(form, np.zeros((0, *form.row_shape), form.dtype))
-    raise ValueError(f"it is {rows.form}, but {form} in the first graph")
 
 
 def infer_num_nodes(columns: Mapping[str, Rows], kinds: Mapping[str, str]) -> int:

@@ -10,7 +10,6 @@ from graphfeed import errors
 from graphfeed.ingest.columns import (
     Form,
     Rows,
-    fit,
     infer_num_edges,
     infer_num_nodes,
     to_rows,
@@ -65,6 +64,8 @@ class Types:
     edge_types: list[tuple[str, str, str]] = field(default_factory=list)
     kinds: dict[str, str] = field(default_factory=dict)
     forms: dict[ColumnKey, Form] = field(default_factory=dict)
+    # The graph that told each form; None while all were empty.
+    told_by: dict[ColumnKey, int | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, first: Any, kinds: dict[str, str], where: str = "") -> Types:
@@ -101,7 +102,7 @@ class Types:
             result = self._heterogeneous(graph, where)
         else:
             result = self._homogeneous(graph, where)
-        self._check_forms(result, where)
+        self._check_forms(result, index or 0, where)
         return result
 
     def _homogeneous(self, graph: dict, where: str) -> Graph:
@@ -177,9 +178,11 @@ class Types:
                     largest = max(largest, int(rows.values[:, end].max()))
         return largest
 
-    def _check_forms(self, graph: Graph, where: str) -> None:
+    def _check_forms(self, graph: Graph, index: int, where: str) -> None:
         if not self.forms:
-            self.forms = {key: rows.form for key, rows in graph.columns.items()}
+            for key, rows in graph.columns.items():
+                self.forms[key] = rows.form
+                self.told_by[key] = index if rows.says_form else None
             unknown = [name for name in self.kinds if not any(k[2] == name for k in self.forms)]
             if unknown:
                 raise errors.InvalidArgument(
@@ -195,10 +198,17 @@ class Types:
                     f"{where}{self._shown(key)} is missing or of another kind; it is {form} in the "
                     "first graph"
                 )
-            try:
-                graph.columns[key] = fit(rows, form)
-            except ValueError as error:
-                raise errors.InvalidArgument(f"{where}{self._shown(key)}: {error}") from None
+            if not rows.says_form:
+                continue
+            if self.told_by[key] is None:
+                self.forms[key] = rows.form
+                self.told_by[key] = index
+            elif rows.form != form:
+                first = self.told_by[key]
+                teller = f"graph {first}" if first else "the first graph"
+                raise errors.InvalidArgument(
+                    f"{where}{self._shown(key)}: it is {rows.form}, but {form} in {teller}"
+                )
         for key in graph.columns:
             if key not in self.forms:
                 raise errors.InvalidArgument(
