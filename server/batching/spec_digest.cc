@@ -6,6 +6,7 @@
 #include "server/batching/resolve/sizes.h"
 #include "server/batching/resolved_sampling.h"
 #include "server/batching/resolved_spec.h"
+#include "server/batching/reverse_types.h"
 #include "storage/base/canonical_writer.h"
 #include "storage/base/digest.h"
 
@@ -104,6 +105,9 @@ void WriteAlgorithms(const ResolvedSpec& spec, const Schema& schema,
   write(negatives, "negatives", versions.negatives);
   write(negatives && spec.sampling->TimesNegatives(schema), "timed_negatives",
         versions.timed_negatives);
+  write(links && spec.sampling->links->exclude_seed_edges &&
+            HasUnnamedReverse(schema, spec.sampling->links->edge_type),
+        "unnamed_reverses", versions.unnamed_reverses);
   write(links && spec.sampling->links->keep_labels, "kept_labels", versions.kept_labels);
 }
 

@@ -106,7 +106,8 @@ absl::Status CheckReverses(const GraphView& graph, const NeighborSamplerOptions&
     return Invalid("subgraph_type 'bidirectional': '", schema.EdgeTypeName(static_cast<int>(e)),
                    "' has no reverse edge type '", schema.node_types[type.target], "|rev_",
                    type.relation, "|", schema.node_types[type.source],
-                   "'; add reverse edges to the dataset, or sample none of this type");
+                   "', nor is there just one other type that leads back; add reverse edges to the "
+                   "dataset, or sample none of this type");
   }
   return absl::OkStatus();
 }

@@ -171,6 +171,15 @@ def test_excluded_pairs_are_kept_out_in_every_parallel_edge(homogeneous):
         assert not here & set(map(tuple, index.T.tolist()))
 
 
+def test_excluded_pairs_are_kept_out_of_the_only_type_that_leads_back(typed):
+    back = TYPED[FROM_DIRECTOR]["edge_index"]
+    for batch in plain(typed, TO_DIRECTOR, num_neighbors=[-1, -1], exclude_seed_edges=True):
+        # Edge i of the type leads back edge i of the other.
+        seeds = set(batch[TO_DIRECTOR].input_id.tolist())
+        assert not seeds & set(batch[FROM_DIRECTOR].e_id.tolist())
+        assert back.shape[1] == 50
+
+
 def test_typed_seed_edges(typed):
     loader = plain(typed, TO_DIRECTOR, neg_sampling="binary")
     known = set(map(tuple, TYPED[TO_DIRECTOR]["edge_index"].T.tolist()))
