@@ -134,6 +134,17 @@ absl::Status CheckEnds(absl::string_view field, const std::vector<int64_t>& node
 // Beside binary negatives, whose label is 0.
 absl::Status DecideLabels(ResolvedLinks& links) {
   const std::vector<int64_t>& labels = links.labels;
+  const std::vector<float>& floats = links.float_labels;
+  if (!labels.empty() && !floats.empty()) {
+    return Invalid("sampling.links.labels and float_labels are set; labels are one or the other");
+  }
+  const auto is_nan = [](float value) { return std::isnan(value); };
+  if (const auto nan = std::find_if(floats.begin(), floats.end(), is_nan); nan != floats.end()) {
+    return Invalid("sampling.links.float_labels[", nan - floats.begin(), "] is not a number");
+  }
+  if (links.negative_mode == NegativeMode::kBinary && !floats.empty()) {
+    links.keep_labels = *std::min_element(floats.begin(), floats.end()) != 0;
+  }
   if (links.negative_mode != NegativeMode::kBinary || labels.empty()) return absl::OkStatus();
   const auto [least, most] = std::minmax_element(labels.begin(), labels.end());
   links.keep_labels = *least != 0;
@@ -182,7 +193,8 @@ absl::StatusOr<ResolvedLinks> ResolveLinks(const SamplingSpec& sampling,
     return Invalid("sampling.links.negative_mode ", static_cast<int>(request.negative_mode),
                    " does not exist");
   }
-  if (links.negative_mode == NegativeMode::kTriplet && !links.labels.empty()) {
+  if (links.negative_mode == NegativeMode::kTriplet &&
+      !(links.labels.empty() && links.float_labels.empty())) {
     return Invalid("sampling.links.labels are set; triplets have no labels");
   }
   if (links.negative_mode != NegativeMode::kNone) {
@@ -209,9 +221,15 @@ absl::StatusOr<ResolvedSampling> ResolveNeighbors(const BatchSpec& spec,
   GF_ASSIGN_OR_RETURN(sampling.num_neighbors, FanOuts(request, schema));
   sampling.disjoint = request.disjoint || !request.time_attr.empty();
   if (!request.time_attr.empty()) {
-    GF_ASSIGN_OR_RETURN(
-        sampling.time_columns,
-        ColumnsNamed(schema, Level::kNode, "sampling.time_attr", request.time_attr));
+    const auto exists = [&](Level level) {
+      return std::any_of(schema.columns.begin(), schema.columns.end(), [&](const auto& column) {
+        return column.level == level && column.name == request.time_attr && IsInteger(column.dtype);
+      });
+    };
+    sampling.edge_times = !exists(Level::kNode) && exists(Level::kEdge);
+    GF_ASSIGN_OR_RETURN(sampling.time_columns,
+                        ColumnsNamed(schema, sampling.edge_times ? Level::kEdge : Level::kNode,
+                                     "sampling.time_attr", request.time_attr));
   } else if (!request.input_time.empty()) {
     return Invalid("sampling.input_time is set without time_attr");
   } else if (request.temporal_strategy != TemporalStrategy::kUniform) {
@@ -229,6 +247,10 @@ absl::StatusOr<ResolvedSampling> ResolveNeighbors(const BatchSpec& spec,
           "sampling.time_attr is set without input_time; seed edges have no times of their own");
     }
     return sampling;
+  }
+  if (sampling.edge_times && request.input_time.empty()) {
+    return Invalid("sampling.time_attr names the edge column \"", request.time_attr,
+                   "\" and input_time is not set; seeds then have no times of their own");
   }
   GF_ASSIGN_OR_RETURN(sampling.input_type, InputType(request, schema));
   GF_ASSIGN_OR_RETURN(sampling.input_mask, InputMask(spec, schema, sampling.input_type));
@@ -266,7 +288,8 @@ int64_t ResolvedLinks::NumLabels(int64_t seeds) const {
 }
 
 bool ResolvedSampling::TimesNegatives(const Schema& schema) const {
-  if (!links.has_value() || links->negative_mode == NegativeMode::kNone || time_columns.empty()) {
+  if (!links.has_value() || links->negative_mode == NegativeMode::kNone || time_columns.empty() ||
+      edge_times) {
     return false;
   }
   const EdgeType& type = schema.edge_types[links->edge_type];

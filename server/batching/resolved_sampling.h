@@ -24,6 +24,7 @@ struct ResolvedLinks {
   NegativeMode negative_mode = NegativeMode::kNone;
   double negative_amount = 1;
   bool exclude_seed_edges = false;
+  std::vector<float> float_labels;  // instead of labels
 
   // Negatives of a batch of `seeds` seed edges: rounded up, of the batch (binary) or of each seed
   // edge (triplets).
@@ -31,8 +32,10 @@ struct ResolvedLinks {
   int64_t negatives_per_seed() const { return NumNegatives(1); }
   // Labelled pairs of a batch: edge_label_index. Triplets have none.
   int64_t NumLabels(int64_t seeds) const;
-  // Whether edge_label exists, and in which form: classes as given, or 1 and 0 as float32.
-  bool labelled() const { return !labels.empty() || negative_mode == NegativeMode::kBinary; }
+  // Whether edge_label exists, and in which form: integers as given, or else as float32.
+  bool labelled() const {
+    return !labels.empty() || !float_labels.empty() || negative_mode == NegativeMode::kBinary;
+  }
   // Binary negatives are labelled 0, as in PyG's LinkNeighborLoader: given labels come out one
   // higher where the smallest of them is 0, and else as they are.
   bool keep_labels = false;  // what the latter are beside binary negatives
@@ -46,7 +49,8 @@ struct ResolvedSampling {
   SubgraphType subgraph_type = SubgraphType::kDirectional;
   bool disjoint = false;  // temporal implies it
   std::string time_attr;
-  std::vector<int> time_columns;  // by node type, -1: none; empty: not temporal
+  bool edge_times = false;        // time_attr names edge columns
+  std::vector<int> time_columns;  // by node (edge) type, -1: none; empty: not temporal
   TemporalStrategy temporal_strategy = TemporalStrategy::kUniform;
   std::string weight_attr;
   std::vector<int> weight_columns;  // by edge type, -1: none; empty: uniform

@@ -38,6 +38,12 @@ class FieldEncoder {
   requires std::is_enum_v<E>
   void operator()(absl::string_view /*name*/, E value) { writer_.U8(static_cast<uint8_t>(value)); }
   void operator()(absl::string_view name, int number) { writer_.String(NameOf(name, number)); }
+  // Came later than the others: specs without them have the digests that they had.
+  void operator()(absl::string_view name, const std::vector<float>& values) {
+    if (values.empty()) return;
+    writer_.String(name);
+    writer_.ListOf(values, [](CanonicalWriter& w, float value) { w.Double(value); });
+  }
   void operator()(absl::string_view name, const std::vector<int64_t>& values) {
     if (name == "num_nodes") writer_.Strings(schema_.node_types);
     if (name == "num_edges") writer_.Strings(EdgeTypeNames(schema_));
@@ -105,6 +111,8 @@ void WriteAlgorithms(const ResolvedSpec& spec, const Schema& schema,
   write(negatives, "negatives", versions.negatives);
   write(negatives && spec.sampling->TimesNegatives(schema), "timed_negatives",
         versions.timed_negatives);
+  write(neighbors && !spec.sampling->time_columns.empty() && !spec.sampling->input_time.empty(),
+        "given_times", versions.given_times);
   write(links && spec.sampling->links->exclude_seed_edges &&
             HasUnnamedReverse(schema, spec.sampling->links->edge_type),
         "unnamed_reverses", versions.unnamed_reverses);

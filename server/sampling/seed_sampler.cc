@@ -69,6 +69,7 @@ absl::StatusOr<std::unique_ptr<SeedSampler>> SeedSampler::Create(const GraphView
   options.replace = sampling.replace;
   options.subgraph_type = sampling.subgraph_type;
   options.disjoint = sampling.disjoint;
+  options.edge_times = sampling.edge_times;
   options.time_columns = sampling.time_columns;
   options.temporal_strategy = sampling.temporal_strategy;
   options.weight_columns = sampling.weight_columns;
@@ -114,14 +115,13 @@ absl::Status SeedSampler::SampleNodes(int64_t epoch, uint64_t seed, int64_t batc
                                       SeedScratch& scratch, SampledBatch& sampled) const {
   scratch.nodes.clear();
   for (const int64_t item : scratch.items) scratch.nodes.push_back(seeds_.Node(item));
-  scratch.times.clear();
   if (!sampling_.input_time.empty()) {
     for (const int64_t position : sampled.input_ids) {
-      scratch.times.push_back(sampling_.input_time[position]);
+      sampled.times.push_back(sampling_.input_time[position]);
     }
   }
   const Seeds seeds{
-      .node_type = sampling_.input_type, .nodes = scratch.nodes, .times = scratch.times};
+      .node_type = sampling_.input_type, .nodes = scratch.nodes, .times = sampled.times};
   return sampler_->Sample(seed, epoch, static_cast<uint64_t>(batch), seeds, *scratch.sampler,
                           sampled.subgraph);
 }
@@ -253,12 +253,29 @@ absl::Status SeedSampler::SampleLinks(int64_t epoch, uint64_t seed, int64_t batc
 // Given labels, raised where negatives need the 0; without labels 1 and 0.
 void SeedSampler::AddLabels(const SeedScratch& scratch, SampledBatch& sampled) const {
   const ResolvedLinks& links = *sampling_.links;
+  const size_t num_labels = scratch.sources.size();
+  if (!sampling_.input_time.empty()) {
+    // Binary negatives have those of the seed edges in turn.
+    const bool pairs = links.negative_mode != NegativeMode::kTriplet;
+    const size_t num_seeds = sampled.input_ids.size();
+    for (size_t i = 0; i < (pairs ? num_labels : num_seeds); ++i) {
+      sampled.times.push_back(sampling_.input_time[sampled.input_ids[i % num_seeds]]);
+    }
+  }
   if (!links.labelled()) return;
+  if (!links.float_labels.empty()) {
+    const float raised = links.RaisesLabels() ? 1 : 0;
+    for (const int64_t position : sampled.input_ids) {
+      sampled.float_labels.push_back(links.float_labels[position] + raised);
+    }
+    sampled.float_labels.resize(num_labels, 0);
+    return;
+  }
   for (const int64_t position : sampled.input_ids) {
     sampled.labels.push_back(
         links.labels.empty() ? 1 : links.labels[position] + (links.RaisesLabels() ? 1 : 0));
   }
-  sampled.labels.resize(scratch.sources.size(), 0);
+  sampled.labels.resize(num_labels, 0);
 }
 
 // Where the ends of the labelled pairs are among the seeds.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,9 @@ from graphfeed.ingest.columns import (
     infer_num_nodes,
     to_rows,
 )
+
+# What link loaders take beside a graph.
+_SEED_EDGES = ("edge_label_index", "edge_label", "edge_label_time")
 
 # What a column is found by: its level (None while it is open), its type's index, its name.
 ColumnKey = tuple[str | None, int, str]
@@ -99,7 +103,7 @@ class Types:
         where = "" if index is None else f"graph {index}: "
         graph = contents(graph, where)
         if self.heterogeneous:
-            result = self._heterogeneous(graph, where)
+            result = self._heterogeneous(graph, where, index is None)
         else:
             result = self._homogeneous(graph, where)
         self._check_forms(result, index or 0, where)
@@ -125,7 +129,7 @@ class Types:
         keyed = {(_known_level(rows.form), 0, name): rows for name, rows in columns.items()}
         return Graph([num_nodes], [num_edges], keyed)
 
-    def _heterogeneous(self, graph: dict, where: str) -> Graph:
+    def _heterogeneous(self, graph: dict, where: str, single: bool) -> Graph:
         columns: dict[ColumnKey, Rows] = {}
         num_nodes: list[int | None] = [None] * len(self.node_types)
         num_edges = [0] * len(self.edge_types)
@@ -139,6 +143,8 @@ class Types:
                 num_nodes[index] = self._store("node", index, store, columns, where)
             else:
                 index = self._index(self.edge_types, _edge_type(key), where)
+                if single:
+                    _leave_out_labels(key, store)
                 num_edges[index] = self._store("edge", index, store, columns, where) or 0
         for index, count in enumerate(num_nodes):
             if count is None:
@@ -159,6 +165,8 @@ class Types:
         """Adds the columns of a type of nodes or edges; how many there are, as far as it says."""
         name_of = (self.node_types if level == "node" else self.edge_types)[index]
         count = _count(store.pop(f"num_{level}s", None), f"{name_of!r} num_{level}s", where)
+        if count is None and "edge_index" in store:
+            count = len(_rows("edge_index", store["edge_index"], f"{where}{name_of!r} edge_index"))
         for name, value in store.items():
             rows = _store_rows(name, value, f"{where}{name_of!r} {name!r}")
             columns[level, index, name] = rows
@@ -224,6 +232,24 @@ class Types:
         level, index, name = key
         types = {"node": self.node_types, "edge": self.edge_types}.get(level)
         return f"{types[index]!r} {name!r}" if self.heterogeneous and types else repr(name)
+
+
+def _leave_out_labels(edge_type: Any, store: dict) -> None:
+    """Takes seed edges and their labels, as PyG's RandomLinkSplit leaves them, out of a store that
+    has another number of edges: they are a loader's arguments, and no rows of the edges."""
+    edges = store.get("edge_index")
+    num_edges = 0 if edges is None else len(_rows("edge_index", edges, f"{edge_type!r} edge_index"))
+    left_out = []
+    for name in _SEED_EDGES:
+        if name in store and len(_rows(name, store[name], f"{edge_type!r} {name!r}")) != num_edges:
+            del store[name]
+            left_out.append(name)
+    if left_out:
+        warnings.warn(
+            f"{edge_type!r}: {' and '.join(left_out)} are not stored, since they are not of its "
+            f"{num_edges} edges; give them to a LinkNeighborLoader",
+            stacklevel=2,
+        )
 
 
 def _known_level(form: Form) -> str | None:
