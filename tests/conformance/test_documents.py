@@ -25,7 +25,7 @@ def test_the_schema_of_imdb_imports_all_of_it(client, server, tmp_path):
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "schema.json").write_text(schema)
     subprocess.run(
-        [os.environ["GRAPHFEED_CLI"], "--server", server.address, "import", "npy", str(tmp_path),
+        [os.environ["GRAPHFEED_CLI"], "import", "npy", str(tmp_path), "--server", server.address,
          "--name", "imdb-of-the-document"],
         check=True, capture_output=True,
     )  # fmt: skip
