@@ -27,7 +27,8 @@ absl::Status FitsNothing(const LevelQuestion& question, const LevelEvidence& evi
       Describe(*evidence.against_graph()),
       "; a node-level column has one row per node, an edge-level one one per edge, a graph-level "
       "one equally many in every graph; correct it, then ",
-      HowToDeclare(question.name, Level::kNode)));
+      HowToDeclare(question.name, Level::kNode),
+      "; a list of other lengths can be a node type of its own, in heterogeneous graphs"));
 }
 
 absl::Status Ambiguous(const LevelQuestion& question, bool node, bool edge) {
