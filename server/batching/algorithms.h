@@ -23,6 +23,10 @@ struct AlgorithmVersions {
   uint32_t latest_neighbors = 1;    // TemporalStrategy::kLast
   uint32_t clusters = 1;
   uint32_t negatives = 1;
+  uint32_t timed_negatives = 2;   // of edge types with an end whose nodes have times
+  uint32_t given_times = 2;       // of seeds: batches hold them
+  uint32_t unnamed_reverses = 2;  // excluded with their seed edges, like named ones
+  uint32_t kept_labels = 2;  // beside binary negatives, where the smallest given label is not 0
   uint32_t look_ahead_packing = 1;
 };
 

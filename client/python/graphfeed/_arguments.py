@@ -60,6 +60,21 @@ def integers(field: str, value: Any, dims: int = 1) -> np.ndarray:
     return result.astype(np.int64)
 
 
+def labels(field: str, value: Any) -> np.ndarray:
+    """int64 or float32 [n], of integers, booleans or floats."""
+    result = array(field, value)
+    if result.ndim == 1 and result.dtype.kind == "f":
+        return result.astype(np.float32)
+    if result.ndim == 1 and result.dtype.kind == "b":
+        return result.astype(np.int64)
+    if result.ndim != 1 or (result.size and result.dtype.kind not in "iu"):
+        raise errors.InvalidArgument(
+            f"{field} has shape {list(result.shape)} and dtype {result.dtype}; it takes integers or "
+            "floats of 1 dimension"
+        )
+    return result.astype(np.int64)
+
+
 def refuse_masks(field: str, array: np.ndarray, total: int | None, things: str) -> None:
     """Raises InvalidArgument for integers that may be meant as a mask: as many as there are things
     (None: however many), all 0 or 1. Ids without repeats are ids.

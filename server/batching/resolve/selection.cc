@@ -98,7 +98,8 @@ absl::Status CheckSeedLists(const ResolvedSpec& spec, int64_t num_items) {
   };
   GF_RETURN_IF_ERROR(check("input_time", spec.sampling->input_time.size()));
   if (!spec.sampling->links.has_value()) return absl::OkStatus();
-  return check("links.labels", spec.sampling->links->labels.size());
+  GF_RETURN_IF_ERROR(check("links.labels", spec.sampling->links->labels.size()));
+  return check("links.float_labels", spec.sampling->links->float_labels.size());
 }
 
 }  // namespace graphfeed

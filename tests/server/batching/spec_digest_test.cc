@@ -149,6 +149,12 @@ TEST(SpecDigestTest, EveryFieldOfSamplingCounts) {
       [](auto& s) { s.sampling->links->negative_mode = NegativeMode::kTriplet; },
       [](auto& s) { s.sampling->links->negative_amount = 3; },
       [](auto& s) { s.sampling->links->exclude_seed_edges = true; },
+      [](auto& s) {
+        s.sampling->links->float_labels = {0, 5};
+      },
+      [](auto& s) {
+        s.sampling->links->float_labels = {0.5, 5};
+      },
       [](auto& s) { s.sampling->links.reset(); },
   };
   EXPECT_EQ(NumDigests(LinkSpec(), changes), changes.size());
