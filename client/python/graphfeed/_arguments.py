@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from graphfeed import errors
+from graphfeed import _warn, errors
+from graphfeed.info import DatasetInfo
 
 
 def names(field: str, names: Iterable[str] | None) -> list[str]:
@@ -16,6 +17,34 @@ def names(field: str, names: Iterable[str] | None) -> list[str]:
         if not isinstance(name, str):
             raise errors.InvalidArgument(f"{field} has {name!r}; it takes names of columns")
     return names
+
+
+def columns(field: str, given: Iterable[str] | None, info: DatasetInfo) -> list[str]:
+    """Names of columns to leave out; warns of those that there are none of, and drops them."""
+    there = {column.name for column in info.columns}
+    result = names(field, given)
+    unknown = sorted(set(result) - there)
+    if unknown:
+        _warn.warn(
+            f"{field} has {', '.join(map(repr, unknown))}, of which {info.full_name} has no column; "
+            f"there are {sorted(there)}"
+        )
+    return [name for name in result if name in there]
+
+
+def make_exclude_keys(include_keys: Iterable[str], data: Any) -> list[str]:
+    """The names of all columns of a dataset (attributes of a graph or batch) but those in
+    `include_keys`: what a loader takes as exclude_keys to send nothing else."""
+    keep = set(names("include_keys", include_keys))
+    info = getattr(data, "info", None)
+    if isinstance(info, DatasetInfo):
+        return sorted({column.name for column in info.columns} - keep)
+    keys: set[str] = set()
+    for store in getattr(data, "stores", [data]):  # of PyG's objects
+        keys.update(store.keys() if callable(store.keys) else store.keys)
+        for key in (*getattr(store, "node_types", ()), *getattr(store, "edge_types", ())):
+            keys.update(store[key].keys())
+    return sorted(keys - keep)
 
 
 def integer(field: str, value: Any, least: int) -> int:

@@ -14,6 +14,8 @@ from typing import Optional, Sequence, TypedDict
 
 import numpy as np
 
+__version__: str
+
 class ColumnSchema:
     name: str
     level: str  # "node", "edge", "graph"

@@ -141,6 +141,14 @@ def seed_edges(edge_label_index: Any, info: DatasetInfo) -> SeedEdges:
     return SeedEdges(name, None, pairs, pairs.shape[1])
 
 
+def places(field: str, array: np.ndarray, total: int) -> np.ndarray:
+    """int64 [n]: places in `total` seeds. OutOfRange for others."""
+    bad = (array < -total) | (array >= total)
+    if bad.any():
+        raise errors.OutOfRange(f"{field} has {array[bad][0]}; there are {total} seeds")
+    return np.where(array < 0, array + total, array)
+
+
 def _ids(field: str, array: np.ndarray, total: int, things: str) -> np.ndarray:
     ids = _arguments.ids(field, array, total)
     if not len(ids):

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphfeed import _arguments, _random, _seeds, _spec, _splits, data, errors
-from graphfeed.batch import Batch, BatchLayout
+from graphfeed import _arguments, _random, _seeds, _spec, _splits, data, errors, offsets, split
+from graphfeed.batch import Batch
+from graphfeed.layout import BatchLayout
 from graphfeed.info import Column, DatasetInfo, EdgeType, Stats, Summary
 from graphfeed.options import FixedSizeOptions
 
@@ -187,7 +188,7 @@ class Dataset:
         if not len(self):
             raise errors.InvalidArgument("an empty dataset has no summary")
         nodes, edges = self._sizes()
-        return Summary(self.name, len(self), _stats(nodes), _stats(edges))
+        return Summary(self.name, len(self), Stats.of(nodes), Stats.of(edges))
 
     def metadata(self) -> tuple[list[str], list[EdgeType]]:
         """(node types, edge types), as heterogeneous models want them."""
@@ -257,13 +258,25 @@ class Dataset:
         """
         _seeds.require_single(self, "subgraph")
         seeds = _seeds.seed_nodes(nodes, self.info, "nodes")
-        excluded = _arguments.names("exclude_keys", exclude_keys)
-        spec = _spec.plain_spec(seeds.selection, max(self.info.num_nodes), exclude_keys=excluded)
+        excluded = _arguments.columns("exclude_keys", exclude_keys, self.info)
+        return self._batch_of(seeds, "induced", excluded)
+
+    def _masked_nodes(self, seeds: _seeds.SeedNodes) -> np.ndarray:
+        """int64 [n]: the ids of a mask's nodes."""
+        others = {column.name for column in self.info.columns}
+        batch = self._batch_of(seeds, "directional", sorted(others))
+        return (batch[seeds.node_type] if seeds.node_type else batch).n_id
+
+    def _batch_of(self, seeds: _seeds.SeedNodes, subgraph_type: str, exclude_keys: list) -> Batch:
+        """The seeds alone, and with "induced" the edges between them."""
+        spec = _spec.plain_spec(
+            seeds.selection, max(self.info.num_nodes), exclude_keys=exclude_keys
+        )
         spec.strategy = "neighbor"
         spec.ragged = True
         spec.sampling = {
             "num_neighbors": {"": []},
-            "subgraph_type": "induced",
+            "subgraph_type": subgraph_type,
             "input_type": seeds.node_type,
             "input_mask": seeds.mask,
         }
@@ -289,14 +302,14 @@ class Dataset:
         """The graphs in order."""
         graph_bytes = self.info.raw_bytes / max(self.info.num_graphs, 1)
         batch_size = 1
-        if data.can_split(self.info):
+        if offsets.can_split(self.info):
             batch_size = int(min(max(_READ_BYTES / max(graph_bytes, 1), 1), _READ_GRAPHS))
         if any(column.dtype == "string" for column in self.info.columns):
             batches = self._batches_with_strings(batch_size)
         else:
             batches = ((batch, {}) for batch in self._batches(batch_size))
         for batch, strings in batches:
-            yield from data.split(batch, self.info, strings)
+            yield from split.split(batch, self.info, strings)
 
     def _selection(self) -> Any:
         return _spec.selection(self._ids, self.info.num_graphs)
@@ -308,7 +321,7 @@ class Dataset:
             )
         part = self._part(np.array([position % len(self)]))
         batch, strings = next(part._batches_with_strings(1))
-        return next(data.split(batch, self.info, strings))
+        return next(split.split(batch, self.info, strings))
 
     def _batches(self, batch_size: int, keep: Sequence[str] | None = None) -> Iterator[Batch]:
         """Plain batches in order, with the columns named in `keep` only (None: all)."""
@@ -319,7 +332,7 @@ class Dataset:
             exclude = {c.name for c in self.info.columns if c.name not in keep}
         spec = _spec.plain_spec(self._selection(), batch_size, exclude_keys=sorted(exclude))
         stream, info = self._connection.open_stream(_spec.stream_options(self.info, spec))
-        layout = BatchLayout(info.layout)
+        layout = BatchLayout(info, self.info)
         try:
             while (batch := stream.next()) is not None:
                 yield Batch(batch, layout)
@@ -342,7 +355,7 @@ class Dataset:
         """The first batch of a spec, and the strings of its graphs by column."""
         options = _spec.stream_options(self.info, spec)
         info, batch, strings = self._connection.get_batch(options, 0, 0)
-        return Batch(batch, BatchLayout(info.layout)), dict(strings)
+        return Batch(batch, BatchLayout(info, self.info)), dict(strings)
 
     def _read(self, column: Column) -> np.ndarray:
         """A column's rows of these graphs."""
@@ -369,12 +382,12 @@ class Dataset:
     def _sizes(self) -> tuple[np.ndarray, np.ndarray]:
         """Nodes and edges of each graph, all types together."""
         nodes, edges = [], []
-        if data.can_split(self.info):
+        if offsets.can_split(self.info):
             batches = self._batches(_READ_GRAPHS, ["edge_index"])
         else:
             batches = self._batches(1, [])
         for batch in batches:
-            node_ptrs, edge_ptrs = data.offsets(batch, self.info)
+            node_ptrs, edge_ptrs = offsets.offsets(batch, self.info)
             none = np.zeros(batch.num_graphs, np.int64)
             nodes.append(sum((np.diff(ptr) for ptr in node_ptrs), none))
             edges.append(sum((np.diff(ptr) for ptr in edge_ptrs), none))
@@ -383,17 +396,3 @@ class Dataset:
 
 def _last_extent(column: Column) -> int:
     return column.row_shape[-1] if column.row_shape else 1
-
-
-def _stats(sizes: np.ndarray) -> Stats:
-    quantiles = np.quantile(sizes, [0.25, 0.75])
-    middle = (len(sizes) - 1) // 2
-    return Stats(
-        mean=float(sizes.mean()),
-        std=float(sizes.std(ddof=1)) if len(sizes) > 1 else 0.0,
-        min=int(sizes.min()),
-        quantile25=float(quantiles[0]),
-        median=float(np.partition(sizes, middle)[middle]),
-        quantile75=float(quantiles[1]),
-        max=int(sizes.max()),
-    )

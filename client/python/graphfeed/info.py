@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from graphfeed import _repr
 
 EdgeType = tuple[str, str, str]
@@ -61,6 +63,21 @@ class Stats:
     median: float
     quantile75: float
     max: int
+
+    @classmethod
+    def of(cls, sizes: np.ndarray) -> Stats:
+        """Of at least one size."""
+        quantiles = np.quantile(sizes, [0.25, 0.75])
+        middle = (len(sizes) - 1) // 2
+        return cls(
+            mean=float(sizes.mean()),
+            std=float(sizes.std(ddof=1)) if len(sizes) > 1 else 0.0,
+            min=int(sizes.min()),
+            quantile25=float(quantiles[0]),
+            median=float(np.partition(sizes, middle)[middle]),
+            quantile75=float(quantiles[1]),
+            max=int(sizes.max()),
+        )
 
 
 @dataclass(frozen=True)

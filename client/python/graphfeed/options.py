@@ -14,7 +14,20 @@ if TYPE_CHECKING:
     from graphfeed.dataset import Dataset
 
 
-class FixedSizeStrategy(enum.Enum):
+class _ByName(enum.Enum):
+    """Names are as good as members: FixedSizeStrategy("StreamPack")."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> enum.Enum:
+        name = getattr(value, "name", value)  # also of an enum of PopTorch Geometric
+        if isinstance(name, str) and name in cls.__members__:
+            return cls[name]
+        raise errors.InvalidArgument(
+            f"{value!r} is no {cls.__name__}; there are {list(cls.__members__)}"
+        )
+
+
+class FixedSizeStrategy(_ByName):
     """How graphs are chosen for a batch."""
 
     PadToMax = "pad_to_max"
@@ -23,7 +36,7 @@ class FixedSizeStrategy(enum.Enum):
     """As many graphs as fit, in order, padded."""
 
 
-class OverSizeStrategy(enum.Enum):
+class OverSizeStrategy(_ByName):
     """What becomes of graphs that do not fit the options."""
 
     Error = "error"
@@ -124,17 +137,24 @@ class FixedSizeOptions:
         """Whether both counts are given by type."""
         return isinstance(self.num_nodes, Mapping) and isinstance(self.num_edges, Mapping)
 
-    def to_hetero(self, node_types: Iterable[str], edge_types: Iterable[EdgeType]) -> None:
+    def to_hetero(
+        self, node_types: Iterable[str], edge_types: Iterable[EdgeType]
+    ) -> FixedSizeOptions:
         """Gives every type a count of its own, in place. A single count is copied in full to each
-        type, not divided."""
+        type, not divided. Returns the options themselves."""
         if not isinstance(self.num_nodes, Mapping):
             self.num_nodes = {node_type: self.num_nodes for node_type in node_types}
         if not isinstance(self.num_edges, Mapping):
             self.num_edges = {tuple(edge_type): self.num_edges for edge_type in edge_types}
+        return self
 
     @classmethod
     def from_dataset(
-        cls, dataset: Dataset, batch_size: int, sample_limit: int | None = None
+        cls,
+        dataset: Dataset,
+        batch_size: int,
+        sample_limit: int | None = None,
+        progress_bar: bool | None = None,
     ) -> FixedSizeOptions:
         """Sizes that every batch of `batch_size - 1` graphs of the dataset meets: for each type the
         largest graph's size * (batch_size - 1) + 1.
@@ -143,6 +163,7 @@ class FixedSizeOptions:
             dataset: a dataset or a part of one.
             batch_size: graphs of a batch, one for padding among them.
             sample_limit: look at the first so many graphs only.
+            progress_bar: has no effect: the server knows the sizes.
 
         Raises:
             ValueError: batch_size is less than 2, the dataset is empty.
@@ -151,13 +172,16 @@ class FixedSizeOptions:
         return dataset.estimate_options(batch_size, sample_limit)
 
     @classmethod
-    def from_loader(cls, loader: Iterable, sample_limit: int = 1000) -> FixedSizeOptions:
+    def from_loader(
+        cls, loader: Iterable, sample_limit: int = 1000, progress_bar: bool | None = None
+    ) -> FixedSizeOptions:
         """Sizes that fit the batches that an ordinary loader makes: for each type the largest count
         seen, plus one for padding; num_graphs likewise (2 for batches that do not count graphs).
 
         Takes `sample_limit` batches, in as many epochs as that needs; a loader that repeats the
         same batches is read once. The epochs of a graphfeed loader are not consumed; for one of
-        sampled batches the server samples and nothing but the sizes travels.
+        sampled batches the server samples and nothing but the sizes travels. `progress_bar` has no
+        effect.
 
         Raises:
             ValueError: the loader has no batches.

@@ -112,8 +112,8 @@ LOADERS = [
 
 # What may be given by position, in order, as in PyG and PopTorch Geometric.
 POSITIONAL = {
-    "DataLoader": "dataset batch_size shuffle seed",
-    "FixedSizeDataLoader": "dataset batch_size shuffle seed fixed_size_options fixed_size_strategy "
+    "DataLoader": "dataset batch_size shuffle follow_batch exclude_keys",
+    "FixedSizeDataLoader": "dataset batch_size shuffle fixed_size_options fixed_size_strategy "
     "over_size_strategy add_pad_masks follow_batch exclude_keys options",
     "NeighborLoader": "dataset num_neighbors input_nodes input_time",
     "FixedSizeNeighborLoader": "dataset num_neighbors input_nodes input_time",

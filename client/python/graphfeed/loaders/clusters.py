@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from graphfeed import _arguments, _graphfeed, errors
 from graphfeed.dataset import Dataset
 from graphfeed.loaders import arguments as loader_arguments
+from graphfeed.loaders import torch_habits
 from graphfeed.loaders.padding import FixedSizeLoader
 from graphfeed.loaders.sampled import SampledLoader, SampledPadding, SampledSource
 from graphfeed.loaders.source import Shown
@@ -89,6 +90,7 @@ class ClusterLoader(SampledLoader):
 
     strategy = "cluster"
 
+    @torch_habits.data_is_dataset
     def __init__(
         self,
         dataset: Dataset,
@@ -122,6 +124,7 @@ class FixedSizeClusterLoader(FixedSizeLoader, ClusterLoader):
         arguments: those of every fixed-size loader, see FixedSizeLoader and Loader.
     """
 
+    @torch_habits.data_is_dataset
     def __init__(
         self,
         dataset: Dataset,
@@ -132,7 +135,7 @@ class FixedSizeClusterLoader(FixedSizeLoader, ClusterLoader):
         batch_size: int = 1,
         shuffle: bool = False,
         seed: int | None = None,
-        over_size_strategy: OverSizeStrategy = OverSizeStrategy.TrimNodesAndEdges,
+        over_size_strategy: OverSizeStrategy | str = OverSizeStrategy.TrimNodesAndEdges,
         **arguments: Unpack[FixedSizeArguments],
     ) -> None:
         padding, others = loader_arguments.split(arguments)

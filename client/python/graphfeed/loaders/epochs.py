@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from graphfeed._graphfeed import ShardPosition
-from graphfeed.batch import Batch, BatchLayout
+from graphfeed.batch import Batch
+from graphfeed.layout import BatchLayout
 from graphfeed.dataset import Dataset
 
 
@@ -60,7 +61,7 @@ class EpochStream:
                 options.uneven_shards = "null"  # the surplus is that of the run's shards
         self._start = (options.start_epoch, options.start_ordinal)
         self._stream, info = dataset._connection.open_stream(options)
-        self._layout = BatchLayout(info.layout)
+        self._layout = BatchLayout(info, dataset.info)
         self.spec_digest: str = info.spec_digest.hex()
         self._ahead: Any = None  # the first batch of the epoch after the one just read
         self._first = True

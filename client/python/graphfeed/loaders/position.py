@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphfeed import errors
-from graphfeed.batch import Position
+from graphfeed.layout import Position
 from graphfeed.loaders.epochs import Iteration
 
 _VERSION = 1
