@@ -51,7 +51,8 @@ struct ClientOptions {
   // takes longer than `keepalive_timeout`. Servers accept pings once a second.
   absl::Duration keepalive_time = absl::Seconds(10);
   absl::Duration keepalive_timeout = absl::Seconds(10);
-  // Told once for each time that a stream goes on at another call, on a thread of the client.
+  // Told once for each time that a stream goes on at another call; and when no server answers, at
+  // once and then every 10 s, that it is tried again. On a thread of the client or of a call.
   // Empty: a line on standard error.
   std::function<void(const std::string& what)> on_failover = nullptr;
 };

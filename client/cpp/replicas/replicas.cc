@@ -62,6 +62,14 @@ absl::StatusOr<std::shared_ptr<Replicas>> Replicas::Create(std::vector<std::stri
   }
   std::vector<Endpoint> parsed;
   for (std::string& text : endpoints) {
+    for (const absl::string_view scheme :
+         {"http://", "https://", "grpc://", "grpcs://", "tcp://"}) {
+      if (!absl::StartsWithIgnoreCase(text, scheme)) continue;
+      absl::string_view rest = absl::string_view(text).substr(scheme.size());
+      return absl::InvalidArgumentError(absl::StrCat("endpoint \"", text,
+                                                     "\" is a URL; it is host:port alone, as in \"",
+                                                     rest.substr(0, rest.find('/')), "\""));
+    }
     if (absl::StrContains(text, "://") || wire::UnixSocket(text).has_value()) {
       parsed.push_back({.text = std::move(text), .host = "", .port = ""});
       continue;

@@ -11,6 +11,22 @@ from graphfeed import _warn, errors
 from graphfeed.info import DatasetInfo
 
 
+def endpoints(given: Any) -> list[str]:
+    """What `connect` takes, as a list."""
+    if isinstance(given, str):
+        return [given]
+    try:
+        result = list(given)
+    except TypeError:
+        result = [given]
+    for endpoint in result:
+        if not isinstance(endpoint, str):
+            raise errors.InvalidArgument(
+                f'endpoints is {given!r}; it takes "host:port", or a list of such texts'
+            )
+    return result
+
+
 def names(field: str, names: Iterable[str] | None) -> list[str]:
     names = [names] if isinstance(names, str) else list(names or ())
     for name in names:
@@ -118,3 +134,32 @@ def ids(field: str, value: Any, total: int) -> np.ndarray:
             f"{field}[{int(bad.argmax())}] is {result[bad][0]}; {rule}"
         )
     return result
+
+
+def positions(index: Any, total: int, or_mask: bool) -> np.ndarray:
+    """int64 [n]: positions in a dataset of `total` graphs from a boolean mask or any sequence of
+    integers, negative ones from its end; with `or_mask` integers that may be meant as a mask are
+    refused."""
+    array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
+    if array.size == 0 and array.dtype != bool:
+        return np.zeros(0, np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "biu":
+        raise errors.InvalidArgument(
+            "a dataset is indexed with integers, slices, and 1-dim masks or integer arrays, "
+            f"not {type(index).__name__} of shape {list(array.shape)} and dtype {array.dtype}"
+        )
+    if array.dtype == bool:
+        if len(array) != total:
+            raise errors.InvalidArgument(
+                f"the mask has {len(array)} entries, the dataset {total} graphs"
+            )
+        return np.flatnonzero(array)
+    if or_mask:
+        refuse_masks("the index", array, total, "graphs")
+    array = array.astype(np.int64)
+    bad = (array < -total) | (array >= total)
+    if bad.any():
+        raise errors.OutOfRange(
+            f"index {array[bad][0]} is out of range; the dataset has {total} graphs"
+        )
+    return np.where(array < 0, array + total, array)

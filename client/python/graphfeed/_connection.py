@@ -17,6 +17,11 @@ _T = TypeVar("_T")
 _logger = logging.getLogger("graphfeed")
 
 
+def log(notice: str) -> None:
+    """Tells the user what a stream or call had to do to go on."""
+    _logger.warning("%s", notice)
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What `connect` takes, which says what it means."""
@@ -118,7 +123,7 @@ class Connection:
         """Tells the user what streams had to do to go on."""
         native = self._native
         for notice in native.take_notices() if native is not None else ():
-            _logger.warning("%s", notice)
+            log(notice)
 
     def _client(self) -> Any:
         if self._closed:

@@ -81,6 +81,8 @@ class Selection:
     def range(start: int, stop: int) -> Selection: ...
     @staticmethod
     def ids(ids: np.ndarray) -> Selection: ...
+    def __str__(self) -> str:
+        """Which graphs, in a few words; the same for the same ids in every process."""
     batch_sizes: list[int]
 
 class Links(TypedDict, total=False):

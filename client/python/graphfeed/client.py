@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from graphfeed import errors
+from graphfeed import _arguments, errors
 from graphfeed._connection import ClientStats, Connection, Settings
 from graphfeed.dataset import Dataset
 from graphfeed.info import DatasetInfo
@@ -48,10 +49,8 @@ def connect(
     Raises:
         ValueError: an endpoint is not of the form host:port.
     """
-    if isinstance(endpoints, str):
-        endpoints = [endpoints]
     return Client(
-        endpoints,
+        _arguments.endpoints(endpoints),
         max_frame_bytes=max_frame_bytes,
         timeout=timeout,
         retry_timeout=retry_timeout,
@@ -136,8 +135,23 @@ class Client:
         Raises:
             LookupError: there is no such dataset or version.
         """
-        info = self._connection.call(lambda native: native.get_dataset(name))
+        if not isinstance(name, str):
+            raise errors.InvalidArgument(f'name is {name!r}; it is "name" or "name@version"')
+        try:
+            info = self._connection.call(lambda native: native.get_dataset(name))
+        except errors.NotFound as error:
+            raise errors.NotFound(error.message + self._others_like(name)) from None
         return Dataset(self, DatasetInfo._from_native(info))
+
+    def _others_like(self, name: str) -> str:
+        """What an error for a name that there is not adds: the datasets that may be meant."""
+        there = {info.name for info in self.datasets()}
+        bare = name.partition("@")[0]
+        if bare in there:
+            return ""
+        by_lower = {other.lower(): other for other in there}
+        close = difflib.get_close_matches(bare.lower(), by_lower, n=3)
+        return f"; there is {', '.join(repr(by_lower[c]) for c in close)}" if close else ""
 
     def datasets(self) -> list[DatasetInfo]:
         """All versions of all datasets, by name, then version."""

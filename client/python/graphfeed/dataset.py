@@ -99,31 +99,8 @@ class Dataset:
         return Dataset(self._client, self.info, self._ids[positions])
 
     def _positions(self, index: Any, or_mask: bool = False) -> np.ndarray:
-        """Positions in this part from a boolean mask or any sequence of integers; with `or_mask`
-        integers that may be meant as a mask are refused."""
-        array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
-        if array.size == 0 and array.dtype != bool:
-            return np.zeros(0, np.int64)
-        if array.ndim != 1 or array.dtype.kind not in "biu":
-            raise errors.InvalidArgument(
-                "a dataset is indexed with integers, slices, and 1-dim masks or integer arrays, "
-                f"not {type(index).__name__} of shape {list(array.shape)} and dtype {array.dtype}"
-            )
-        if array.dtype == bool:
-            if len(array) != len(self):
-                raise errors.InvalidArgument(
-                    f"the mask has {len(array)} entries, the dataset {len(self)} graphs"
-                )
-            return np.flatnonzero(array)
-        if or_mask:
-            _arguments.refuse_masks("the index", array, len(self), "graphs")
-        array = array.astype(np.int64)
-        bad = (array < -len(self)) | (array >= len(self))
-        if bad.any():
-            raise errors.OutOfRange(
-                f"index {array[bad][0]} is out of range; the dataset has {len(self)} graphs"
-            )
-        return np.where(array < 0, array + len(self), array)
+        """Positions in this part; see _arguments.positions."""
+        return _arguments.positions(index, len(self), or_mask)
 
     def shuffle(
         self, seed: int | None = None, return_perm: bool = False
@@ -312,6 +289,11 @@ class Dataset:
             yield from split.split(batch, self.info, strings)
 
     def _selection(self) -> Any:
+        if not len(self):
+            raise errors.InvalidArgument(
+                f"{self!r} has no graphs: the slice, mask, indices or split that it was taken by "
+                "leave none"
+            )
         return _spec.selection(self._ids, self.info.num_graphs)
 
     def _graph(self, position: int) -> data.Data | data.HeteroData:

@@ -82,7 +82,8 @@ class Stats:
 
 @dataclass(frozen=True)
 class Summary:
-    """Sizes of a dataset's graphs, all types together; prints the table that PyG prints."""
+    """Sizes of a dataset's graphs, all types together; prints the table that PyG prints, and of one
+    graph its sizes."""
 
     name: str
     num_graphs: int
@@ -90,6 +91,9 @@ class Summary:
     num_edges: Stats
 
     def __str__(self) -> str:
+        if self.num_graphs == 1:  # whose sizes do not deviate
+            nodes, edges = self.num_nodes.max, self.num_edges.max
+            return f"{self.name} (#graphs=1): #nodes={nodes}, #edges={edges}"
         rows = [
             (name, (getattr(self.num_nodes, name), getattr(self.num_edges, name)))
             for name in Stats.__dataclass_fields__
@@ -100,13 +104,22 @@ class Summary:
     __repr__ = __str__
 
 
+class Fingerprint(bytes):
+    """16 bytes that name a content; they print as the command line does, in hexadecimal."""
+
+    def __repr__(self) -> str:
+        return self.hex()
+
+    __str__ = __repr__
+
+
 @dataclass(frozen=True)
 class DatasetInfo:
     """A published version of a dataset."""
 
     name: str
     version: int
-    fingerprint: bytes
+    fingerprint: Fingerprint
     """128-bit hash of schema and content."""
     collection: bool
     heterogeneous: bool
@@ -139,7 +152,7 @@ class DatasetInfo:
         return cls(
             name=info.name,
             version=info.version,
-            fingerprint=bytes(info.fingerprint),
+            fingerprint=Fingerprint(info.fingerprint),
             collection=schema.collection,
             heterogeneous=schema.heterogeneous,
             node_types=tuple(schema.node_types),
@@ -192,10 +205,10 @@ class PlanSummary:
     skipped_graphs: int
     real: Counts
     """Totals of the epoch, before trimming; of sampled batches only the seeds."""
-    node_efficiency: float
-    """Mean over batches of real nodes / padded nodes; 1 when nothing is padded, 0 for sampled
-    batches, whose sizes are known when they are made."""
-    edge_efficiency: float
+    node_efficiency: float | None
+    """Mean over batches of real nodes / padded nodes; 1 when nothing is padded. None for sampled
+    batches: not known before they are made."""
+    edge_efficiency: float | None
     lower_bound_batches: int
     """No packing can need fewer batches than this."""
     graphs_per_batch: tuple[int, ...] = ()
@@ -212,7 +225,9 @@ def counts_from_native(counts: Any, heterogeneous: bool, node_types, edge_types)
     return Counts(counts.graphs, nodes, edges, counts.seeds, counts.labels)
 
 
-def plan_from_native(plan: Any, info: DatasetInfo, graphs_per_batch=()) -> PlanSummary:
+def plan_from_native(
+    plan: Any, info: DatasetInfo, graphs_per_batch=(), sampled: bool = False
+) -> PlanSummary:
     return PlanSummary(
         num_batches=plan.num_batches,
         num_frames=plan.num_frames,
@@ -220,8 +235,8 @@ def plan_from_native(plan: Any, info: DatasetInfo, graphs_per_batch=()) -> PlanS
         num_graphs=plan.num_graphs,
         skipped_graphs=plan.skipped_graphs,
         real=counts_from_native(plan.real, info.heterogeneous, info.node_types, info.edge_types),
-        node_efficiency=plan.node_efficiency,
-        edge_efficiency=plan.edge_efficiency,
+        node_efficiency=None if sampled else plan.node_efficiency,
+        edge_efficiency=None if sampled else plan.edge_efficiency,
         lower_bound_batches=plan.lower_bound_batches,
         graphs_per_batch=tuple(graphs_per_batch),
     )

@@ -5,6 +5,7 @@ import inspect
 import pathlib
 
 import pytest
+from graphfeed.loaders import arguments as loader_arguments
 from graphfeed.loaders.base import Loader
 from graphfeed.loaders.padding import FixedSizeLoader
 
@@ -157,3 +158,15 @@ def test_the_order_of_bases_does_not_matter(loader):
     assert not (defined[FixedSizeLoader] - {"_abc_impl"}) & others
     assert "__init__" not in vars(FixedSizeLoader)
     assert issubclass(loader, Loader)
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_every_argument_has_a_type(loader):
+    """So that a type checker knows `shufle=True` to be an error, as it is when it runs."""
+    for parameter in inspect.signature(loader).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            arguments = getattr(loader_arguments, parameter.annotation[len("Unpack[") : -1])
+            assert parameter.annotation.startswith("Unpack[")
+            assert "prefetch_factor" in arguments.__annotations__
+        else:
+            assert parameter.annotation is not parameter.empty, parameter.name

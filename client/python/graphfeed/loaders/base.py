@@ -251,7 +251,9 @@ class Loader(Stateful):
         plan = self._plans.get(key)
         if plan is None:
             found = self._describe(epoch)
-            plan = plan_from_native(found.plan, self.dataset.info, found.graphs_per_batch)
+            plan = plan_from_native(
+                found.plan, self.dataset.info, found.graphs_per_batch, self._source.samples
+            )
             self._plans[key] = plan
         return plan
 
@@ -316,6 +318,13 @@ class Loader(Stateful):
                 f"epochs contain null batches ({', '.join(reasons)}): all padding, masks False. "
                 "Divide losses by max(real count, 1), or see uneven_shards and incomplete_step"
             )
+
+    def __getitem__(self, index: Any) -> Any:
+        raise TypeError(
+            f"{type(self).__name__} makes batches itself and is iterated: for batch in loader. "
+            "torch.utils.data.DataLoader(loader.as_torch_dataset(), batch_size=None) reads it in "
+            "worker processes; loader.batch(ordinal) is one batch"
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         torch_habits.check_assignment(type(self).__name__, name)

@@ -56,6 +56,8 @@ class GraphSource(Source):
                 "give shuffle=True, or a loader for each epoch list(batch_sampler)"
             )
         self.batches = [dataset._positions(batch) for batch in lists]
+        if not self.batches:
+            raise errors.InvalidArgument("batch_sampler has no batches")
         if not all(len(batch) for batch in self.batches):
             raise errors.InvalidArgument("batch_sampler has a batch without graphs")
         self.batch_size = max((len(batch) for batch in self.batches), default=1)

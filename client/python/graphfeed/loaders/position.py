@@ -22,6 +22,7 @@ _FIELDS = {
     "epoch": int,
     "ordinal": int,
 }
+_SPEC = "spec"  # a dict; states of former versions have none
 
 
 class Place:
@@ -100,9 +101,15 @@ class Place:
 
 
 def make(
-    dataset: str, fingerprint: str, spec_digest: str, seed: int, position: Position
+    dataset: str,
+    fingerprint: str,
+    spec_digest: str,
+    spec: dict[str, str],
+    seed: int,
+    position: Position,
 ) -> dict[str, Any]:
-    """A state: all below `position` is consumed. Goes through JSON unchanged."""
+    """A state: all below `position` is consumed. Goes through JSON unchanged. `spec` says what the
+    digest is of, for messages."""
     return {
         "version": _VERSION,
         "dataset": dataset,
@@ -111,6 +118,7 @@ def make(
         "seed": seed,
         "epoch": position.epoch,
         "ordinal": position.ordinal,
+        _SPEC: spec,
     }
 
 
@@ -132,7 +140,9 @@ def check(state: Mapping[str, Any]) -> None:
         raise errors.InvalidArgument(
             f"state['version'] is {state['version']}; this package reads {_VERSION}"
         )
-    unknown = sorted(set(state) - set(_FIELDS))
+    if not isinstance(state.get(_SPEC, {}), Mapping):
+        raise errors.InvalidArgument(f"state['spec'] is {state[_SPEC]!r}; it is a dict")
+    unknown = sorted(set(state) - {*_FIELDS, _SPEC})
     if unknown:
         raise errors.InvalidArgument(f"state has unknown fields: {', '.join(unknown)}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graphfeed import errors
+from graphfeed import _spec, errors
 from graphfeed._graphfeed import ShardPosition
 from graphfeed.batch import Batch
 from graphfeed.dataset import Dataset
@@ -58,6 +58,7 @@ class Stateful:
             info.full_name,
             info.fingerprint.hex(),
             self._place.spec_digest or self._ask_spec_digest(stands.epoch),
+            _spec.described(self._batch_spec()),
             self.seed,
             stands,
         )
@@ -75,11 +76,19 @@ class Stateful:
             ours["seed"] = self.seed
         ours["spec_digest"] = self._ask_spec_digest(state["epoch"])
         for field, value in ours.items():
-            if state[field] != value:
+            if state[field] == value:
+                continue
+            differs = ""
+            if field == "spec_digest" and state.get("spec"):
+                differs = _spec.difference(state["spec"], _spec.described(self._batch_spec()))
+            if differs:
                 raise errors.InvalidArgument(
-                    f"the state is of {field} {state[field]} ({state['dataset']}), this loader of "
-                    f"{field} {value} ({self.dataset.info.name}@{self.dataset.info.version})"
+                    f"the state is of another loader of {state['dataset']}: {differs}"
                 )
+            raise errors.InvalidArgument(
+                f"the state is of {field} {state[field]} ({state['dataset']}), this loader of "
+                f"{field} {value} ({self.dataset.info.full_name})"
+            )
         self.seed = state["seed"]
         self._place.resume(Position(state["epoch"], state["ordinal"]))
 
