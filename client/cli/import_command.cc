@@ -35,6 +35,7 @@ struct ImportFlags {
   std::string name;
   StoreFlags to;
   std::vector<std::string> transforms;
+  std::string if_exists = "new";
   bool progress = ProgressByDefault();
   bool json = false;
 
@@ -42,6 +43,12 @@ struct ImportFlags {
     command.add_option("path", path, path_help)->required();
     command.add_option("--name", name, "of the dataset (default: as in the files)");
     to.Register(command, "write into this data folder instead; no server may run on it");
+    command
+        .add_option("--if-exists", if_exists,
+                    "when a version of this dataset has the same content: new makes another, same "
+                    "answers with the one that there is")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"new", "same"}));
     command.add_flag("--progress,!--no-progress", progress,
                      "show how far it is (default: on a terminal)");
     command.add_flag("--json", json, "print the new version as JSON");
@@ -80,6 +87,19 @@ struct ImportFlags {
   }
 };
 
+// The oldest other version of the dataset with the content of `info`. Null without.
+const DatasetInfo* FindSame(const std::vector<DatasetInfo>& versions, const DatasetInfo& info) {
+  const DatasetInfo* same = nullptr;
+  for (const DatasetInfo& other : versions) {
+    if (other.name != info.name || other.version == info.version ||
+        other.fingerprint != info.fingerprint) {
+      continue;
+    }
+    if (same == nullptr || other.version < same->version) same = &other;
+  }
+  return same;
+}
+
 absl::Status Import(
     const ImportFlags& flags, const OpenSource& open, const Console& console,
     absl::FunctionRef<void(IngestSpec&)> adjust = [](IngestSpec&) {}) {
@@ -96,11 +116,22 @@ absl::Status Import(
   adjust(spec);
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<DatasetStore> to, flags.to.OpenOrCreate());
   GF_ASSIGN_OR_RETURN(
-      const DatasetInfo info,
+      DatasetInfo info,
       Transfer(*source, spec, *to, [&](absl::string_view unit, int64_t done, int64_t total) {
         bar.Update(done < total ? "importing" : "finishing", unit, done, total);
       }));
   bar.Clear();
+  GF_ASSIGN_OR_RETURN(const std::vector<DatasetInfo> versions, to->List());
+  const DatasetInfo* same = FindSame(versions, info);
+  std::string remark;
+  if (same != nullptr && flags.if_exists == "same") {
+    GF_RETURN_IF_ERROR(to->Delete(info.name, info.version));
+    info = *same;
+    remark = "; it was there already";
+  } else if (same != nullptr) {
+    remark = absl::StrCat("; identical to ", same->name, "@", same->version,
+                          " (--if-exists same makes no other)");
+  }
 
   if (flags.json) {
     console.out << Dump(ToJson(info), 2) << "\n";
@@ -116,7 +147,7 @@ absl::Status Import(
               << " nodes, " << FormatCount(edges) << " edges, "
               << FormatBytes(static_cast<double>(info.raw_bytes)) << " in "
               << FormatFixed(seconds.count(), 1) << " s; fingerprint "
-              << DigestHex(info.fingerprint) << "\n";
+              << DigestHex(info.fingerprint) << remark << "\n";
   return absl::OkStatus();
 }
 

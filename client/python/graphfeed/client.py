@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from graphfeed import _arguments, errors
-from graphfeed._connection import ClientStats, Connection, Settings
-from graphfeed.dataset import Dataset
+from graphfeed._connection import ClientStats, Connection, Settings, log
+from graphfeed.dataset import Dataset, IngestedDataset
 from graphfeed.info import DatasetInfo
 from graphfeed.ingest import ingest
 from graphfeed.transforms import Transform
@@ -166,7 +166,8 @@ class Client:
         kinds: Mapping[str, str] | None = None,
         transforms: Iterable[Transform] | None = None,
         progress: bool | None = None,
-    ) -> DatasetInfo:
+        if_exists: str = "new",
+    ) -> IngestedDataset:
         """Stores graphs as a new version of the dataset `name`, whole or not at all.
 
         Args:
@@ -177,15 +178,34 @@ class Client:
             kinds: levels ("node", "edge", "graph") of attributes that sizes and names leave open.
             transforms: run on every graph at the server, in order; see `graphfeed.transforms`.
             progress: show a bar on stderr; by default only where that is a terminal.
+            if_exists: when a version of this name has the same content, "new" makes another and
+                tells the logger "graphfeed" so; "same" returns the one that there is.
 
         Returns:
-            The published version.
+            The published version, for a loader, with the attributes of its info.
 
         Raises:
             ValueError: a graph is malformed (the message names the graph and the attribute), or the
                 graphs contradict each other.
         """
-        return ingest(self._connection, name, graphs, kinds, transforms, progress)
+        _arguments.one_of("if_exists", if_exists, ("new", "same"))
+        info = ingest(self._connection, name, graphs, kinds, transforms, progress)
+        same = [
+            other
+            for other in self.datasets()
+            if other.name == name
+            and other.version != info.version
+            and other.fingerprint == info.fingerprint
+        ]
+        if same and if_exists == "same":
+            self.delete(info.full_name)
+            info = same[0]
+        elif same:
+            log(
+                f"{info.full_name} is identical to {same[0].full_name}; "
+                'ingest(..., if_exists="same") makes no other version'
+            )
+        return IngestedDataset(self, info)
 
     def delete(self, dataset: str, *, all_versions: bool = False) -> None:
         """Deletes a version ("mutag@3"; "mutag" where there is but one), or with `all_versions` all
@@ -220,7 +240,7 @@ class Client:
 
     def partition(
         self, dataset: str, num_parts: int, *, seed: int = 0, column: str = "partition"
-    ) -> DatasetInfo:
+    ) -> IngestedDataset:
         """Splits a single homogeneous graph into clusters with few edges between them (METIS), and
         publishes a version with their numbers as one more node column. ClusterLoader calls this
         where it has to.
@@ -232,7 +252,7 @@ class Client:
             column: name of the column.
 
         Returns:
-            The published version.
+            The published version, for a loader, with the attributes of its info.
 
         Raises:
             ValueError: num_parts is out of its range; the graph is heterogeneous or too large for
@@ -242,7 +262,7 @@ class Client:
         info = self._connection.call(
             lambda native: native.partition(dataset, int(num_parts), int(seed), column)
         )
-        return DatasetInfo._from_native(info)
+        return IngestedDataset(self, DatasetInfo._from_native(info))
 
     # --- the client itself -----------------------------------------------------------------------
 

@@ -378,3 +378,20 @@ class Dataset:
 
 def _last_extent(column: Column) -> int:
     return column.row_shape[-1] if column.row_shape else 1
+
+
+class IngestedDataset(Dataset):
+    """A version that has just been published: a whole dataset, and its info's attributes beside it,
+    as `ingested.version` and `ingested.fingerprint`. Equal to its info."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name in DatasetInfo.__dataclass_fields__ or name in ("full_name", "find"):
+            return getattr(self.info, name)
+        raise AttributeError(f"the dataset has no {name!r}")
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, (DatasetInfo, IngestedDataset)):
+            return self.info == getattr(other, "info", other)
+        return NotImplemented
+
+    __hash__ = Dataset.__hash__

@@ -56,8 +56,7 @@ class ClusterSource(SampledSource):
         if self._num_parts is None or self.partition in _integer_columns(dataset):
             return dataset
         client = dataset.client
-        info = client.partition(dataset.info.full_name, self._num_parts, column=self.partition)
-        return Dataset(client, info)
+        return client.partition(dataset.info.full_name, self._num_parts, column=self.partition)
 
     def selection(self) -> Any:
         return _graphfeed.Selection.all()
