@@ -48,12 +48,13 @@ absl::StatusOr<std::vector<std::string>> Addresses(const std::string& host,
   return addresses;
 }
 
-bool FailedLately(const Replica& replica, int64_t now) {
-  const int64_t failed_at = replica.failed_at;
-  return failed_at != 0 && now - failed_at < absl::ToInt64Nanoseconds(kAvoidFor);
-}
-
 }  // namespace
+
+bool FailedLately(const Replica& replica) {
+  const int64_t failed_at = replica.failed_at;
+  return failed_at != 0 &&
+         absl::GetCurrentTimeNanos() - failed_at < absl::ToInt64Nanoseconds(kAvoidFor);
+}
 
 absl::StatusOr<std::shared_ptr<Replicas>> Replicas::Create(std::vector<std::string> endpoints,
                                                            rpc::ChannelOptions channel) {
@@ -149,9 +150,8 @@ absl::StatusOr<std::vector<std::shared_ptr<Replica>>> Replicas::List(size_t pref
   }
   std::rotate(list.begin(), list.begin() + static_cast<ptrdiff_t>(preferred % list.size()),
               list.end());
-  const int64_t now = absl::GetCurrentTimeNanos();
-  std::stable_partition(list.begin(), list.end(), [now](const std::shared_ptr<Replica>& replica) {
-    return !FailedLately(*replica, now);
+  std::stable_partition(list.begin(), list.end(), [](const std::shared_ptr<Replica>& replica) {
+    return !FailedLately(*replica);
   });
   return list;
 }

@@ -37,8 +37,13 @@ Failure Judge(const absl::Status& status) {
   }
 }
 
+// How long each of several replicas is waited for.
+constexpr absl::Duration kAnswerTime = absl::Seconds(5);
+
 // "GetDataset" of "/graphfeed.v1.GraphFeed/GetDataset".
-absl::string_view MethodName(absl::string_view method) { return method.substr(method.rfind('/') + 1); }
+absl::string_view MethodName(absl::string_view method) {
+  return method.substr(method.rfind('/') + 1);
+}
 
 // gRPC says of a deadline that it is exceeded, and no more.
 absl::Status Named(const absl::Status& status, const Replica& replica, absl::string_view method,
@@ -92,6 +97,42 @@ absl::Status ReplicatedCalls::Ask(const char* method, const google::protobuf::Me
     }
     outage.NextRound();
   }
+}
+
+absl::Status ReplicatedCalls::AskEach(const char* method,
+                                      const google::protobuf::MessageLite& request,
+                                      absl::Duration timeout,
+                                      google::protobuf::MessageLite* response,
+                                      absl::FunctionRef<bool()> answered) {
+  const CallInProgress in_progress;
+  GF_ASSIGN_OR_RETURN(const std::vector<std::shared_ptr<Replica>> replicas,
+                      replicas_->List(/*resolve=*/false));
+  absl::Status last = absl::UnavailableError("no server has been asked");
+  std::shared_ptr<Replica> chosen;
+  for (const std::shared_ptr<Replica>& replica : replicas) {
+    if (FailedLately(*replica)) continue;
+    const absl::Status status =
+        replica->channel->Call(method, request, std::min(timeout, kAnswerTime), response);
+    if (absl::IsCancelled(status)) return status;
+    if (!status.ok()) {
+      last = status;
+      if (Judge(status) == Failure::kTransient || absl::IsDeadlineExceeded(status)) {
+        replicas_->Failed(*replica);
+      }
+      continue;
+    }
+    replicas_->Answered(*replica);
+    if (answered()) chosen = replica;
+  }
+  if (chosen == nullptr) return last;
+  replicas_->Answered(*chosen);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> ReplicatedCalls::Several() {
+  GF_ASSIGN_OR_RETURN(const std::vector<std::shared_ptr<Replica>> replicas,
+                      replicas_->List(/*resolve=*/false));
+  return replicas.size() > 1;
 }
 
 absl::StatusOr<std::shared_ptr<Replica>> ReplicatedCalls::FindReachable() {

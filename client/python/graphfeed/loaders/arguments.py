@@ -36,6 +36,7 @@ class LoaderArguments(TorchArguments, total=False):
     narrow_columns: Iterable[str]
     float16_columns: Iterable[str]
     prefetch: int
+    fingerprint: str | bytes | None
 
 
 class PaddingArguments(TypedDict, total=False):

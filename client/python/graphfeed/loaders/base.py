@@ -10,7 +10,7 @@ from graphfeed import _arguments, _random, _spec, _warn, errors
 from graphfeed.batch import Batch
 from graphfeed.layout import BatchLayout, Position
 from graphfeed.dataset import Dataset
-from graphfeed.info import PlanSummary, plan_from_native
+from graphfeed.info import Fingerprint, PlanSummary, plan_from_native
 from graphfeed.loaders import arguments, position, torch_habits
 from graphfeed.loaders.epochs import EpochStream, Iteration
 from graphfeed.loaders.padding import Padding
@@ -47,9 +47,13 @@ class Loader(Stateful):
         narrow_columns: int64 columns to send as int32.
         float16_columns: float columns to send as float16.
         prefetch: frames in work at the server; 0: the server decides.
+        fingerprint: of the content that is expected, as `loader.fingerprint` shows it (bytes or
+            hexadecimal text): another one is an error. For the shards of a run, which must read the
+            same.
 
     Raises:
         ValueError: an argument is out of its range.
+        RuntimeError: the dataset has another fingerprint.
         TypeError: collate_fn, sampler and the like, which have replacements, or unknown arguments.
     """
 
@@ -73,12 +77,14 @@ class Loader(Stateful):
         narrow_columns: Iterable[str] = (),
         float16_columns: Iterable[str] = (),
         prefetch: int = 0,
+        fingerprint: str | bytes | None = None,
         **torch_arguments: Unpack[arguments.TorchArguments],
     ) -> None:
         if type(self) is Loader:
             raise TypeError("Loader is what all loaders share; make one of a kind, as DataLoader")
         torch_habits.check(type(self).__name__, torch_arguments)
         self.dataset = arguments.require_dataset(dataset)
+        self._require_fingerprint(fingerprint)
         self.shuffle = bool(shuffle)
         self.drop_last = bool(drop_last)
         self.exclude_keys = _arguments.columns("exclude_keys", exclude_keys, dataset.info)
@@ -112,6 +118,22 @@ class Loader(Stateful):
         self._place = position.Place()
         self._warned = False
         self._plans: dict[Any, PlanSummary] = {}
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Names the content that is read; prints as hexadecimal text. All shards of a run have the
+        same."""
+        return self.dataset.info.fingerprint
+
+    def _require_fingerprint(self, expected: str | bytes | None) -> None:
+        if expected is None:
+            return
+        text = expected.hex() if isinstance(expected, bytes) else str(expected).lower()
+        if text != self.fingerprint.hex():
+            raise errors.FailedPrecondition(
+                f"{self.dataset.info.full_name} has the fingerprint {self.fingerprint}, not the "
+                f"{text} that is expected: it is another version or content"
+            )
 
     @property
     def draws(self) -> bool:

@@ -105,9 +105,11 @@ class ClusterLoader(SampledLoader):
         self._source = ClusterSource(
             dataset, num_parts, partition, batch_size, type(self).__name__
         )
+        fingerprint = arguments.pop("fingerprint", None)
         super().__init__(dataset, shuffle=shuffle, seed=seed, **arguments)
         # Last: nothing is published for a loader that is refused.
         self.dataset = self._source.find_or_make(dataset)
+        self._require_fingerprint(fingerprint)
 
     partition = Shown("_source")
 

@@ -163,6 +163,7 @@ class DataLoader(Loader):
         batch_sampler: explicit batches: lists of indices into the dataset; excludes batch_size and
             shuffle. Read once.
         prefetch: batches in work at the server; 0: the server decides.
+        fingerprint: of the content that is expected; see Loader.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -189,6 +190,7 @@ class DataLoader(Loader):
         float16_columns: Iterable[str] = (),
         batch_sampler: Iterable[Iterable[int]] | None = None,
         prefetch: int = 0,
+        fingerprint: str | bytes | None = None,
         **torch_arguments: Unpack[TorchArguments],
     ) -> None:
         require_dataset(dataset)
@@ -210,6 +212,7 @@ class DataLoader(Loader):
             narrow_columns=narrow_columns,
             float16_columns=float16_columns,
             prefetch=prefetch,
+            fingerprint=fingerprint,
             **torch_arguments,
         )
 
@@ -252,6 +255,7 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
         narrow_columns: int64 columns to send as int32.
         float16_columns: float columns to send as float16.
         prefetch: frames in work at the server; 0: the server decides.
+        fingerprint: of the content that is expected; see Loader.
 
     Raises:
         ValueError: an argument is out of its range or contradicts another.
@@ -285,6 +289,7 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
         narrow_columns: Iterable[str] = (),
         float16_columns: Iterable[str] = (),
         prefetch: int = 0,
+        fingerprint: str | bytes | None = None,
         **torch_arguments: Unpack[TorchArguments],
     ) -> None:
         require_dataset(dataset)
@@ -322,6 +327,7 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
             narrow_columns=narrow_columns,
             float16_columns=float16_columns,
             prefetch=prefetch,
+            fingerprint=fingerprint,
             **torch_arguments,
         )
 
