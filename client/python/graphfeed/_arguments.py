@@ -63,9 +63,14 @@ def make_exclude_keys(include_keys: Iterable[str], data: Any) -> list[str]:
     return sorted(keys - keep)
 
 
-def integer(field: str, value: Any, least: int) -> int:
+INT64_MAX, UINT64_MAX = 2**63 - 1, 2**64 - 1
+
+
+def integer(field: str, value: Any, least: int, most: int = INT64_MAX) -> int:
     if not hasattr(value, "__index__") or isinstance(value, bool) or value < least:
         raise errors.InvalidArgument(f"{field} is {value!r}; it must be an integer >= {least}")
+    if value > most:
+        raise errors.InvalidArgument(f"{field} is {value}; it must be at most {most}")
     return int(value)
 
 
@@ -97,12 +102,24 @@ def integers(field: str, value: Any, dims: int = 1) -> np.ndarray:
     result = array(field, value)
     if result.size == 0 and result.ndim == dims:
         return np.zeros(result.shape, np.int64)
+    refuse_beyond_int64(field, result)
     if result.ndim != dims or result.dtype.kind not in "iu":
         raise errors.InvalidArgument(
             f"{field} has shape {list(result.shape)} and dtype {result.dtype}; it takes integers "
             f"of {dims} dimension{'s' if dims > 1 else ''}"
         )
     return result.astype(np.int64)
+
+
+def refuse_beyond_int64(field: str, array: np.ndarray) -> None:
+    """Raises InvalidArgument for integers that int64 does not hold; numpy has them as objects or as
+    uint64."""
+    if array.dtype == object and all(isinstance(value, int) for value in array.flat):
+        beyond = [value for value in array.flat if not -(2**63) <= value <= INT64_MAX]
+    else:
+        beyond = array[array > INT64_MAX] if array.dtype == np.uint64 else []
+    if len(beyond):
+        raise errors.InvalidArgument(f"{field} holds {beyond[0]}, which does not fit int64")
 
 
 def refuse_masks(field: str, array: np.ndarray, total: int | None, things: str) -> None:
@@ -143,6 +160,7 @@ def positions(index: Any, total: int, or_mask: bool) -> np.ndarray:
     array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
     if array.size == 0 and array.dtype != bool:
         return np.zeros(0, np.int64)
+    refuse_beyond_int64("the index", array)
     if array.ndim != 1 or array.dtype.kind not in "biu":
         raise errors.InvalidArgument(
             "a dataset is indexed with integers, slices, and 1-dim masks or integer arrays, "

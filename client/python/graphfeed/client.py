@@ -81,7 +81,7 @@ class Client:
         self._connection = Connection(
             Settings(
                 endpoints=tuple(endpoints),
-                max_frame_bytes=int(max_frame_bytes),
+                max_frame_bytes=_arguments.integer("max_frame_bytes", max_frame_bytes, 1),
                 timeout=float(timeout),
                 retry_timeout=float(retry_timeout),
                 keepalive_time=float(keepalive_time),
@@ -225,7 +225,7 @@ class Client:
                 raise errors.InvalidArgument(
                     f"{dataset!r} is one version; all_versions takes a bare name"
                 )
-            versions = [int(version)]
+            versions = [_arguments.integer("version", int(version), 1)]
         else:
             versions = [info.version for info in self.datasets() if info.name == name]
             if not versions:
@@ -259,8 +259,10 @@ class Client:
                 32-bit indices; there is such a column already.
             ResourceExhausted: it takes more memory than the server's --partition-memory.
         """
+        num_parts = _arguments.integer("num_parts", num_parts, 1)
+        seed = _arguments.integer("seed", seed, 0, _arguments.UINT64_MAX)
         info = self._connection.call(
-            lambda native: native.partition(dataset, int(num_parts), int(seed), column)
+            lambda native: native.partition(dataset, num_parts, seed, column)
         )
         return IngestedDataset(self, DatasetInfo._from_native(info))
 

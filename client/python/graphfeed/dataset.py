@@ -214,12 +214,13 @@ class Dataset:
         self, batch_size: int, sample_limit: int | None = None
     ) -> FixedSizeOptions:
         """See FixedSizeOptions.from_dataset."""
-        if sample_limit is not None and sample_limit < 1:
-            raise errors.InvalidArgument(f"sample_limit is {sample_limit}; it must be at least 1")
+        batch_size = _arguments.integer("batch_size", batch_size, 2)
+        if sample_limit is not None:
+            sample_limit = _arguments.integer("sample_limit", sample_limit, 1)
         selection = self._selection()
         native = self._connection.call(
             lambda client: client.estimate_options(
-                self.info.full_name, int(batch_size), selection, int(sample_limit or 0)
+                self.info.full_name, batch_size, selection, sample_limit or 0
             )
         )
         return FixedSizeOptions._from_native(native, self.info)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from graphfeed import errors, sizes
+from graphfeed import _arguments, errors, sizes
 from graphfeed.info import DatasetInfo, EdgeType
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class FixedSizeOptions:
         self.num_nodes = _checked_counts("num_nodes", self.num_nodes)
         if not self.num_edges:
             total = self.total_num_nodes
-            self.num_edges = total * (total - 1)
+            self.num_edges = min(total * (total - 1), _arguments.INT64_MAX)
         self.num_edges = _checked_counts("num_edges", self.num_edges)
         self.node_pad_value = float(self.node_pad_value)
         self.edge_pad_value = float(self.edge_pad_value)
@@ -273,23 +273,17 @@ def _total(counts: int | Mapping | None) -> int:
 def _checked_counts(name: str, counts: Any) -> Any:
     if isinstance(counts, Mapping):
         return {key: _checked_counts(f"{name}[{key!r}]", count) for key, count in counts.items()}
-    if not _is_int(counts) or counts < 0:
-        raise errors.InvalidArgument(f"{name} is {counts!r}; it must be an integer >= 0")
-    return int(counts)
+    return _arguments.integer(name, counts, 0)
 
 
 def _check_sample_limit(sample_limit: Any) -> None:
-    if not _is_int(sample_limit) or sample_limit < 1:
-        raise errors.InvalidArgument(f"sample_limit is {sample_limit!r}; it must be at least 1")
-
-
-def _is_int(value: Any) -> bool:
-    return hasattr(value, "__index__") and not isinstance(value, bool)
+    _arguments.integer("sample_limit", sample_limit, 1)
 
 
 def _check_num_graphs(num_graphs: Any) -> None:
-    if not _is_int(num_graphs) or num_graphs < 2:
+    if not hasattr(num_graphs, "__index__") or isinstance(num_graphs, bool) or num_graphs < 2:
         raise errors.InvalidArgument(
             f"num_graphs is {num_graphs!r}; a batch holds at least 2 graphs: a real one and one "
             "that is kept for padding"
         )
+    _arguments.integer("num_graphs", num_graphs, 2)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphfeed import _graphfeed
+from graphfeed import _graphfeed, errors
 from graphfeed.info import DatasetInfo
 from graphfeed.ingest.collection import Collection, send_arrays
 from graphfeed.ingest.columns import checked_kinds
@@ -45,4 +45,13 @@ def ingest(
         return send_arrays(connection, spec, graphs, progress)
     if is_graph(graphs):
         return send_single(connection, spec, graphs, progress)
+    if isinstance(graphs, (str, bytes)) or not hasattr(graphs, "__iter__"):
+        raise errors.InvalidArgument(
+            f"graphs is {_named(graphs)}; it takes an iterable of graphs (dicts of arrays, PyG "
+            "objects), one graph, or a Collection"
+        )
     return send_graphs(connection, spec, graphs, progress)
+
+
+def _named(value: Any) -> str:
+    return repr(value) if value is None else f"of type {type(value).__name__}"

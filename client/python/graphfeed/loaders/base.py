@@ -105,15 +105,15 @@ class Loader(Stateful):
         self.index_dtype = _arguments.one_of(
             "index_dtype", _arguments.dtype_name(index_dtype), _INDEX_DTYPES
         )
-        self.prefetch = _arguments.integer("prefetch", prefetch, 0)
+        self.prefetch = _arguments.integer("prefetch", prefetch, 0, 2**32 - 1)
         if seed is None and self.draws and self.num_shards > 1:
             raise errors.InvalidArgument(
                 "seed is missing: the shards of a run see the same batches only with the same seed"
             )
-        self.seed = _random.draw_seed() if seed is None else _arguments.integer("seed", seed, 0)
+        self.seed = _random.draw_seed() if seed is None else _arguments.integer(
+            "seed", seed, 0, _arguments.UINT64_MAX
+        )
         """The seed of everything random; drawn when none was given."""
-        if self.seed >= 2**64:
-            raise errors.InvalidArgument(f"seed is {seed}; it must be less than 2**64")
         self._seed_drawn = seed is None
         self._place = position.Place()
         self._warned = False

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from graphfeed import errors
+from graphfeed import _arguments, errors
 from graphfeed.layout import Position
 from graphfeed.loaders.epochs import Iteration
 
@@ -136,6 +136,9 @@ def check(state: Mapping[str, Any]) -> None:
             )
         if kind is int and value < 0:
             raise errors.InvalidArgument(f"state[{field!r}] is {value}; it must not be negative")
+        if kind is int:
+            most = _arguments.UINT64_MAX if field == "seed" else _arguments.INT64_MAX
+            _arguments.integer(f"state[{field!r}]", value, 0, most)
     if state["version"] != _VERSION:
         raise errors.InvalidArgument(
             f"state['version'] is {state['version']}; this package reads {_VERSION}"
