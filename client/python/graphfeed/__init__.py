@@ -39,6 +39,7 @@ from graphfeed.errors import (
 )
 from graphfeed.info import Column, Counts, DatasetInfo, PlanSummary, Stats, Summary
 from graphfeed.ingest import Collection
+from graphfeed.ingest.networkx import from_networkx
 from graphfeed.layout import Position
 from graphfeed.loaders.base import Loader
 from graphfeed.loaders.clusters import ClusterLoader, FixedSizeClusterLoader
@@ -53,6 +54,9 @@ from graphfeed.loaders.position import merge_states
 from graphfeed.loaders.sampled import NumNeighbors
 from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy, TrimReport
 from graphfeed.planetoid import read_planetoid
+from graphfeed.readers.npy import read_npy
+from graphfeed.readers.ogb import read_ogb
+from graphfeed.readers.tu import read_tu
 
 __all__ = [
     "Aborted",
@@ -102,8 +106,12 @@ __all__ = [
     "Unimplemented",
     "__version__",
     "connect",
+    "from_networkx",
     "make_exclude_keys",
     "merge_states",
+    "read_npy",
+    "read_ogb",
     "read_planetoid",
+    "read_tu",
     "transforms",
 ]

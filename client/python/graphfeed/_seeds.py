@@ -43,8 +43,8 @@ def require_single(dataset: Any, what: str) -> None:
     """Raises InvalidArgument unless `dataset` is a single graph, of which `what` takes parts."""
     if dataset.info.collection or len(dataset) != 1:
         raise errors.InvalidArgument(
-            f"{dataset.info.full_name} is a collection of graphs; {what} takes "
-            "batches out of a single graph (client.ingest of one graph)"
+            f"{dataset.info.full_name} is a collection of graphs; {what} takes batches out of a "
+            "single graph, which client.ingest(name, dataset[0]) stores"
         )
 
 
