@@ -241,6 +241,8 @@ class Loader(Stateful):
         Each worker process connects on its own and starts at the epoch and position where the
         loader stands when the processes start: call `set_epoch` or `load_state_dict` before each
         epoch, unless the workers are persistent, which go on to the next epoch by themselves.
+
+        torchdata's StatefulDataLoader takes it too, and saves and restores where each worker stands.
         """
         from graphfeed.torch_dataset import TorchDataset  # needs torch
 

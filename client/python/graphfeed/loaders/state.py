@@ -53,6 +53,10 @@ class Stateful:
             )
         else:
             stands = self._place.received
+        return self._state_at(stands)
+
+    def _state_at(self, stands: Position) -> dict[str, Any]:
+        """The state of a position."""
         info = self.dataset.info
         return position.make(
             info.full_name,
