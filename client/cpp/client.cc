@@ -256,6 +256,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& opti
                         .connect_timeout = connect_timeout,
                         .keepalive_time = options.keepalive_time,
                         .keepalive_timeout = options.keepalive_timeout,
+                        .use_proxy = options.use_proxy,
                         .interrupted = options.interrupted}));
   return std::make_unique<RpcClient>(options, std::move(replicas));
 }

@@ -5,13 +5,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <optional>
 #include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "proto/wire/endpoint.h"
 #include "storage/base/status_macros.h"
@@ -46,6 +49,20 @@ absl::StatusOr<std::vector<std::string>> Addresses(const std::string& host,
   }
   freeaddrinfo(found);
   return addresses;
+}
+
+// Whether no_grpc_proxy or no_proxy has an entry that the host's name ends with. gRPC looks there
+// too, but sees addresses only.
+bool WithoutProxy(absl::string_view host) {
+  const char* list = std::getenv("no_grpc_proxy");
+  if (list == nullptr) list = std::getenv("no_proxy");
+  if (list == nullptr) return false;
+  for (absl::string_view entry : absl::StrSplit(list, ',')) {
+    entry = absl::StripAsciiWhitespace(entry);
+    if (entry == "*") return true;
+    if (!entry.empty() && absl::EndsWithIgnoreCase(host, entry)) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -124,7 +141,10 @@ absl::Status Replicas::Resolve() {
     if (replica == nullptr) {
       rpc::ChannelOptions options = channel_;
       options.endpoint = target.address;
-      if (!target.endpoint->host.empty()) options.authority = target.endpoint->text;
+      if (!target.endpoint->host.empty()) {
+        options.authority = target.endpoint->text;
+        options.use_proxy = options.use_proxy && !WithoutProxy(target.endpoint->host);
+      }
       replica = std::make_shared<Replica>();
       replica->address = target.address;
       replica->channel = rpc::Channel::Create(options);

@@ -33,6 +33,7 @@ class Settings:
     keepalive_time: float
     keepalive_timeout: float
     encoding: str
+    use_proxy: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,6 +148,7 @@ class Connection:
             settings.keepalive_time,
             settings.keepalive_timeout,
             settings.encoding == "compact",
+            settings.use_proxy,
         )
 
 

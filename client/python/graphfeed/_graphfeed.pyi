@@ -308,6 +308,7 @@ class Client:
         keepalive_time: float = 10.0,
         keepalive_timeout: float = 10.0,
         compact: bool = False,
+        use_proxy: bool = True,
     ) -> None: ...
     def take_notices(self) -> list[str]:
         """What streams had to do to go on, since the last call."""

@@ -28,6 +28,7 @@ def connect(
     keepalive_time: float = DEFAULT_KEEPALIVE,
     keepalive_timeout: float = DEFAULT_KEEPALIVE,
     encoding: str = "dense",
+    use_proxy: bool = True,
 ) -> Client:
     """A client of the server at "host:port", or of replicas.
 
@@ -45,6 +46,8 @@ def connect(
         keepalive_timeout: seconds after which a ping without an answer ends the connection.
         encoding: "dense", or "compact": padding does not travel, it is written here. The batches
             are the same; worth it where the network is slower than this host's memory.
+        use_proxy: whether proxies that the environment names are used (grpc_proxy, https_proxy,
+            http_proxy), but for hosts whose names or addresses end as an entry of no_proxy.
 
     Raises:
         ValueError: an endpoint is not of the form host:port.
@@ -57,6 +60,7 @@ def connect(
         keepalive_time=keepalive_time,
         keepalive_timeout=keepalive_timeout,
         encoding=encoding,
+        use_proxy=use_proxy,
     )
 
 
@@ -77,6 +81,7 @@ class Client:
         keepalive_time: float = DEFAULT_KEEPALIVE,
         keepalive_timeout: float = DEFAULT_KEEPALIVE,
         encoding: str = "dense",
+        use_proxy: bool = True,
     ) -> None:
         self._connection = Connection(
             Settings(
@@ -87,6 +92,7 @@ class Client:
                 keepalive_time=float(keepalive_time),
                 keepalive_timeout=float(keepalive_timeout),
                 encoding=encoding,
+                use_proxy=bool(use_proxy),
             )
         )
 
