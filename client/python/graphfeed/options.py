@@ -50,7 +50,7 @@ class OverSizeStrategy(_ByName):
     """Edges are removed at random; every graph that has edges keeps one. Sampled batches lose the
     last ones."""
     TrimNodesAndEdges = "trim_nodes_and_edges"
-    """Both."""
+    """Both. StreamPack never trims: it keeps to the size of every type, so that nothing has to go."""
 
     @property
     def trims(self) -> bool:

@@ -185,3 +185,32 @@ def test_the_version_is_that_of_the_program(monkeypatch):
 
     shown = subprocess.run([os.environ["GRAPHFEED_CLI"], "--version"], capture_output=True, text=True)
     assert shown.stdout.split() == ["graphfeed", gf.__version__]
+
+
+@pytest.mark.parametrize("strategy", ["TrimNodes", "TrimEdges", "TrimNodesAndEdges"])
+def test_packing_never_trims_and_says_why(strategy, client):
+    def graph(movies):
+        return {
+            "movie": {"x": np.ones((movies, 1), np.float32)},
+            "actor": {"x": np.ones((1, 1), np.float32)},
+            ("movie", "to", "actor"): {"edge_index": np.zeros((2, 1), int)},
+        }
+
+    dataset = client.ingest(f"packed-{strategy}", [graph(2), graph(5), graph(2)])
+
+    def packed(movies):
+        options = gf.FixedSizeOptions({"movie": movies, "actor": 30}, 30, 4)
+        return list(
+            gf.FixedSizeDataLoader(
+                dataset, fixed_size_options=options, fixed_size_strategy="StreamPack",
+                over_size_strategy=strategy,
+            )
+        )  # fmt: skip
+
+    with pytest.raises(gf.FailedPrecondition) as raised:
+        packed(5)
+    assert "graph 1 has 5 nodes of type movie; a batch holds 4" in str(raised.value)
+    assert "packing never trims, since it keeps to the size of every type" in str(raised.value)
+    batches = packed(6)
+    assert [batch.num_real_graphs for batch in batches] == [1, 1, 1]
+    assert all(batch.trimmed.total_nodes == 0 for batch in batches)
