@@ -3,6 +3,7 @@
 import ast
 import inspect
 import pathlib
+import re
 
 import pytest
 from graphfeed.loaders import arguments as loader_arguments
@@ -100,6 +101,8 @@ def test_files_are_short():
     assert not long
 
 
+THEIRS = {"to_data_list"}  # of PyG's batches, which the guide's table has
+
 LOADERS = [
     gf.DataLoader,
     gf.FixedSizeDataLoader,
@@ -170,3 +173,14 @@ def test_every_argument_has_a_type(loader):
             assert "prefetch_factor" in arguments.__annotations__
         else:
             assert parameter.annotation is not parameter.empty, parameter.name
+
+
+def test_the_guide_names_what_there_is():
+    text = (PACKAGE.parent / "README.md").read_text()
+    names = set(re.findall(r"\bgf\.(\w+)", text))
+    assert len(names) > 20 and "make_exclude_keys" in names
+    assert [name for name in sorted(names) if not hasattr(gf, name)] == []
+    for kind, member in re.findall(r"\b(batch|dataset|loader|client)\.(\w+)\(", text):
+        owner = {"batch": gf.Batch, "dataset": gf.Dataset, "loader": gf.Loader,
+                 "client": gf.Client}[kind]  # fmt: skip
+        assert hasattr(owner, member) or member in THEIRS, f"{kind}.{member}"
