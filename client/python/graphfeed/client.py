@@ -9,9 +9,10 @@ from typing import Any
 
 from graphfeed import _arguments, errors
 from graphfeed._connection import ClientStats, Connection, Settings, log
-from graphfeed.dataset import Dataset, IngestedDataset
+from graphfeed.dataset import Dataset
 from graphfeed.info import DatasetInfo
 from graphfeed.ingest import ingest
+from graphfeed.ingested import IngestedDataset
 from graphfeed.transforms import Transform
 
 DEFAULT_MAX_FRAME_BYTES = 256 << 20

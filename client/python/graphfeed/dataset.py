@@ -310,13 +310,12 @@ class Dataset:
         """Plain batches in order, with the columns named in `keep` only (None: all)."""
         if not len(self):
             return
-        exclude = set()
-        if keep is not None:
-            exclude = {c.name for c in self.info.columns if c.name not in keep}
-        spec = _spec.plain_spec(self._selection(), batch_size, exclude_keys=sorted(exclude))
+        kept, excluded = self._kept(keep)
+        spec = _spec.plain_spec(self._selection(), batch_size, exclude_keys=excluded)
         stream, info = self._connection.open_stream(_spec.stream_options(self.info, spec))
-        layout = BatchLayout(info, self.info)
         try:
+            layout = BatchLayout(info, self.info)
+            layout.require(kept)
             while (batch := stream.next()) is not None:
                 yield Batch(batch, layout)
         finally:
@@ -326,13 +325,26 @@ class Dataset:
         self, batch_size: int, keep: Sequence[str] | None = None
     ) -> Iterator[tuple[Batch, Mapping[str, list[str]]]]:
         """The same, each with the string columns of its graphs; a request for each batch."""
-        exclude = set()
-        if keep is not None:
-            exclude = {c.name for c in self.info.columns if c.name not in keep}
+        kept, excluded = self._kept(keep)
+        texts = [c for c in self.info.find_all("graph", "string") if keep is None or c.name in keep]
         for start in range(0, len(self), batch_size):
             part = self[start : start + batch_size]
-            spec = _spec.plain_spec(part._selection(), batch_size, exclude_keys=sorted(exclude))
-            yield self._get_batch(spec)
+            spec = _spec.plain_spec(part._selection(), batch_size, exclude_keys=excluded)
+            batch, strings = self._get_batch(spec)
+            batch._layout.require(kept)
+            for column in texts:
+                if len(strings.get(column.name, ())) != len(part):
+                    raise errors.DataLoss(
+                        f"the server sent {len(strings.get(column.name, ()))} strings of "
+                        f"{column.name!r} for {len(part)} graphs of {self.info.full_name}"
+                    )
+            yield batch, strings
+
+    def _kept(self, keep: Sequence[str] | None) -> tuple[list[Column], list[str]]:
+        """(the columns that batches then have, the names of all others)."""
+        columns = self.info.columns
+        kept = [c for c in columns if c.dtype != "string" and (keep is None or c.name in keep)]
+        return kept, sorted({c.name for c in columns if keep is not None and c.name not in keep})
 
     def _get_batch(self, spec: Any) -> tuple[Batch, Mapping[str, list[str]]]:
         """The first batch of a spec, and the strings of its graphs by column."""
@@ -351,12 +363,9 @@ class Dataset:
             return np.array(texts, object)
         axis = -1 if column.concat_last else 0
         pieces = []
+        key = self.info.store_of(column)
         for batch in self._batches(_READ_GRAPHS, [column.name]):
-            if column.level == "graph" or not self.info.heterogeneous:
-                pieces.append(batch[column.name])
-            else:
-                types = self.info.node_types if column.level == "node" else self.info.edge_types
-                pieces.append(batch[types[column.type]][column.name])
+            pieces.append((batch if key is None else batch[key])[column.name])
         if not pieces:
             rows = (*column.row_shape, 0) if column.concat_last else (0, *column.row_shape)
             return np.zeros(rows, column.dtype)
@@ -379,20 +388,3 @@ class Dataset:
 
 def _last_extent(column: Column) -> int:
     return column.row_shape[-1] if column.row_shape else 1
-
-
-class IngestedDataset(Dataset):
-    """A version that has just been published: a whole dataset, and its info's attributes beside it,
-    as `ingested.version` and `ingested.fingerprint`. Equal to its info."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name in DatasetInfo.__dataclass_fields__ or name in ("full_name", "find"):
-            return getattr(self.info, name)
-        raise AttributeError(f"the dataset has no {name!r}")
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, (DatasetInfo, IngestedDataset)):
-            return self.info == getattr(other, "info", other)
-        return NotImplemented
-
-    __hash__ = Dataset.__hash__

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphfeed import _repr
+from graphfeed import _repr, errors
 
 EdgeType = tuple[str, str, str]
 
@@ -146,9 +146,27 @@ class DatasetInfo:
         """The columns of that name, of all types."""
         return [c for c in self.columns if c.name == name and level in (None, c.level)]
 
+    def find_all(self, level: str, dtype: str) -> list[Column]:
+        """The columns of a level and dtype."""
+        return [c for c in self.columns if c.level == level and c.dtype == dtype]
+
+    def store_of(self, column: Column) -> Any:
+        """The key of the store of a batch that the column is in; None: the batch itself."""
+        if column.level == "graph" or not self.heterogeneous:
+            return None
+        return (self.node_types if column.level == "node" else self.edge_types)[column.type]
+
     @classmethod
     def _from_native(cls, info: Any) -> DatasetInfo:
         schema = info.schema
+        for column in schema.columns:
+            types = {"node": schema.node_types, "edge": schema.edge_types}.get(column.level, [0])
+            strangers = [t for t in column.index_types if not 0 <= t < len(schema.node_types)]
+            if not 0 <= column.type < len(types) or strangers:
+                raise errors.DataLoss(
+                    f"the server says that column {column.name!r} of {info.name}@{info.version} is "
+                    f"of {column.level} type {column.type}; there are {len(types)}"
+                )
         return cls(
             name=info.name,
             version=info.version,

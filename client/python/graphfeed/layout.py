@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from graphfeed.info import Counts, DatasetInfo, EdgeType, counts_from_native
+from graphfeed import errors
+from graphfeed.info import Column, Counts, DatasetInfo, EdgeType, counts_from_native
 
 
 class Position(NamedTuple):
@@ -36,7 +38,13 @@ class BatchLayout:
         if self.heterogeneous:
             self.stores.update({key: {} for key in (*self.node_types, *self.edge_types)})
         for index, tensor in enumerate(native.tensors):
-            self.stores[self._key(tensor.store)][tensor.name] = index
+            store = self.stores.get(self._key(tensor.store))
+            if store is None or tensor.name in store:
+                what = "of a store that there is not" if store is None else "twice"
+                raise errors.DataLoss(
+                    f"the server's layout has the tensor {tensor.store!r} {tensor.name!r} {what}"
+                )
+            store[tensor.name] = index
         self.num_tensors = len(native.tensors)
         self.axes = [Axis(t.axis, t.type, t.concat_last) for t in native.tensors]
         # Taken out of a single graph without padding: not several graphs with a ptr.
@@ -47,6 +55,21 @@ class BatchLayout:
         self.seed_store = self._key(seeds[0]) if seeds else None
         # Hops of sampled neighbourhoods whose edges come hop by hop; None for other batches.
         self.num_hops = _num_hops(stream.resolved_spec.sampling)
+
+    def require(self, columns: Iterable[Column]) -> None:
+        """Raises DataLoss unless batches have these columns, and what takes them apart."""
+        for column in columns:
+            store = self.info.store_of(column)
+            if column.name not in self.stores.get(store, {}):
+                raise errors.DataLoss(
+                    f"the server's batches of {self.info.full_name} lack the column "
+                    f"{column.name!r} of {store or 'the graph'!r}"
+                )
+        for node_type in self.info.node_types:
+            if "ptr" not in self.stores.get(node_type if self.heterogeneous else None, {}):
+                raise errors.DataLoss(
+                    f"the server's batches of {self.info.full_name} lack the ptr of {node_type!r}"
+                )
 
     def unpadded(self) -> BatchLayout:
         """Of the same tensors without padding, each batch with its own sizes."""

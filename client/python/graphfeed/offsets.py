@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphfeed import errors
-from graphfeed.info import Column, DatasetInfo
+from graphfeed.info import DatasetInfo
 
 if TYPE_CHECKING:
     from graphfeed.batch import Batch
@@ -34,13 +34,6 @@ def offsets(batch: Batch, info: DatasetInfo) -> tuple[list[np.ndarray], list[np.
     ]
     edge_ptr = [_edge_ptr(batch, info, t, node_ptr) for t in range(len(info.edge_types))]
     return node_ptr, edge_ptr
-
-
-def store_of(column: Column, info: DatasetInfo) -> Any:
-    """The key of the store of a batch that the column is in; None: the batch itself."""
-    if column.level == "graph" or not info.heterogeneous:
-        return None
-    return (info.node_types if column.level == "node" else info.edge_types)[column.type]
 
 
 def store(batch: Batch, heterogeneous: bool, key: Any) -> Any:

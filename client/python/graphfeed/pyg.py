@@ -88,7 +88,7 @@ def _add_slices(result: Any, source: Any) -> None:
     nothing = np.zeros(num_graphs, np.int64)
     graph_ptr = np.arange(num_graphs + 1)
     for column in info.columns:
-        key = offsets.store_of(column, info)
+        key = info.store_of(column)
         if column.name not in layout.stores[key]:
             continue
         if column.level == "graph":

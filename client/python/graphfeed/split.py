@@ -43,7 +43,7 @@ def split(
                 attributes[column.name] = _graph_value(batch, column, graph, nodes, strings)
                 continue
             node_level = column.level == "node"
-            store = offsets.store(batch, info.heterogeneous, offsets.store_of(column, info))
+            store = offsets.store(batch, info.heterogeneous, info.store_of(column))
             if column.name not in store:
                 continue  # strings of nodes and edges are kept with the dataset only
             rows = (nodes if node_level else edges)[column.type]
