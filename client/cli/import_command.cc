@@ -1,10 +1,13 @@
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <ostream>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -19,6 +22,7 @@
 #include "client/cpp/version_file.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
+#include "storage/importers/npy_draft.h"
 #include "storage/importers/npy_source.h"
 #include "storage/importers/tu_source.h"
 #include "storage/transforms/transforms.h"
@@ -151,6 +155,22 @@ absl::Status Import(
   return absl::OkStatus();
 }
 
+// Writes FOLDER/schema.json unless there is one.
+absl::Status WriteSchema(const std::string& folder, const Console& console) {
+  const std::filesystem::path path = std::filesystem::path(folder) / "schema.json";
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) {
+    return absl::AlreadyExistsError(absl::StrCat("there is a ", path.string()));
+  }
+  GF_ASSIGN_OR_RETURN(const std::string schema, DraftNpySchema(folder));
+  std::ofstream file(path, std::ios::binary);
+  file << schema;
+  file.close();
+  if (!file) return absl::PermissionDeniedError(absl::StrCat("cannot write ", path.string()));
+  console.out << path.string() << " is a draft: look it over, then import the folder\n";
+  return absl::OkStatus();
+}
+
 // "w=edge", as --kinds takes it.
 absl::StatusOr<std::map<std::string, Level>> ParseKinds(const std::vector<std::string>& kinds) {
   std::map<std::string, Level> levels;
@@ -202,6 +222,7 @@ void AddNpy(CLI::App& import, Action& action) {
   struct Flags {
     ImportFlags common;
     std::vector<std::string> kinds;
+    bool write_schema = false;
   };
   auto flags = std::make_shared<Flags>();  // shared with the callback
   CLI::App* command = import.add_subcommand(
@@ -214,8 +235,12 @@ void AddNpy(CLI::App& import, Action& action) {
       ->add_option("--kinds", flags->kinds,
                    "levels of columns where their sizes do not tell: w=edge,u=graph")
       ->delimiter(',');
+  command->add_flag(
+      "--write-schema", flags->write_schema,
+      "import nothing, but draft a schema.json from the names and sizes of the files");
   command->callback([flags, &action] {
     action = [flags](const Console& console) -> absl::Status {
+      if (flags->write_schema) return WriteSchema(flags->common.path, console);
       NpyOptions options;
       GF_ASSIGN_OR_RETURN(options.kinds, ParseKinds(flags->kinds));
       const OpenSource open = [&](const ImportProgress&) {

@@ -170,6 +170,57 @@ def test_npy_single_graphs(tmp_path, client, server):
     assert_same(client, data, imported(server, "npy", tmp_path, "reader-npy"))
 
 
+def draft(folder, code=0):
+    """What `graphfeed import npy --write-schema` says; the schema is in the folder."""
+    done = subprocess.run(
+        [os.environ["GRAPHFEED_CLI"], "import", "npy", folder, "--write-schema"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return done.stdout + done.stderr
+
+
+def test_a_schema_is_drafted(tmp_path, client, server):
+    write_npy(tmp_path, **MOLECULES, train_mask=np.array([1, 0], np.uint8))
+    assert "look it over" in draft(tmp_path)
+    columns = json.loads((tmp_path / "schema.json").read_text())["columns"]
+    levels = {column["name"]: column.get("level") for column in columns}
+    assert levels == {
+        "x": "node", "edge_index": "edge", "edge_attr": "edge", "y": "graph", "train_mask": "graph"
+    }  # fmt: skip
+    assert columns[-1] == {
+        "name": "train_mask", "file": "train_mask.npy", "level": "graph", "dtype": "bool"
+    }  # fmt: skip
+    data = gf.read_npy(tmp_path)
+    assert data.graphs["train_mask"].dtype == bool
+    assert_same(client, data, imported(server, "npy", tmp_path, "reader-npy"))
+    assert "ALREADY_EXISTS" in draft(tmp_path, code=1)
+
+
+def test_a_schema_of_types_is_drafted(tmp_path, client, server):
+    write_npy(
+        tmp_path,
+        edge_index__movie__to__actor=np.array([[0, 2], [4, 0]]),
+        weight__movie__to__actor=np.array([0.5, 1.5]),
+        movie_x_indptr=[0, 2, 2, 3], movie_x_indices=[0, 3, 1], movie_mask=np.ones(3, np.uint8),
+        movie_title_length=[3, 4, 5], actor_x=np.ones((5, 2)), year=np.array([1999]),
+    )  # fmt: skip
+    draft(tmp_path)
+    schema = json.loads((tmp_path / "schema.json").read_text())
+    names = {store["type"]: [c["name"] for c in store["columns"]] for store in schema["nodes"]}
+    assert names == {"movie": ["mask", "title_length", "x"], "actor": ["x"]}
+    assert [c["name"] for c in schema["edges"][0]["columns"]] == ["edge_index", "weight"]
+    assert [c["name"] for c in schema["columns"]] == ["year"]
+    data = gf.read_npy(tmp_path)
+    assert data["movie"]["x"].shape == (3, 4) and data["movie"]["mask"].dtype == bool
+    assert_same(client, data, imported(server, "npy", tmp_path, "reader-npy"))
+
+
+def test_nothing_to_draft_from(tmp_path):
+    assert "holds no .npy file" in draft(tmp_path, code=1)
+    assert "cannot read folder" in draft(tmp_path / "none", code=1)
+
+
 @pytest.mark.parametrize(
     "schema, message",
     [

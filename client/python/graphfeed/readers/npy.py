@@ -60,7 +60,7 @@ class _Folder:
         if node_ptr is None:
             kinds = {name: c["level"] for name, c in columns.items() if c.get("level")}
             count = self._schema.get("num_nodes")
-            return Graph(arrays if count is None else {**arrays, "num_nodes": count}, kinds)
+            return Graph(arrays if count is None else {**arrays, "num_nodes": int(count)}, kinds)
         if edge_ptr is None:
             raise self._error("there are offsets of nodes, but none of edges")
         stores: dict[str, dict] = {"node": {}, "edge": {}, "graph": {}}
@@ -84,7 +84,7 @@ class _Folder:
                 ptrs[key] = self._ptr(store, "")
                 stores[key] = {c["name"]: self._array(c) for c in store.get("columns", [])}
                 if "num_nodes" in store:
-                    stores[key]["num_nodes"] = store["num_nodes"]
+                    stores[key]["num_nodes"] = int(store["num_nodes"])
         graphs = {c["name"]: self._array(c) for c in self._schema.get("columns", [])}
         if all(ptr is None for ptr in ptrs.values()):
             return {**stores, **graphs}
@@ -118,7 +118,7 @@ class _Folder:
         self._check_fields("column", column)
         name = column["name"]
         if column.get("csr"):
-            array = self._dense(column["csr"], column.get("num_columns", 0))
+            array = self._dense(column["csr"], int(column.get("num_columns", 0)))
         else:
             array = self._load(column.get("file") or f"{name}.npy")
         last = concatenates_last(name) and array.ndim > 1
