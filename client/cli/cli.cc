@@ -33,6 +33,7 @@ void ServerFlags::Register(CLI::App& command) {
                   "seconds of silence before a server is pinged, and to wait for its answer")
       ->capture_default_str()
       ->check(CLI::Range(1, 3600));
+  command.add_flag("--no-proxy", no_proxy, "ignore the proxies that the environment names");
 }
 
 absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect() const {
@@ -43,6 +44,7 @@ absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect() const {
   options.retry_timeout = absl::Seconds(retry_timeout_seconds);
   options.keepalive_time = absl::Seconds(keepalive_seconds);
   options.keepalive_timeout = absl::Seconds(keepalive_seconds);
+  options.use_proxy = !no_proxy;
   return Client::Create(options);
 }
 

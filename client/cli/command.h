@@ -48,6 +48,7 @@ struct ServerFlags {
   double retry_timeout_seconds = 60;
   double keepalive_seconds = 10;
   Encoding encoding = Encoding::kDense;
+  bool no_proxy = false;
 
   ServerFlags();
   void Register(CLI::App& command);

@@ -112,7 +112,9 @@ absl::Status Describe(const DescribeFlags& flags, const Console& console) {
                ColumnShape(column), FormatCount(info.columns[c].num_rows),
                RangeText(info.columns[c].values)});
   }
-  console.out << table.ToString() << "\n" << SummaryTable(info);
+  console.out << table.ToString();
+  const std::string summary = SummaryTable(info);
+  if (!summary.empty()) console.out << "\n" << summary;
   return absl::OkStatus();
 }
 

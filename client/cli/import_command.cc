@@ -1,10 +1,13 @@
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <ostream>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -19,6 +22,7 @@
 #include "client/cpp/version_file.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
+#include "storage/importers/npy_draft.h"
 #include "storage/importers/npy_source.h"
 #include "storage/importers/tu_source.h"
 #include "storage/transforms/transforms.h"
@@ -35,6 +39,7 @@ struct ImportFlags {
   std::string name;
   StoreFlags to;
   std::vector<std::string> transforms;
+  std::string if_exists = "new";
   bool progress = ProgressByDefault();
   bool json = false;
 
@@ -42,6 +47,12 @@ struct ImportFlags {
     command.add_option("path", path, path_help)->required();
     command.add_option("--name", name, "of the dataset (default: as in the files)");
     to.Register(command, "write into this data folder instead; no server may run on it");
+    command
+        .add_option("--if-exists", if_exists,
+                    "when a version of this dataset has the same content: new makes another, same "
+                    "answers with the one that there is")
+        ->capture_default_str()
+        ->check(CLI::IsMember({"new", "same"}));
     command.add_flag("--progress,!--no-progress", progress,
                      "show how far it is (default: on a terminal)");
     command.add_flag("--json", json, "print the new version as JSON");
@@ -80,6 +91,19 @@ struct ImportFlags {
   }
 };
 
+// The oldest other version of the dataset with the content of `info`. Null without.
+const DatasetInfo* FindSame(const std::vector<DatasetInfo>& versions, const DatasetInfo& info) {
+  const DatasetInfo* same = nullptr;
+  for (const DatasetInfo& other : versions) {
+    if (other.name != info.name || other.version == info.version ||
+        other.fingerprint != info.fingerprint) {
+      continue;
+    }
+    if (same == nullptr || other.version < same->version) same = &other;
+  }
+  return same;
+}
+
 absl::Status Import(
     const ImportFlags& flags, const OpenSource& open, const Console& console,
     absl::FunctionRef<void(IngestSpec&)> adjust = [](IngestSpec&) {}) {
@@ -96,11 +120,22 @@ absl::Status Import(
   adjust(spec);
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<DatasetStore> to, flags.to.OpenOrCreate());
   GF_ASSIGN_OR_RETURN(
-      const DatasetInfo info,
+      DatasetInfo info,
       Transfer(*source, spec, *to, [&](absl::string_view unit, int64_t done, int64_t total) {
         bar.Update(done < total ? "importing" : "finishing", unit, done, total);
       }));
   bar.Clear();
+  GF_ASSIGN_OR_RETURN(const std::vector<DatasetInfo> versions, to->List());
+  const DatasetInfo* same = FindSame(versions, info);
+  std::string remark;
+  if (same != nullptr && flags.if_exists == "same") {
+    GF_RETURN_IF_ERROR(to->Delete(info.name, info.version));
+    info = *same;
+    remark = "; it was there already";
+  } else if (same != nullptr) {
+    remark = absl::StrCat("; identical to ", same->name, "@", same->version,
+                          " (--if-exists same makes no other)");
+  }
 
   if (flags.json) {
     console.out << Dump(ToJson(info), 2) << "\n";
@@ -116,7 +151,23 @@ absl::Status Import(
               << " nodes, " << FormatCount(edges) << " edges, "
               << FormatBytes(static_cast<double>(info.raw_bytes)) << " in "
               << FormatFixed(seconds.count(), 1) << " s; fingerprint "
-              << DigestHex(info.fingerprint) << "\n";
+              << DigestHex(info.fingerprint) << remark << "\n";
+  return absl::OkStatus();
+}
+
+// Writes FOLDER/schema.json unless there is one.
+absl::Status WriteSchema(const std::string& folder, const Console& console) {
+  const std::filesystem::path path = std::filesystem::path(folder) / "schema.json";
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) {
+    return absl::AlreadyExistsError(absl::StrCat("there is a ", path.string()));
+  }
+  GF_ASSIGN_OR_RETURN(const std::string schema, DraftNpySchema(folder));
+  std::ofstream file(path, std::ios::binary);
+  file << schema;
+  file.close();
+  if (!file) return absl::PermissionDeniedError(absl::StrCat("cannot write ", path.string()));
+  console.out << path.string() << " is a draft: look it over, then import the folder\n";
   return absl::OkStatus();
 }
 
@@ -171,6 +222,7 @@ void AddNpy(CLI::App& import, Action& action) {
   struct Flags {
     ImportFlags common;
     std::vector<std::string> kinds;
+    bool write_schema = false;
   };
   auto flags = std::make_shared<Flags>();  // shared with the callback
   CLI::App* command = import.add_subcommand(
@@ -183,8 +235,12 @@ void AddNpy(CLI::App& import, Action& action) {
       ->add_option("--kinds", flags->kinds,
                    "levels of columns where their sizes do not tell: w=edge,u=graph")
       ->delimiter(',');
+  command->add_flag(
+      "--write-schema", flags->write_schema,
+      "import nothing, but draft a schema.json from the names and sizes of the files");
   command->callback([flags, &action] {
     action = [flags](const Console& console) -> absl::Status {
+      if (flags->write_schema) return WriteSchema(flags->common.path, console);
       NpyOptions options;
       GF_ASSIGN_OR_RETURN(options.kinds, ParseKinds(flags->kinds));
       const OpenSource open = [&](const ImportProgress&) {

@@ -87,15 +87,16 @@ Json ToJson(const SizeEstimate& report) {
           {"trimmed_batches", report.trimmed_batches}};
 }
 
-Json ToJson(const PlanSummary& plan) {
+Json ToJson(const PlanSummary& plan, bool sampled) {
+  const auto known = [sampled](double efficiency) { return sampled ? Json() : Json(efficiency); };
   return {{"num_batches", plan.num_batches},
           {"num_frames", plan.num_frames},
           {"shard_frames", plan.shard_frames},
           {"num_graphs", plan.num_graphs},
           {"skipped_graphs", plan.skipped_graphs},
           {"real", ToJson(plan.real)},
-          {"node_efficiency", plan.node_efficiency},
-          {"edge_efficiency", plan.edge_efficiency},
+          {"node_efficiency", known(plan.node_efficiency)},
+          {"edge_efficiency", known(plan.edge_efficiency)},
           {"lower_bound_batches", plan.lower_bound_batches}};
 }
 

@@ -15,7 +15,8 @@ namespace graphfeed {
 
 Json ToJson(const DatasetInfo& info);
 Json ToJson(const Counts& counts);
-Json ToJson(const PlanSummary& plan);
+// Efficiencies of sampled batches are null: not known before the batches are made.
+Json ToJson(const PlanSummary& plan, bool sampled);
 Json ToJson(const SizeEstimate& report);  // without the options
 Json LayoutToJson(const Layout& layout, absl::Span<const TensorPlace> places);
 

@@ -63,7 +63,7 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
                  {"seed", options.seed},
                  {"epoch", options.start_epoch},
                  {"spec", ToJson(spec)},
-                 {"plan", ToJson(plan)},
+                 {"plan", ToJson(plan, spec.sampling.has_value())},
                  {"graphs_per_batch", description.graphs_per_batch},
                  {"slab_bytes", description.layout.slab_bytes},
                  {"tensors", LayoutToJson(description.layout, description.layout.places)}};
@@ -96,7 +96,8 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
   }
   if (spec.sampling.has_value()) {
     out << (spec.strategy == Strategy::kCluster ? "clusters         " : "seeds            ")
-        << FormatCount(plan.real.seeds) << "\n";
+        << FormatCount(plan.real.seeds) << "\n"
+        << "efficiency       not known before the batches are made\n";
     if (!description.layout.ragged) {
       out << "bytes per batch  " << FormatCount(description.layout.slab_bytes) << "\n\n"
           << LayoutTable(description.layout, description.layout.places);

@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <ostream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "client/cli/text_output.h"
 
 namespace graphfeed {
@@ -33,7 +35,11 @@ void ProgressBar::Update(absl::string_view doing, absl::string_view unit, int64_
   const bool last = total > 0 && done >= total;
   if (now < next_ && !last && doing == doing_) return;
   next_ = now + kInterval;
-  doing_ = std::string(doing);
+  if (doing != doing_) {
+    doing_ = std::string(doing);
+    started_ = now;
+    done_at_start_ = done;
+  }
 
   std::string line = absl::StrCat(doing, "  ");
   if (total > 0) {
@@ -46,10 +52,22 @@ void ProgressBar::Update(absl::string_view doing, absl::string_view unit, int64_
   absl::StrAppend(&line, Amount(unit, done));
   if (total > 0) absl::StrAppend(&line, "/", Amount(unit, total));
   if (unit != "bytes") absl::StrAppend(&line, " ", unit);
+  if (!last) absl::StrAppend(&line, TimeLeft(now, done, total));
   const size_t size = line.size();
   if (size < shown_) line.append(shown_ - size, ' ');
   out_ << '\r' << line << std::flush;
   shown_ = size;
+}
+
+std::string ProgressBar::TimeLeft(std::chrono::steady_clock::time_point now, int64_t done,
+                                  int64_t total) const {
+  const std::chrono::duration<double> passed = now - started_;
+  if (done <= done_at_start_ || total <= done || passed < std::chrono::seconds(1)) return "";
+  const double rate = static_cast<double>(done - done_at_start_) / passed.count();
+  const auto left = static_cast<int64_t>(std::ceil(static_cast<double>(total - done) / rate));
+  if (left < 60) return absl::StrCat("  ", left, " s left");
+  if (left < 3600) return absl::StrFormat("  %d:%02d min left", left / 60, left % 60);
+  return absl::StrFormat("  %d:%02d h left", left / 3600, left % 3600 / 60);
 }
 
 void ProgressBar::Clear() {

@@ -11,7 +11,9 @@
 
 namespace graphfeed {
 
-// One line that is written over again: "sending  [=====>    ]  52 %  68,112/130,839 graphs".
+// One line that is written over again: "sending  [=====>    ]  52 %  68,112/130,839 graphs  14 s
+// left". The time that is left is estimated from what has been done since the first update of the
+// same doing, once that has taken a second.
 // Nothing at all unless `enabled`. At most ten times a second, but always the last state.
 class ProgressBar {
  public:
@@ -32,7 +34,12 @@ class ProgressBar {
   const bool enabled_;
   const Clock clock_;
   std::chrono::steady_clock::time_point next_;
+  std::string TimeLeft(std::chrono::steady_clock::time_point now, int64_t done,
+                       int64_t total) const;
+
   std::string doing_;
+  std::chrono::steady_clock::time_point started_;  // of doing_
+  int64_t done_at_start_ = 0;
   size_t shown_ = 0;  // characters on the line
 };
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <memory>
@@ -58,11 +59,12 @@ class Reader {
       if (!meter_.has_value() || meter_->totals().epoch != batch->info().epoch) {
         FinishEpoch();
         GF_ASSIGN_OR_RETURN(plan_, stream.epoch());
+        to_read_ = std::min(plan_.plan.shard_frames, flags_.limit - frames + 1);
         meter_.emplace(batch->info().epoch);
       }
       meter_->Add(batch->layout(), batch->info(), batch->placement().slab_bytes);
       bar_.Update(absl::StrCat("epoch ", meter_->totals().epoch), "frames", meter_->totals().frames,
-                  plan_.plan.shard_frames);
+                  to_read_);
     }
     FinishEpoch();
     ReportAll();
@@ -155,7 +157,7 @@ class Reader {
                          {"node_efficiency", totals.node_efficiency},
                          {"edge_efficiency", totals.edge_efficiency},
                          {"graphs_per_batch", totals.graphs_per_batch},
-                         {"plan", ToJson(plan_.plan)}};
+                         {"plan", ToJson(plan_.plan, sampled())}};
       console_.out << Dump(json, -1) << std::endl;
       return;
     }
@@ -233,6 +235,7 @@ class Reader {
   SteadyClock::time_point epoch_start_;
   const StreamInfo* info_ = nullptr;
   EpochInfo plan_;
+  int64_t to_read_ = 0;  // frames of the epoch, as far as --limit lets
   std::optional<StreamMeter> meter_;
   int64_t num_epochs_ = 0;  // finished
   double all_seconds_ = 0;

@@ -107,6 +107,7 @@ std::string ColumnShape(const ColumnSchema& column) {
 }
 
 std::string SummaryTable(const DatasetInfo& info) {
+  if (info.num_graphs == 1) return "";
   std::vector<std::pair<std::string, const SizeSummary*>> columns = {
       {"#nodes", &info.total_node_sizes}, {"#edges", &info.total_edge_sizes}};
   if (info.schema.heterogeneous) {

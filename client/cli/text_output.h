@@ -35,7 +35,8 @@ std::string FormatShape(absl::Span<const int64_t> shape);  // "[17, 7]"
 // "[num_nodes, 7]", "[2, num_edges]", "[1]": the tensor of one graph.
 std::string ColumnShape(const ColumnSchema& column);
 
-// Sizes of a dataset's graphs as PyG's Summary prints them.
+// Sizes of a dataset's graphs as PyG's Summary prints them; nothing for a single one, whose sizes
+// do not deviate.
 std::string SummaryTable(const DatasetInfo& info);
 
 // Tensors of a batch with their places.

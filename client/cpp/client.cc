@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cpp/batch_stream.h"
 #include "client/cpp/export_stream.h"
@@ -41,6 +42,8 @@ class RpcClient final : public Client {
     v1::GetDatasetRequest request;
     request.set_dataset(dataset);
     v1::DatasetInfo response;
+    GF_ASSIGN_OR_RETURN(const bool found, FindNewest(request, response));
+    if (found) return ReadAnswer(wire::FromProto(response));
     GF_RETURN_IF_ERROR(Ask(methods::kGetDataset, request, &response));
     return ReadAnswer(wire::FromProto(response));
   }
@@ -57,7 +60,7 @@ class RpcClient final : public Client {
                                                  const Selection& selection,
                                                  int64_t sample_limit) override {
     v1::EstimateOptionsRequest request;
-    request.set_dataset(dataset);
+    GF_ASSIGN_OR_RETURN(*request.mutable_dataset(), Pinned(dataset));
     request.set_batch_size(batch_size);
     *request.mutable_selection() = wire::ToProto(selection);
     request.set_sample_limit(sample_limit);
@@ -67,8 +70,10 @@ class RpcClient final : public Client {
   }
 
   absl::StatusOr<SizeEstimate> EstimateSizes(const SizeEstimateRequest& estimate) override {
+    SizeEstimateRequest pinned = estimate;
+    GF_ASSIGN_OR_RETURN(pinned.dataset, Pinned(estimate.dataset));
     v1::EstimateOptionsResponse response;
-    GF_RETURN_IF_ERROR(calls_.Ask(methods::kEstimateOptions, MakeSizeEstimateRequest(estimate),
+    GF_RETURN_IF_ERROR(calls_.Ask(methods::kEstimateOptions, MakeSizeEstimateRequest(pinned),
                                   absl::InfiniteDuration(), &response));
     return ReadAnswer(wire::FromProto(response));
   }
@@ -76,7 +81,7 @@ class RpcClient final : public Client {
   absl::StatusOr<DatasetInfo> Partition(const std::string& dataset, int64_t num_parts,
                                         uint64_t seed, const std::string& column) override {
     v1::PartitionDatasetRequest request;
-    request.set_dataset(dataset);
+    GF_ASSIGN_OR_RETURN(*request.mutable_dataset(), Pinned(dataset));
     request.set_num_parts(num_parts);
     request.set_seed(seed);
     request.set_column(column);
@@ -87,7 +92,8 @@ class RpcClient final : public Client {
   }
 
   absl::StatusOr<PlanDescription> DescribePlan(const StreamOptions& options) override {
-    GF_ASSIGN_OR_RETURN(const v1::DescribePlanRequest request, MakePlanRequest(options));
+    GF_ASSIGN_OR_RETURN(v1::DescribePlanRequest request, MakePlanRequest(options));
+    GF_ASSIGN_OR_RETURN(*request.mutable_dataset(), Pinned(options.dataset));
     v1::DescribePlanResponse response;
     GF_RETURN_IF_ERROR(Ask(methods::kDescribePlan, request, &response));
     return ReadAnswer(FromResponse(response));
@@ -95,11 +101,13 @@ class RpcClient final : public Client {
 
   absl::StatusOr<GetBatchResult> GetBatch(const StreamOptions& options, int64_t epoch,
                                           int64_t ordinal) override {
+    v1::GetBatchRequest request =
+        MakeGetBatchRequest(options, epoch, ordinal, options_.max_frame_bytes);
+    GF_ASSIGN_OR_RETURN(*request.mutable_dataset(), Pinned(options.dataset));
     v1::GetBatchResponse response;
     std::optional<GetBatchResult> result;
-    GF_RETURN_IF_ERROR(calls_.Ask(
-        methods::kGetBatch, MakeGetBatchRequest(options, epoch, ordinal, options_.max_frame_bytes),
-        options_.timeout, &response, [&]() -> absl::Status {
+    GF_RETURN_IF_ERROR(
+        calls_.Ask(methods::kGetBatch, request, options_.timeout, &response, [&]() -> absl::Status {
           GF_ASSIGN_OR_RETURN(result, ReadBatch(options, epoch, ordinal, response));
           return absl::OkStatus();
         }));
@@ -111,7 +119,9 @@ class RpcClient final : public Client {
     // Refused here what the wire cannot carry.
     GF_RETURN_IF_ERROR(
         MakeStreamRequest(options, options_.encoding, options_.max_frame_bytes).status());
-    return NewBatchStream(std::make_unique<ResumingReader>(options, options_, replicas_),
+    StreamOptions pinned = options;
+    GF_ASSIGN_OR_RETURN(pinned.dataset, Pinned(options.dataset));
+    return NewBatchStream(std::make_unique<ResumingReader>(pinned, options_, replicas_),
                           options.client_prefetch, options_.interrupted);
   }
 
@@ -121,8 +131,9 @@ class RpcClient final : public Client {
   }
 
   absl::StatusOr<std::unique_ptr<GraphSource>> Export(const std::string& dataset) override {
+    GF_ASSIGN_OR_RETURN(const std::string pinned, Pinned(dataset));
     GF_ASSIGN_OR_RETURN(const std::shared_ptr<Replica> replica, calls_.FindReachable());
-    return NewExportStream(*replica->channel, dataset);
+    return NewExportStream(*replica->channel, pinned);
   }
 
   absl::StatusOr<SnapshotInfo> CreateSnapshot(const std::string& name) override {
@@ -139,6 +150,32 @@ class RpcClient final : public Client {
   absl::Status Ask(const char* method, const google::protobuf::MessageLite& request,
                    google::protobuf::MessageLite* response) {
     return calls_.Ask(method, request, options_.timeout, response);
+  }
+
+  // Of a name without a version the newest one that any of several replicas has. False when that
+  // is no question, or nobody answers it.
+  absl::StatusOr<bool> FindNewest(const v1::GetDatasetRequest& request, v1::DatasetInfo& newest) {
+    if (absl::StrContains(request.dataset(), '@')) return false;
+    GF_ASSIGN_OR_RETURN(const bool several, calls_.Several());
+    if (!several) return false;
+    v1::DatasetInfo response;
+    const auto is_newer = [&] {
+      if (response.version() <= newest.version()) return false;
+      newest = response;
+      return true;
+    };
+    const absl::Status asked =
+        calls_.AskEach(methods::kGetDataset, request, options_.timeout, &response, is_newer);
+    if (absl::IsCancelled(asked)) return asked;
+    return asked.ok();
+  }
+
+  absl::StatusOr<std::string> Pinned(const std::string& dataset) {
+    v1::GetDatasetRequest request;
+    request.set_dataset(dataset);
+    v1::DatasetInfo newest;
+    GF_ASSIGN_OR_RETURN(const bool found, FindNewest(request, newest));
+    return found ? absl::StrCat(newest.name(), "@", newest.version()) : dataset;
   }
 
   static absl::StatusOr<std::vector<DatasetInfo>> ReadInfos(
@@ -219,6 +256,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& opti
                         .connect_timeout = connect_timeout,
                         .keepalive_time = options.keepalive_time,
                         .keepalive_timeout = options.keepalive_timeout,
+                        .use_proxy = options.use_proxy,
                         .interrupted = options.interrupted}));
   return std::make_unique<RpcClient>(options, std::move(replicas));
 }

@@ -79,7 +79,8 @@ void SpecFlags::Register(CLI::App& command) {
       ->capture_default_str()
       ->check(CLI::IsMember(Flags<Strategy>()));
   add("--batch-size", batch_size_,
-      "graphs of a batch; one of them is padding unless the strategy is plain (default there: 1); "
+      "graphs of a batch; one of them is padding unless the strategy is plain (default: 2, plain: "
+      "1); "
       "neighbor: seeds, cluster: clusters (default: 1)")
       ->check(CLI::PositiveNumber);
   add("--num-nodes", num_nodes_,
@@ -95,8 +96,9 @@ void SpecFlags::Register(CLI::App& command) {
       ->capture_default_str();
   add("--graph-pad-value", graph_pad_value_, "value of padding in graph columns")
       ->capture_default_str();
-  add("--over-size", over_size_, "what becomes of graphs and batches that do not fit")
-      ->capture_default_str()
+  add("--over-size", over_size_,
+      "what becomes of graphs and batches that do not fit (default: error; neighbor and cluster: "
+      "trim)")
       ->check(CLI::IsMember(Flags<OverSize>()));
   add("--graphs", graphs_,
       "which graphs (neighbor: seed nodes or edges, cluster: clusters): START:STOP, or a,b,c in "
@@ -171,10 +173,7 @@ absl::Status SpecFlags::BuildSizes(BatchSpec& spec) const {
     return absl::OkStatus();
   }
   if (!num_edges_.empty()) return absl::InvalidArgumentError("--num-edges needs --num-nodes");
-  if (spec.batch_size == 0) {
-    return absl::InvalidArgumentError(
-        "give --batch-size (graphs of a batch, one of them padding) or --num-nodes");
-  }
+  if (spec.batch_size == 0) spec.batch_size = 2;
   if (node_pad_value_ != 0 || edge_pad_value_ != 0 || graph_pad_value_ != 0) {
     return absl::InvalidArgumentError("pad values need --num-nodes");
   }
@@ -183,7 +182,10 @@ absl::Status SpecFlags::BuildSizes(BatchSpec& spec) const {
 
 absl::Status SpecFlags::BuildBatches(BatchSpec& spec) const {
   spec.strategy = ValueOf<Strategy>(strategy_);
-  spec.over_size = ValueOf<OverSize>(over_size_);
+  // As the loaders in Python.
+  spec.over_size = !over_size_.empty()                  ? ValueOf<OverSize>(over_size_)
+                   : Samples(spec.strategy) && !ragged_ ? OverSize::kTrimNodesAndEdges
+                                                        : OverSize::kError;
   spec.ragged = ragged_;
   if (Samples(spec.strategy)) {
     GF_ASSIGN_OR_RETURN(spec.sampling, sampling_.Build(spec.strategy));

@@ -42,7 +42,7 @@ class SpecFlags {
   SamplingFlags sampling_;
   std::string dataset_;
   std::string strategy_ = "pad";
-  std::string over_size_ = "error";
+  std::string over_size_;  // empty: the strategy's
   int64_t batch_size_ = 0;
   std::string num_nodes_;
   std::string num_edges_;

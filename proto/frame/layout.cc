@@ -129,7 +129,7 @@ absl::StatusOr<Placement> Place(const Layout& layout, const Counts& counts, int6
     if (bytes > max_bytes || largest_dim > max_bytes) {
       return absl::ResourceExhaustedError(absl::StrCat(
           "tensor ", DisplayName(tensor), " takes ", AtLeast(std::max(bytes, largest_dim)),
-          " bytes; the limit for a batch is ", max_bytes));
+          " bytes; max_frame_bytes, the limit for a batch, is ", max_bytes));
     }
     if (bytes > max_bytes - placement.slab_bytes) {
       return absl::ResourceExhaustedError(absl::StrCat(

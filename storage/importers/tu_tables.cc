@@ -96,26 +96,44 @@ class TablesReader {
       : open_(open), on_bytes_(on_bytes) {}
 
   absl::StatusOr<TuTables> Read() {
-    GF_RETURN_IF_ERROR(ReadTable("graph_labels", std::nullopt, "graphs", tables_.graph_labels));
-    std::optional<int64_t> graphs;
-    if (tables_.graph_labels.columns > 0) graphs = tables_.graph_labels.rows();
-    GF_RETURN_IF_ERROR(ReadTable("graph_attributes", graphs, "graphs", tables_.graph_attributes));
-    if (tables_.graph_attributes.columns > 0) graphs = tables_.graph_attributes.rows();
+    std::optional<Rows> graphs;
+    GF_RETURN_IF_ERROR(ReadTable("graph_labels", std::nullopt, tables_.graph_labels));
+    if (tables_.graph_labels.columns > 0) {
+      graphs = {tables_.graph_labels.rows(), "graphs", std::move(name_)};
+    }
+    GF_RETURN_IF_ERROR(ReadTable("graph_attributes", graphs, tables_.graph_attributes));
+    if (!graphs.has_value() && tables_.graph_attributes.columns > 0) {
+      graphs = {tables_.graph_attributes.rows(), "graphs", std::move(name_)};
+    }
     GF_RETURN_IF_ERROR(ReadIndicator(graphs));
-    GF_RETURN_IF_ERROR(ReadEdges());
-    const int64_t nodes = tables_.node_ptr.back();
-    const auto edges = static_cast<int64_t>(tables_.edges.size());
-    GF_RETURN_IF_ERROR(ReadTable("node_labels", nodes, "nodes", tables_.node_labels));
-    GF_RETURN_IF_ERROR(ReadTable("node_attributes", nodes, "nodes", tables_.node_attributes));
-    GF_RETURN_IF_ERROR(ReadTable("edge_labels", edges, "edges", tables_.edge_labels));
-    GF_RETURN_IF_ERROR(ReadTable("edge_attributes", edges, "edges", tables_.edge_attributes));
+    const Rows nodes{tables_.node_ptr.back(), "nodes", std::move(name_)};
+    GF_RETURN_IF_ERROR(ReadEdges(nodes));
+    const Rows edges{static_cast<int64_t>(tables_.edges.size()), "edges", std::move(name_)};
+    GF_RETURN_IF_ERROR(ReadTable("node_labels", nodes, tables_.node_labels));
+    GF_RETURN_IF_ERROR(ReadTable("node_attributes", nodes, tables_.node_attributes));
+    GF_RETURN_IF_ERROR(ReadTable("edge_labels", edges, tables_.edge_labels));
+    GF_RETURN_IF_ERROR(ReadTable("edge_attributes", edges, tables_.edge_attributes));
     return std::move(tables_);
   }
 
  private:
+  // How many rows the tables of something have, and the file that says so.
+  struct Rows {
+    int64_t count = 0;
+    absl::string_view things;
+    std::string file;
+
+    // "there are 5 nodes in x_graph_indicator.txt"
+    std::string Text(absl::string_view only = "") const {
+      return absl::StrCat("there are ", only, count, " ", things, " in ", file);
+    }
+  };
+
   absl::StatusOr<std::unique_ptr<LineReader>> Open(absl::string_view part) {
     reported_ = 0;
-    return open_(part);
+    GF_ASSIGN_OR_RETURN(std::unique_ptr<LineReader> reader, open_(part));
+    if (reader != nullptr) name_ = reader->name();
+    return reader;
   }
 
   absl::StatusOr<std::unique_ptr<LineReader>> OpenRequired(absl::string_view part) {
@@ -152,17 +170,15 @@ class TablesReader {
   }
 
   template <typename T>
-  absl::Status ReadTable(absl::string_view part, std::optional<int64_t> rows,
-                         absl::string_view things, TuTable<T>& table) {
+  absl::Status ReadTable(absl::string_view part, const std::optional<Rows>& rows,
+                         TuTable<T>& table) {
     GF_ASSIGN_OR_RETURN(std::unique_ptr<LineReader> reader, Open(part));
     if (reader == nullptr) return absl::OkStatus();
     int64_t read = 0;
     while (true) {
       GF_ASSIGN_OR_RETURN(const auto line, NextLine(*reader));
       if (!line.has_value()) break;
-      if (rows.has_value() && read == *rows) {
-        return reader->Error(absl::StrCat("there are only ", *rows, " ", things));
-      }
+      if (rows.has_value() && read == rows->count) return reader->Error(rows->Text("only "));
       GF_ASSIGN_OR_RETURN(const int64_t count, ParseLine(*reader, *line, table.values));
       if (table.columns == 0) table.columns = count;
       if (count != table.columns) {
@@ -171,9 +187,9 @@ class TablesReader {
       }
       ++read;
     }
-    if (rows.has_value() && read != *rows) {
+    if (rows.has_value() && read != rows->count) {
       return absl::InvalidArgumentError(
-          absl::StrCat(reader->name(), " has ", read, " lines; there are ", *rows, " ", things));
+          absl::StrCat(reader->name(), " has ", read, " lines; ", rows->Text()));
     }
     return absl::OkStatus();
   }
@@ -194,7 +210,7 @@ class TablesReader {
     }
   }
 
-  absl::Status ReadIndicator(std::optional<int64_t> num_graphs) {
+  absl::Status ReadIndicator(const std::optional<Rows>& graphs) {
     GF_ASSIGN_OR_RETURN(std::unique_ptr<LineReader> reader, OpenRequired("graph_indicator"));
     std::vector<int64_t>& ptr = tables_.node_ptr;
     ptr.assign(1, 0);
@@ -208,11 +224,10 @@ class TablesReader {
             current == 0 ? ", but graphs count from 1"
                          : absl::StrCat(" after one of graph ", current, "; graphs must ascend")));
       }
-      if (num_graphs.has_value() && graph > *num_graphs) {
-        return reader->Error(
-            absl::StrCat("node of graph ", graph, "; there are ", *num_graphs, " graphs"));
+      if (graphs.has_value() && graph > graphs->count) {
+        return reader->Error(absl::StrCat("node of graph ", graph, "; ", graphs->Text()));
       }
-      if (!num_graphs.has_value() && graph > current + 1) {
+      if (!graphs.has_value() && graph > current + 1) {
         return reader->Error(absl::StrCat("node of graph ", graph, " after one of graph ", current,
                                           ", and no graph_labels tell that there are more graphs"));
       }
@@ -222,18 +237,19 @@ class TablesReader {
       return absl::OkStatus();
     };
     GF_RETURN_IF_ERROR(ReadNumbers(*reader, 1, visit));
-    if (num_graphs.has_value()) ptr.resize(*num_graphs + 1, nodes);
+    if (graphs.has_value()) ptr.resize(graphs->count + 1, nodes);
     return absl::OkStatus();
   }
 
-  absl::Status ReadEdges() {
+  absl::Status ReadEdges(const Rows& nodes) {
     GF_ASSIGN_OR_RETURN(std::unique_ptr<LineReader> reader, OpenRequired("A"));
     const std::vector<int64_t>& ptr = tables_.node_ptr;
     size_t graph = 0;  // of the last source; files are mostly in the order of the graphs
     const auto visit = [&](const std::vector<int64_t>& values) -> absl::Status {
       for (const int64_t node : values) {
         if (node < 1 || node > ptr.back()) {
-          return reader->Error(absl::StrCat("node ", node, "; nodes are 1 to ", ptr.back()));
+          return reader->Error(absl::StrCat("node ", node, "; nodes are 1 to ", nodes.count,
+                                            ", one for each line of ", nodes.file));
         }
       }
       const TuEdge edge{values[0] - 1, values[1] - 1};
@@ -255,6 +271,7 @@ class TablesReader {
   const std::function<void(int64_t)>& on_bytes_;
   TuTables tables_;
   int64_t reported_ = 0;  // bytes of the open file
+  std::string name_;      // of the file that was opened last
 };
 
 }  // namespace

@@ -32,7 +32,6 @@ def loader_of(dataset, num_nodes=50, num_edges=50, num_graphs=4, **arguments):
 @pytest.mark.parametrize(
     "arguments, parts",
     [
-        ({"exclude_keys": ["nope"]}, ["exclude_keys", "nope"]),
         ({"follow_batch": ["nope"]}, ["follow_batch", "nope"]),
         ({"narrow_columns": ["nope"]}, ["narrow_columns", "nope"]),
         ({"narrow_columns": ["big"]}, ["big", str(2**40 + 9), "int32"]),

@@ -1,10 +1,20 @@
 #include "client/cpp/replicas/outage.h"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "absl/strings/str_cat.h"
 
 namespace graphfeed {
+
+void Tell(const ClientOptions& client, const std::string& notice) {
+  if (notice.empty()) return;
+  if (client.on_failover) {
+    client.on_failover(notice);
+  } else {
+    std::fprintf(stderr, "graphfeed: %s\n", notice.c_str());
+  }
+}
 
 void Outage::Add(const Replica& replica, const absl::Status& status, Failure failure,
                  absl::Time now) {
@@ -40,14 +50,32 @@ bool Outage::AnyLeft(const std::vector<std::shared_ptr<Replica>>& replicas) cons
   });
 }
 
-absl::Status Outage::Final(absl::string_view what) const {
-  if (entries_.size() == 1) return entries_[0].status;
-  std::string text = absl::StrCat(what, ":");
+std::string Outage::TryingOn(absl::string_view what, absl::Time now, absl::Time deadline) {
+  if (told_.has_value() && now - *told_ < kTellEvery) return "";
+  told_ = now;
+  return absl::StrCat("no server can ", what, Tried(now), ", trying again for up to ",
+                      absl::FormatDuration(absl::Ceil(deadline - now, absl::Seconds(1))), ": ",
+                      Said());
+}
+
+absl::Status Outage::Final(absl::string_view what, absl::Time now) const {
+  if (entries_.size() == 1 && entries_[0].excluded) return entries_[0].status;
+  return absl::Status(first_.code(),
+                      absl::StrCat("no server can ", what, Tried(now), ": ", Said()));
+}
+
+std::string Outage::Tried(absl::Time now) const {
+  const absl::Duration tried = absl::Trunc(now - *started_, absl::Seconds(1));
+  return tried > absl::ZeroDuration() ? absl::StrCat(" after ", absl::FormatDuration(tried)) : "";
+}
+
+std::string Outage::Said() const {
+  std::string text;
   for (const Entry& entry : entries_) {
-    absl::StrAppend(&text, &entry == &entries_[0] ? " " : "; ", entry.address, ": ",
+    absl::StrAppend(&text, text.empty() ? "" : "; ", entry.address, ": ",
                     absl::StatusCodeToString(entry.status.code()), ": ", entry.status.message());
   }
-  return absl::Status(first_.code(), text);
+  return text;
 }
 
 std::string Outage::Refusals() const {

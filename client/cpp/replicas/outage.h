@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "client/cpp/client.h"
 #include "client/cpp/replicas/replicas.h"
 
 namespace graphfeed {
@@ -20,6 +21,9 @@ enum class Failure {
   kNotHere,    // this replica will not do, another may: other content, unreadable data
   kFinal,      // no replica will do: the request is wrong
 };
+
+// Tells the user by ClientOptions::on_failover. Nothing to tell: empty.
+void Tell(const ClientOptions& client, const std::string& notice);
 
 // The time from the first failure of a stream to its next frame: which replicas have been tried,
 // and which are out of the question until then. Thread-compatible.
@@ -41,9 +45,12 @@ class Outage {
   bool AnyLeft(const std::vector<std::shared_ptr<Replica>>& replicas) const;
   void NextRound() { tried_.clear(); }
 
-  // The error to end with. A single replica's is its own; otherwise the first one's code, and what
-  // each has said last. `what` could not be done.
-  absl::Status Final(absl::string_view what) const;
+  // Before another round: what to tell the user, at once and then every kTellEvery; empty in
+  // between. `what` is tried until `deadline`.
+  std::string TryingOn(absl::string_view what, absl::Time now, absl::Time deadline);
+  // The error to end with: what could not be done, for how long it was tried, and what each replica
+  // has said last, with the first one's code. What a single replica refuses it says itself.
+  absl::Status Final(absl::string_view what, absl::Time now) const;
   // "127.0.0.1:2: NOT_FOUND: ...", of those that are out of the question.
   std::string Refusals() const;
 
@@ -54,7 +61,13 @@ class Outage {
     bool excluded = false;
   };
 
+  static constexpr absl::Duration kTellEvery = absl::Seconds(10);
+
+  std::string Tried(absl::Time now) const;  // " after 20s", or nothing
+  std::string Said() const;                 // "127.0.0.1:2: UNAVAILABLE: ...; ..."
+
   std::optional<absl::Time> started_;
+  std::optional<absl::Time> told_;
   absl::Status first_;
   std::string first_address_;
   std::vector<Entry> entries_;  // one for each replica that has failed, in that order

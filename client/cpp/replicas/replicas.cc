@@ -5,13 +5,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <optional>
 #include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "proto/wire/endpoint.h"
 #include "storage/base/status_macros.h"
@@ -48,12 +51,27 @@ absl::StatusOr<std::vector<std::string>> Addresses(const std::string& host,
   return addresses;
 }
 
-bool FailedLately(const Replica& replica, int64_t now) {
-  const int64_t failed_at = replica.failed_at;
-  return failed_at != 0 && now - failed_at < absl::ToInt64Nanoseconds(kAvoidFor);
+// Whether no_grpc_proxy or no_proxy has an entry that the host's name ends with. gRPC looks there
+// too, but sees addresses only.
+bool WithoutProxy(absl::string_view host) {
+  const char* list = std::getenv("no_grpc_proxy");
+  if (list == nullptr) list = std::getenv("no_proxy");
+  if (list == nullptr) return false;
+  for (absl::string_view entry : absl::StrSplit(list, ',')) {
+    entry = absl::StripAsciiWhitespace(entry);
+    if (entry == "*") return true;
+    if (!entry.empty() && absl::EndsWithIgnoreCase(host, entry)) return true;
+  }
+  return false;
 }
 
 }  // namespace
+
+bool FailedLately(const Replica& replica) {
+  const int64_t failed_at = replica.failed_at;
+  return failed_at != 0 &&
+         absl::GetCurrentTimeNanos() - failed_at < absl::ToInt64Nanoseconds(kAvoidFor);
+}
 
 absl::StatusOr<std::shared_ptr<Replicas>> Replicas::Create(std::vector<std::string> endpoints,
                                                            rpc::ChannelOptions channel) {
@@ -62,6 +80,14 @@ absl::StatusOr<std::shared_ptr<Replicas>> Replicas::Create(std::vector<std::stri
   }
   std::vector<Endpoint> parsed;
   for (std::string& text : endpoints) {
+    for (const absl::string_view scheme :
+         {"http://", "https://", "grpc://", "grpcs://", "tcp://"}) {
+      if (!absl::StartsWithIgnoreCase(text, scheme)) continue;
+      absl::string_view rest = absl::string_view(text).substr(scheme.size());
+      return absl::InvalidArgumentError(absl::StrCat("endpoint \"", text,
+                                                     "\" is a URL; it is host:port alone, as in \"",
+                                                     rest.substr(0, rest.find('/')), "\""));
+    }
     if (absl::StrContains(text, "://") || wire::UnixSocket(text).has_value()) {
       parsed.push_back({.text = std::move(text), .host = "", .port = ""});
       continue;
@@ -115,7 +141,10 @@ absl::Status Replicas::Resolve() {
     if (replica == nullptr) {
       rpc::ChannelOptions options = channel_;
       options.endpoint = target.address;
-      if (!target.endpoint->host.empty()) options.authority = target.endpoint->text;
+      if (!target.endpoint->host.empty()) {
+        options.authority = target.endpoint->text;
+        options.use_proxy = options.use_proxy && !WithoutProxy(target.endpoint->host);
+      }
       replica = std::make_shared<Replica>();
       replica->address = target.address;
       replica->channel = rpc::Channel::Create(options);
@@ -141,9 +170,8 @@ absl::StatusOr<std::vector<std::shared_ptr<Replica>>> Replicas::List(size_t pref
   }
   std::rotate(list.begin(), list.begin() + static_cast<ptrdiff_t>(preferred % list.size()),
               list.end());
-  const int64_t now = absl::GetCurrentTimeNanos();
-  std::stable_partition(list.begin(), list.end(), [now](const std::shared_ptr<Replica>& replica) {
-    return !FailedLately(*replica, now);
+  std::stable_partition(list.begin(), list.end(), [](const std::shared_ptr<Replica>& replica) {
+    return !FailedLately(*replica);
   });
   return list;
 }

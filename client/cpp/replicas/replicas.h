@@ -24,6 +24,9 @@ struct Replica {
   std::atomic<int64_t> failed_at = 0;  // absl::ToUnixNanos of its last failure; 0: none since
 };
 
+// Whether it is to be tried after the others.
+bool FailedLately(const Replica& replica);
+
 // The servers of a client: every address that its endpoints stand for. A name that resolves to
 // several addresses is as many replicas, so that each can be told apart and left out. Thread-safe;
 // shared by a client and its streams, which may outlive it.

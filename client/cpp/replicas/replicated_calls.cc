@@ -1,9 +1,12 @@
 #include "client/cpp/replicas/replicated_calls.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "client/cpp/fork.h"
 #include "client/cpp/replicas/backoff.h"
@@ -34,6 +37,23 @@ Failure Judge(const absl::Status& status) {
   }
 }
 
+// How long each of several replicas is waited for.
+constexpr absl::Duration kAnswerTime = absl::Seconds(5);
+
+// "GetDataset" of "/graphfeed.v1.GraphFeed/GetDataset".
+absl::string_view MethodName(absl::string_view method) {
+  return method.substr(method.rfind('/') + 1);
+}
+
+// gRPC says of a deadline that it is exceeded, and no more.
+absl::Status Named(const absl::Status& status, const Replica& replica, absl::string_view method,
+                   absl::Duration timeout) {
+  if (!absl::IsDeadlineExceeded(status)) return status;
+  return absl::DeadlineExceededError(absl::StrCat(
+      replica.address, " has not answered ", MethodName(method), " within ",
+      absl::FormatDuration(timeout), ", the client's timeout (", status.message(), ")"));
+}
+
 }  // namespace
 
 ReplicatedCalls::ReplicatedCalls(const ClientOptions& options, std::shared_ptr<Replicas> replicas)
@@ -59,23 +79,60 @@ absl::Status ReplicatedCalls::Ask(const char* method, const google::protobuf::Me
         if (status.ok()) return status;
       }
       const Failure failure = Judge(status);
-      if (failure == Failure::kFinal) return status;
+      if (failure == Failure::kFinal) return Named(status, *replica, method, timeout);
       if (failure == Failure::kTransient) replicas_->Failed(*replica);
       refused = refused || failure == Failure::kNotHere;
       outage.Add(*replica, status, failure, absl::Now());
     }
     const absl::Duration pause = backoff.Next();
-    const absl::Time again = absl::Now() + pause;
-    if (refused || !replicas_->any_answered() || again > deadline ||
-        again > outage.started() + options_.retry_timeout) {
-      return outage.Final("no server answers");
-    }
+    const absl::Time now = absl::Now();
+    const absl::Time again = now + pause;
+    const absl::Time give_up = std::min(deadline, outage.started() + options_.retry_timeout);
+    const std::string what = absl::StrCat("answer ", MethodName(method));
+    if (refused || !replicas_->any_answered() || again > give_up) return outage.Final(what, now);
+    graphfeed::Tell(options_, outage.TryingOn(what, now, give_up));
     for (absl::Duration left = pause; left > absl::ZeroDuration(); left = again - absl::Now()) {
       if (interrupted()) return absl::CancelledError("interrupted");
       absl::SleepFor(std::min(left, rpc::kInterruptInterval));
     }
     outage.NextRound();
   }
+}
+
+absl::Status ReplicatedCalls::AskEach(const char* method,
+                                      const google::protobuf::MessageLite& request,
+                                      absl::Duration timeout,
+                                      google::protobuf::MessageLite* response,
+                                      absl::FunctionRef<bool()> answered) {
+  const CallInProgress in_progress;
+  GF_ASSIGN_OR_RETURN(const std::vector<std::shared_ptr<Replica>> replicas,
+                      replicas_->List(/*resolve=*/false));
+  absl::Status last = absl::UnavailableError("no server has been asked");
+  std::shared_ptr<Replica> chosen;
+  for (const std::shared_ptr<Replica>& replica : replicas) {
+    if (FailedLately(*replica)) continue;
+    const absl::Status status =
+        replica->channel->Call(method, request, std::min(timeout, kAnswerTime), response);
+    if (absl::IsCancelled(status)) return status;
+    if (!status.ok()) {
+      last = status;
+      if (Judge(status) == Failure::kTransient || absl::IsDeadlineExceeded(status)) {
+        replicas_->Failed(*replica);
+      }
+      continue;
+    }
+    replicas_->Answered(*replica);
+    if (answered()) chosen = replica;
+  }
+  if (chosen == nullptr) return last;
+  replicas_->Answered(*chosen);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> ReplicatedCalls::Several() {
+  GF_ASSIGN_OR_RETURN(const std::vector<std::shared_ptr<Replica>> replicas,
+                      replicas_->List(/*resolve=*/false));
+  return replicas.size() > 1;
 }
 
 absl::StatusOr<std::shared_ptr<Replica>> ReplicatedCalls::FindReachable() {
@@ -102,7 +159,7 @@ absl::Status ReplicatedCalls::Tell(const char* method, const google::protobuf::M
   } else {
     replicas_->Answered(*replica);
   }
-  return status;
+  return Named(status, *replica, method, timeout);
 }
 
 }  // namespace graphfeed

@@ -27,6 +27,17 @@ class ReplicatedCalls {
       google::protobuf::MessageLite* response,
       absl::FunctionRef<absl::Status()> read = [] { return absl::OkStatus(); });
 
+  // A question that every replica is asked that can be reached, but for those that failed lately:
+  // `answered` is told of each answer, which is in the response. The last replica for which it
+  // returns true is preferred for what comes next. An answer is waited for a few seconds.
+  // UNAVAILABLE, NOT_FOUND and so on when nobody answers: Ask says why.
+  absl::Status AskEach(const char* method, const google::protobuf::MessageLite& request,
+                       absl::Duration timeout, google::protobuf::MessageLite* response,
+                       absl::FunctionRef<bool()> answered);
+
+  // Whether there are several replicas.
+  absl::StatusOr<bool> Several();
+
   // A request that changes something: sent once, to a replica that answers questions.
   absl::Status Tell(const char* method, const google::protobuf::MessageLite& request,
                     absl::Duration timeout, google::protobuf::MessageLite* response);

@@ -1,7 +1,6 @@
 #include "client/cpp/replicas/resuming_reader.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 #include <vector>
 
@@ -105,10 +104,12 @@ absl::Status ResumingReader::Connect() {
     // Every replica has failed in this round.
     const bool cold = info_ == nullptr && !replicas_->any_answered();
     const absl::Duration pause = backoff_.Next();
-    if (cold || !outage_.AnyLeft(*replicas) ||
-        absl::Now() + pause > outage_.started() + client_.retry_timeout) {
-      return outage_.Final(absl::StrCat("no server can ", What()));
+    const absl::Time now = absl::Now();
+    const absl::Time deadline = outage_.started() + client_.retry_timeout;
+    if (cold || !outage_.AnyLeft(*replicas) || now + pause > deadline) {
+      return outage_.Final(What(), now);
     }
+    Tell(client_, outage_.TryingOn(What(), now, deadline));
     Pause(pause);
     outage_.NextRound();
   }
@@ -175,11 +176,7 @@ absl::Status ResumingReader::TakeHeader(const StreamInfo& info) {
   const std::string refusals = outage_.Refusals();
   if (!refusals.empty()) absl::StrAppend(&notice, " (refused: ", refusals, ")");
   lost_.clear();
-  if (client_.on_failover) {
-    client_.on_failover(notice);
-  } else {
-    std::fprintf(stderr, "graphfeed: %s\n", notice.c_str());
-  }
+  Tell(client_, notice);
   return absl::OkStatus();
 }
 

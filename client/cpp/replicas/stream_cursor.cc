@@ -27,6 +27,11 @@ absl::StatusOr<bool> StreamCursor::TakeEpoch(const EpochInfo& info) {
   num_frames_ = info.plan.num_frames;
   shard_frames_ = info.plan.shard_frames;
   frames_ = 0;
+  empty_epochs_ = shard_frames_ == 0 ? empty_epochs_ + 1 : 0;
+  if (num_epochs_ == 0 && empty_epochs_ == kMaxEmptyEpochs) {
+    return absl::DataLossError(absl::StrCat("the server's stream without end has had no frames in ",
+                                            empty_epochs_, " epochs, the last one ", epoch_));
+  }
   return true;
 }
 

@@ -16,7 +16,8 @@ class StreamCursor {
   explicit StreamCursor(const StreamOptions& options);
 
   // An epoch's header has come. True when it begins an epoch, false when it goes on with the one
-  // that a stream before this broke off. DATA_LOSS when that is not what was left of it.
+  // that a stream before this broke off. DATA_LOSS when that is not what was left of it, and
+  // when a stream without end has had no frame in 1000 epochs: nothing would ever come.
   absl::StatusOr<bool> TakeEpoch(const EpochInfo& info);
   // A frame of the epoch has come.
   void TakeFrame() { ++frames_; }
@@ -30,6 +31,8 @@ class StreamCursor {
   int64_t num_epochs() const;
 
  private:
+  static constexpr int64_t kMaxEmptyEpochs = 1000;
+
   bool epoch_done() const { return in_epoch_ && frames_ == shard_frames_; }
 
   const int64_t start_epoch_;
@@ -41,6 +44,7 @@ class StreamCursor {
   int64_t num_frames_ = 0;    // of the epoch, over all shards
   int64_t shard_frames_ = 0;  // of the epoch, from where this stream entered it
   int64_t frames_ = 0;        // received of those
+  int64_t empty_epochs_ = 0;  // in a row, to this one
 };
 
 }  // namespace graphfeed

@@ -104,6 +104,7 @@ std::shared_ptr<grpc::Channel> Connect(const ChannelOptions& options) {
   // forks wait for that.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
                    Milliseconds(std::min(options.connect_timeout, absl::Seconds(1))));
+  if (!options.use_proxy) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   if (!options.authority.empty()) {
     arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, options.authority);
   }

@@ -59,6 +59,7 @@ struct ChannelOptions {
   absl::Duration connect_timeout = absl::Seconds(20);  // of one attempt
   absl::Duration keepalive_time = absl::Seconds(10);   // of silence before a ping
   absl::Duration keepalive_timeout = absl::Seconds(10);
+  bool use_proxy = true;  // that of the environment
   Interrupted interrupted;
 };
 

@@ -12,8 +12,10 @@ The names are those of PopTorch Geometric; see the user's guide beside this pack
 """
 
 from graphfeed import transforms
+from graphfeed._arguments import make_exclude_keys
 from graphfeed._connection import ClientStats
-from graphfeed.batch import Batch, Position
+from graphfeed._graphfeed import __version__
+from graphfeed.batch import Batch
 from graphfeed.client import Client, connect
 from graphfeed.data import Data, HeteroData
 from graphfeed.dataset import Dataset
@@ -37,6 +39,8 @@ from graphfeed.errors import (
 )
 from graphfeed.info import Column, Counts, DatasetInfo, PlanSummary, Stats, Summary
 from graphfeed.ingest import Collection
+from graphfeed.ingest.networkx import from_networkx
+from graphfeed.layout import Position
 from graphfeed.loaders.base import Loader
 from graphfeed.loaders.clusters import ClusterLoader, FixedSizeClusterLoader
 from graphfeed.loaders.graphs import DataLoader, FixedSizeDataLoader
@@ -47,8 +51,12 @@ from graphfeed.loaders.links import (
 )
 from graphfeed.loaders.neighbors import FixedSizeNeighborLoader, NeighborLoader
 from graphfeed.loaders.position import merge_states
+from graphfeed.loaders.sampled import NumNeighbors
 from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy, TrimReport
 from graphfeed.planetoid import read_planetoid
+from graphfeed.readers.npy import read_npy
+from graphfeed.readers.ogb import read_ogb
+from graphfeed.readers.tu import read_tu
 
 __all__ = [
     "Aborted",
@@ -83,6 +91,7 @@ __all__ = [
     "NegativeSampling",
     "NeighborLoader",
     "NotFound",
+    "NumNeighbors",
     "OutOfRange",
     "OverSizeStrategy",
     "PermissionDenied",
@@ -95,8 +104,14 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
+    "__version__",
     "connect",
+    "from_networkx",
+    "make_exclude_keys",
     "merge_states",
+    "read_npy",
+    "read_ogb",
     "read_planetoid",
+    "read_tu",
     "transforms",
 ]

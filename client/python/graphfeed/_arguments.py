@@ -7,7 +7,24 @@ from typing import Any
 
 import numpy as np
 
-from graphfeed import errors
+from graphfeed import _warn, errors
+from graphfeed.info import DatasetInfo
+
+
+def endpoints(given: Any) -> list[str]:
+    """What `connect` takes, as a list."""
+    if isinstance(given, str):
+        return [given]
+    try:
+        result = list(given)
+    except TypeError:
+        result = [given]
+    for endpoint in result:
+        if not isinstance(endpoint, str):
+            raise errors.InvalidArgument(
+                f'endpoints is {given!r}; it takes "host:port", or a list of such texts'
+            )
+    return result
 
 
 def names(field: str, names: Iterable[str] | None) -> list[str]:
@@ -18,9 +35,42 @@ def names(field: str, names: Iterable[str] | None) -> list[str]:
     return names
 
 
-def integer(field: str, value: Any, least: int) -> int:
+def columns(field: str, given: Iterable[str] | None, info: DatasetInfo) -> list[str]:
+    """Names of columns to leave out; warns of those that there are none of, and drops them."""
+    there = {column.name for column in info.columns}
+    result = names(field, given)
+    unknown = sorted(set(result) - there)
+    if unknown:
+        _warn.warn(
+            f"{field} has {', '.join(map(repr, unknown))}, of which {info.full_name} has no column; "
+            f"there are {sorted(there)}"
+        )
+    return [name for name in result if name in there]
+
+
+def make_exclude_keys(include_keys: Iterable[str], data: Any) -> list[str]:
+    """The names of all columns of a dataset (attributes of a graph or batch) but those in
+    `include_keys`: what a loader takes as exclude_keys to send nothing else."""
+    keep = set(names("include_keys", include_keys))
+    info = getattr(data, "info", None)
+    if isinstance(info, DatasetInfo):
+        return sorted({column.name for column in info.columns} - keep)
+    keys: set[str] = set()
+    for store in getattr(data, "stores", [data]):  # of PyG's objects
+        keys.update(store.keys() if callable(store.keys) else store.keys)
+        for key in (*getattr(store, "node_types", ()), *getattr(store, "edge_types", ())):
+            keys.update(store[key].keys())
+    return sorted(keys - keep)
+
+
+INT64_MAX, UINT64_MAX = 2**63 - 1, 2**64 - 1
+
+
+def integer(field: str, value: Any, least: int, most: int = INT64_MAX) -> int:
     if not hasattr(value, "__index__") or isinstance(value, bool) or value < least:
         raise errors.InvalidArgument(f"{field} is {value!r}; it must be an integer >= {least}")
+    if value > most:
+        raise errors.InvalidArgument(f"{field} is {value}; it must be at most {most}")
     return int(value)
 
 
@@ -52,6 +102,7 @@ def integers(field: str, value: Any, dims: int = 1) -> np.ndarray:
     result = array(field, value)
     if result.size == 0 and result.ndim == dims:
         return np.zeros(result.shape, np.int64)
+    refuse_beyond_int64(field, result)
     if result.ndim != dims or result.dtype.kind not in "iu":
         raise errors.InvalidArgument(
             f"{field} has shape {list(result.shape)} and dtype {result.dtype}; it takes integers "
@@ -73,6 +124,17 @@ def labels(field: str, value: Any) -> np.ndarray:
             "floats of 1 dimension"
         )
     return result.astype(np.int64)
+
+
+def refuse_beyond_int64(field: str, array: np.ndarray) -> None:
+    """Raises InvalidArgument for integers that int64 does not hold; numpy has them as objects or as
+    uint64."""
+    if array.dtype == object and all(isinstance(value, int) for value in array.flat):
+        beyond = [value for value in array.flat if not -(2**63) <= value <= INT64_MAX]
+    else:
+        beyond = array[array > INT64_MAX] if array.dtype == np.uint64 else []
+    if len(beyond):
+        raise errors.InvalidArgument(f"{field} holds {beyond[0]}, which does not fit int64")
 
 
 def refuse_masks(field: str, array: np.ndarray, total: int | None, things: str) -> None:
@@ -104,3 +166,33 @@ def ids(field: str, value: Any, total: int) -> np.ndarray:
             f"{field}[{int(bad.argmax())}] is {result[bad][0]}; {rule}"
         )
     return result
+
+
+def positions(index: Any, total: int, or_mask: bool) -> np.ndarray:
+    """int64 [n]: positions in a dataset of `total` graphs from a boolean mask or any sequence of
+    integers, negative ones from its end; with `or_mask` integers that may be meant as a mask are
+    refused."""
+    array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
+    if array.size == 0 and array.dtype != bool:
+        return np.zeros(0, np.int64)
+    refuse_beyond_int64("the index", array)
+    if array.ndim != 1 or array.dtype.kind not in "biu":
+        raise errors.InvalidArgument(
+            "a dataset is indexed with integers, slices, and 1-dim masks or integer arrays, "
+            f"not {type(index).__name__} of shape {list(array.shape)} and dtype {array.dtype}"
+        )
+    if array.dtype == bool:
+        if len(array) != total:
+            raise errors.InvalidArgument(
+                f"the mask has {len(array)} entries, the dataset {total} graphs"
+            )
+        return np.flatnonzero(array)
+    if or_mask:
+        refuse_masks("the index", array, total, "graphs")
+    array = array.astype(np.int64)
+    bad = (array < -total) | (array >= total)
+    if bad.any():
+        raise errors.OutOfRange(
+            f"index {array[bad][0]} is out of range; the dataset has {total} graphs"
+        )
+    return np.where(array < 0, array + total, array)

@@ -17,6 +17,11 @@ _T = TypeVar("_T")
 _logger = logging.getLogger("graphfeed")
 
 
+def log(notice: str) -> None:
+    """Tells the user what a stream or call had to do to go on."""
+    _logger.warning("%s", notice)
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What `connect` takes, which says what it means."""
@@ -28,6 +33,7 @@ class Settings:
     keepalive_time: float
     keepalive_timeout: float
     encoding: str
+    use_proxy: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +124,7 @@ class Connection:
         """Tells the user what streams had to do to go on."""
         native = self._native
         for notice in native.take_notices() if native is not None else ():
-            _logger.warning("%s", notice)
+            log(notice)
 
     def _client(self) -> Any:
         if self._closed:
@@ -142,6 +148,7 @@ class Connection:
             settings.keepalive_time,
             settings.keepalive_timeout,
             settings.encoding == "compact",
+            settings.use_proxy,
         )
 
 

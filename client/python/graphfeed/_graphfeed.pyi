@@ -14,6 +14,8 @@ from typing import Optional, Sequence, TypedDict
 
 import numpy as np
 
+__version__: str
+
 class ColumnSchema:
     name: str
     level: str  # "node", "edge", "graph"
@@ -79,6 +81,8 @@ class Selection:
     def range(start: int, stop: int) -> Selection: ...
     @staticmethod
     def ids(ids: np.ndarray) -> Selection: ...
+    def __str__(self) -> str:
+        """Which graphs, in a few words; the same for the same ids in every process."""
     batch_sizes: list[int]
 
 class Links(TypedDict, total=False):
@@ -305,6 +309,7 @@ class Client:
         keepalive_time: float = 10.0,
         keepalive_timeout: float = 10.0,
         compact: bool = False,
+        use_proxy: bool = True,
     ) -> None: ...
     def take_notices(self) -> list[str]:
         """What streams had to do to go on, since the last call."""

@@ -43,8 +43,8 @@ def require_single(dataset: Any, what: str) -> None:
     """Raises InvalidArgument unless `dataset` is a single graph, of which `what` takes parts."""
     if dataset.info.collection or len(dataset) != 1:
         raise errors.InvalidArgument(
-            f"{dataset.info.full_name} is a collection of graphs; {what} takes "
-            "batches out of a single graph (client.ingest of one graph)"
+            f"{dataset.info.full_name} is a collection of graphs; {what} takes batches out of a "
+            "single graph, which client.ingest(name, dataset[0]) stores"
         )
 
 
@@ -139,6 +139,14 @@ def seed_edges(edge_label_index: Any, info: DatasetInfo) -> SeedEdges:
     for row, end in enumerate(ends):
         _arguments.ids(f"{field}[{row}]", pairs[row], info.num_nodes[end])
     return SeedEdges(name, None, pairs, pairs.shape[1])
+
+
+def places(field: str, array: np.ndarray, total: int) -> np.ndarray:
+    """int64 [n]: places in `total` seeds. OutOfRange for others."""
+    bad = (array < -total) | (array >= total)
+    if bad.any():
+        raise errors.OutOfRange(f"{field} has {array[bad][0]}; there are {total} seeds")
+    return np.where(array < 0, array + total, array)
 
 
 def _ids(field: str, array: np.ndarray, total: int, things: str) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
 import numpy as np
@@ -13,6 +14,10 @@ from graphfeed.options import FixedSizeOptions
 
 # Graphs of a dataset in order: consecutive ones, or explicit ids (int64).
 GraphIds = Union[range, np.ndarray]
+
+_SHOWN = 60  # characters of a field's value
+
+_NESTED = {"options": _graphfeed.FixedSizeOptions()}
 
 _SAMPLING_NAMES = ("subgraph_type", "temporal_strategy")
 
@@ -85,3 +90,59 @@ def stream_options(info: DatasetInfo, spec: Any, seed: int = 0) -> Any:
     options.seed = seed
     options.num_epochs = 1
     return options
+
+
+def described(spec: Any) -> dict[str, str]:
+    """What a native BatchSpec says besides the defaults, by field: short texts."""
+    result: dict[str, str] = {}
+
+    def add(prefix: str, value: Any, default: Any) -> None:
+        for name in _names(value):
+            ours, theirs = _get(value, name), _get(default, name)
+            if name == "selection":
+                result[name] = str(ours)
+                add("selection.", ours, theirs)
+            elif name in ("options", "sampling", "links") and ours is not None:
+                add(f"{prefix}{name}.", ours, theirs or _NESTED.get(name, {}))
+            elif not np.array_equal(ours, theirs) and not (theirs is None and _is_nothing(ours)):
+                result[prefix + name] = _short(ours)
+
+    add("", spec, _graphfeed.BatchSpec())
+    return result
+
+
+def _is_nothing(value: Any) -> bool:
+    return len(value) == 0 if hasattr(value, "__len__") else value is False
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        crc = zlib.crc32(np.ascontiguousarray(value))
+        return f"{len(value)} values ({crc:08x})"
+    text = repr(value)
+    if len(text) <= _SHOWN:
+        return text
+    return f"{text[:_SHOWN]}... ({zlib.crc32(text.encode()):08x})"
+
+
+def difference(theirs: Mapping[str, str], ours: Mapping[str, str]) -> str:
+    """Which fields of two descriptions differ."""
+    return "; ".join(
+        f"{name} was {theirs.get(name, 'the default')}, here it is {ours.get(name, 'the default')}"
+        for name in sorted({*theirs, *ours})
+        if theirs.get(name) != ours.get(name)
+    )
+
+
+def _names(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return sorted(value)
+    return [
+        name
+        for name in dir(value)
+        if not name.startswith("_") and not callable(getattr(value, name))
+    ]
+
+
+def _get(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name)

@@ -2,119 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from graphfeed import _repr
-from graphfeed.info import Counts, EdgeType, counts_from_native
-
-
-class Position(NamedTuple):
-    """Where a batch stands: the ordinal is global over all shards of an epoch."""
-
-    epoch: int
-    ordinal: int
-
-
-class BatchLayout:
-    """The fixed arrangement of a stream's tensors; shared by all its batches."""
-
-    def __init__(self, native: Any) -> None:
-        self.micro_batches: int = native.micro_batches
-        self.ragged: bool = native.ragged
-        self.heterogeneous: bool = native.heterogeneous
-        self.node_types: tuple[str, ...] = tuple(native.node_types)
-        self.edge_types: tuple[EdgeType, ...] = tuple(
-            tuple(name.split("|")) for name in native.edge_types
-        )
-        self.digest: int = native.digest
-        self.padded = None if self.ragged else self.counts(native.padded)
-        # Index of each tensor by store and name. The store None is the graph itself.
-        self.stores: dict[Any, dict[str, int]] = {None: {}}
-        if self.heterogeneous:
-            self.stores.update({key: {} for key in (*self.node_types, *self.edge_types)})
-        for index, tensor in enumerate(native.tensors):
-            self.stores[self._key(tensor.store)][tensor.name] = index
-        self.num_tensors = len(native.tensors)
-        # Taken out of a single graph without padding: not several graphs with a ptr.
-        self.one_graph = self.ragged and all("ptr" not in names for names in self.stores.values())
-        # The store of a sampled batch's seeds; a batch that is not sampled has none.
-        seeds = [tensor.store for tensor in native.tensors if tensor.axis == "seeds"]
-        self.is_sampled = bool(seeds)
-        self.seed_store = self._key(seeds[0]) if seeds else None
-
-    def counts(self, native: Any) -> Counts:
-        return counts_from_native(native, self.heterogeneous, self.node_types, self.edge_types)
-
-    def _key(self, store: str) -> Any:
-        if not store:
-            return None
-        return tuple(store.split("|")) if store not in self.node_types else store
-
-
-class Frame(NamedTuple):
-    """What is known of a batch besides its tensors."""
-
-    position: Position
-    counts: tuple[Counts, ...]
-    trimmed: Counts
-    is_null: bool
-    is_repeat: bool
-    digest: int
-
-
-class Store(Mapping):
-    """The tensors of one node or edge type: `batch["movie"].x`. A mapping by name as well."""
-
-    def __init__(self, batch: Batch, key: str | EdgeType) -> None:
-        self._batch = batch
-        self._key = key
-
-    def __getitem__(self, name: str) -> Any:
-        index = self._batch._layout.stores[self._key].get(name)
-        if index is None:
-            raise KeyError(f"{name!r} is not in {self._key!r}; there are {list(self)}")
-        return self._batch._tensor(index)
-
-    def __getattr__(self, name: str) -> Any:
-        index = self._batch._layout.stores[self._key].get(name)
-        if index is None:
-            raise AttributeError(f"{self._key!r} has no {name!r}; it has {list(self)}")
-        return self._batch._tensor(index)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name.startswith("_"):
-            super().__setattr__(name, value)
-        elif name not in self:
-            raise AttributeError(f"{self._key!r} has no {name!r} to set; it has {list(self)}")
-        else:
-            self._batch._tensors[self._batch._layout.stores[self._key][name]] = value
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._batch._layout.stores[self._key])
-
-    def __len__(self) -> int:
-        return len(self._batch._layout.stores[self._key])
-
-    @property
-    def num_nodes(self) -> int:
-        """Nodes of this type in one micro-batch, padding included."""
-        return self._batch._sizes.nodes[self._key]
-
-    @property
-    def num_edges(self) -> int:
-        """Edges of this type in one micro-batch, padding included."""
-        return self._batch._sizes.edges[self._key]
-
-    @property
-    def batch_size(self) -> Any:
-        """Of the store that holds the seeds: see Batch.batch_size."""
-        return self._batch._batch_size(self._key)
-
-    def __repr__(self) -> str:
-        return _repr.homogeneous_repr("Store", self._batch._shown(self._key))
+from graphfeed import _repr, batch_parts, data, hops, split
+from graphfeed.info import Counts, EdgeType
+from graphfeed.layout import BatchLayout, Frame, Position
 
 
 class Batch:
@@ -152,9 +47,14 @@ class Batch:
         if index is not None:
             return self._tensor(index)
         if name.endswith("_dict") and self._layout.heterogeneous:
+            if name in ("num_sampled_nodes_dict", "num_sampled_edges_dict"):
+                part, keys = (0, self.node_types) if "nodes" in name else (1, self.edge_types)
+                return {key: self._per_hop(part, key) for key in keys}
             collected = self._collect(name.removesuffix("_dict"))
             if collected:
                 return collected
+        if name in hops.NAMES:  # the property has raised
+            hops.require(self._layout)
         raise AttributeError(f"the batch has no {name!r}; it has {self.keys()}")
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -171,7 +71,7 @@ class Batch:
         found = self._find_store(key)
         if found is None:
             raise KeyError(f"{key!r} is not in the batch; there are {self._all_keys()}")
-        return Store(self, found)
+        return batch_parts.Store(self, found)
 
     def __contains__(self, key: Any) -> bool:
         return key in self._layout.stores[None] or self._find_store(key) is not None
@@ -206,7 +106,7 @@ class Batch:
         result: dict = dict(self.items())
         for key in self._layout.stores:
             if key is not None:
-                result[key] = dict(Store(self, key))
+                result[key] = dict(batch_parts.Store(self, key))
         return result
 
     @property
@@ -265,6 +165,31 @@ class Batch:
         seeds = [counts.seeds for counts in self._frame.counts]
         return seeds if self.num_micro_batches > 1 else seeds[0]
 
+    @property
+    def num_sampled_nodes(self) -> list:
+        """Nodes of a sampled neighbourhood by the hop in which they were found, the seeds first;
+        num_sampled_edges has one entry less. Padding counts in the last hop, so that the numbers
+        add up to the tensors' sizes, as PyG's trim_to_layer needs. Of several micro-batches a list
+        of such lists. Heterogeneous batches have them by type: `batch["movie"].num_sampled_nodes`,
+        `batch.num_sampled_nodes_dict`."""
+        return self._per_hop(0, None)
+
+    @property
+    def num_sampled_edges(self) -> list:
+        """Likewise of edges, the first hop first."""
+        return self._per_hop(1, None)
+
+    def _per_hop(self, part: int, store: Any) -> list:
+        types = (self._layout.node_types, self._layout.edge_types)[part]
+        if (store in types) != self._layout.heterogeneous:
+            raise AttributeError(
+                f"{store or 'the batch'!r} has no {hops.NAMES[part]!r}; there are {types}"
+            )
+        hops.require(self._layout)
+        key = store if self._layout.heterogeneous else types[0]
+        found = [hops.per_hop(batch)[part][key] for batch in self.micro_batches()]
+        return found if self.num_micro_batches > 1 else found[0]
+
     def _shown(self, store: Any) -> dict:
         """The tensors of a store, and with its seeds their number."""
         names = self._layout.stores[store]
@@ -281,6 +206,43 @@ class Batch:
     def num_micro_batches(self) -> int:
         """k: batches that are combined in this one."""
         return self._layout.micro_batches
+
+    # --- parts -----------------------------------------------------------------------------------
+
+    def micro_batches(self) -> list[Batch]:
+        """The batches that are combined in this one, as views of its arrays."""
+        if self.num_micro_batches == 1:
+            return [self]
+        layout = self._layout.of_micro_batch()
+        frames = [self._frame._replace(counts=(counts,)) for counts in self.counts]
+        return [Batch(batch_parts.MicroBatch(self, i), layout, frame) for i, frame in enumerate(frames)]
+
+    def unpadded(self) -> Batch:
+        """What is real of the batch, as views of its arrays; of one micro-batch."""
+        if self._layout.ragged:
+            return self
+        if self.num_micro_batches > 1:
+            raise ValueError(
+                f"the batch is {self.num_micro_batches} micro-batches; take them apart first: "
+                "[part.unpadded() for part in batch.micro_batches()]"
+            )
+        return Batch(batch_parts.RealPart(self), self._layout.unpadded(), self._frame)
+
+    def graphs(self, padding: bool = False) -> list[data.Data | data.HeteroData]:
+        """The graphs that were put together, as `dataset[i]` has them, with node ids of their own
+        and without what only batches have.
+
+        Args:
+            padding: whether the padding graphs, which come last, are among them.
+
+        Raises:
+            ValueError: edge_index is excluded, which tells the edges of a graph.
+        """
+        parts = self.micro_batches()
+        parts = parts if padding else [part.unpadded() for part in parts]
+        graphs = [graph for part in parts for graph in split.split(part, self._layout.info)]
+        of_numpy = all(isinstance(self._tensor(i), np.ndarray) for i in range(len(self._tensors)))
+        return graphs if of_numpy else [graph.torch() for graph in graphs]
 
     # --- what else is known ----------------------------------------------------------------------
 
@@ -336,7 +298,7 @@ class Batch:
     # --- other frameworks ------------------------------------------------------------------------
 
     def _converted(self, convert: Callable[[Any], Any]) -> Batch:
-        return Batch(_Converted(self, convert), self._layout, self._frame)
+        return Batch(batch_parts.Converted(self, convert), self._layout, self._frame)
 
     def torch(self) -> Batch:
         """The same batch of torch tensors, which share the arrays' memory."""
@@ -350,15 +312,21 @@ class Batch:
         """The same batch of torch tensors moved or converted by `torch.Tensor.to`."""
         return self.torch()._converted(lambda tensor: tensor.to(*args, **kwargs))
 
-    def to_pyg(self) -> Any:
-        """A torch_geometric Batch of tensors that share the arrays' memory.
+    def to_pyg(self, padding: bool = True) -> Any:
+        """A torch_geometric Batch of tensors that share the arrays' memory, which PyG can take
+        apart: `to_data_list()`, `get_example(i)`, `[i]`. (Several micro-batches are one such object
+        only for models that expect them; take them apart by `micro_batches()`.)
+
+        Args:
+            padding: whether the padding graphs are part of it; without them it is that of
+                `unpadded()`.
 
         Raises:
             ImportError: PyTorch Geometric is not installed.
         """
         from graphfeed import pyg
 
-        return pyg.batch(self.torch())
+        return pyg.batch(self.torch() if padding else self.unpadded().torch())
 
     def __repr__(self) -> str:
         shown = self._shown(None)
@@ -375,25 +343,4 @@ class Batch:
     def __reduce__(self):
         # Travels by value, with the frame resolved.
         arrays = [self._tensor(index) for index in range(self._layout.num_tensors)]
-        return Batch, (_Arrays(arrays), self._layout, self._frame)
-
-
-class _Arrays:
-    """Tensors that lie in a list."""
-
-    def __init__(self, arrays: list) -> None:
-        self._arrays = arrays
-
-    def array(self, index: int) -> Any:
-        return self._arrays[index]
-
-
-class _Converted:
-    """Another batch's tensors, each converted when it is first asked for."""
-
-    def __init__(self, batch: Batch, convert: Callable[[Any], Any]) -> None:
-        self._batch = batch
-        self._convert = convert
-
-    def array(self, index: int) -> Any:
-        return self._convert(self._batch._tensor(index))
+        return Batch, (batch_parts.Arrays(arrays), self._layout, self._frame)

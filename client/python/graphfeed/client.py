@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from graphfeed import errors
-from graphfeed._connection import ClientStats, Connection, Settings
+from graphfeed import _arguments, errors
+from graphfeed._connection import ClientStats, Connection, Settings, log
 from graphfeed.dataset import Dataset
 from graphfeed.info import DatasetInfo
 from graphfeed.ingest import ingest
+from graphfeed.ingested import IngestedDataset
 from graphfeed.transforms import Transform
 
 DEFAULT_MAX_FRAME_BYTES = 256 << 20
@@ -27,6 +29,7 @@ def connect(
     keepalive_time: float = DEFAULT_KEEPALIVE,
     keepalive_timeout: float = DEFAULT_KEEPALIVE,
     encoding: str = "dense",
+    use_proxy: bool = True,
 ) -> Client:
     """A client of the server at "host:port", or of replicas.
 
@@ -44,20 +47,21 @@ def connect(
         keepalive_timeout: seconds after which a ping without an answer ends the connection.
         encoding: "dense", or "compact": padding does not travel, it is written here. The batches
             are the same; worth it where the network is slower than this host's memory.
+        use_proxy: whether proxies that the environment names are used (grpc_proxy, https_proxy,
+            http_proxy), but for hosts whose names or addresses end as an entry of no_proxy.
 
     Raises:
         ValueError: an endpoint is not of the form host:port.
     """
-    if isinstance(endpoints, str):
-        endpoints = [endpoints]
     return Client(
-        endpoints,
+        _arguments.endpoints(endpoints),
         max_frame_bytes=max_frame_bytes,
         timeout=timeout,
         retry_timeout=retry_timeout,
         keepalive_time=keepalive_time,
         keepalive_timeout=keepalive_timeout,
         encoding=encoding,
+        use_proxy=use_proxy,
     )
 
 
@@ -78,16 +82,18 @@ class Client:
         keepalive_time: float = DEFAULT_KEEPALIVE,
         keepalive_timeout: float = DEFAULT_KEEPALIVE,
         encoding: str = "dense",
+        use_proxy: bool = True,
     ) -> None:
         self._connection = Connection(
             Settings(
                 endpoints=tuple(endpoints),
-                max_frame_bytes=int(max_frame_bytes),
+                max_frame_bytes=_arguments.integer("max_frame_bytes", max_frame_bytes, 1),
                 timeout=float(timeout),
                 retry_timeout=float(retry_timeout),
                 keepalive_time=float(keepalive_time),
                 keepalive_timeout=float(keepalive_timeout),
                 encoding=encoding,
+                use_proxy=bool(use_proxy),
             )
         )
 
@@ -136,8 +142,23 @@ class Client:
         Raises:
             LookupError: there is no such dataset or version.
         """
-        info = self._connection.call(lambda native: native.get_dataset(name))
+        if not isinstance(name, str):
+            raise errors.InvalidArgument(f'name is {name!r}; it is "name" or "name@version"')
+        try:
+            info = self._connection.call(lambda native: native.get_dataset(name))
+        except errors.NotFound as error:
+            raise errors.NotFound(error.message + self._others_like(name)) from None
         return Dataset(self, DatasetInfo._from_native(info))
+
+    def _others_like(self, name: str) -> str:
+        """What an error for a name that there is not adds: the datasets that may be meant."""
+        there = {info.name for info in self.datasets()}
+        bare = name.partition("@")[0]
+        if bare in there:
+            return ""
+        by_lower = {other.lower(): other for other in there}
+        close = difflib.get_close_matches(bare.lower(), by_lower, n=3)
+        return f"; there is {', '.join(repr(by_lower[c]) for c in close)}" if close else ""
 
     def datasets(self) -> list[DatasetInfo]:
         """All versions of all datasets, by name, then version."""
@@ -152,7 +173,8 @@ class Client:
         kinds: Mapping[str, str] | None = None,
         transforms: Iterable[Transform] | None = None,
         progress: bool | None = None,
-    ) -> DatasetInfo:
+        if_exists: str = "new",
+    ) -> IngestedDataset:
         """Stores graphs as a new version of the dataset `name`, whole or not at all.
 
         Args:
@@ -163,15 +185,34 @@ class Client:
             kinds: levels ("node", "edge", "graph") of attributes that sizes and names leave open.
             transforms: run on every graph at the server, in order; see `graphfeed.transforms`.
             progress: show a bar on stderr; by default only where that is a terminal.
+            if_exists: when a version of this name has the same content, "new" makes another and
+                tells the logger "graphfeed" so; "same" returns the one that there is.
 
         Returns:
-            The published version.
+            The published version, for a loader, with the attributes of its info.
 
         Raises:
             ValueError: a graph is malformed (the message names the graph and the attribute), or the
                 graphs contradict each other.
         """
-        return ingest(self._connection, name, graphs, kinds, transforms, progress)
+        _arguments.one_of("if_exists", if_exists, ("new", "same"))
+        info = ingest(self._connection, name, graphs, kinds, transforms, progress)
+        same = [
+            other
+            for other in self.datasets()
+            if other.name == name
+            and other.version != info.version
+            and other.fingerprint == info.fingerprint
+        ]
+        if same and if_exists == "same":
+            self.delete(info.full_name)
+            info = same[0]
+        elif same:
+            log(
+                f"{info.full_name} is identical to {same[0].full_name}; "
+                'ingest(..., if_exists="same") makes no other version'
+            )
+        return IngestedDataset(self, info)
 
     def delete(self, dataset: str, *, all_versions: bool = False) -> None:
         """Deletes a version ("mutag@3"; "mutag" where there is but one), or with `all_versions` all
@@ -191,7 +232,7 @@ class Client:
                 raise errors.InvalidArgument(
                     f"{dataset!r} is one version; all_versions takes a bare name"
                 )
-            versions = [int(version)]
+            versions = [_arguments.integer("version", int(version), 1)]
         else:
             versions = [info.version for info in self.datasets() if info.name == name]
             if not versions:
@@ -206,7 +247,7 @@ class Client:
 
     def partition(
         self, dataset: str, num_parts: int, *, seed: int = 0, column: str = "partition"
-    ) -> DatasetInfo:
+    ) -> IngestedDataset:
         """Splits a single homogeneous graph into clusters with few edges between them (METIS), and
         publishes a version with their numbers as one more node column. ClusterLoader calls this
         where it has to.
@@ -218,17 +259,19 @@ class Client:
             column: name of the column.
 
         Returns:
-            The published version.
+            The published version, for a loader, with the attributes of its info.
 
         Raises:
             ValueError: num_parts is out of its range; the graph is heterogeneous or too large for
                 32-bit indices; there is such a column already.
             ResourceExhausted: it takes more memory than the server's --partition-memory.
         """
+        num_parts = _arguments.integer("num_parts", num_parts, 1)
+        seed = _arguments.integer("seed", seed, 0, _arguments.UINT64_MAX)
         info = self._connection.call(
-            lambda native: native.partition(dataset, int(num_parts), int(seed), column)
+            lambda native: native.partition(dataset, num_parts, seed, column)
         )
-        return DatasetInfo._from_native(info)
+        return IngestedDataset(self, DatasetInfo._from_native(info))
 
     # --- the client itself -----------------------------------------------------------------------
 

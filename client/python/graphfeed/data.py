@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from graphfeed import _repr
-from graphfeed.batch import Batch
-from graphfeed.info import Column, DatasetInfo, EdgeType
+from graphfeed.info import EdgeType
 
 
 class Data:
@@ -126,6 +125,10 @@ class HeteroData:
     def edge_types(self) -> list[EdgeType]:
         return list(self._edge_stores)
 
+    def keys(self) -> list[str]:
+        """Names of the graph-level attributes."""
+        return list(self._attributes)
+
     def metadata(self) -> tuple[list[str], list[EdgeType]]:
         """(node types, edge types)."""
         return self.node_types, self.edge_types
@@ -202,109 +205,3 @@ def can_split(info: DatasetInfo) -> bool:
     edge_columns = [c for c in info.columns if c.level == "edge"]
     with_index = {c.type for c in edge_columns if c.name == "edge_index"}
     return all(c.type in with_index for c in edge_columns)
-
-
-def offsets(batch: Batch, info: DatasetInfo) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Where each graph of a plain batch begins, graphs + 1 entries: by node type, by edge type."""
-    node_ptr = [_store(batch, info.heterogeneous, t)["ptr"] for t in info.node_types]
-    edge_ptr = [_edge_ptr(batch, info, t, node_ptr) for t in range(len(info.edge_types))]
-    return node_ptr, edge_ptr
-
-
-def split(
-    batch: Batch, info: DatasetInfo, strings: Mapping[str, list[str]]
-) -> Iterator[Data | HeteroData]:
-    """The graphs of a plain batch, in order, with node ids local again. Arrays are views where no
-    ids had to be shifted back.
-
-    Args:
-        batch: from a plain loader without exclusions; of one graph unless `can_split(info)`.
-        info: of the batch's dataset.
-        strings: graph-level string columns, one value for each graph.
-    """
-    node_ptr, edge_ptr = offsets(batch, info)
-    for graph in range(batch.num_graphs):
-        nodes = [slice(int(ptr[graph]), int(ptr[graph + 1])) for ptr in node_ptr]
-        edges = [slice(int(ptr[graph]), int(ptr[graph + 1])) for ptr in edge_ptr]
-        attributes: dict[str, Any] = {}
-        node_stores: list[dict] = [{} for _ in info.node_types]
-        edge_stores: list[dict] = [{} for _ in info.edge_types]
-        if not info.heterogeneous:
-            node_stores = edge_stores = [attributes]
-        for column in info.columns:
-            if column.level == "graph":
-                attributes[column.name] = _graph_value(batch, column, graph, nodes, strings)
-                continue
-            node_level = column.level == "node"
-            type_name = (info.node_types if node_level else info.edge_types)[column.type]
-            store = _store(batch, info.heterogeneous, type_name)
-            if column.name not in store:
-                continue  # strings of nodes and edges are kept with the dataset only
-            rows = (nodes if node_level else edges)[column.type]
-            array = store[column.name]
-            array = array[..., rows] if column.concat_last else array[rows]
-            stores = node_stores if node_level else edge_stores
-            stores[column.type][column.name] = _unshift(array, column, nodes)
-        if info.heterogeneous:
-            yield HeteroData(
-                attributes,
-                {
-                    t: DataStore(store, rows.stop - rows.start, 0)
-                    for t, store, rows in zip(info.node_types, node_stores, nodes)
-                },
-                {
-                    t: DataStore(store, 0, rows.stop - rows.start)
-                    for t, store, rows in zip(info.edge_types, edge_stores, edges)
-                },
-            )
-        else:
-            yield Data(attributes, nodes[0].stop - nodes[0].start, edges[0].stop - edges[0].start)
-
-
-def _store(batch: Batch, heterogeneous: bool, key: Any) -> Any:
-    return batch[key] if heterogeneous else batch
-
-
-def _edge_ptr(batch: Batch, info: DatasetInfo, edge_type: int, node_ptr: list) -> np.ndarray:
-    """Where each graph's edges of a type begin in the batch: graphs + 1 entries."""
-    name = info.edge_types[edge_type]
-    store = _store(batch, info.heterogeneous, name)
-    num_graphs = batch.num_graphs
-    if num_graphs == 1:
-        total = batch.counts[0].edges
-        return np.array([0, total[name] if isinstance(total, dict) else total])
-    if "edge_index" not in store:
-        return np.zeros(num_graphs + 1, np.int64)
-    source = info.node_types.index(name[0])
-    # Sources ascend from graph to graph: those below the graph's first node are other graphs'.
-    graph_of_edge = np.searchsorted(node_ptr[source], store["edge_index"][0], side="right") - 1
-    counts = np.bincount(graph_of_edge, minlength=num_graphs)
-    return np.concatenate([[0], np.cumsum(counts)])
-
-
-def _unshift(array: np.ndarray, column: Column, nodes: list[slice]) -> np.ndarray:
-    """Node ids local to the graph again."""
-    if not column.index_types:
-        return array
-    offsets = [nodes[t].start for t in column.index_types]
-    if not any(offsets):
-        return array
-    if len(set(offsets)) == 1:
-        return array - array.dtype.type(offsets[0])
-    # One offset for each element of a row; the elements precede the concatenation axis or follow.
-    shape = column.row_shape + (1,) if column.concat_last else (1,) + column.row_shape
-    return array - np.array(offsets, array.dtype).reshape(shape)
-
-
-def _graph_value(
-    batch: Batch, column: Column, graph: int, nodes: list[slice], strings: Mapping
-) -> Any:
-    if column.dtype == "string":
-        return strings[column.name][graph]
-    array = batch[column.name]
-    if column.non_tensor or column.zero_dim:
-        value = _unshift(array[graph : graph + 1], column, nodes).reshape(())
-        return value.item() if column.non_tensor else value
-    rows = slice(graph * column.rows_per_graph, (graph + 1) * column.rows_per_graph)
-    array = array[..., rows] if column.concat_last else array[rows]
-    return _unshift(array, column, nodes)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphfeed import _arguments, _random, _seeds, _spec, _splits, data, errors
-from graphfeed.batch import Batch, BatchLayout
+from graphfeed import _arguments, _random, _seeds, _spec, _splits, data, errors, offsets, split
+from graphfeed.batch import Batch
+from graphfeed.layout import BatchLayout
 from graphfeed.info import Column, DatasetInfo, EdgeType, Stats, Summary
 from graphfeed.options import FixedSizeOptions
 
@@ -98,31 +99,8 @@ class Dataset:
         return Dataset(self._client, self.info, self._ids[positions])
 
     def _positions(self, index: Any, or_mask: bool = False) -> np.ndarray:
-        """Positions in this part from a boolean mask or any sequence of integers; with `or_mask`
-        integers that may be meant as a mask are refused."""
-        array = np.asarray(index.cpu() if hasattr(index, "cpu") else index)
-        if array.size == 0 and array.dtype != bool:
-            return np.zeros(0, np.int64)
-        if array.ndim != 1 or array.dtype.kind not in "biu":
-            raise errors.InvalidArgument(
-                "a dataset is indexed with integers, slices, and 1-dim masks or integer arrays, "
-                f"not {type(index).__name__} of shape {list(array.shape)} and dtype {array.dtype}"
-            )
-        if array.dtype == bool:
-            if len(array) != len(self):
-                raise errors.InvalidArgument(
-                    f"the mask has {len(array)} entries, the dataset {len(self)} graphs"
-                )
-            return np.flatnonzero(array)
-        if or_mask:
-            _arguments.refuse_masks("the index", array, len(self), "graphs")
-        array = array.astype(np.int64)
-        bad = (array < -len(self)) | (array >= len(self))
-        if bad.any():
-            raise errors.OutOfRange(
-                f"index {array[bad][0]} is out of range; the dataset has {len(self)} graphs"
-            )
-        return np.where(array < 0, array + len(self), array)
+        """Positions in this part; see _arguments.positions."""
+        return _arguments.positions(index, len(self), or_mask)
 
     def shuffle(
         self, seed: int | None = None, return_perm: bool = False
@@ -187,7 +165,7 @@ class Dataset:
         if not len(self):
             raise errors.InvalidArgument("an empty dataset has no summary")
         nodes, edges = self._sizes()
-        return Summary(self.name, len(self), _stats(nodes), _stats(edges))
+        return Summary(self.name, len(self), Stats.of(nodes), Stats.of(edges))
 
     def metadata(self) -> tuple[list[str], list[EdgeType]]:
         """(node types, edge types), as heterogeneous models want them."""
@@ -236,12 +214,13 @@ class Dataset:
         self, batch_size: int, sample_limit: int | None = None
     ) -> FixedSizeOptions:
         """See FixedSizeOptions.from_dataset."""
-        if sample_limit is not None and sample_limit < 1:
-            raise errors.InvalidArgument(f"sample_limit is {sample_limit}; it must be at least 1")
+        batch_size = _arguments.integer("batch_size", batch_size, 2)
+        if sample_limit is not None:
+            sample_limit = _arguments.integer("sample_limit", sample_limit, 1)
         selection = self._selection()
         native = self._connection.call(
             lambda client: client.estimate_options(
-                self.info.full_name, int(batch_size), selection, int(sample_limit or 0)
+                self.info.full_name, batch_size, selection, sample_limit or 0
             )
         )
         return FixedSizeOptions._from_native(native, self.info)
@@ -257,13 +236,25 @@ class Dataset:
         """
         _seeds.require_single(self, "subgraph")
         seeds = _seeds.seed_nodes(nodes, self.info, "nodes")
-        excluded = _arguments.names("exclude_keys", exclude_keys)
-        spec = _spec.plain_spec(seeds.selection, max(self.info.num_nodes), exclude_keys=excluded)
+        excluded = _arguments.columns("exclude_keys", exclude_keys, self.info)
+        return self._batch_of(seeds, "induced", excluded)
+
+    def _masked_nodes(self, seeds: _seeds.SeedNodes) -> np.ndarray:
+        """int64 [n]: the ids of a mask's nodes."""
+        others = {column.name for column in self.info.columns}
+        batch = self._batch_of(seeds, "directional", sorted(others))
+        return (batch[seeds.node_type] if seeds.node_type else batch).n_id
+
+    def _batch_of(self, seeds: _seeds.SeedNodes, subgraph_type: str, exclude_keys: list) -> Batch:
+        """The seeds alone, and with "induced" the edges between them."""
+        spec = _spec.plain_spec(
+            seeds.selection, max(self.info.num_nodes), exclude_keys=exclude_keys
+        )
         spec.strategy = "neighbor"
         spec.ragged = True
         spec.sampling = {
             "num_neighbors": {"": []},
-            "subgraph_type": "induced",
+            "subgraph_type": subgraph_type,
             "input_type": seeds.node_type,
             "input_mask": seeds.mask,
         }
@@ -289,16 +280,21 @@ class Dataset:
         """The graphs in order."""
         graph_bytes = self.info.raw_bytes / max(self.info.num_graphs, 1)
         batch_size = 1
-        if data.can_split(self.info):
+        if offsets.can_split(self.info):
             batch_size = int(min(max(_READ_BYTES / max(graph_bytes, 1), 1), _READ_GRAPHS))
         if any(column.dtype == "string" for column in self.info.columns):
             batches = self._batches_with_strings(batch_size)
         else:
             batches = ((batch, {}) for batch in self._batches(batch_size))
         for batch, strings in batches:
-            yield from data.split(batch, self.info, strings)
+            yield from split.split(batch, self.info, strings)
 
     def _selection(self) -> Any:
+        if not len(self):
+            raise errors.InvalidArgument(
+                f"{self!r} has no graphs: the slice, mask, indices or split that it was taken by "
+                "leave none"
+            )
         return _spec.selection(self._ids, self.info.num_graphs)
 
     def _graph(self, position: int) -> data.Data | data.HeteroData:
@@ -308,19 +304,18 @@ class Dataset:
             )
         part = self._part(np.array([position % len(self)]))
         batch, strings = next(part._batches_with_strings(1))
-        return next(data.split(batch, self.info, strings))
+        return next(split.split(batch, self.info, strings))
 
     def _batches(self, batch_size: int, keep: Sequence[str] | None = None) -> Iterator[Batch]:
         """Plain batches in order, with the columns named in `keep` only (None: all)."""
         if not len(self):
             return
-        exclude = set()
-        if keep is not None:
-            exclude = {c.name for c in self.info.columns if c.name not in keep}
-        spec = _spec.plain_spec(self._selection(), batch_size, exclude_keys=sorted(exclude))
+        kept, excluded = self._kept(keep)
+        spec = _spec.plain_spec(self._selection(), batch_size, exclude_keys=excluded)
         stream, info = self._connection.open_stream(_spec.stream_options(self.info, spec))
-        layout = BatchLayout(info.layout)
         try:
+            layout = BatchLayout(info, self.info)
+            layout.require(kept)
             while (batch := stream.next()) is not None:
                 yield Batch(batch, layout)
         finally:
@@ -330,19 +325,32 @@ class Dataset:
         self, batch_size: int, keep: Sequence[str] | None = None
     ) -> Iterator[tuple[Batch, Mapping[str, list[str]]]]:
         """The same, each with the string columns of its graphs; a request for each batch."""
-        exclude = set()
-        if keep is not None:
-            exclude = {c.name for c in self.info.columns if c.name not in keep}
+        kept, excluded = self._kept(keep)
+        texts = [c for c in self.info.find_all("graph", "string") if keep is None or c.name in keep]
         for start in range(0, len(self), batch_size):
             part = self[start : start + batch_size]
-            spec = _spec.plain_spec(part._selection(), batch_size, exclude_keys=sorted(exclude))
-            yield self._get_batch(spec)
+            spec = _spec.plain_spec(part._selection(), batch_size, exclude_keys=excluded)
+            batch, strings = self._get_batch(spec)
+            batch._layout.require(kept)
+            for column in texts:
+                if len(strings.get(column.name, ())) != len(part):
+                    raise errors.DataLoss(
+                        f"the server sent {len(strings.get(column.name, ()))} strings of "
+                        f"{column.name!r} for {len(part)} graphs of {self.info.full_name}"
+                    )
+            yield batch, strings
+
+    def _kept(self, keep: Sequence[str] | None) -> tuple[list[Column], list[str]]:
+        """(the columns that batches then have, the names of all others)."""
+        columns = self.info.columns
+        kept = [c for c in columns if c.dtype != "string" and (keep is None or c.name in keep)]
+        return kept, sorted({c.name for c in columns if keep is not None and c.name not in keep})
 
     def _get_batch(self, spec: Any) -> tuple[Batch, Mapping[str, list[str]]]:
         """The first batch of a spec, and the strings of its graphs by column."""
         options = _spec.stream_options(self.info, spec)
         info, batch, strings = self._connection.get_batch(options, 0, 0)
-        return Batch(batch, BatchLayout(info.layout)), dict(strings)
+        return Batch(batch, BatchLayout(info, self.info)), dict(strings)
 
     def _read(self, column: Column) -> np.ndarray:
         """A column's rows of these graphs."""
@@ -355,12 +363,9 @@ class Dataset:
             return np.array(texts, object)
         axis = -1 if column.concat_last else 0
         pieces = []
+        key = self.info.store_of(column)
         for batch in self._batches(_READ_GRAPHS, [column.name]):
-            if column.level == "graph" or not self.info.heterogeneous:
-                pieces.append(batch[column.name])
-            else:
-                types = self.info.node_types if column.level == "node" else self.info.edge_types
-                pieces.append(batch[types[column.type]][column.name])
+            pieces.append((batch if key is None else batch[key])[column.name])
         if not pieces:
             rows = (*column.row_shape, 0) if column.concat_last else (0, *column.row_shape)
             return np.zeros(rows, column.dtype)
@@ -369,12 +374,12 @@ class Dataset:
     def _sizes(self) -> tuple[np.ndarray, np.ndarray]:
         """Nodes and edges of each graph, all types together."""
         nodes, edges = [], []
-        if data.can_split(self.info):
+        if offsets.can_split(self.info):
             batches = self._batches(_READ_GRAPHS, ["edge_index"])
         else:
             batches = self._batches(1, [])
         for batch in batches:
-            node_ptrs, edge_ptrs = data.offsets(batch, self.info)
+            node_ptrs, edge_ptrs = offsets.offsets(batch, self.info)
             none = np.zeros(batch.num_graphs, np.int64)
             nodes.append(sum((np.diff(ptr) for ptr in node_ptrs), none))
             edges.append(sum((np.diff(ptr) for ptr in edge_ptrs), none))
@@ -383,17 +388,3 @@ class Dataset:
 
 def _last_extent(column: Column) -> int:
     return column.row_shape[-1] if column.row_shape else 1
-
-
-def _stats(sizes: np.ndarray) -> Stats:
-    quantiles = np.quantile(sizes, [0.25, 0.75])
-    middle = (len(sizes) - 1) // 2
-    return Stats(
-        mean=float(sizes.mean()),
-        std=float(sizes.std(ddof=1)) if len(sizes) > 1 else 0.0,
-        min=int(sizes.min()),
-        quantile25=float(quantiles[0]),
-        median=float(np.partition(sizes, middle)[middle]),
-        quantile75=float(quantiles[1]),
-        max=int(sizes.max()),
-    )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphfeed import _repr
+import numpy as np
+
+from graphfeed import _repr, errors
 
 EdgeType = tuple[str, str, str]
 
@@ -62,10 +64,26 @@ class Stats:
     quantile75: float
     max: int
 
+    @classmethod
+    def of(cls, sizes: np.ndarray) -> Stats:
+        """Of at least one size."""
+        quantiles = np.quantile(sizes, [0.25, 0.75])
+        middle = (len(sizes) - 1) // 2
+        return cls(
+            mean=float(sizes.mean()),
+            std=float(sizes.std(ddof=1)) if len(sizes) > 1 else 0.0,
+            min=int(sizes.min()),
+            quantile25=float(quantiles[0]),
+            median=float(np.partition(sizes, middle)[middle]),
+            quantile75=float(quantiles[1]),
+            max=int(sizes.max()),
+        )
+
 
 @dataclass(frozen=True)
 class Summary:
-    """Sizes of a dataset's graphs, all types together; prints the table that PyG prints."""
+    """Sizes of a dataset's graphs, all types together; prints the table that PyG prints, and of one
+    graph its sizes."""
 
     name: str
     num_graphs: int
@@ -73,6 +91,9 @@ class Summary:
     num_edges: Stats
 
     def __str__(self) -> str:
+        if self.num_graphs == 1:  # whose sizes do not deviate
+            nodes, edges = self.num_nodes.max, self.num_edges.max
+            return f"{self.name} (#graphs=1): #nodes={nodes}, #edges={edges}"
         rows = [
             (name, (getattr(self.num_nodes, name), getattr(self.num_edges, name)))
             for name in Stats.__dataclass_fields__
@@ -83,13 +104,22 @@ class Summary:
     __repr__ = __str__
 
 
+class Fingerprint(bytes):
+    """16 bytes that name a content; they print as the command line does, in hexadecimal."""
+
+    def __repr__(self) -> str:
+        return self.hex()
+
+    __str__ = __repr__
+
+
 @dataclass(frozen=True)
 class DatasetInfo:
     """A published version of a dataset."""
 
     name: str
     version: int
-    fingerprint: bytes
+    fingerprint: Fingerprint
     """128-bit hash of schema and content."""
     collection: bool
     heterogeneous: bool
@@ -116,13 +146,31 @@ class DatasetInfo:
         """The columns of that name, of all types."""
         return [c for c in self.columns if c.name == name and level in (None, c.level)]
 
+    def find_all(self, level: str, dtype: str) -> list[Column]:
+        """The columns of a level and dtype."""
+        return [c for c in self.columns if c.level == level and c.dtype == dtype]
+
+    def store_of(self, column: Column) -> Any:
+        """The key of the store of a batch that the column is in; None: the batch itself."""
+        if column.level == "graph" or not self.heterogeneous:
+            return None
+        return (self.node_types if column.level == "node" else self.edge_types)[column.type]
+
     @classmethod
     def _from_native(cls, info: Any) -> DatasetInfo:
         schema = info.schema
+        for column in schema.columns:
+            types = {"node": schema.node_types, "edge": schema.edge_types}.get(column.level, [0])
+            strangers = [t for t in column.index_types if not 0 <= t < len(schema.node_types)]
+            if not 0 <= column.type < len(types) or strangers:
+                raise errors.DataLoss(
+                    f"the server says that column {column.name!r} of {info.name}@{info.version} is "
+                    f"of {column.level} type {column.type}; there are {len(types)}"
+                )
         return cls(
             name=info.name,
             version=info.version,
-            fingerprint=bytes(info.fingerprint),
+            fingerprint=Fingerprint(info.fingerprint),
             collection=schema.collection,
             heterogeneous=schema.heterogeneous,
             node_types=tuple(schema.node_types),
@@ -175,10 +223,10 @@ class PlanSummary:
     skipped_graphs: int
     real: Counts
     """Totals of the epoch, before trimming; of sampled batches only the seeds."""
-    node_efficiency: float
-    """Mean over batches of real nodes / padded nodes; 1 when nothing is padded, 0 for sampled
-    batches, whose sizes are known when they are made."""
-    edge_efficiency: float
+    node_efficiency: float | None
+    """Mean over batches of real nodes / padded nodes; 1 when nothing is padded. None for sampled
+    batches: not known before they are made."""
+    edge_efficiency: float | None
     lower_bound_batches: int
     """No packing can need fewer batches than this."""
     graphs_per_batch: tuple[int, ...] = ()
@@ -195,7 +243,9 @@ def counts_from_native(counts: Any, heterogeneous: bool, node_types, edge_types)
     return Counts(counts.graphs, nodes, edges, counts.seeds, counts.labels)
 
 
-def plan_from_native(plan: Any, info: DatasetInfo, graphs_per_batch=()) -> PlanSummary:
+def plan_from_native(
+    plan: Any, info: DatasetInfo, graphs_per_batch=(), sampled: bool = False
+) -> PlanSummary:
     return PlanSummary(
         num_batches=plan.num_batches,
         num_frames=plan.num_frames,
@@ -203,8 +253,8 @@ def plan_from_native(plan: Any, info: DatasetInfo, graphs_per_batch=()) -> PlanS
         num_graphs=plan.num_graphs,
         skipped_graphs=plan.skipped_graphs,
         real=counts_from_native(plan.real, info.heterogeneous, info.node_types, info.edge_types),
-        node_efficiency=plan.node_efficiency,
-        edge_efficiency=plan.edge_efficiency,
+        node_efficiency=None if sampled else plan.node_efficiency,
+        edge_efficiency=None if sampled else plan.edge_efficiency,
         lower_bound_batches=plan.lower_bound_batches,
         graphs_per_batch=tuple(graphs_per_batch),
     )

@@ -7,14 +7,27 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from graphfeed import errors, sizes
+from graphfeed import _arguments, errors, sizes
 from graphfeed.info import DatasetInfo, EdgeType
 
 if TYPE_CHECKING:
     from graphfeed.dataset import Dataset
 
 
-class FixedSizeStrategy(enum.Enum):
+class _ByName(enum.Enum):
+    """Names are as good as members: FixedSizeStrategy("StreamPack")."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> enum.Enum:
+        name = getattr(value, "name", value)  # also of an enum of PopTorch Geometric
+        if isinstance(name, str) and name in cls.__members__:
+            return cls[name]
+        raise errors.InvalidArgument(
+            f"{value!r} is no {cls.__name__}; there are {list(cls.__members__)}"
+        )
+
+
+class FixedSizeStrategy(_ByName):
     """How graphs are chosen for a batch."""
 
     PadToMax = "pad_to_max"
@@ -26,7 +39,7 @@ class FixedSizeStrategy(enum.Enum):
     """As many graphs as fit, in order, padded."""
 
 
-class OverSizeStrategy(enum.Enum):
+class OverSizeStrategy(_ByName):
     """What becomes of graphs that do not fit the options."""
 
     Error = "error"
@@ -41,7 +54,7 @@ class OverSizeStrategy(enum.Enum):
     """Edges are removed at random; every graph that has edges keeps one. Sampled batches lose the
     last ones."""
     TrimNodesAndEdges = "trim_nodes_and_edges"
-    """Both."""
+    """Both. StreamPack never trims: it keeps to the size of every type, so that nothing has to go."""
 
     @property
     def trims(self) -> bool:
@@ -100,7 +113,7 @@ class FixedSizeOptions:
         self.num_nodes = _checked_counts("num_nodes", self.num_nodes)
         if not self.num_edges:
             total = self.total_num_nodes
-            self.num_edges = total * (total - 1)
+            self.num_edges = min(total * (total - 1), _arguments.INT64_MAX)
         self.num_edges = _checked_counts("num_edges", self.num_edges)
         self.node_pad_value = float(self.node_pad_value)
         self.edge_pad_value = float(self.edge_pad_value)
@@ -128,17 +141,24 @@ class FixedSizeOptions:
         """Whether both counts are given by type."""
         return isinstance(self.num_nodes, Mapping) and isinstance(self.num_edges, Mapping)
 
-    def to_hetero(self, node_types: Iterable[str], edge_types: Iterable[EdgeType]) -> None:
+    def to_hetero(
+        self, node_types: Iterable[str], edge_types: Iterable[EdgeType]
+    ) -> FixedSizeOptions:
         """Gives every type a count of its own, in place. A single count is copied in full to each
-        type, not divided."""
+        type, not divided. Returns the options themselves."""
         if not isinstance(self.num_nodes, Mapping):
             self.num_nodes = {node_type: self.num_nodes for node_type in node_types}
         if not isinstance(self.num_edges, Mapping):
             self.num_edges = {tuple(edge_type): self.num_edges for edge_type in edge_types}
+        return self
 
     @classmethod
     def from_dataset(
-        cls, dataset: Dataset, batch_size: int, sample_limit: int | None = None
+        cls,
+        dataset: Dataset,
+        batch_size: int,
+        sample_limit: int | None = None,
+        progress_bar: bool | None = None,
     ) -> FixedSizeOptions:
         """Sizes that every batch of `batch_size - 1` graphs of the dataset meets: for each type the
         largest graph's size * (batch_size - 1) + 1.
@@ -147,6 +167,7 @@ class FixedSizeOptions:
             dataset: a dataset or a part of one.
             batch_size: graphs of a batch, one for padding among them.
             sample_limit: look at the first so many graphs only.
+            progress_bar: has no effect: the server knows the sizes.
 
         Raises:
             ValueError: batch_size is less than 2, the dataset is empty.
@@ -155,13 +176,16 @@ class FixedSizeOptions:
         return dataset.estimate_options(batch_size, sample_limit)
 
     @classmethod
-    def from_loader(cls, loader: Iterable, sample_limit: int = 1000) -> FixedSizeOptions:
+    def from_loader(
+        cls, loader: Iterable, sample_limit: int = 1000, progress_bar: bool | None = None
+    ) -> FixedSizeOptions:
         """Sizes that fit the batches that an ordinary loader makes: for each type the largest count
         seen, plus one for padding; num_graphs likewise (2 for batches that do not count graphs).
 
         Takes `sample_limit` batches, in as many epochs as that needs; a loader that repeats the
         same batches is read once. The epochs of a graphfeed loader are not consumed; for one of
-        sampled batches the server samples and nothing but the sizes travels.
+        sampled batches the server samples and nothing but the sizes travels. `progress_bar` has no
+        effect.
 
         Raises:
             ValueError: the loader has no batches.
@@ -253,23 +277,17 @@ def _total(counts: int | Mapping | None) -> int:
 def _checked_counts(name: str, counts: Any) -> Any:
     if isinstance(counts, Mapping):
         return {key: _checked_counts(f"{name}[{key!r}]", count) for key, count in counts.items()}
-    if not _is_int(counts) or counts < 0:
-        raise errors.InvalidArgument(f"{name} is {counts!r}; it must be an integer >= 0")
-    return int(counts)
+    return _arguments.integer(name, counts, 0)
 
 
 def _check_sample_limit(sample_limit: Any) -> None:
-    if not _is_int(sample_limit) or sample_limit < 1:
-        raise errors.InvalidArgument(f"sample_limit is {sample_limit!r}; it must be at least 1")
-
-
-def _is_int(value: Any) -> bool:
-    return hasattr(value, "__index__") and not isinstance(value, bool)
+    _arguments.integer("sample_limit", sample_limit, 1)
 
 
 def _check_num_graphs(num_graphs: Any) -> None:
-    if not _is_int(num_graphs) or num_graphs < 2:
+    if not hasattr(num_graphs, "__index__") or isinstance(num_graphs, bool) or num_graphs < 2:
         raise errors.InvalidArgument(
             f"num_graphs is {num_graphs!r}; a batch holds at least 2 graphs: a real one and one "
             "that is kept for padding"
         )
+    _arguments.integer("num_graphs", num_graphs, 2)

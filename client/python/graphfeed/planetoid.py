@@ -110,6 +110,14 @@ def _latin1(text: str, encoding: str) -> bytes:
     return text.encode(encoding)
 
 
+def _from_buffer(buffer: bytes, dtype: np.dtype, shape: tuple, order: str) -> np.ndarray:
+    """How protocol 5 writes an array."""
+    return np.frombuffer(buffer, dtype).reshape(shape, order=order)
+
+
+_RECONSTRUCT = np.zeros(0).__reduce__()[0]  # whatever this numpy calls it
+
+
 class _Unpickler(pickle.Unpickler):
     """Knows numpy arrays, CSR matrices and dicts of lists; nothing that could run code."""
 
@@ -124,7 +132,15 @@ class _Unpickler(pickle.Unpickler):
         ("builtins", "list"): list,
         ("_codecs", "encode"): _latin1,
         ("collections", "defaultdict"): defaultdict,
-        ("numpy.core.multiarray", "_reconstruct"): np.core.multiarray._reconstruct,
+        # Protocol 5, and numpy 2, which has another name for its core.
+        **{
+            (f"numpy.{core}.{module}", name): function
+            for core in ("core", "_core")
+            for module, name, function in (
+                ("multiarray", "_reconstruct", _RECONSTRUCT),
+                ("numeric", "_frombuffer", _from_buffer),
+            )
+        },
         ("numpy", "ndarray"): np.ndarray,
         ("numpy", "dtype"): np.dtype,
     }

@@ -100,8 +100,9 @@ def _subset(name: Any, subset: Any) -> int | np.ndarray:
     if isinstance(subset, (int, np.integer)) and not isinstance(subset, bool):
         if subset < 0:
             raise errors.InvalidArgument(f"{what}: {subset} leading ones; it is at least 0")
-        return int(subset)
+        return _arguments.integer(what, subset, 0)
     array = np.asarray(subset)
+    _arguments.refuse_beyond_int64(what, array)
     if array.ndim == 1 and array.dtype == bool:
         array = np.flatnonzero(array)
     if array.ndim != 1 or (array.size > 0 and array.dtype.kind not in "iu"):

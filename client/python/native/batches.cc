@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/cpp/client.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
@@ -51,6 +52,12 @@ py::array ArrayOf(const py::object& self, size_t index) {
                           std::to_string(batch.layout().tensors.size()));
   }
   const TensorView view = batch.tensor(index);
+  constexpr size_t kMostDims = 32;  // of numpy before 2
+  if (view.shape.size() > kMostDims) {
+    Raise(absl::DataLossError(
+        absl::StrCat("the server's tensor ", batch.layout().tensors[index].name, " has ",
+                     view.shape.size(), " dimensions; numpy has at most 32")));
+  }
   return py::array(NumpyType(view.dtype),
                    std::vector<py::ssize_t>(view.shape.begin(), view.shape.end()), {}, view.data,
                    self);

@@ -23,13 +23,28 @@ namespace py = pybind11;
 
 namespace {
 
-// What the client's threads have to tell the user; Python asks when it comes by, since those
-// threads must not wait for its lock.
+// What the client's threads have to tell the user. Python's threads log it, while they wait and
+// when they come by, since the client's own must not wait for the lock.
 class Notices {
  public:
   void Add(const std::string& what) {
     absl::MutexLock lock(&mu_);
     notices_.push_back(what);
+  }
+  // On a thread that waits. An exception of the logging stays with the thread.
+  void Log() {
+    {
+      absl::MutexLock lock(&mu_);
+      if (notices_.empty()) return;
+    }
+    WithGil([this] {
+      try {
+        const py::object log = py::module_::import("graphfeed._connection").attr("log");
+        for (const std::string& notice : Take()) log(notice);
+      } catch (py::error_already_set& error) {
+        error.restore();
+      }
+    });
   }
   std::vector<std::string> Take() {
     absl::MutexLock lock(&mu_);
@@ -66,8 +81,8 @@ class ClientHandle {
 
 std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
                                       int64_t max_frame_bytes, double timeout, double retry_timeout,
-                                      double keepalive_time, double keepalive_timeout,
-                                      bool compact) {
+                                      double keepalive_time, double keepalive_timeout, bool compact,
+                                      bool use_proxy) {
   auto notices = std::make_shared<Notices>();
   ClientOptions options;
   options.endpoints = endpoints;
@@ -77,7 +92,11 @@ std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
   options.keepalive_time = absl::Seconds(keepalive_time);
   options.keepalive_timeout = absl::Seconds(keepalive_timeout);
   options.encoding = compact ? Encoding::kCompact : Encoding::kDense;
-  options.interrupted = &SignalRaised;
+  options.use_proxy = use_proxy;
+  options.interrupted = [notices] {
+    notices->Log();
+    return SignalRaised();
+  };
   options.on_failover = [notices](const std::string& what) { notices->Add(what); };
   return std::make_unique<ClientHandle>(Check(Client::Create(options)), notices);
 }
@@ -93,7 +112,7 @@ void BindClient(py::module_& m) {
            py::arg("retry_timeout") = absl::ToDoubleSeconds(defaults.retry_timeout),
            py::arg("keepalive_time") = absl::ToDoubleSeconds(defaults.keepalive_time),
            py::arg("keepalive_timeout") = absl::ToDoubleSeconds(defaults.keepalive_timeout),
-           py::arg("compact") = false)
+           py::arg("compact") = false, py::arg("use_proxy") = true)
       .def("take_notices", &ClientHandle::TakeNotices)
       .def("list_datasets",
            [](const ClientHandle& self) {

@@ -22,15 +22,20 @@ GilReleased::~GilReleased() {
   released_state = outer_;
 }
 
-bool SignalRaised() {
-  // A thread of the client's own: it knows no Python, and no signals.
+bool WithGil(const std::function<void()>& call) {
   if (released_state == nullptr) return false;
-  return OrWaitForExit([] {
+  OrWaitForExit([&call] {
     PyEval_RestoreThread(released_state);
-    const bool raised = PyErr_CheckSignals() != 0;
+    call();
     released_state = PyEval_SaveThread();
-    return raised;
   });
+  return true;
+}
+
+bool SignalRaised() {
+  bool raised = false;
+  WithGil([&raised] { raised = PyErr_Occurred() != nullptr || PyErr_CheckSignals() != 0; });
+  return raised;
 }
 
 }  // namespace graphfeed::python

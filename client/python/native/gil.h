@@ -6,6 +6,8 @@
 #include <cxxabi.h>
 #include <pybind11/pybind11.h>
 
+#include <functional>
+
 namespace graphfeed::python {
 
 // Ends threads as Python 3.14 does: what wants the lock while the interpreter ends waits for the
@@ -34,6 +36,10 @@ class GilReleased {
  private:
   PyThreadState* const outer_;  // of the release around this one, null without
 };
+
+// Calls `call`, which may run Python code, if this thread has released the lock. False if not, as
+// for a thread of the client's own, which knows no Python.
+bool WithGil(const std::function<void()>& call);
 
 // Runs Python's signal handlers if this thread has released the lock and is the one that runs them.
 // True if one has raised; the exception stays with the thread.

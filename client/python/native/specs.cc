@@ -6,11 +6,13 @@
 #include <type_traits>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/cpp/client.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
 #include "proto/frame/shard.h"
 #include "proto/frame/spec_fields.h"
+#include "storage/base/digest.h"
 
 namespace graphfeed::python {
 
@@ -65,6 +67,22 @@ Selection SelectionOfIds(const py::array& ids) {
   return selection;
 }
 
+// Which graphs, for messages; the same for the same ids in every process.
+std::string TextOf(const Selection& selection) {
+  switch (selection.kind) {
+    case Selection::Kind::kAll:
+      return "all";
+    case Selection::Kind::kRange:
+      return absl::StrCat(selection.start, " to ", selection.stop - 1);
+    case Selection::Kind::kIds:
+      break;
+  }
+  const uint64_t hash = Hash64(
+      {reinterpret_cast<const char*>(selection.ids.data()), selection.ids.size() * sizeof(int64_t)},
+      /*seed=*/0);
+  return absl::StrCat(selection.ids.size(), " ids (", absl::Hex(hash, absl::kZeroPad16), ")");
+}
+
 }  // namespace
 
 void BindSpecs(py::module_& m) {
@@ -84,7 +102,8 @@ void BindSpecs(py::module_& m) {
           },
           py::arg("start"), py::arg("stop"))
       .def_static("ids", &SelectionOfIds, py::arg("ids"))
-      .def_readwrite("batch_sizes", &Selection::batch_sizes);
+      .def_readwrite("batch_sizes", &Selection::batch_sizes)
+      .def("__str__", &TextOf);
 
   py::class_<BatchSpec> spec(m, "BatchSpec");
   BindFields(spec.def(py::init<>()));

@@ -94,6 +94,17 @@ StreamPacker::Outcome StreamPacker::Add(int64_t graph) {
 }
 
 absl::Status StreamPacker::Explain(int64_t graph) const {
+  const absl::Status status = ExplainSize(graph);
+  if (spec_.over_size == OverSize::kError || spec_.over_size == OverSize::kSkip) return status;
+  return absl::Status(
+      status.code(),
+      absl::StrCat(
+          status.message(),
+          "; packing never trims, since it keeps to the size of every type so that nothing "
+          "has to go: give larger sizes, or over-size skip, or PadToMax, which trims"));
+}
+
+absl::Status StreamPacker::ExplainSize(int64_t graph) const {
   // In total, then by type.
   const auto check = [&](absl::string_view what, int64_t size, int64_t limit) -> absl::Status {
     const int64_t others = max_graphs_ - 1;

@@ -34,10 +34,12 @@ class StreamPacker {
   };
   Outcome Add(int64_t graph);
 
-  // Why a graph fits no batch: FAILED_PRECONDITION with its size and the limit.
+  // Why a graph fits no batch: FAILED_PRECONDITION with its size and the limit, and where trimming
+  // is asked for, why there is none.
   absl::Status Explain(int64_t graph) const;
 
  private:
+  absl::Status ExplainSize(int64_t graph) const;
   bool Fits(int64_t graph) const;
   void Append(int64_t graph);
   void Clear();

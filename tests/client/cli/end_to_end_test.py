@@ -138,6 +138,25 @@ class EndToEndTest(unittest.TestCase):
         self.run_command(*tu, "cycles")
         self.assertIn("cycles@3", self.run_command("ls"))
 
+    def test_the_same_content_again_is_told_or_not_stored(self) -> None:
+        self.start_server()
+        tu = ["import", "tu", self.folder / "CYCLES", "--name", "cycles"]
+        self.assertNotIn("identical", self.run_command(*tu))
+        self.assertIn(
+            "; identical to cycles@1 (--if-exists same makes no other)", self.run_command(*tu)
+        )
+        answer = self.run_command(*tu, "--if-exists", "same")
+        self.assertTrue(answer.startswith("cycles@1: "), answer)
+        self.assertIn("; it was there already", answer)
+        info = json.loads(self.run_command(*tu, "--if-exists", "same", "--json"))
+        self.assertEqual(info["version"], 1)
+        versions = [i["version"] for i in json.loads(self.run_command("ls", "--json"))]
+        self.assertEqual(versions, [1, 2])
+        folder = ["--data-dir", self.folder / "offline"]
+        for _ in range(2):
+            answer = self.run_command(*tu, "--if-exists", "same", *folder, online=False)
+            self.assertTrue(answer.startswith("cycles@1: "), answer)
+
     def import_two_versions(self, **where) -> None:
         """`cycles` with and without loops, where the options say."""
         tu = ["import", "tu", self.folder / "CYCLES", "--name", "cycles"]

@@ -35,6 +35,25 @@ TEST_F(ProgressBarTest, ShowsShareAndCounts) {
             "\rimporting  [==============>               ]  49 %  65,419/130,839 graphs");
 }
 
+TEST_F(ProgressBarTest, EstimatesTheTimeThatIsLeft) {
+  ProgressBar bar(out_, true, clock());
+  const auto drawn = [&](absl::string_view doing, int64_t done, int64_t total) {
+    out_.str("");
+    bar.Update(doing, "graphs", done, total);
+    return out_.str();
+  };
+  EXPECT_THAT(drawn("a", 100, 1000), testing::EndsWith("100/1,000 graphs"));
+  now_ += milliseconds(2000);
+  EXPECT_THAT(drawn("a", 300, 1000), testing::EndsWith("300/1,000 graphs  7 s left"));
+  now_ += milliseconds(100'000);
+  EXPECT_THAT(drawn("a", 304, 1000), HasSubstr("  5:48 min left"));
+  EXPECT_THAT(drawn("a", 1000, 1000), testing::Not(HasSubstr("left")));
+  EXPECT_THAT(drawn("b", 0, 1000), testing::Not(HasSubstr("left"))) << "another work";
+  now_ += milliseconds(10'000);
+  EXPECT_THAT(drawn("b", 1, 1000), HasSubstr("  2:46 h left"));
+  EXPECT_THAT(drawn("b", 2, 0), testing::Not(HasSubstr("left"))) << "of an unknown number";
+}
+
 TEST_F(ProgressBarTest, IsRedrawnAtMostTenTimesASecondButAtTheEndAndForANewTask) {
   ProgressBar bar(out_, true, clock());
   const auto drawn = [&](absl::string_view doing, int64_t done) {

@@ -74,6 +74,12 @@ DatasetInfo Molecules() {
   return info;
 }
 
+TEST(SummaryTableTest, OneGraphHasNone) {
+  DatasetInfo info = Molecules();
+  info.num_graphs = 1;
+  EXPECT_EQ(SummaryTable(info), "");
+}
+
 TEST(SummaryTableTest, LooksAsPyGPrintsIt) {
   EXPECT_EQ(SummaryTable(Molecules()),
             "MUTAG (#graphs=188):\n"

@@ -60,6 +60,17 @@ TEST(SpecFlagsTest, SizesMayComeFromTheDataset) {
   EXPECT_TRUE(options->spec.masks);
 }
 
+TEST(SpecFlagsTest, DefaultsAreThoseOfThePythonLoaders) {
+  EXPECT_EQ(Parse("m")->spec.batch_size, 2);
+  EXPECT_EQ(Parse("m")->spec.over_size, OverSize::kError);
+  EXPECT_EQ(Parse("m --strategy pack")->spec.batch_size, 2);
+  const std::string sampled = "m --strategy neighbor --num-neighbors 5";
+  EXPECT_EQ(Parse(sampled)->spec.over_size, OverSize::kTrimNodesAndEdges);
+  EXPECT_EQ(Parse("m --strategy cluster")->spec.over_size, OverSize::kTrimNodesAndEdges);
+  EXPECT_EQ(Parse(sampled + " --over-size error")->spec.over_size, OverSize::kError);
+  EXPECT_EQ(Parse(sampled + " --ragged")->spec.over_size, OverSize::kError);
+}
+
 TEST(SpecFlagsTest, PlainBatchesHoldOneGraphUnlessTold) {
   EXPECT_EQ(Parse("cora --strategy plain")->spec.batch_size, 1);
   EXPECT_EQ(Parse("qm9 --strategy plain --batch-size 4")->spec.batch_size, 4);
@@ -71,7 +82,6 @@ TEST(SpecFlagsTest, ASeedThatIsNotGivenIsDrawn) {
 
 TEST(SpecFlagsTest, ContradictionsNameTheFlags) {
   for (const auto& [arguments, error] : std::vector<std::pair<std::string, std::string>>{
-           {"m", "--batch-size"},
            {"m --num-edges 5", "--num-edges needs --num-nodes"},
            {"m --batch-size 4 --num-graphs 5", "--batch-size is 4 and --num-graphs 5"},
            {"m --strategy plain --num-nodes 5", "pads nothing"},

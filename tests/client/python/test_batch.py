@@ -1,8 +1,6 @@
 """What a batch shows, and how it crosses to other frameworks."""
 
 import pickle
-import sys
-import types
 
 import numpy as np
 import pytest
@@ -187,78 +185,6 @@ def test_batches_pickle_by_value(small):
 def test_to_pyg_needs_pyg(small):
     with pytest.raises(ImportError, match="torch_geometric"):
         first(small).to_pyg()
-
-
-class FakePyg(types.ModuleType):
-    """As much of torch_geometric.data as the bridge touches."""
-
-    class Store(dict):
-        __getattr__ = dict.__getitem__
-        __setattr__ = dict.__setitem__
-
-    class Data(dict):
-        num_nodes = None
-
-        def __init__(self, _base_cls=None):
-            super().__init__()
-            self.base = _base_cls
-
-        def __setattr__(self, name, value):
-            object.__setattr__(self, name, value)
-
-    class HeteroData(Data):
-        def __missing__(self, key):
-            return self.setdefault(key, FakePyg.Store())
-
-    class Batch(HeteroData):
-        pass
-
-
-@pytest.fixture
-def fake_pyg(monkeypatch):
-    pytest.importorskip("torch")
-    module = types.ModuleType("torch_geometric")
-    module.data = FakePyg("torch_geometric.data")
-    monkeypatch.setitem(sys.modules, "torch_geometric", module)
-    monkeypatch.setitem(sys.modules, "torch_geometric.data", module.data)
-    return module.data
-
-
-def test_to_pyg(small, typed, fake_pyg):
-    batch = first(small)
-    converted = batch.to_pyg()
-    assert isinstance(converted, fake_pyg.Batch) and converted.base is fake_pyg.Data
-    assert list(converted) == batch.keys() and converted._num_graphs == 4
-    assert converted.num_nodes == 20
-    assert converted["x"].data_ptr() == batch.x.ctypes.data
-    hetero = first(typed, TYPED).to_pyg()
-    assert hetero.base is fake_pyg.HeteroData
-    assert hetero["movie"].x.shape == (7, 2)
-    assert hetero["movie", "to", "actor"].edge_index.shape == (2, 8)
-    assert small[1].to_pyg()["x"].shape == (3, 3)
-    assert typed[0].to_pyg()["actor"].num_nodes == 3
-
-
-def test_sampled_batches_to_pyg(client, fake_pyg):
-    edges = {"edge_index": np.array([[0, 1, 2], [1, 2, 0]])}
-    client.ingest("batch-one", {"x": np.ones((4, 1), np.float32), **edges})
-    one = client.dataset("batch-one")
-    plain = gf.NeighborLoader(one, [-1], batch_size=3).peek()
-    converted = plain.to_pyg()
-    assert type(converted) is fake_pyg.Data, "as PyG's own NeighborLoader"
-    assert converted["batch_size"] == 3 and list(converted)[:-1] == plain.keys()
-    assert converted["n_id"].data_ptr() == plain.n_id.ctypes.data
-    options = gf.FixedSizeOptions(8, 8)
-    padded = gf.FixedSizeNeighborLoader(one, [-1], batch_size=3, fixed_size_options=options)
-    assert isinstance(padded.peek().to_pyg(), fake_pyg.Batch)
-
-    typed = {"movie": {"num_nodes": 2}, "actor": {"num_nodes": 3}}
-    typed["movie", "to", "actor"] = {"edge_index": np.array([[0, 1], [2, 1]])}
-    client.ingest("batch-one-typed", typed)
-    loader = gf.NeighborLoader(client.dataset("batch-one-typed"), [-1], "actor", batch_size=2)
-    converted = loader.peek().to_pyg()
-    assert type(converted) is fake_pyg.HeteroData
-    assert converted["actor"]["batch_size"] == 2 and "batch_size" not in converted["movie"]
 
 
 def test_int32_indices_and_float16_columns(small):

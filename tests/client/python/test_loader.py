@@ -290,8 +290,6 @@ def test_batch_size_and_options_agree(dataset):
     options = gf.FixedSizeOptions(100, 200, num_graphs=5)
     with pytest.raises(ValueError, match="must be equal"):
         gf.FixedSizeDataLoader(dataset, batch_size=4, fixed_size_options=options)
-    with pytest.raises(ValueError, match="give batch_size"):
-        gf.FixedSizeDataLoader(dataset)
     with pytest.raises(TypeError, match="FixedSizeOptions"):
         gf.FixedSizeDataLoader(dataset, fixed_size_options={"num_nodes": 3})
     with pytest.raises(ValueError, match="StreamPack keeps room"):
@@ -326,7 +324,6 @@ def test_arguments_are_checked(arguments, message, dataset):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"exclude_keys": ["nope"]}, "nope"),
         ({"follow_batch": ["nope"]}, "nope"),
         ({"narrow_columns": ["x"]}, "x"),
         ({"float16_columns": ["y"]}, "y"),

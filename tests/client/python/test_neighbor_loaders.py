@@ -221,3 +221,9 @@ def test_an_epoch_goes_on_at_another_replica(make, start_server):
         if len(found) == 20:
             servers[0].kill()
     assert found == wanted
+
+
+def test_the_efficiency_of_a_plan_is_not_known(homogeneous):
+    for loader in (plain(homogeneous), fixed(homogeneous)):
+        plan = loader.plan()
+        assert plan.node_efficiency is None and plan.edge_efficiency is None

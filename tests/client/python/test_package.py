@@ -3,8 +3,10 @@
 import ast
 import inspect
 import pathlib
+import re
 
 import pytest
+from graphfeed.loaders import arguments as loader_arguments
 from graphfeed.loaders.base import Loader
 from graphfeed.loaders.padding import FixedSizeLoader
 
@@ -99,6 +101,8 @@ def test_files_are_short():
     assert not long
 
 
+THEIRS = {"to_data_list"}  # of PyG's batches, which the guide's table has
+
 LOADERS = [
     gf.DataLoader,
     gf.FixedSizeDataLoader,
@@ -112,8 +116,8 @@ LOADERS = [
 
 # What may be given by position, in order, as in PyG and PopTorch Geometric.
 POSITIONAL = {
-    "DataLoader": "dataset batch_size shuffle seed",
-    "FixedSizeDataLoader": "dataset batch_size shuffle seed fixed_size_options fixed_size_strategy "
+    "DataLoader": "dataset batch_size shuffle follow_batch exclude_keys",
+    "FixedSizeDataLoader": "dataset batch_size shuffle fixed_size_options fixed_size_strategy "
     "over_size_strategy add_pad_masks follow_batch exclude_keys options",
     "NeighborLoader": "dataset num_neighbors input_nodes input_time",
     "FixedSizeNeighborLoader": "dataset num_neighbors input_nodes input_time",
@@ -157,3 +161,26 @@ def test_the_order_of_bases_does_not_matter(loader):
     assert not (defined[FixedSizeLoader] - {"_abc_impl"}) & others
     assert "__init__" not in vars(FixedSizeLoader)
     assert issubclass(loader, Loader)
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_every_argument_has_a_type(loader):
+    """So that a type checker knows `shufle=True` to be an error, as it is when it runs."""
+    for parameter in inspect.signature(loader).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            arguments = getattr(loader_arguments, parameter.annotation[len("Unpack[") : -1])
+            assert parameter.annotation.startswith("Unpack[")
+            assert "prefetch_factor" in arguments.__annotations__
+        else:
+            assert parameter.annotation is not parameter.empty, parameter.name
+
+
+def test_the_guide_names_what_there_is():
+    text = (PACKAGE.parent / "README.md").read_text()
+    names = set(re.findall(r"\bgf\.(\w+)", text))
+    assert len(names) > 20 and "make_exclude_keys" in names
+    assert [name for name in sorted(names) if not hasattr(gf, name)] == []
+    for kind, member in re.findall(r"\b(batch|dataset|loader|client)\.(\w+)\(", text):
+        owner = {"batch": gf.Batch, "dataset": gf.Dataset, "loader": gf.Loader,
+                 "client": gf.Client}[kind]  # fmt: skip
+        assert hasattr(owner, member) or member in THEIRS, f"{kind}.{member}"

@@ -143,7 +143,7 @@ def test_without_batches_there_are_no_sizes(homogeneous):
 
 
 def test_absurd_sizes_are_refused(homogeneous, typed):
-    with pytest.raises(gf.ResourceExhausted, match="the limit for a batch"):
+    with pytest.raises(gf.ResourceExhausted, match="max_frame_bytes, the limit for a batch, is"):
         options = gf.FixedSizeOptions(10**12, 10)
         list(fixed(homogeneous, fixed_size_options=options))
     with pytest.raises(gf.InvalidArgument, match="director"):

@@ -9,6 +9,8 @@ from graphfeed._splits import part_sizes, spread
 from graphfeed.info import Stats, Summary
 
 import graphfeed as gf
+from graphfeed.info import Fingerprint
+from graphfeed.ingest.progress import Progress, _duration
 
 
 @pytest.mark.parametrize("cls", [c for c in vars(gf).values() if isinstance(c, type)
@@ -226,3 +228,33 @@ def test_subgraphs_take_counts_ids_and_masks():
 def test_transforms_are_values():
     assert gf.transforms.NormalizeFeatures("x") == gf.transforms.NormalizeFeatures(("x",))
     assert gf.transforms.AddSelfLoops(2)._native() == ("add_self_loops", {"fill_value": 2.0})
+
+
+def test_fingerprints_print_in_hexadecimal():
+    fingerprint = Fingerprint(bytes(range(16)))
+    assert repr(fingerprint) == str(fingerprint) == "000102030405060708090a0b0c0d0e0f"
+    assert fingerprint == bytes(range(16)) and isinstance(fingerprint, bytes)
+    assert pickle.loads(pickle.dumps(fingerprint)) == fingerprint
+
+
+def test_the_summary_of_one_graph_has_no_deviations():
+    nodes, edges = (gf.Stats(n, 0.0, n, n, n, n, n) for n in (2708, 10556))
+    assert str(gf.Summary("cora", 1, nodes, edges)) == "cora (#graphs=1): #nodes=2708, #edges=10556"
+
+
+def test_bars_estimate_the_time_that_is_left(capsys, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("graphfeed.ingest.progress.time.monotonic", lambda: now[0])
+    with Progress("sending", 1000, True) as bar:
+        bar.add(100)
+        now[0] += 2
+        bar.add(100)
+        now[0] += 998
+        bar.add(50)
+        bar.add(750)
+    shown = capsys.readouterr().err.split("\r")
+    assert "left" not in shown[1]
+    assert "200/1000 [100/s, 8 s left]" in shown[2]
+    assert "250/1000 [0/s, 50:00 min left]" in shown[3]
+    assert shown[-1].endswith("1000/1000 [1/s]               \n")
+    assert _duration(7321) == "2:02 h"

@@ -79,7 +79,7 @@ TEST(PlaceTest, RefusesWhatExceedsTheLimitNamingTheTensor) {
   const auto refused = Place(Small(), {2, {1000}, {7}}, 10000);
   EXPECT_EQ(refused.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(refused.status().message(),
-            "tensor x takes 12000 bytes; the limit for a batch is 10000");
+            "tensor x takes 12000 bytes; max_frame_bytes, the limit for a batch, is 10000");
   // Each tensor is small enough, but not all together.
   const auto together = Place(Small(), {2, {50}, {40}}, 900);
   EXPECT_EQ(together.status().code(), absl::StatusCode::kResourceExhausted);

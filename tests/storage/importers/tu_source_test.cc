@@ -228,6 +228,7 @@ struct BadFile {
   std::string part;
   std::string content;
   std::string error;
+  std::string source = "";  // the file that says otherwise
 };
 
 class TuErrorTest : public testing::TestWithParam<BadFile> {};
@@ -240,6 +241,7 @@ TEST_P(TuErrorTest, NamesFileLineAndValue) {
   EXPECT_EQ(source.status().code(), absl::StatusCode::kInvalidArgument) << source.status();
   EXPECT_THAT(source.status().message(), HasSubstr("T_" + GetParam().part + ".txt"));
   EXPECT_THAT(source.status().message(), HasSubstr(GetParam().error));
+  EXPECT_THAT(source.status().message(), HasSubstr(GetParam().source));
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -250,18 +252,22 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"A", "1, 99999999999999999999\n", ":1: '99999999999999999999'"},
         BadFile{"A", "1, 2\n1\n", ":2: the line has 1 columns, not 2"},
         BadFile{"A", "1, 2, 3\n", ":1: the line has 3 columns, not 2"},
-        BadFile{"A", "1, 6\n", ":1: node 6; nodes are 1 to 5"},
+        BadFile{"A", "1, 6\n", ":1: node 6; nodes are 1 to 5, one for each line of ",
+                "T_graph_indicator.txt"},
         BadFile{"A", "0, 1\n", ":1: node 0; nodes are 1 to 5"},
         BadFile{"A", "1, 2\n3, 4\n", ":2: edge (3, 4) joins graph 1 and graph 2"},
         BadFile{"A", "1, 2\n\n2, 1\n", ":2: the line is empty"},
         BadFile{"graph_indicator", "1\n1\n2\n1\n2\n", ":4: node of graph 1 after one of graph 2"},
         BadFile{"graph_indicator", "0\n1\n", ":1: node of graph 0"},
-        BadFile{"graph_indicator", "1\n3\n", ":2: node of graph 3; there are 2 graphs"},
+        BadFile{"graph_indicator", "1\n3\n", ":2: node of graph 3; there are 2 graphs in ",
+                "T_graph_labels.txt"},
         BadFile{"graph_indicator", "1\n1000000000000\n", "there are 2 graphs"},
-        BadFile{"node_labels", "1\n2\n", " has 2 lines; there are 5 nodes"},
-        BadFile{"node_labels", "1\n1\n1\n1\n1\n1\n", ":6: there are only 5 nodes"},
+        BadFile{"node_labels", "1\n2\n", " has 2 lines; there are 5 nodes in ",
+                "T_graph_indicator.txt"},
+        BadFile{"node_labels", "1\n1\n1\n1\n1\n1\n", ":6: there are only 5 nodes in ",
+                "T_graph_indicator.txt"},
         BadFile{"node_labels", "1\n1\n1, 2\n1\n1\n", ":3: the line has 2 columns; the lines above"},
-        BadFile{"edge_labels", "1\n", " has 1 lines; there are 8 edges"},
+        BadFile{"edge_labels", "1\n", " has 1 lines; there are 8 edges in ", "T_A.txt"},
         BadFile{"node_attributes", "1\n1\nabc\n", ":3: 'abc' in column 1 is not a number"},
         BadFile{"graph_attributes", "1\n", " has 1 lines; there are 2 graphs"}));
 

@@ -16,11 +16,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphfeed import _graphfeed
+from graphfeed import _graphfeed, _warn, errors
 from graphfeed.info import DatasetInfo
 from graphfeed.ingest.collection import Collection, send_arrays
 from graphfeed.ingest.columns import checked_kinds
-from graphfeed.ingest.graphs import is_graph
+from graphfeed.ingest.graphs import is_graph, known_length
+from graphfeed.ingest.networkx import Graph, from_networkx, is_networkx
 from graphfeed.ingest.routes import send_graphs, send_single
 
 if TYPE_CHECKING:
@@ -40,10 +41,28 @@ def ingest(
     """See Client.ingest."""
     spec = _graphfeed.IngestSpec()
     spec.name = name
-    spec.kinds = checked_kinds(kinds)
+    # A reader knows levels; the user's word is the last.
+    graphs = from_networkx(graphs) if is_networkx(graphs) else graphs
+    known = graphs.kinds if isinstance(graphs, Graph) else {}
+    spec.kinds = checked_kinds({**known, **(kinds or {})})
     spec.transforms = [transform._native() for transform in transforms or ()]
     if isinstance(graphs, Collection):
         return send_arrays(connection, spec, graphs, progress)
     if is_graph(graphs):
         return send_single(connection, spec, graphs, progress)
+    if isinstance(graphs, (str, bytes)) or not hasattr(graphs, "__iter__"):
+        raise errors.InvalidArgument(
+            f"graphs is {_named(graphs)}; it takes an iterable of graphs (dicts of arrays, PyG "
+            "objects), one graph, or a Collection"
+        )
+    if known_length(graphs) == 1:
+        _warn.warn(
+            f"graphs holds one graph, so {name!r} becomes a collection of one, out of which "
+            "NeighborLoader and its like take no batches: for a single large graph give it alone, "
+            "client.ingest(name, dataset[0])"
+        )
     return send_graphs(connection, spec, graphs, progress)
+
+
+def _named(value: Any) -> str:
+    return repr(value) if value is None else f"of type {type(value).__name__}"

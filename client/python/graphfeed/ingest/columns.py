@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphfeed import errors
+from graphfeed import _arguments, errors
 
 DTYPES = "bool uint8 int8 int16 int32 int64 float16 float32 float64".split()
 
@@ -77,8 +77,10 @@ def as_array(value: Any) -> np.ndarray:
         except TypeError:  # bfloat16 and others that numpy does not have
             raise ValueError(_no_dtype(str(value.dtype).replace("torch.", ""))) from None
     array = np.asarray(value)
+    _arguments.refuse_beyond_int64("it", array)
     if array.dtype.name not in DTYPES:
-        raise ValueError(_no_dtype(array.dtype))
+        kinds = sorted({type(item).__name__ for item in array.flat}) if array.dtype == object else []
+        raise ValueError(_no_dtype(array.dtype, ", ".join(kinds)))
     return array
 
 
@@ -89,8 +91,10 @@ def _is_sparse(value: Any) -> bool:
     return str(getattr(value, "layout", "torch.strided")).startswith("torch.sparse")
 
 
-def _no_dtype(dtype: Any) -> str:
-    hint = "convert it first" if dtype != object else "it is no rectangular array"
+def _no_dtype(dtype: Any, kinds: str = "") -> str:
+    hint = "convert it first, bfloat16 to float32" if "bfloat16" in str(dtype) else "convert it first"
+    if dtype == object:
+        hint = f"it is no rectangular array of numbers; it holds {kinds}"
     return f"dtype {dtype} cannot be stored ({hint}); there are {DTYPES}"
 
 

@@ -15,6 +15,7 @@ from graphfeed.ingest.columns import (
     infer_num_nodes,
     to_rows,
 )
+from graphfeed.ingest.networkx import from_networkx, is_networkx
 
 # What link loaders take beside a graph.
 _SEED_EDGES = ("edge_label_index", "edge_label", "edge_label_time")
@@ -38,7 +39,7 @@ class Graph:
 
 def is_graph(value: Any) -> bool:
     """Whether it is one graph, not a collection of them."""
-    return isinstance(value, Mapping) or hasattr(value, "to_dict")
+    return isinstance(value, Mapping) or hasattr(value, "to_dict") or is_networkx(value)
 
 
 def contents(graph: Any, where: str = "") -> dict:
@@ -46,6 +47,8 @@ def contents(graph: Any, where: str = "") -> dict:
     begin with `where`."""
     if isinstance(graph, Mapping):
         found = dict(graph)
+    elif is_networkx(graph) and not hasattr(graph, "to_dict"):
+        found = dict(from_networkx(graph))
     elif hasattr(graph, "to_dict"):
         found = dict(graph.to_dict())
     elif hasattr(graph, "keys") and hasattr(graph, "__getitem__"):
@@ -53,7 +56,8 @@ def contents(graph: Any, where: str = "") -> dict:
         found = {name: graph[name] for name in names}
     else:
         raise errors.InvalidArgument(
-            f"{where}a {type(graph).__name__} is no graph; give a dict of arrays or a PyG Data object"
+            f"{where}a {type(graph).__name__} is no graph; give a dict of arrays, or an object of PyG "
+            "or NetworkX"
         )
     found.update(found.pop("_global_store", {}))
     return {key: value for key, value in found.items() if value is not None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 
@@ -25,6 +26,7 @@ class Progress:
         self._done = 0
         self._begin = time.monotonic()
         self._drawn = 0.0
+        self._shown = 0  # characters on the line
 
     def add(self, count: int) -> None:
         self._done += count
@@ -49,5 +51,20 @@ class Progress:
             text = f"{share:4.0%} |{bar:<{self._WIDTH}}| {self._done}/{self._total}"
         else:
             text = f"{self._done}"
-        sys.stderr.write(f"\r{self._label}: {text} [{rate:,.0f}/s]")
+        left = ""
+        if self._total and 0 < self._done < self._total and now - self._begin >= 1:
+            left = f", {_duration((self._total - self._done) / rate)} left"
+        line = f"{self._label}: {text} [{rate:,.0f}/s{left}]"
+        sys.stderr.write(f"\r{line:<{self._shown}}")
         sys.stderr.flush()
+        self._shown = len(line)
+
+
+def _duration(seconds: float) -> str:
+    """ "12 s", "3:05 min", "1:02 h"."""
+    whole = math.ceil(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02} h"

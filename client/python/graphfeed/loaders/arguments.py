@@ -8,7 +8,22 @@ from typing import Any, TypedDict
 from graphfeed.dataset import Dataset
 
 
-class LoaderArguments(TypedDict, total=False):
+class TorchArguments(TypedDict, total=False):
+    """What torch's and PyG's loaders take and ours need not: accepted, with a hint that it has no
+    effect."""
+
+    num_workers: int
+    prefetch_factor: int | None
+    persistent_workers: bool
+    pin_memory: bool
+    timeout: float
+    worker_init_fn: Any
+    multiprocessing_context: Any
+    is_sorted: bool
+    filter_per_worker: bool | None
+
+
+class LoaderArguments(TorchArguments, total=False):
     """What every loader takes by name besides its own arguments; Loader has what they mean."""
 
     drop_last: bool
@@ -21,12 +36,7 @@ class LoaderArguments(TypedDict, total=False):
     narrow_columns: Iterable[str]
     float16_columns: Iterable[str]
     prefetch: int
-    num_workers: int
-    prefetch_factor: int | None
-    persistent_workers: bool
-    pin_memory: bool
-    is_sorted: bool
-    filter_per_worker: bool | None
+    fingerprint: str | bytes | None
 
 
 class PaddingArguments(TypedDict, total=False):

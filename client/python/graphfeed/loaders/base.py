@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import itertools
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
-from graphfeed import _arguments, _random, _spec, errors
-from graphfeed._graphfeed import ShardPosition
-from graphfeed.batch import Batch, BatchLayout, Position
+from graphfeed import _arguments, _random, _spec, _warn, errors
+from graphfeed.batch import Batch
+from graphfeed.layout import BatchLayout, Position
 from graphfeed.dataset import Dataset
-from graphfeed.info import PlanSummary, plan_from_native
-from graphfeed.loaders import arguments, epochs, position, torch_habits
+from graphfeed.info import Fingerprint, PlanSummary, plan_from_native
+from graphfeed.loaders import arguments, position, torch_habits
 from graphfeed.loaders.epochs import EpochStream, Iteration
 from graphfeed.loaders.padding import Padding
 from graphfeed.loaders.source import Source
+from graphfeed.loaders.state import Stateful
+
+if TYPE_CHECKING:
+    from typing import Unpack
 
 _INDEX_DTYPES = ("int64", "int32")
 
 
-class Loader:
+class Loader(Stateful):
     """Epochs, shards, and the stream behind an iteration; what batches hold is the subclass's.
 
     Each `iter(loader)` is the next epoch, the first one 0. The batches of an epoch depend on the
@@ -34,8 +37,8 @@ class Loader:
         shuffle: a new order each epoch.
         seed: of everything random; drawn from the operating system, and shown, when not given.
         drop_last: leave out a last batch that is not full.
-        follow_batch: columns k for which k_batch and k_ptr are added.
-        exclude_keys: columns to leave out.
+        follow_batch: columns k for which k_batch and k_ptr are added; those excluded are ignored.
+        exclude_keys: columns to leave out; names of none are ignored with a warning.
         num_shards, shard_index: this loader gets every num_shards-th frame, from shard_index on.
         uneven_shards: what becomes of the last frames when the shards would not get equally many:
             "null" (frames without anything real fill up), "repeat" (frames from the start fill
@@ -44,9 +47,13 @@ class Loader:
         narrow_columns: int64 columns to send as int32.
         float16_columns: float columns to send as float16.
         prefetch: frames in work at the server; 0: the server decides.
+        fingerprint: of the content that is expected, as `loader.fingerprint` shows it (bytes or
+            hexadecimal text): another one is an error. For the shards of a run, which must read the
+            same.
 
     Raises:
         ValueError: an argument is out of its range.
+        RuntimeError: the dataset has another fingerprint.
         TypeError: collate_fn, sampler and the like, which have replacements, or unknown arguments.
     """
 
@@ -70,16 +77,22 @@ class Loader:
         narrow_columns: Iterable[str] = (),
         float16_columns: Iterable[str] = (),
         prefetch: int = 0,
-        **torch_arguments: Any,
+        fingerprint: str | bytes | None = None,
+        **torch_arguments: Unpack[arguments.TorchArguments],
     ) -> None:
         if type(self) is Loader:
             raise TypeError("Loader is what all loaders share; make one of a kind, as DataLoader")
         torch_habits.check(type(self).__name__, torch_arguments)
         self.dataset = arguments.require_dataset(dataset)
+        self._require_fingerprint(fingerprint)
         self.shuffle = bool(shuffle)
         self.drop_last = bool(drop_last)
-        self.follow_batch = _arguments.names("follow_batch", follow_batch)
-        self.exclude_keys = _arguments.names("exclude_keys", exclude_keys)
+        self.exclude_keys = _arguments.columns("exclude_keys", exclude_keys, dataset.info)
+        self.follow_batch = [
+            name
+            for name in _arguments.names("follow_batch", follow_batch)
+            if name not in self.exclude_keys
+        ]
         self.narrow_columns = _arguments.names("narrow_columns", narrow_columns)
         self.float16_columns = _arguments.names("float16_columns", float16_columns)
         self.num_shards = _arguments.integer("num_shards", num_shards, 1)
@@ -92,19 +105,35 @@ class Loader:
         self.index_dtype = _arguments.one_of(
             "index_dtype", _arguments.dtype_name(index_dtype), _INDEX_DTYPES
         )
-        self.prefetch = _arguments.integer("prefetch", prefetch, 0)
+        self.prefetch = _arguments.integer("prefetch", prefetch, 0, 2**32 - 1)
         if seed is None and self.draws and self.num_shards > 1:
             raise errors.InvalidArgument(
                 "seed is missing: the shards of a run see the same batches only with the same seed"
             )
-        self.seed = _random.draw_seed() if seed is None else _arguments.integer("seed", seed, 0)
+        self.seed = _random.draw_seed() if seed is None else _arguments.integer(
+            "seed", seed, 0, _arguments.UINT64_MAX
+        )
         """The seed of everything random; drawn when none was given."""
-        if self.seed >= 2**64:
-            raise errors.InvalidArgument(f"seed is {seed}; it must be less than 2**64")
         self._seed_drawn = seed is None
         self._place = position.Place()
         self._warned = False
         self._plans: dict[Any, PlanSummary] = {}
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Names the content that is read; prints as hexadecimal text. All shards of a run have the
+        same."""
+        return self.dataset.info.fingerprint
+
+    def _require_fingerprint(self, expected: str | bytes | None) -> None:
+        if expected is None:
+            return
+        text = expected.hex() if isinstance(expected, bytes) else str(expected).lower()
+        if text != self.fingerprint.hex():
+            raise errors.FailedPrecondition(
+                f"{self.dataset.info.full_name} has the fingerprint {self.fingerprint}, not the "
+                f"{text} that is expected: it is another version or content"
+            )
 
     @property
     def draws(self) -> bool:
@@ -202,7 +231,7 @@ class Loader:
         ordinal = _arguments.integer("ordinal", ordinal, 0)
         options = self._stream_options(epoch)
         info, batch, _ = self.dataset._connection.get_batch(options, epoch, ordinal)
-        return Batch(batch, BatchLayout(info.layout))
+        return Batch(batch, BatchLayout(info, self.dataset.info))
 
     def as_torch_dataset(self) -> Any:
         """An IterableDataset of this loader's batches, for `torch.utils.data.DataLoader(...,
@@ -212,92 +241,13 @@ class Loader:
         Each worker process connects on its own and starts at the epoch and position where the
         loader stands when the processes start: call `set_epoch` or `load_state_dict` before each
         epoch, unless the workers are persistent, which go on to the next epoch by themselves.
+
+        torchdata's StatefulDataLoader takes it too, and saves and restores where each worker stands.
         """
         from graphfeed.torch_dataset import TorchDataset  # needs torch
 
         self._place.share()
         return TorchDataset(self)
-
-    # --- where it stands -------------------------------------------------------------------------
-
-    def state_dict(self, after: Batch | None = None) -> dict[str, Any]:
-        """Where the program stands: the position after the last batch that it received, however far
-        the server has prefetched. A small dict that goes through JSON.
-
-        The shards of a synchronous run stand at the same position, and it may be continued with
-        another number of them. States that were taken apart are put together by `merge_states`.
-
-        Args:
-            after: the position after this batch instead: what a torch worker process received, the
-                main process's loader does not know of.
-
-        Raises:
-            RuntimeError: in a torch worker process, which sees only its part of the batches, or
-                while such processes read the loader.
-        """
-        if after is not None:
-            stands = self._position_after(after)
-        elif epochs.torch_worker()[1] > 1:
-            raise errors.FailedPrecondition(
-                "a torch worker process has no position of its own; ask in the main process: "
-                "state_dict(after=batch)"
-            )
-        elif self._place.read_elsewhere:
-            raise errors.FailedPrecondition(
-                "torch worker processes read this loader, and what they have sent only the program "
-                "knows: give the batch that it received last, state_dict(after=batch)"
-            )
-        else:
-            stands = self._place.received
-        info = self.dataset.info
-        return position.make(
-            info.full_name,
-            info.fingerprint.hex(),
-            self._place.spec_digest or self._ask_spec_digest(stands.epoch),
-            self.seed,
-            stands,
-        )
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Makes the next iteration begin where `state` stands. The number of shards may be another
-        than when it was taken. A seed that was drawn is replaced by the state's.
-
-        Raises:
-            ValueError: the state is another dataset content's, spec's or seed's, or none at all.
-        """
-        position.check(state)
-        ours = {"fingerprint": self.dataset.info.fingerprint.hex()}
-        if not self._seed_drawn:
-            ours["seed"] = self.seed
-        ours["spec_digest"] = self._ask_spec_digest(state["epoch"])
-        for field, value in ours.items():
-            if state[field] != value:
-                raise errors.InvalidArgument(
-                    f"the state is of {field} {state[field]} ({state['dataset']}), this loader of "
-                    f"{field} {value} ({self.dataset.info.name}@{self.dataset.info.version})"
-                )
-        self.seed = state["seed"]
-        self._place.resume(Position(state["epoch"], state["ordinal"]))
-
-    def _position_after(self, batch: Batch) -> Position:
-        epoch, ordinal = batch.position
-        after = ordinal - self.shard_index + self.num_shards
-        filled_up = batch.is_null or batch.is_repeat  # in a shard's last round only
-        left = 0
-        if not filled_up:
-            left = self._shard_from(after).num_frames(self.plan(epoch).num_frames)
-        return Position(epoch, after) if left else Position(epoch + 1, 0)
-
-    def _shard_from(self, ordinal: int) -> ShardPosition:
-        return ShardPosition(ordinal, self.num_shards, self.shard_index, self.uneven_shards)
-
-    def _ask_spec_digest(self, epoch: int) -> str:
-        return self._describe(epoch).spec_digest.hex()
-
-    def _describe(self, epoch: int) -> Any:
-        """The native PlanDescription of an epoch."""
-        options = self._stream_options(epoch)
-        return self.dataset._connection.call(lambda client: client.describe_plan(options, epoch))
 
     # --- how many --------------------------------------------------------------------------------
 
@@ -325,7 +275,9 @@ class Loader:
         plan = self._plans.get(key)
         if plan is None:
             found = self._describe(epoch)
-            plan = plan_from_native(found.plan, self.dataset.info, found.graphs_per_batch)
+            plan = plan_from_native(
+                found.plan, self.dataset.info, found.graphs_per_batch, self._source.samples
+            )
             self._plans[key] = plan
         return plan
 
@@ -347,7 +299,9 @@ class Loader:
 
     def _unpadded_spec(self) -> Any:
         """The native BatchSpec of the source's batches, each of its own size."""
-        source = self._source
+        return self._spec_of(self._source)
+
+    def _spec_of(self, source: Source) -> Any:
         spec = _spec.plain_spec(
             source.selection(), source.batch_size, shuffle=self.shuffle,
             exclude_keys=self.exclude_keys,
@@ -384,11 +338,17 @@ class Loader:
                 reasons.append(f"{shards} so that all shards get equally many")
             if steps > 0:
                 reasons.append(f"{steps} to fill the last step")
-            warnings.warn(
+            _warn.warn(
                 f"epochs contain null batches ({', '.join(reasons)}): all padding, masks False. "
-                "Divide losses by max(real count, 1), or see uneven_shards and incomplete_step",
-                stacklevel=torch_habits.users_level(),
+                "Divide losses by max(real count, 1), or see uneven_shards and incomplete_step"
             )
+
+    def __getitem__(self, index: Any) -> Any:
+        raise TypeError(
+            f"{type(self).__name__} makes batches itself and is iterated: for batch in loader. "
+            "torch.utils.data.DataLoader(loader.as_torch_dataset(), batch_size=None) reads it in "
+            "worker processes; loader.batch(ordinal) is one batch"
+        )
 
     def __setattr__(self, name: str, value: Any) -> None:
         torch_habits.check_assignment(type(self).__name__, name)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from graphfeed import _arguments, _graphfeed, errors
 from graphfeed.dataset import Dataset
 from graphfeed.loaders import arguments as loader_arguments
+from graphfeed.loaders import torch_habits
 from graphfeed.loaders.padding import FixedSizeLoader
 from graphfeed.loaders.sampled import SampledLoader, SampledPadding, SampledSource
 from graphfeed.loaders.source import Shown
@@ -55,8 +56,7 @@ class ClusterSource(SampledSource):
         if self._num_parts is None or self.partition in _integer_columns(dataset):
             return dataset
         client = dataset.client
-        info = client.partition(dataset.info.full_name, self._num_parts, column=self.partition)
-        return Dataset(client, info)
+        return client.partition(dataset.info.full_name, self._num_parts, column=self.partition)
 
     def selection(self) -> Any:
         return _graphfeed.Selection.all()
@@ -89,6 +89,7 @@ class ClusterLoader(SampledLoader):
 
     strategy = "cluster"
 
+    @torch_habits.data_is_dataset
     def __init__(
         self,
         dataset: Dataset,
@@ -104,9 +105,11 @@ class ClusterLoader(SampledLoader):
         self._source = ClusterSource(
             dataset, num_parts, partition, batch_size, type(self).__name__
         )
+        fingerprint = arguments.pop("fingerprint", None)
         super().__init__(dataset, shuffle=shuffle, seed=seed, **arguments)
         # Last: nothing is published for a loader that is refused.
         self.dataset = self._source.find_or_make(dataset)
+        self._require_fingerprint(fingerprint)
 
     partition = Shown("_source")
 
@@ -122,6 +125,7 @@ class FixedSizeClusterLoader(FixedSizeLoader, ClusterLoader):
         arguments: those of every fixed-size loader, see FixedSizeLoader and Loader.
     """
 
+    @torch_habits.data_is_dataset
     def __init__(
         self,
         dataset: Dataset,
@@ -132,7 +136,7 @@ class FixedSizeClusterLoader(FixedSizeLoader, ClusterLoader):
         batch_size: int = 1,
         shuffle: bool = False,
         seed: int | None = None,
-        over_size_strategy: OverSizeStrategy = OverSizeStrategy.TrimNodesAndEdges,
+        over_size_strategy: OverSizeStrategy | str = OverSizeStrategy.TrimNodesAndEdges,
         **arguments: Unpack[FixedSizeArguments],
     ) -> None:
         padding, others = loader_arguments.split(arguments)

@@ -6,8 +6,10 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from graphfeed import errors
 from graphfeed._graphfeed import ShardPosition
-from graphfeed.batch import Batch, BatchLayout
+from graphfeed.batch import Batch
+from graphfeed.layout import BatchLayout
 from graphfeed.dataset import Dataset
 
 
@@ -60,7 +62,7 @@ class EpochStream:
                 options.uneven_shards = "null"  # the surplus is that of the run's shards
         self._start = (options.start_epoch, options.start_ordinal)
         self._stream, info = dataset._connection.open_stream(options)
-        self._layout = BatchLayout(info.layout)
+        self._layout = BatchLayout(info, dataset.info)
         self.spec_digest: str = info.spec_digest.hex()
         self._ahead: Any = None  # the first batch of the epoch after the one just read
         self._first = True
@@ -76,14 +78,16 @@ class EpochStream:
             wanted = self._begin(start, begun)
         while wanted is None or taken < wanted:
             native = self._next()
-            if native is None:
-                return
-            at = native.info.epoch
-            if at < epoch:  # what the shard's other workers have left to fill up
-                continue
-            if at > epoch:
+            if native is None or native.info.epoch > epoch:
+                if wanted is not None:
+                    raise errors.DataLoss(
+                        f"the server's stream left epoch {epoch} after {taken} of the {wanted} "
+                        "batches that it announced"
+                    )
                 self._ahead = native
                 return
+            if native.info.epoch < epoch:  # what the shard's other workers have left to fill up
+                continue
             if wanted is None:
                 wanted = self._begin(start, begun)
                 if not wanted:

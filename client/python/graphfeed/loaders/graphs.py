@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphfeed import _arguments, _spec, errors
 from graphfeed.dataset import Dataset
+from graphfeed.loaders import torch_habits
 from graphfeed.loaders.arguments import PaddingArguments, require_dataset
 from graphfeed.loaders.base import Loader
 from graphfeed.loaders.padding import FixedSizeLoader, Padding
 from graphfeed.loaders.source import Shown, Source
 from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from graphfeed.loaders.arguments import TorchArguments
 
 
 class GraphSource(Source):
@@ -50,6 +56,8 @@ class GraphSource(Source):
                 "give shuffle=True, or a loader for each epoch list(batch_sampler)"
             )
         self.batches = [dataset._positions(batch) for batch in lists]
+        if not self.batches:
+            raise errors.InvalidArgument("batch_sampler has no batches")
         if not all(len(batch) for batch in self.batches):
             raise errors.InvalidArgument("batch_sampler has a batch without graphs")
         self.batch_size = max((len(batch) for batch in self.batches), default=1)
@@ -76,7 +84,7 @@ class GraphPadding(Padding):
 
     Args:
         strategy: how graphs are chosen for a batch.
-        batch_size: graphs of a batch, padding included; None: those of the options.
+        batch_size: graphs of a batch, padding included; None: those of the options, or 2.
         others: see Padding.
     """
 
@@ -89,7 +97,7 @@ class GraphPadding(Padding):
         )
         super().__init__(*others)
         if self.given is None and batch_size is None:
-            raise errors.InvalidArgument("give batch_size, or fixed_size_options")
+            self._batch_size = 2
 
     @property
     def packs(self) -> bool:
@@ -141,10 +149,10 @@ class DataLoader(Loader):
         dataset: a dataset or a part of one.
         batch_size: graphs of a batch.
         shuffle: a new order each epoch.
-        seed: of the order; drawn from the operating system, and shown, when not given.
-        drop_last: leave out a last batch with fewer graphs.
         follow_batch: columns k for which k_batch and k_ptr are added.
         exclude_keys: columns to leave out.
+        seed: of the order; drawn from the operating system, and shown, when not given.
+        drop_last: leave out a last batch with fewer graphs.
         num_shards, shard_index: this loader gets every num_shards-th batch, from shard_index on.
         uneven_shards: what becomes of the last batches when the shards would not get equally many:
             "null" (batches without graphs fill up), "repeat" (batches from the start fill up), or
@@ -155,22 +163,25 @@ class DataLoader(Loader):
         batch_sampler: explicit batches: lists of indices into the dataset; excludes batch_size and
             shuffle. Read once.
         prefetch: batches in work at the server; 0: the server decides.
+        fingerprint: of the content that is expected; see Loader.
 
     Raises:
         ValueError: an argument is out of its range.
         TypeError: collate_fn, sampler and the like, which have replacements, or unknown arguments.
     """
 
+    @torch_habits.data_is_dataset
+    @torch_habits.seed_was_fourth
     def __init__(
         self,
         dataset: Dataset,
         batch_size: int = 1,
         shuffle: bool = False,
-        seed: int | None = None,
-        *,
-        drop_last: bool = False,
         follow_batch: Iterable[str] | None = None,
         exclude_keys: Iterable[str] | None = None,
+        *,
+        seed: int | None = None,
+        drop_last: bool = False,
         num_shards: int = 1,
         shard_index: int = 0,
         uneven_shards: str = "null",
@@ -179,7 +190,8 @@ class DataLoader(Loader):
         float16_columns: Iterable[str] = (),
         batch_sampler: Iterable[Iterable[int]] | None = None,
         prefetch: int = 0,
-        **torch_arguments: Any,
+        fingerprint: str | bytes | None = None,
+        **torch_arguments: Unpack[TorchArguments],
     ) -> None:
         require_dataset(dataset)
         batch_size = _arguments.integer("batch_size", batch_size, 1)
@@ -200,6 +212,7 @@ class DataLoader(Loader):
             narrow_columns=narrow_columns,
             float16_columns=float16_columns,
             prefetch=prefetch,
+            fingerprint=fingerprint,
             **torch_arguments,
         )
 
@@ -215,13 +228,12 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
     Args:
         dataset: a dataset or a part of one.
         batch_size: graphs of a batch, at least one for padding among them: 10 means at most 9 real
-            ones. Equal to the options' num_graphs; may be left out when options are given.
+            ones. Equal to the options' num_graphs; when left out those, or 2 without options.
         shuffle: a new order each epoch.
-        seed: of everything random; drawn from the operating system, and shown, when not given.
         fixed_size_options: sizes and pad values; derived from the dataset when not given
             (FixedSizeOptions.from_dataset).
         fixed_size_strategy: PadToMax, StreamPack (as many graphs as fit, in order) or Pack (nearly
-            as few batches as the sizes allow; looks 384 graphs ahead).
+            as few batches as the sizes allow; looks 384 graphs ahead); members or names.
         over_size_strategy: what becomes of graphs that do not fit. Options that no batch can meet
             are an error of the iteration, which says which graph and why.
         add_pad_masks: add the masks.
@@ -229,6 +241,7 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
         exclude_keys: columns to leave out.
         options: an object or dict with PopTorch's device_iterations, replication_factor,
             gradient_accumulation and input_group_size; sets micro_batches.
+        seed: of everything random; drawn from the operating system, and shown, when not given.
         num_shards, shard_index: this loader gets every num_shards-th frame, from shard_index on.
         uneven_shards: what becomes of the last frames when the shards would not get equally many:
             "null" (frames of padding fill up), "repeat" (frames from the start fill up), or "drop"
@@ -243,26 +256,29 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
         narrow_columns: int64 columns to send as int32.
         float16_columns: float columns to send as float16.
         prefetch: frames in work at the server; 0: the server decides.
+        fingerprint: of the content that is expected; see Loader.
 
     Raises:
         ValueError: an argument is out of its range or contradicts another.
         TypeError: collate_fn, sampler and the like, which have replacements, or unknown arguments.
     """
 
+    @torch_habits.data_is_dataset
+    @torch_habits.seed_was_fourth
     def __init__(
         self,
         dataset: Dataset,
         batch_size: int | None = None,
         shuffle: bool = False,
-        seed: int | None = None,
         fixed_size_options: FixedSizeOptions | None = None,
-        fixed_size_strategy: FixedSizeStrategy = FixedSizeStrategy.PadToMax,
-        over_size_strategy: OverSizeStrategy = OverSizeStrategy.Error,
+        fixed_size_strategy: FixedSizeStrategy | str = FixedSizeStrategy.PadToMax,
+        over_size_strategy: OverSizeStrategy | str = OverSizeStrategy.Error,
         add_pad_masks: bool = True,
         follow_batch: Iterable[str] | None = None,
         exclude_keys: Iterable[str] | None = None,
         options: Any = None,
         *,
+        seed: int | None = None,
         num_shards: int = 1,
         shard_index: int = 0,
         uneven_shards: str = "null",
@@ -274,7 +290,8 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
         narrow_columns: Iterable[str] = (),
         float16_columns: Iterable[str] = (),
         prefetch: int = 0,
-        **torch_arguments: Any,
+        fingerprint: str | bytes | None = None,
+        **torch_arguments: Unpack[TorchArguments],
     ) -> None:
         require_dataset(dataset)
         self._padding = GraphPadding(
@@ -314,6 +331,7 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
             narrow_columns=narrow_columns,
             float16_columns=float16_columns,
             prefetch=prefetch,
+            fingerprint=fingerprint,
             **torch_arguments,
         )
 

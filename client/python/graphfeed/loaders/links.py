@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import numpy as np
 from graphfeed import _arguments, _seeds, errors
 from graphfeed.dataset import Dataset
 from graphfeed.loaders import arguments as loader_arguments
+from graphfeed.loaders import torch_habits
 from graphfeed.loaders.padding import FixedSizeLoader
 from graphfeed.loaders.sampled import Hops, NeighborhoodLoader, SampledPadding, SampledSource
 from graphfeed.loaders.source import Shown
@@ -93,6 +95,19 @@ class EdgeSource(SampledSource):
     def draws(self) -> bool:
         return self.hops.draws or self.neg_sampling is not None
 
+    def chosen(self, places: np.ndarray) -> EdgeSource:
+        seeds = self.seeds
+        places = _seeds.places("index", places, seeds.count)
+        result = copy.copy(self)
+        if seeds.pairs is None:
+            ids = places if seeds.ids is None else seeds.ids[places]
+            result.seeds = seeds._replace(ids=ids, count=len(places))
+        else:
+            result.seeds = seeds._replace(pairs=seeds.pairs[:, places], count=len(places))
+        result._labels = None if self._labels is None else self._labels[places]
+        result._times = None if self._times is None else self._times[places]
+        return result
+
     def selection(self) -> Any:
         return self.seeds.selection
 
@@ -153,6 +168,7 @@ class LinkNeighborLoader(NeighborhoodLoader):
         TypeError: collate_fn, sampler and the like, which have replacements, or unknown arguments.
     """
 
+    @torch_habits.data_is_dataset
     def __init__(
         self,
         dataset: Dataset,
@@ -223,6 +239,7 @@ class FixedSizeLinkNeighborLoader(FixedSizeLoader, LinkNeighborLoader):
         arguments: those of every fixed-size loader, see FixedSizeLoader and Loader.
     """
 
+    @torch_habits.data_is_dataset
     def __init__(
         self,
         dataset: Dataset,
@@ -245,7 +262,7 @@ class FixedSizeLinkNeighborLoader(FixedSizeLoader, LinkNeighborLoader):
         shuffle: bool = False,
         seed: int | None = None,
         fixed_size_options: FixedSizeOptions | None = None,
-        over_size_strategy: OverSizeStrategy = OverSizeStrategy.TrimNodesAndEdges,
+        over_size_strategy: OverSizeStrategy | str = OverSizeStrategy.TrimNodesAndEdges,
         **arguments: Unpack[FixedSizeArguments],
     ) -> None:
         padding, others = loader_arguments.split(arguments)

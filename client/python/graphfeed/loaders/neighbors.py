@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from graphfeed import _seeds
 from graphfeed.dataset import Dataset
 from graphfeed.loaders import arguments as loader_arguments
+from graphfeed.loaders import torch_habits
 from graphfeed.loaders.padding import FixedSizeLoader
 from graphfeed.loaders.sampled import Hops, NeighborhoodLoader, SampledPadding, SampledSource
 from graphfeed.options import FixedSizeOptions, OverSizeStrategy
@@ -32,6 +36,7 @@ class NodeSource(SampledSource):
         loader: str,
     ) -> None:
         super().__init__(dataset, batch_size, loader)
+        self._dataset = dataset
         self.hops = hops
         self.seeds = _seeds.seed_nodes(input_nodes, dataset.info)
         self._times = hops.times("input_time", input_time, self.seeds.count)
@@ -39,6 +44,17 @@ class NodeSource(SampledSource):
     @property
     def draws(self) -> bool:
         return self.hops.draws
+
+    def chosen(self, places: np.ndarray) -> NodeSource:
+        ids = self.seeds.ids
+        if self.seeds.mask:
+            ids = self._dataset._masked_nodes(self.seeds)
+        places = _seeds.places("index", places, self.seeds.count if ids is None else len(ids))
+        result = copy.copy(self)
+        ids = places if ids is None else ids[places]
+        result.seeds = _seeds.SeedNodes(self.seeds.node_type, ids, "", len(ids))
+        result._times = None if self._times is None else self._times[places]
+        return result
 
     def selection(self) -> Any:
         return self.seeds.selection
@@ -79,6 +95,7 @@ class NeighborLoader(NeighborhoodLoader):
         TypeError: collate_fn, sampler and the like, which have replacements, or unknown arguments.
     """
 
+    @torch_habits.data_is_dataset
     def __init__(
         self,
         dataset: Dataset,
@@ -138,6 +155,7 @@ class FixedSizeNeighborLoader(FixedSizeLoader, NeighborLoader):
         arguments: those of every fixed-size loader, see FixedSizeLoader and Loader.
     """
 
+    @torch_habits.data_is_dataset
     def __init__(
         self,
         dataset: Dataset,
@@ -156,7 +174,7 @@ class FixedSizeNeighborLoader(FixedSizeLoader, NeighborLoader):
         shuffle: bool = False,
         seed: int | None = None,
         fixed_size_options: FixedSizeOptions | None = None,
-        over_size_strategy: OverSizeStrategy = OverSizeStrategy.TrimNodesAndEdges,
+        over_size_strategy: OverSizeStrategy | str = OverSizeStrategy.TrimNodesAndEdges,
         **arguments: Unpack[FixedSizeArguments],
     ) -> None:
         padding, others = loader_arguments.split(arguments)

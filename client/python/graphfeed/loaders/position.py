@@ -8,8 +8,8 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from graphfeed import errors
-from graphfeed.batch import Position
+from graphfeed import _arguments, errors
+from graphfeed.layout import Position
 from graphfeed.loaders.epochs import Iteration
 
 _VERSION = 1
@@ -22,6 +22,7 @@ _FIELDS = {
     "epoch": int,
     "ordinal": int,
 }
+_SPEC = "spec"  # a dict; states of former versions have none
 
 
 class Place:
@@ -100,9 +101,15 @@ class Place:
 
 
 def make(
-    dataset: str, fingerprint: str, spec_digest: str, seed: int, position: Position
+    dataset: str,
+    fingerprint: str,
+    spec_digest: str,
+    spec: dict[str, str],
+    seed: int,
+    position: Position,
 ) -> dict[str, Any]:
-    """A state: all below `position` is consumed. Goes through JSON unchanged."""
+    """A state: all below `position` is consumed. Goes through JSON unchanged. `spec` says what the
+    digest is of, for messages."""
     return {
         "version": _VERSION,
         "dataset": dataset,
@@ -111,6 +118,7 @@ def make(
         "seed": seed,
         "epoch": position.epoch,
         "ordinal": position.ordinal,
+        _SPEC: spec,
     }
 
 
@@ -128,11 +136,16 @@ def check(state: Mapping[str, Any]) -> None:
             )
         if kind is int and value < 0:
             raise errors.InvalidArgument(f"state[{field!r}] is {value}; it must not be negative")
+        if kind is int:
+            most = _arguments.UINT64_MAX if field == "seed" else _arguments.INT64_MAX
+            _arguments.integer(f"state[{field!r}]", value, 0, most)
     if state["version"] != _VERSION:
         raise errors.InvalidArgument(
             f"state['version'] is {state['version']}; this package reads {_VERSION}"
         )
-    unknown = sorted(set(state) - set(_FIELDS))
+    if not isinstance(state.get(_SPEC, {}), Mapping):
+        raise errors.InvalidArgument(f"state['spec'] is {state[_SPEC]!r}; it is a dict")
+    unknown = sorted(set(state) - {*_FIELDS, _SPEC})
     if unknown:
         raise errors.InvalidArgument(f"state has unknown fields: {', '.join(unknown)}")
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from graphfeed import _arguments, _seeds, _spec, errors
+from graphfeed.batch import Batch
 from graphfeed.dataset import Dataset
 from graphfeed.info import EdgeType, edge_type_name
+from graphfeed.layout import BatchLayout
 from graphfeed.loaders.base import Loader
 from graphfeed.loaders.padding import Padding
 from graphfeed.loaders.source import Shown, Source
@@ -31,6 +36,10 @@ class SampledSource(Source):
 
     def sampling(self) -> dict[str, Any]:
         """What the native BatchSpec holds as `sampling`."""
+        raise NotImplementedError
+
+    def chosen(self, places: np.ndarray) -> SampledSource:
+        """One batch of the seeds at these places, int64 [n]."""
         raise NotImplementedError
 
     def write(self, spec: Any) -> None:
@@ -127,6 +136,15 @@ class SampledLoader(Loader):
     batch_size = Shown("_source")
 
 
+@dataclass(frozen=True)
+class NumNeighbors:
+    """PyG's form of num_neighbors: a list for all edge types, or a dict by type with a default for
+    the types that it does not name."""
+
+    values: Any
+    default: Any = None
+
+
 class NeighborhoodLoader(SampledLoader):
     """How neighbourhoods are sampled, whatever they are those of.
 
@@ -135,7 +153,8 @@ class NeighborhoodLoader(SampledLoader):
     Args:
         num_neighbors: neighbours taken in each hop, one number a hop: a list for all edge types, or
             a dict with a list of the same length for every edge type, by (source, relation,
-            target) or "source|relation|target". -1 takes all, 0 none; an empty list makes no hop.
+            target) or "source|relation|target"; or NumNeighbors. -1 takes all, 0 none; an empty
+            list makes no hop.
         replace: draw with replacement.
         subgraph_type: "directional" (the sampled edges), "bidirectional" (and their reverses), or
             "induced" (all edges between the sampled nodes).
@@ -148,6 +167,35 @@ class NeighborhoodLoader(SampledLoader):
     """
 
     strategy = "neighbor"
+
+    def __call__(self, index: Any) -> Batch:
+        """One batch of chosen seeds, as PyG's loaders make it: of those at the places `index` (an
+        array or a list of integers) in input_nodes or edge_label_index. Draws as batch 0 of the
+        running or next epoch.
+
+        Raises:
+            IndexError: a place is out of range.
+            ValueError: there are none, or a fixed-size loader's batch has room for fewer.
+        """
+        places = _arguments.integers("index", index)
+        if not len(places) or (self._padding is not None and len(places) > self.batch_size):
+            most = f"1 to {self.batch_size}" if self._padding is not None else "at least 1"
+            raise errors.InvalidArgument(f"index has {len(places)} places; it takes {most}")
+        source = self._source.chosen(places)
+        if self._padding is None:
+            source.batch_size = len(places)
+        options = self._stream_options(self.epoch)
+        spec = self._spec_of(source)
+        if self._padding is not None:
+            self._padding.write(spec, self._padding.options(self))
+        spec.shuffle = spec.drop_last = False
+        spec.micro_batches = 1
+        options.spec = spec
+        info, native, _ = self.dataset._connection.get_batch(options, self.epoch, 0)
+        batch = Batch(native, BatchLayout(info, self.dataset.info))
+        store = batch if batch._layout.seed_store is None else batch[batch._layout.seed_store]
+        store.input_id[: len(places)] = places
+        return batch
 
     num_neighbors = Shown("_source", "hops")
     replace = Shown("_source", "hops")
@@ -162,6 +210,9 @@ def _fanouts(
     num_neighbors: Any, types: tuple[EdgeType, ...], heterogeneous: bool
 ) -> dict[str, list[int]]:
     """By the wire's edge type, "" for all: neighbours by hop."""
+    default = None
+    if not isinstance(num_neighbors, Mapping) and hasattr(num_neighbors, "values"):
+        num_neighbors, default = num_neighbors.values, getattr(num_neighbors, "default", None)
     if not isinstance(num_neighbors, Mapping):
         return {"": _hops("num_neighbors", num_neighbors)}
     if not heterogeneous:
@@ -173,6 +224,8 @@ def _fanouts(
         edge_type = _seeds.find_edge_type("num_neighbors", key, types)
         result[edge_type_name(edge_type)] = _hops(f"num_neighbors[{key!r}]", hops)
     for edge_type in types:
+        if edge_type_name(edge_type) not in result and default is not None:
+            result[edge_type_name(edge_type)] = _hops("num_neighbors.default", default)
         if edge_type_name(edge_type) not in result:
             raise errors.InvalidArgument(
                 f"num_neighbors has no entry for edge type {edge_type}; 0 takes no neighbours"

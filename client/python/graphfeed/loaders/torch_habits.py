@@ -3,12 +3,14 @@ replacement."""
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Mapping
-from typing import Any
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from graphfeed import errors
+from graphfeed import _warn, errors
+from graphfeed.options import FixedSizeOptions
+
+_F = TypeVar("_F", bound=Callable[..., None])
 
 # Accepted without effect: why.
 _NEEDLESS = {
@@ -20,6 +22,7 @@ _NEEDLESS = {
     "pin_memory": "batches arrive in reused, aligned host buffers",
     "is_sorted": "neighbours are put in order at ingest",
     "filter_per_worker": "features are gathered at the server",
+    "timeout": "connect(retry_timeout=) says how long a server is waited for",
 }
 
 # Refused: what to do instead.
@@ -52,21 +55,43 @@ def check(loader: str, arguments: Mapping[str, Any]) -> None:
                 raise TypeError(f"{loader} takes no {name}: {_REPLACED[name]}")
         elif name in _NEEDLESS:
             if value:
-                warnings.warn(f"{name} has no effect: {_NEEDLESS[name]}", stacklevel=users_level())
+                _warn.warn(f"{name} has no effect: {_NEEDLESS[name]}")
         else:
             raise TypeError(f"{loader} got an unexpected keyword argument {name!r}")
 
 
-def users_level() -> int:
-    """The stack level of the user's code, seen from the function that calls this."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and _is_ours(frame.f_globals.get("__package__")):
-        frame, level = frame.f_back, level + 1
-    return level
+def data_is_dataset(init: _F) -> _F:
+    """A loader's constructor that also takes its dataset as PyG's keyword `data`."""
+
+    @functools.wraps(init)
+    def taking_data(self: Any, *args: Any, **kwargs: Any) -> None:
+        if "data" in kwargs:
+            if args or "dataset" in kwargs:
+                raise TypeError(f"{type(self).__name__} got the dataset twice, also as data=")
+            kwargs["dataset"] = kwargs.pop("data")
+        init(self, *args, **kwargs)
+
+    return taking_data  # type: ignore[return-value]
 
 
-def _is_ours(package: str | None) -> bool:
-    return package is not None and package.partition(".")[0] == "graphfeed"
+def seed_was_fourth(init: _F) -> _F:
+    """A constructor whose arguments stand in the order of PyG's, and which also takes those of
+    former versions of this package, which had the seed before the fourth."""
+
+    @functools.wraps(init)
+    def taking_seed(self: Any, *args: Any, **kwargs: Any) -> None:
+        if len(args) > 3 and "seed" not in kwargs and _is_former_seed(args[3], args[4:]):
+            kwargs["seed"] = args[3]
+            args = (*args[:3], *args[4:])
+        init(self, *args, **kwargs)
+
+    return taking_seed  # type: ignore[return-value]
+
+
+def _is_former_seed(fourth: Any, others: tuple) -> bool:
+    if fourth is None:
+        return bool(others) and isinstance(others[0], FixedSizeOptions)
+    return hasattr(fourth, "__index__") and not isinstance(fourth, bool)
 
 
 def micro_batches(options: Any, micro_batches_given: int) -> int:

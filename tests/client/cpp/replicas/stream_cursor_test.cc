@@ -79,6 +79,23 @@ TEST(StreamCursorTest, WithoutEndThereIsAlwaysANextEpoch) {
   }
 }
 
+TEST(StreamCursorTest, EmptyEpochsWithoutEndAreNotWaitedFor) {
+  StreamCursor endless(Options(0));
+  StreamCursor finite(Options(5000));
+  for (int64_t epoch = 2; epoch < 2 + 999; ++epoch) {
+    ASSERT_TRUE(endless.TakeEpoch(Epoch(epoch, 2, 0)).ok());
+    ASSERT_TRUE(finite.TakeEpoch(Epoch(epoch, 2, 0)).ok());
+  }
+  EXPECT_TRUE(finite.TakeEpoch(Epoch(1001, 2, 0)).ok());
+  EXPECT_EQ(endless.TakeEpoch(Epoch(1001, 2, 0)).status().code(), absl::StatusCode::kDataLoss);
+  StreamCursor with_frames(Options(0));
+  for (int64_t epoch = 2; epoch < 3000; ++epoch) {
+    const int64_t frames = epoch % 900 == 0 ? 1 : 0;
+    ASSERT_TRUE(with_frames.TakeEpoch(Epoch(epoch, 3 * frames, frames)).ok());
+    for (int64_t i = 0; i < frames; ++i) with_frames.TakeFrame();
+  }
+}
+
 TEST(StreamCursorTest, EpochsWithoutFramesAreDoneWhenTheyCome) {
   StreamCursor cursor(Options(1));
   ASSERT_TRUE(cursor.TakeEpoch(Epoch(2, 5, 0)).ok());

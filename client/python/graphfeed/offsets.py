@@ -1,0 +1,65 @@
+"""Where the graphs of a batch begin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphfeed import errors
+from graphfeed.info import DatasetInfo
+
+if TYPE_CHECKING:
+    from graphfeed.batch import Batch
+
+
+def can_split(info: DatasetInfo) -> bool:
+    """Whether plain batches of several graphs can be taken apart: the edges of a graph are found
+    by their endpoints, so every type of edges that has columns needs an edge_index."""
+    edge_columns = [c for c in info.columns if c.level == "edge"]
+    with_index = {c.type for c in edge_columns if c.name == "edge_index"}
+    return all(c.type in with_index for c in edge_columns)
+
+
+def offsets(batch: Batch, info: DatasetInfo) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Where each graph of a batch of one micro-batch begins, graphs + 1 entries: by node type, by
+    edge type. ValueError where edge_index, which tells the edges of a graph, is excluded."""
+    if batch._layout.one_graph:
+        (real,) = batch.counts
+        by_type = [c.values() if isinstance(c, dict) else [c] for c in (real.nodes, real.edges)]
+        nodes, edges = ([np.array([0, count]) for count in counts] for counts in by_type)
+        return nodes, edges
+    node_ptr = [
+        np.asarray(store(batch, info.heterogeneous, t)["ptr"]) for t in info.node_types
+    ]
+    edge_ptr = [_edge_ptr(batch, info, t, node_ptr) for t in range(len(info.edge_types))]
+    return node_ptr, edge_ptr
+
+
+def store(batch: Batch, heterogeneous: bool, key: Any) -> Any:
+    return batch[key] if heterogeneous else batch
+
+
+def _edge_ptr(batch: Batch, info: DatasetInfo, edge_type: int, node_ptr: list) -> np.ndarray:
+    """Where each graph's edges of a type begin in the batch: graphs + 1 entries."""
+    name = info.edge_types[edge_type]
+    own = store(batch, info.heterogeneous, name)
+    num_graphs = batch.num_graphs
+    if num_graphs == 1:
+        total = batch.counts[0].edges
+        return np.array([0, total[name] if isinstance(total, dict) else total])
+    if "edge_index" not in own:
+        columns = [c.name for c in info.columns if c.level == "edge" and c.type == edge_type]
+        if any(column in own for column in columns):
+            raise errors.InvalidArgument(
+                f"the edges of a graph are told by edge_index, which the batch of {num_graphs} "
+                "graphs lacks"
+            )
+        return np.zeros(num_graphs + 1, np.int64)
+    source = info.node_types.index(name[0])
+    # Sources ascend from graph to graph: those below the graph's first node are other graphs'.
+    graph_of_edge = np.searchsorted(
+        node_ptr[source], np.asarray(own["edge_index"])[0], side="right"
+    ) - 1
+    counts = np.bincount(graph_of_edge, minlength=num_graphs)
+    return np.concatenate([[0], np.cumsum(counts)])

@@ -1,0 +1,102 @@
+"""How processes end: threads that still read, workers that are left early, streams that are open,
+errors. GRAPHFEED_EXIT_RUNS (2) is how often each is tried; races show in 20."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+RUNS = int(os.environ.get("GRAPHFEED_EXIT_RUNS", "2"))
+
+BEGIN = """
+import sys, threading, graphfeed as gf
+client = gf.connect(sys.argv[1], retry_timeout=0)
+def make(batch_size=3):
+    return gf.FixedSizeDataLoader(client.dataset("exits"), batch_size=batch_size, prefetch=4)
+"""
+
+THREAD = """
+started = threading.Event()
+def read():
+    for epoch in make().epochs():
+        for b in epoch:
+            started.set()
+threading.Thread(target=read, daemon=True).start()
+started.wait()
+"""
+
+WORKERS = """
+import torch
+def main():
+    loader = torch.utils.data.DataLoader(
+        make().as_torch_dataset(), batch_size=None, num_workers=2,
+        multiprocessing_context="METHOD", persistent_workers=PERSISTENT,
+    )
+    for i, batch in enumerate(loader):
+        if i == 5:
+            break
+    AFTERWARDS
+if __name__ == "__main__":
+    main()
+"""
+
+
+def workers(method, persistent=False, afterwards="pass"):
+    text = WORKERS.replace("METHOD", method).replace("PERSISTENT", str(persistent))
+    return text.replace("AFTERWARDS", afterwards)
+
+
+CASES = {
+    "daemon thread": (THREAD, 0),
+    "daemon thread, exit code": (THREAD + "sys.exit(7)", 7),
+    "daemon threads, several": (THREAD * 3, 0),
+    "early break, fork": (workers("fork"), 0),
+    "early break, spawn": (workers("spawn"), 0),
+    "early break, fork, persistent": (workers("fork", True, "sys.exit(7)"), 7),
+    "early break, spawn, persistent": (workers("spawn", True, "sys.exit(7)"), 7),
+    "in mid-stream": ("batches = iter(make()); next(batches)", 0),
+    "in mid-stream, arrays kept": (
+        "batches = iter(make()); kept = [next(batches).x for _ in range(3)]; sys.exit(7)", 7,
+    ),
+    "in mid-stream, of a closed client": ("b = iter(make()); next(b); client.close()", 0),
+    "after an error": (
+        "batches = iter(make()); next(batches)\n"
+        "try: client.dataset('nowhere')\n"
+        "except gf.NotFound: sys.exit(3)", 3,
+    ),
+    "after a stream's error": (
+        "loader = make(2); loader.fixed_size_options.num_nodes = 2\n"
+        "try: list(loader)\n"
+        "except gf.Error: sys.exit(4)", 4,
+    ),
+    "after an error that nobody caught": (
+        THREAD + "make(); next(iter(make())); client.dataset('nowhere')", 1,
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def dataset(client):
+    graph = {"x": np.ones((3, 2), np.float32), "edge_index": np.zeros((2, 4), int)}
+    return client.ingest("exits", [graph] * 2000)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_process_ends_quietly_with_its_code(case, dataset, server, tmp_path):
+    script, code = CASES[case]
+    if "torch" in script:
+        pytest.importorskip("torch")
+    path = tmp_path / "script.py"
+    path.write_text(BEGIN + script)
+    for _ in range(RUNS):
+        ended = subprocess.run(
+            [sys.executable, path, server.address], capture_output=True, text=True, timeout=120
+        )
+        errors = ended.stderr
+        if code == 1:  # its own traceback, and nothing else
+            assert errors.startswith("Traceback") and errors.count("Traceback") == 1, errors
+            assert errors.rstrip().splitlines()[-1].startswith("graphfeed.errors.NotFound: "), errors
+            errors = ""
+        assert (ended.returncode, errors) == (code, "")
