@@ -197,11 +197,3 @@ def _to_torch(value: Any) -> Any:
 
     # from_numpy takes no numpy scalars, as which 0-dim arrays come out of some operations.
     return torch.from_numpy(np.asarray(value)) if isinstance(value, np.ndarray) else value
-
-
-def can_split(info: DatasetInfo) -> bool:
-    """Whether plain batches of several graphs can be taken apart: the edges of a graph are found
-    by their endpoints, so every type of edges that has columns needs an edge_index."""
-    edge_columns = [c for c in info.columns if c.level == "edge"]
-    with_index = {c.type for c in edge_columns if c.name == "edge_index"}
-    return all(c.type in with_index for c in edge_columns)
