@@ -28,8 +28,8 @@
 #include "server/store_watch.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
-#include "storage/chunks/chunk_store.h"
 #include "storage/chunks/disk_errors.h"
+#include "storage/chunks/open_store.h"
 
 namespace graphfeed {
 namespace {
@@ -193,14 +193,13 @@ std::vector<Metrics::Reading> Server::Impl::Readings() const {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
                                                       StreamFilter filter, OnFailure on_failure) {
   GF_RETURN_IF_ERROR(ValidateConfig(config));
-  const bool read_only = IsReadOnlyFolder(config.data_dir);
   GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store,
-                      OpenRocksDbChunkStore(config.data_dir, {.read_only = read_only}));
+                      OpenStore(config.data_dir, {.access = StoreAccess::kAsPermitted}));
+  const bool read_only = store->read_only();
   GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
                       Catalog::Open(std::move(store), {.memory_budget_bytes = config.memory_budget,
                                                        .ingest_memory_bytes = config.ingest_memory,
-                                                       .sweep_after = config.sweep_after,
-                                                       .read_only = read_only}));
+                                                       .sweep_after = config.sweep_after}));
   auto impl = std::make_unique<Impl>(config, std::move(catalog), std::move(filter));
   impl->read_only = read_only;
 

@@ -26,7 +26,7 @@ void StoreWatch::Run() {
       on_failure_(status);
       return;
     }
-    // What cannot be removed now is in the next round.
+    (void)catalog_.KeepUp();  // what fails is tried again in the next round
     if (interval % kIntervalsBetweenSweeps == 0) (void)catalog_.Sweep();
   }
 }

@@ -10,8 +10,8 @@
 
 namespace graphfeed {
 
-// Looks every second whether the catalog's folder is still there, and now and then removes what has
-// been set aside for long enough.
+// Looks every second whether the catalog's folder is still there and, in a store that servers
+// share, what the others did, and now and then removes what has been set aside for long enough.
 class StoreWatch {
  public:
   // `on_failure` is called at most once, on the watch's thread, when nothing can be stored any

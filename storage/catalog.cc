@@ -62,11 +62,12 @@ absl::Status Catalog::Delete(absl::string_view name, int64_t version) {
 }
 
 absl::StatusOr<std::vector<DatasetInfo>> Catalog::Snapshot(const std::string& to,
-                                                           ChunkStore::SnapshotCheck check) {
+                                                           SnapshotMaker::Check check) {
   return engine_->Snapshot(to, check);
 }
 
 absl::Status Catalog::Sweep() { return engine_->Sweep(); }
+absl::Status Catalog::KeepUp() { return engine_->KeepUp(); }
 absl::Status Catalog::Health() const { return engine_->Health(); }
 StorageStats Catalog::stats() const { return engine_->stats(); }
 

@@ -1,7 +1,9 @@
 #ifndef GRAPHFEED_STORAGE_CATALOG_H_
 #define GRAPHFEED_STORAGE_CATALOG_H_
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,7 +27,12 @@ struct CatalogOptions {
   int64_t chunk_bytes = 16 << 10;  // rows per chunk: the largest power of two that fits, at least 1
   // Columns that no version uses at a start are kept for so long after they were first seen so.
   absl::Duration sweep_after = absl::Hours(1);
-  bool read_only = false;  // the store is only read; what would change it is FAILED_PRECONDITION
+  // The store is only read, as it is where it permits no more: changes are FAILED_PRECONDITION.
+  bool read_only = false;
+  // In a store that servers share: who is not heard of for so long is taken for dead.
+  absl::Duration lease = absl::Seconds(10);
+  // What leases are measured by.
+  std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
 };
 
 // An open, immutable version: its description and its rows. Kept readable while referenced, also
@@ -88,15 +95,19 @@ class Catalog {
   // of the version and on a thread of the catalog.
   absl::Status Delete(absl::string_view name, int64_t version);
   // Copies all versions, as they are at one moment, into the new folder `to`, which is a data
-  // folder like any other, and lists them. ALREADY_EXISTS when the folder exists. It is there
-  // whole, and with `check` (see ChunkStore::Snapshot) only if that is OK, or not at all.
+  // folder like any other, and lists them. ALREADY_EXISTS when the folder exists; UNIMPLEMENTED for
+  // a store that makes no snapshots. It is there whole, and with `check` (see SnapshotMaker) only
+  // if that is OK, or not at all.
   absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to,
-                                                    ChunkStore::SnapshotCheck check);
+                                                    SnapshotMaker::Check check);
   absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to) {
     return Snapshot(to, [](const std::string&) { return absl::OkStatus(); });
   }
-  // Removes what has been set aside for long enough by now.
+  // Removes what has been set aside for long enough by now and nobody uses.
   absl::Status Sweep();
+  // To be called every second. In a store that servers share: reads what others have changed,
+  // shows them that this one is alive and what it uses, and ends the leases of the dead.
+  absl::Status KeepUp();
   // OK, or why nothing can be stored any more (ChunkStore::Health).
   absl::Status Health() const;
   StorageStats stats() const;

@@ -1,6 +1,7 @@
 #include "storage/catalog_engine.h"
 
 #include <algorithm>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,29 +17,61 @@
 #include "storage/ingest/spec.h"
 
 namespace graphfeed {
+namespace {
 
-absl::Status CatalogEngine::Sweep() {
-  if (options_.read_only) return absl::OkStatus();
-  return set_aside_.Remove(absl::Now(), options_.sweep_after, [this](uint64_t column) {
-    MutexLock lock(&mu_);
-    return references_.contains(column);
+// No other server has it.
+std::string NewServerKey() {
+  std::random_device random;
+  const uint64_t id = uint64_t{random()} << 32 | random();
+  return absl::StrCat(kServerPrefix, absl::Hex(id, absl::kZeroPad16));
+}
+
+}  // namespace
+
+CatalogEngine::CatalogEngine(std::unique_ptr<ChunkStore> store, const CatalogOptions& options)
+    : options_(options),
+      store_(std::move(store)),
+      read_only_(options.read_only || store_->read_only()),
+      server_key_(store_->shared() ? NewServerKey() : ""),
+      cache_(*store_, options.memory_budget_bytes),
+      records_(*store_, [this](const RecordMap& records, absl::Span<const RecordChange> changes) {
+        return Apply(records, changes);
+      }) {}
+
+CatalogEngine::~CatalogEngine() {
+  if (server_key_.empty() || read_only_) return;
+  // Whoever does not say so is taken for dead after a while.
+  (void)records_.Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+    if (!records.contains(server_key_)) return std::vector<RecordEdit>();
+    return std::vector<RecordEdit>{{server_key_, std::nullopt}};
   });
 }
 
-absl::Status CatalogEngine::CheckWritable() const {
-  if (!options_.read_only) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      "the data folder is served read only; nothing can be changed");
+absl::Status CatalogEngine::Refresh() {
+  const absl::Status status = records_.Refresh();
+  DiscardUnused();
+  return status;
 }
 
-absl::StatusOr<uint64_t> CatalogEngine::NewColumn() {
-  MutexLock lock(&columns_mu_);
-  if (next_column_ == reserved_columns_) {
-    const uint64_t reserved = next_column_ + kColumnsReserved;
-    GF_RETURN_IF_ERROR(store_->PutRecord(kNextColumnKey, absl::StrCat(reserved)));
-    reserved_columns_ = reserved;
+absl::Status CatalogEngine::Update(Records::Edit edit) {
+  const absl::Status status = records_.Update(edit);
+  DiscardUnused();
+  return status;
+}
+
+void CatalogEngine::DiscardUnused() {
+  std::vector<uint64_t> unused;
+  {
+    MutexLock lock(&mu_);
+    unused.swap(unused_);
   }
-  return next_column_++;
+  Discard(unused);
+}
+
+absl::Status CatalogEngine::CheckWritable() const {
+  if (!read_only_) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "the data folder is served read only; nothing can be changed");
 }
 
 void CatalogEngine::Reference(const Manifest& manifest) {
@@ -58,40 +91,47 @@ std::vector<uint64_t> CatalogEngine::Unreference(const Manifest& manifest) {
 
 void CatalogEngine::Discard(absl::Span<const uint64_t> columns) {
   if (columns.empty()) return;
-  std::vector<uint64_t> doomed(columns.begin(), columns.end());
+  std::vector<uint64_t> doomed;
   for (const uint64_t column : columns) cache_.Forget(column);
   {
     MutexLock lock(&mu_);
+    for (const uint64_t column : columns) {
+      // What was published, other servers may be reading: it is set aside and swept.
+      if (server_key_.empty() || writing_.erase(column) > 0) doomed.push_back(column);
+    }
     doomed.insert(doomed.end(), garbage_.begin(), garbage_.end());
     garbage_.clear();
   }
-  if (store_->DeleteColumns(doomed).ok()) return;
+  if (doomed.empty() || store_->DeleteColumns(doomed).ok()) return;
   // Tried again with the next ones and at the next start.
   MutexLock lock(&mu_);
   garbage_.insert(garbage_.end(), doomed.begin(), doomed.end());
 }
 
-absl::Status CatalogEngine::Number(DatasetInfo& info) const {
+absl::Status CatalogEngine::CheckUnused(const DatasetInfo& info) const {
   MutexLock lock(&mu_);
   const auto dataset = datasets_.find(info.name);
-  if (info.version == 0) {
-    if (const auto it = newest_.find(info.name); it != newest_.end()) info.version = it->second;
-    if (dataset != datasets_.end()) {
-      info.version = std::max(info.version, dataset->second.rbegin()->first);
-    }
-    if (info.version >= kMaxVersion) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("\"", info.name, "@", info.version, "\" has the last number that there is"));
-    }
-    ++info.version;
-    return absl::OkStatus();
-  }
   if (dataset == datasets_.end()) return absl::OkStatus();
   const auto version = dataset->second.find(info.version);
   if (version == dataset->second.end()) return absl::OkStatus();
   return absl::AlreadyExistsError(
       absl::StrCat("\"", info.name, "@", info.version, "\" exists, with fingerprint ",
                    DigestHex(version->second.manifest->info.fingerprint)));
+}
+
+absl::Status CatalogEngine::Number(const RecordMap& records, DatasetInfo& info) const {
+  if (info.version != 0) return CheckUnused(info);
+  GF_ASSIGN_OR_RETURN(info.version, HighestDeleted(records, info.name));
+  MutexLock lock(&mu_);
+  if (const auto dataset = datasets_.find(info.name); dataset != datasets_.end()) {
+    info.version = std::max(info.version, dataset->second.rbegin()->first);
+  }
+  if (info.version >= kMaxVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("\"", info.name, "@", info.version, "\" has the last number that there is"));
+  }
+  ++info.version;
+  return absl::OkStatus();
 }
 
 void CatalogEngine::Drop(const Manifest& manifest) {
@@ -104,22 +144,34 @@ void CatalogEngine::Drop(const Manifest& manifest) {
 
 absl::StatusOr<DatasetInfo> CatalogEngine::Publish(Manifest manifest) {
   MutexLock publish_lock(&publish_mu_);
-  if (absl::Status status = Number(manifest.info); !status.ok()) {
-    Drop(manifest);
-    return status;
+  const int64_t wished = manifest.info.version;
+  std::string key;  // what may have been written
+  absl::Status status =
+      Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+        key.clear();
+        manifest.info.version = wished;
+        GF_RETURN_IF_ERROR(Number(records, manifest.info));
+        const std::string newest = NewestKey(manifest.info.name);
+        std::vector<RecordEdit> edits = {{newest, FindRecord(records, newest)}};
+        if (!server_key_.empty()) GF_RETURN_IF_ERROR(HoldColumns(manifest, records, edits));
+        key = ManifestKey(manifest.info.name, manifest.info.version);
+        edits.push_back({key, EncodeManifest(manifest)});
+        return edits;
+      });
+  if (status.ok()) {
+    MutexLock lock(&mu_);
+    for (const uint64_t column : manifest.uids()) writing_.erase(column);
+    return manifest.info;
   }
-  const std::string key = ManifestKey(manifest.info.name, manifest.info.version);
-  if (absl::Status status = store_->PutRecord(key, EncodeManifest(manifest)); !status.ok()) {
-    // The record may be there nevertheless. Where that cannot be undone, its columns stay, and the
-    // next start finds both or neither. Columns that it shares with other versions stay anyway.
-    if (store_->DeleteRecord(key).ok()) Drop(manifest);
-    return status;
-  }
-  const auto published = std::make_shared<const Manifest>(std::move(manifest));
-  MutexLock lock(&mu_);
-  Reference(*published);
-  datasets_[published->info.name][published->info.version].manifest = published;
-  return published->info;
+  // The record may be there nevertheless. Where that cannot be undone, its columns stay, and the
+  // next start finds both or neither. Columns that it shares with other versions stay anyway.
+  const absl::Status undone =
+      key.empty() ? absl::OkStatus()
+                  : Update([&](const RecordMap&) -> absl::StatusOr<std::vector<RecordEdit>> {
+                      return std::vector<RecordEdit>{{key, std::nullopt}};
+                    });
+  if (undone.ok()) Drop(manifest);
+  return status;
 }
 
 absl::StatusOr<std::unique_ptr<GraphSink>> CatalogEngine::StartIngest(IngestSpec spec) {
@@ -129,7 +181,7 @@ absl::StatusOr<std::unique_ptr<GraphSink>> CatalogEngine::StartIngest(IngestSpec
     DatasetInfo copy;
     copy.name = spec.name;
     copy.version = spec.copy_of->version;
-    GF_RETURN_IF_ERROR(Number(copy));
+    GF_RETURN_IF_ERROR(CheckUnused(copy));
   }
   return StartIngestSession(
       shared_from_this(), std::move(spec),
@@ -249,38 +301,37 @@ absl::Status CatalogEngine::Delete(absl::string_view name, int64_t version) {
   GF_RETURN_IF_ERROR(CheckWritable());
   GF_RETURN_IF_ERROR(CheckDatasetName(name));
   MutexLock publish_lock(&publish_mu_);
-  bool newest = false;
-  {
+  return Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+    std::vector<RecordEdit> edits = {{ManifestKey(name, version), std::nullopt}};
+    GF_ASSIGN_OR_RETURN(const int64_t deleted, HighestDeleted(records, name));
+    GF_ASSIGN_OR_RETURN(SetAsideColumns set_aside, SetAsideOf(records));
     MutexLock lock(&mu_);
-    GF_RETURN_IF_ERROR(Find(name, version).status());
-    // The newest one that is there may be a copy, older than one that was deleted.
-    const auto deleted = newest_.find(name);
-    newest = datasets_.find(name)->second.rbegin()->first == version &&
-             (deleted == newest_.end() || deleted->second < version);
-  }
-  // A number is never given out again: it may still be in somebody's notes.
-  if (newest) {
-    GF_RETURN_IF_ERROR(store_->PutRecord(absl::StrCat(kNewestPrefix, name), absl::StrCat(version)));
-  }
-  GF_RETURN_IF_ERROR(store_->DeleteRecord(ManifestKey(name, version)));
-  std::vector<uint64_t> unused;
-  {
-    MutexLock lock(&mu_);
-    const auto dataset = datasets_.find(name);
-    const auto it = dataset->second.find(version);
-    if (newest) newest_[std::string(name)] = version;
-    unused = Unreference(*it->second.manifest);
-    dataset->second.erase(it);
-    if (dataset->second.empty()) datasets_.erase(dataset);
-  }
-  Discard(unused);
-  return absl::OkStatus();
+    GF_ASSIGN_OR_RETURN(const Version* doomed, Find(name, version));
+    // A number is never given out again: it may still be in somebody's notes. The newest one that
+    // is there may be a copy, older than one that was deleted. Servers that share the store must
+    // see any deletion here, since they may not know of newer versions yet.
+    const bool newest = datasets_.find(name)->second.rbegin()->first == version;
+    if ((newest || !server_key_.empty()) && deleted < version) {
+      edits.push_back({NewestKey(name), absl::StrCat(version)});
+    }
+    if (server_key_.empty()) return edits;
+    for (const uint64_t column : ColumnsOfNoOther(*doomed->manifest)) {
+      set_aside.emplace(column, absl::FromUnixSeconds(absl::ToUnixSeconds(absl::Now())));
+    }
+    edits.push_back(SetAsideEdit(set_aside));
+    return edits;
+  });
 }
 
 absl::StatusOr<std::vector<DatasetInfo>> CatalogEngine::Snapshot(const std::string& to,
-                                                                 ChunkStore::SnapshotCheck check) {
+                                                                 SnapshotMaker::Check check) {
+  SnapshotMaker* const snapshots = store_->snapshots();
+  if (snapshots == nullptr) {
+    return absl::UnimplementedError(
+        "the store makes no snapshots; versions can be exported, or copied to another server");
+  }
   MutexLock publish_lock(&publish_mu_);  // what is listed is what is copied
-  GF_RETURN_IF_ERROR(store_->Snapshot(to, check));
+  GF_RETURN_IF_ERROR(snapshots->Snapshot(to, check));
   return List();
 }
 
@@ -295,7 +346,7 @@ StorageStats CatalogEngine::stats() const {
           .chunk_misses = cache.misses,
           .chunk_evictions = cache.evictions,
           .chunk_read_bytes = cache.read_bytes,
-          .set_aside_columns = set_aside_.size()};
+          .set_aside_columns = set_aside_columns_};
 }
 
 }  // namespace graphfeed

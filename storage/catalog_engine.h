@@ -12,6 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -22,6 +23,8 @@
 #include "storage/chunks/chunk_store.h"
 #include "storage/ingest/host.h"
 #include "storage/manifest/manifest.h"
+#include "storage/records.h"
+#include "storage/servers.h"
 #include "storage/set_aside.h"
 #include "storage/sweeper.h"
 
@@ -31,11 +34,8 @@ namespace graphfeed {
 // that each may go in any order.
 class CatalogEngine : public IngestHost, public std::enable_shared_from_this<CatalogEngine> {
  public:
-  CatalogEngine(std::unique_ptr<ChunkStore> store, const CatalogOptions& options)
-      : options_(options),
-        store_(std::move(store)),
-        cache_(*store_, options.memory_budget_bytes),
-        set_aside_(*store_) {}
+  CatalogEngine(std::unique_ptr<ChunkStore> store, const CatalogOptions& options);
+  ~CatalogEngine() override;
 
   // Before anything else, once (Catalog::Open); in catalog_load.cc.
   absl::Status Load();
@@ -47,15 +47,17 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   absl::StatusOr<DatasetInfo> AddColumn(const Dataset& base, const ColumnBlock& column);
   absl::Status Delete(absl::string_view name, int64_t version);
   absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to,
-                                                    ChunkStore::SnapshotCheck check);
-  absl::Status Sweep();
+                                                    SnapshotMaker::Check check);
   absl::Status Health() const { return store_->Health(); }
   absl::StatusOr<std::unique_ptr<GraphSink>> StartIngest(IngestSpec spec);
   StorageStats stats() const;
-  const CatalogOptions& options() const { return options_; }
+
+  // In catalog_sharing.cc.
+  absl::Status Sweep();
+  absl::Status KeepUp();
+  absl::StatusOr<uint64_t> NewColumn() override;
 
   ChunkStore& store() override { return *store_; }
-  absl::StatusOr<uint64_t> NewColumn() override;
   absl::StatusOr<DatasetInfo> Publish(Manifest manifest) override;
   void Discard(absl::Span<const uint64_t> columns) override;
   void AddIngestBytes(int64_t change) override { ingest_bytes_ += change; }
@@ -67,15 +69,25 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   };
   using Versions = std::map<int64_t, Version>;
 
-  absl::Status LoadRecord(const std::string& key, const std::string& value);
+  // What is known becomes what the records say; in catalog_load.cc.
+  absl::Status Apply(const RecordMap& records, absl::Span<const RecordChange> changes);
+  // DATA_LOSS names a dataset of which a column is missing, or has fewer chunks than it should.
+  // `earlier` are the records before the columns were listed.
+  absl::Status CheckColumns(const RecordMap& earlier, absl::Span<const ColumnChunks> stored);
+  absl::Status SetUnusedAside(const RecordMap& earlier, absl::Span<const ColumnChunks> stored);
+
+  // Records::Refresh and Update, and discards what nobody uses any more.
+  absl::Status Refresh();
+  absl::Status Update(Records::Edit edit);
+  void DiscardUnused();
+
+  absl::Status CheckWritable() const;
+  // ALREADY_EXISTS for a version that is there.
+  absl::Status CheckUnused(const DatasetInfo& info) const;
+  // Gives the manifest its number, if it has none, or says that it is in use.
+  absl::Status Number(const RecordMap& records, DatasetInfo& info) const;
   // Publishes `base`, whose columns are referenced, and the column.
   absl::StatusOr<DatasetInfo> PublishWithColumn(const Manifest& base, const ColumnBlock& column);
-  // DATA_LOSS names a dataset of which a column is missing, or has fewer chunks than it should.
-  absl::Status CheckColumns(absl::Span<const ColumnChunks> stored);
-  absl::Status SetUnusedAside(absl::Span<const ColumnChunks> stored);
-  absl::Status CheckWritable() const;
-  // Gives the manifest its number, if it has none, or says that it is in use.
-  absl::Status Number(DatasetInfo& info) const;
   // Discards the columns of a manifest that nobody will know.
   void Drop(const Manifest& manifest);
   absl::StatusOr<Version*> Find(absl::string_view name, std::optional<int64_t> version) const
@@ -88,26 +100,49 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   // The same without waiting for the store.
   void ReleaseSoon(const Manifest& manifest);
 
+  // Of a store that servers share; in catalog_sharing.cc.
+  absl::Status ReserveColumns();
+  // The record of this server.
+  ServerRecord OwnRecord(const SetAsideColumns& set_aside) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Adds to the edits that publish a manifest what makes them fail if any of its columns is, or
+  // will be, removed by another server.
+  absl::Status HoldColumns(const Manifest& manifest, const RecordMap& records,
+                           std::vector<RecordEdit>& edits);
+  // The columns that only this version has.
+  std::vector<uint64_t> ColumnsOfNoOther(const Manifest& manifest) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes back what this server may have reserved: others take it for dead.
+  void LoseLease() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   const CatalogOptions options_;
   const std::unique_ptr<ChunkStore> store_;
+  const bool read_only_;
+  const std::string server_key_;  // empty unless servers share the store
   ChunkCache cache_;
   std::atomic<int64_t> ingest_bytes_{0};
   std::atomic<int64_t> offsets_bytes_{0};
+  std::atomic<int64_t> set_aside_columns_{0};
 
-  // Held while manifests are written; before mu_.
+  // Held while versions come and go; before the lock of records_, which is before mu_.
   Mutex publish_mu_;
+  Records records_;
   mutable Mutex mu_;
   mutable std::map<std::string, Versions, std::less<>> datasets_ ABSL_GUARDED_BY(mu_);
-  std::map<std::string, int64_t, std::less<>> newest_ ABSL_GUARDED_BY(mu_);
   // Versions and open datasets that use a column. A column without any is swept.
   absl::flat_hash_map<uint64_t, int> references_ ABSL_GUARDED_BY(mu_);
+  std::vector<uint64_t> unused_ ABSL_GUARDED_BY(mu_);   // found so by Apply
   std::vector<uint64_t> garbage_ ABSL_GUARDED_BY(mu_);  // could not be deleted yet
 
-  SetAside set_aside_;
+  Mutex reserve_mu_;  // before the lock of records_
+  uint64_t next_column_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t reserved_columns_ ABSL_GUARDED_BY(mu_) = 0;  // the first not reserved
+  // Of a store that servers share: what this one has given out and nobody has published yet.
+  absl::flat_hash_set<uint64_t> writing_ ABSL_GUARDED_BY(mu_);
+  uint64_t beat_ ABSL_GUARDED_BY(mu_) = 0;
 
-  Mutex columns_mu_;
-  uint64_t next_column_ ABSL_GUARDED_BY(columns_mu_) = 1;
-  uint64_t reserved_columns_ ABSL_GUARDED_BY(columns_mu_) = 1;  // the first not reserved
+  Mutex keep_up_mu_;
+  Unchanged others_ ABSL_GUARDED_BY(keep_up_mu_);     // records of servers
+  Unchanged set_aside_ ABSL_GUARDED_BY(keep_up_mu_);  // columns, by their decimal digits
 
   Sweeper sweeper_{[this](const std::vector<uint64_t>& columns) { Discard(columns); }};
 };

@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
@@ -10,108 +9,161 @@
 #include "storage/catalog_engine.h"
 #include "storage/catalog_records.h"
 #include "storage/column_check.h"
+#include "storage/ingest/spec.h"
 
 namespace graphfeed {
+namespace {
 
-absl::Status CatalogEngine::Load() {
-  using Records = std::vector<std::pair<std::string, std::string>>;
-  GF_ASSIGN_OR_RETURN(const Records records, store_->ListRecords());
-  const auto record = std::find_if(records.begin(), records.end(),
-                                   [](const auto& entry) { return entry.first == kFormatKey; });
-  if (record == records.end() && !records.empty()) {
+absl::Status CheckFormat(const RecordMap& records) {
+  if (records.empty()) return absl::OkStatus();
+  const auto format = records.find(kFormatKey);
+  if (format == records.end()) {
     return absl::DataLossError("the record of the data's format is missing");
   }
-  const absl::string_view format = record == records.end() ? kFormat : record->second;
-  if (format != kFormat && format != kOlderFormat) {
-    return absl::FailedPreconditionError(absl::StrCat("the data is of format \"", format,
-                                                      "\"; this program knows \"", kFormat, "\""));
+  if (format->second == kFormat || format->second == kOlderFormat) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("the data is of format \"", format->second,
+                                                    "\"; this program knows \"", kFormat, "\""));
+}
+
+absl::StatusOr<std::shared_ptr<const Manifest>> ManifestOfRecord(absl::string_view key,
+                                                                 absl::string_view value) {
+  const absl::string_view name = absl::StripPrefix(key, kManifestPrefix);
+  absl::StatusOr<Manifest> manifest = DecodeManifest(value);
+  if (!manifest.ok()) {
+    return absl::Status(manifest.status().code(),
+                        absl::StrCat("dataset \"", name, "\": ", manifest.status().message()));
   }
-  for (const auto& [key, value] : records) GF_RETURN_IF_ERROR(LoadRecord(key, value));
+  const DatasetInfo& info = manifest->info;
+  if (key != ManifestKey(info.name, info.version)) {
+    return absl::DataLossError(absl::StrCat("the manifest of \"", name, "\" is that of \"",
+                                            info.name, "@", info.version, "\""));
+  }
+  return std::make_shared<const Manifest>(*std::move(manifest));
+}
+
+// All but manifests.
+absl::Status CheckRecord(const RecordMap& records, const std::string& key) {
+  if (key == kFormatKey) return absl::OkStatus();
+  if (key == kNextColumnKey || absl::StartsWith(key, kNewestPrefix)) {
+    return NumberIn<uint64_t>(records, key, 0).status();
+  }
+  if (key == kSetAsideKey) return SetAsideOf(records).status();
+  if (absl::StartsWith(key, kServerPrefix)) return DecodeServer(records.at(key)).status();
+  return absl::DataLossError(absl::StrCat("unknown record \"", key, "\""));
+}
+
+}  // namespace
+
+absl::Status CatalogEngine::Load() {
+  GF_RETURN_IF_ERROR(Refresh());
+  const RecordMap earlier = records_.Copy();
   GF_ASSIGN_OR_RETURN(const std::vector<ColumnChunks> stored, store_->ListColumns());
-  GF_RETURN_IF_ERROR(CheckColumns(stored));
-  if (options_.read_only) return absl::OkStatus();
+  if (!server_key_.empty()) GF_RETURN_IF_ERROR(Refresh());
+  GF_RETURN_IF_ERROR(CheckColumns(earlier, stored));
+  if (read_only_) return absl::OkStatus();
   GF_RETURN_IF_ERROR(store_->StartWriting());
-  if (record == records.end() || format != kFormat) {
-    GF_RETURN_IF_ERROR(store_->PutRecord(kFormatKey, kFormat));
-  }
+  std::optional<std::string> format;
+  GF_RETURN_IF_ERROR(
+      Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+        format = FindRecord(records, kFormatKey);
+        return std::vector<RecordEdit>{{std::string(kFormatKey), std::string(kFormat)}};
+      }));
   // The records of the older format vouch for themselves alone: that start removes nothing.
   if (format == kOlderFormat) return absl::OkStatus();
-  GF_RETURN_IF_ERROR(SetUnusedAside(stored));
+  GF_RETURN_IF_ERROR(KeepUp());
+  GF_RETURN_IF_ERROR(SetUnusedAside(earlier, stored));
   return Sweep();
 }
 
-absl::Status CatalogEngine::CheckColumns(absl::Span<const ColumnChunks> stored) {
-  {
-    // Uids are reserved in the catalogue before they are used.
-    MutexLock lock(&columns_mu_);
-    for (const ColumnChunks& column : stored) {
-      if (column.column < reserved_columns_) continue;
-      return absl::DataLossError(absl::StrCat(store_->ListingName(), " lists column ",
-                                              column.column,
-                                              "; the catalogue has given out those below ",
-                                              reserved_columns_, ": it is older than the data"));
+absl::Status CatalogEngine::Apply(const RecordMap& records,
+                                  absl::Span<const RecordChange> changes) {
+  GF_RETURN_IF_ERROR(CheckFormat(records));
+  std::vector<std::shared_ptr<const Manifest>> published;
+  for (const RecordChange& change : changes) {
+    if (!change.after.has_value() || change.after == change.before) continue;
+    if (!absl::StartsWith(change.key, kManifestPrefix)) {
+      GF_RETURN_IF_ERROR(CheckRecord(records, change.key));
+      continue;
     }
+    if (change.before.has_value()) {
+      return absl::DataLossError(absl::StrCat("record \"", change.key, "\" became another"));
+    }
+    GF_ASSIGN_OR_RETURN(published.emplace_back(), ManifestOfRecord(change.key, *change.after));
+  }
+  GF_ASSIGN_OR_RETURN(const SetAsideColumns set_aside, SetAsideOf(records));
+  set_aside_columns_ = static_cast<int64_t>(set_aside.size());
+
+  MutexLock lock(&mu_);
+  for (auto& manifest : published) {
+    const DatasetInfo& info = manifest->info;
+    Reference(*manifest);
+    datasets_[info.name][info.version].manifest = std::move(manifest);
+  }
+  for (const RecordChange& change : changes) {
+    if (change.after.has_value() || !change.before.has_value()) continue;
+    if (change.key == server_key_) LoseLease();
+    absl::string_view name = change.key;
+    if (!absl::ConsumePrefix(&name, kManifestPrefix)) continue;
+    GF_ASSIGN_OR_RETURN(const DatasetReference version, ParseDatasetReference(name));
+    const auto dataset = datasets_.find(version.name);
+    const auto deleted = dataset->second.find(*version.version);
+    for (const uint64_t column : Unreference(*deleted->second.manifest)) unused_.push_back(column);
+    dataset->second.erase(deleted);
+    if (dataset->second.empty()) datasets_.erase(dataset);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CatalogEngine::CheckColumns(const RecordMap& earlier,
+                                         absl::Span<const ColumnChunks> stored) {
+  // Uids are reserved in the catalogue before they are used.
+  GF_ASSIGN_OR_RETURN(const uint64_t reserved, NextColumn(records_.Copy()));
+  for (const ColumnChunks& column : stored) {
+    if (column.column < reserved) continue;
+    return absl::DataLossError(absl::StrCat(store_->ListingName(), " lists column ", column.column,
+                                            "; the catalogue has given out those below ", reserved,
+                                            ": it is older than the data"));
   }
   const ColumnCheck check(stored, store_->ListingName());
   MutexLock lock(&mu_);
   for (const auto& [name, versions] : datasets_) {
     for (const auto& [number, version] : versions) {
+      // Another server may have published a version after the columns were listed.
+      if (!earlier.contains(ManifestKey(name, number))) continue;
       GF_RETURN_IF_ERROR(check.Check(*version.manifest));
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status CatalogEngine::LoadRecord(const std::string& key, const std::string& value) {
-  absl::string_view name = key;
-  if (absl::ConsumePrefix(&name, kManifestPrefix)) {
-    absl::StatusOr<Manifest> manifest = DecodeManifest(value);
-    if (!manifest.ok()) {
-      return absl::Status(manifest.status().code(),
-                          absl::StrCat("dataset \"", name, "\": ", manifest.status().message()));
-    }
-    const auto published = std::make_shared<const Manifest>(*std::move(manifest));
-    const DatasetInfo& info = published->info;
-    if (key != ManifestKey(info.name, info.version)) {
-      return absl::DataLossError(absl::StrCat("the manifest of \"", name, "\" is that of \"",
-                                              info.name, "@", info.version, "\""));
-    }
-    MutexLock lock(&mu_);
-    Reference(*published);
-    datasets_[info.name][info.version].manifest = published;
-    return absl::OkStatus();
-  }
-  if (key == kFormatKey) return absl::OkStatus();
-  if (key == kNextColumnKey) {
-    MutexLock lock(&columns_mu_);
-    if (!absl::SimpleAtoi(value, &next_column_)) {
-      return absl::DataLossError(absl::StrCat("record \"", key, "\" holds no number"));
-    }
-    reserved_columns_ = next_column_;
-    return absl::OkStatus();
-  }
-  if (absl::ConsumePrefix(&name, kNewestPrefix)) {
-    MutexLock lock(&mu_);
-    if (!absl::SimpleAtoi(value, &newest_[std::string(name)])) {
-      return absl::DataLossError(absl::StrCat("record \"", key, "\" holds no number"));
-    }
-    return absl::OkStatus();
-  }
-  if (key == kSetAsideKey) return set_aside_.Load(value);
-  return absl::DataLossError(absl::StrCat("unknown record \"", key, "\""));
-}
-
-// What the columns of unfinished ingests and deleted versions should be, but for errors of ours: so
+// What should be the columns of unfinished ingests and deleted versions, but for errors of ours: so
 // nothing is removed at once.
-absl::Status CatalogEngine::SetUnusedAside(absl::Span<const ColumnChunks> stored) {
-  std::vector<uint64_t> unused;
-  {
+absl::Status CatalogEngine::SetUnusedAside(const RecordMap& earlier,
+                                           absl::Span<const ColumnChunks> stored) {
+  GF_ASSIGN_OR_RETURN(const auto servers_before, ServersOf(earlier));
+  GF_ASSIGN_OR_RETURN(const uint64_t reserved, NextColumn(earlier));
+  return Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+    GF_ASSIGN_OR_RETURN(const SetAsideColumns before, SetAsideOf(records));
+    GF_ASSIGN_OR_RETURN(const auto servers_now, ServersOf(records));
+    const auto used = [&](const std::map<std::string, ServerRecord>& servers, uint64_t column) {
+      return std::any_of(servers.begin(), servers.end(),
+                         [&](const auto& server) { return server.second.Uses(column); });
+    };
+    std::vector<uint64_t> unused;
     MutexLock lock(&mu_);
-    for (const ColumnChunks& column : stored) {
-      if (!references_.contains(column.column)) unused.push_back(column.column);
+    for (const auto& [column, num_chunks] : stored) {
+      // In a shared store, columns that are aside already may be in use still, and what was written
+      // since the columns were listed belongs to a server that is alive.
+      const bool known = !server_key_.empty() && before.contains(column);
+      const bool free = !references_.contains(column) && column < reserved &&
+                        !used(servers_before, column) && !used(servers_now, column);
+      if (known || free) unused.push_back(column);
     }
-  }
-  return set_aside_.Note(unused, absl::Now());
+    SetAsideColumns after = MergeSetAside(before, unused, absl::Now());
+    // Those of versions that were deleted since are in no list.
+    if (!server_key_.empty()) after.insert(before.begin(), before.end());
+    return std::vector<RecordEdit>{SetAsideEdit(after)};
+  });
 }
 
 }  // namespace graphfeed

@@ -1,12 +1,12 @@
 #include "storage/set_aside.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 
@@ -52,43 +52,13 @@ std::vector<uint64_t> DueColumns(const SetAsideColumns& columns, absl::Time now,
   return due;
 }
 
-int64_t SetAside::size() const {
-  MutexLock lock(&mu_);
-  return static_cast<int64_t>(columns_.size());
+absl::StatusOr<SetAsideColumns> SetAsideOf(const RecordMap& records) {
+  return DecodeSetAside(FindRecord(records, kSetAsideKey).value_or(""));
 }
 
-absl::Status SetAside::Load(absl::string_view value) {
-  MutexLock lock(&mu_);
-  GF_ASSIGN_OR_RETURN(columns_, DecodeSetAside(value));
-  return absl::OkStatus();
-}
-
-absl::Status SetAside::Note(absl::Span<const uint64_t> unused, absl::Time now) {
-  MutexLock lock(&mu_);
-  SetAsideColumns columns = MergeSetAside(columns_, unused, now);
-  return columns == columns_ ? absl::OkStatus() : Store(std::move(columns));
-}
-
-absl::Status SetAside::Remove(absl::Time now, absl::Duration after,
-                              absl::FunctionRef<bool(uint64_t column)> in_use) {
-  MutexLock lock(&mu_);
-  const std::vector<uint64_t> due = DueColumns(columns_, now, after);
-  if (due.empty()) return absl::OkStatus();
-  std::vector<uint64_t> unused;
-  for (const uint64_t column : due) {
-    if (!in_use(column)) unused.push_back(column);
-  }
-  GF_RETURN_IF_ERROR(store_.DeleteColumns(unused));
-  SetAsideColumns left = columns_;
-  for (const uint64_t column : due) left.erase(column);
-  return Store(std::move(left));
-}
-
-absl::Status SetAside::Store(SetAsideColumns columns) {
-  GF_RETURN_IF_ERROR(columns.empty() ? store_.DeleteRecord(kSetAsideKey)
-                                     : store_.PutRecord(kSetAsideKey, EncodeSetAside(columns)));
-  columns_ = std::move(columns);
-  return absl::OkStatus();
+RecordEdit SetAsideEdit(const SetAsideColumns& columns) {
+  if (columns.empty()) return {std::string(kSetAsideKey), std::nullopt};
+  return {std::string(kSetAsideKey), EncodeSetAside(columns)};
 }
 
 }  // namespace graphfeed

@@ -6,15 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/functional/function_ref.h"
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
-#include "storage/base/mutex.h"
 #include "storage/chunks/chunk_store.h"
+#include "storage/records.h"
 
 namespace graphfeed {
 
@@ -37,28 +34,9 @@ SetAsideColumns MergeSetAside(const SetAsideColumns& before, absl::Span<const ui
 std::vector<uint64_t> DueColumns(const SetAsideColumns& columns, absl::Time now,
                                  absl::Duration after);
 
-// The columns of a store that await their removal, and the record of them. Thread-safe.
-class SetAside {
- public:
-  explicit SetAside(ChunkStore& store) : store_(store) {}
-
-  int64_t size() const;
-
-  // The record's value, as it is in the store.
-  absl::Status Load(absl::string_view value);
-  // `unused` are the columns that a start found in no version.
-  absl::Status Note(absl::Span<const uint64_t> unused, absl::Time now);
-  // Removes those that were first seen `after` ago, but for what is in use after all.
-  absl::Status Remove(absl::Time now, absl::Duration after,
-                      absl::FunctionRef<bool(uint64_t column)> in_use);
-
- private:
-  absl::Status Store(SetAsideColumns columns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-
-  ChunkStore& store_;
-  mutable Mutex mu_;
-  SetAsideColumns columns_ ABSL_GUARDED_BY(mu_);
-};
+// What the records say, and the change that makes them say `columns`.
+absl::StatusOr<SetAsideColumns> SetAsideOf(const RecordMap& records);
+RecordEdit SetAsideEdit(const SetAsideColumns& columns);
 
 }  // namespace graphfeed
 

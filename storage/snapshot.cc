@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
-#include "storage/chunks/chunk_store.h"
+#include "storage/chunks/open_store.h"
 
 namespace graphfeed {
 namespace {
@@ -29,8 +29,8 @@ absl::Status CheckTarget(const fs::path& to) {
 
 absl::StatusOr<std::unique_ptr<Catalog>> OpenToRead(const std::string& folder) {
   GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store,
-                      OpenRocksDbChunkStore(folder, {.read_only = true}));
-  return Catalog::Open(std::move(store), {.read_only = true});
+                      OpenStore(folder, {.access = StoreAccess::kReadOnly}));
+  return Catalog::Open(std::move(store), {});
 }
 
 absl::Status Verify(const std::string& folder) {

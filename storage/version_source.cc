@@ -14,6 +14,8 @@ namespace {
 
 // What a block has in memory beside the bytes of its rows.
 constexpr int64_t kStringBytes = sizeof(std::string);
+// A graph of more than so many blocks comes in parts.
+constexpr int64_t kPartedBlocks = 8;
 constexpr int64_t kSizeBytes = sizeof(int64_t);  // for each column and type of a graph
 
 class VersionSource final : public GraphSource {
@@ -136,6 +138,7 @@ class VersionSource final : public GraphSource {
         size = end;
       }
     }
+    first_bytes_ = bytes[0];
     int64_t count = 0;
     for (int64_t sum = 0; count < static_cast<int64_t>(bytes.size()); ++count) {
       sum += bytes[static_cast<size_t>(count)];
@@ -147,8 +150,29 @@ class VersionSource final : public GraphSource {
   absl::StatusOr<std::optional<GraphBlock>> NextGraphs() {
     if (done_ == total_) return std::nullopt;
     const int64_t first = done_;
+    if (in_parts_) return NextPart();
     GF_ASSIGN_OR_RETURN(const int64_t count, CountGraphs(first));
+    if (first_bytes_ > kPartedBlocks * block_bytes_) {
+      in_parts_ = true;
+      column_ = 0;
+      row_ = Rows(schema().columns[0], first, 1).first;
+      return NextPart();
+    }
     GraphBlock block;
+    AddSizes(first, count, block);
+    for (size_t i = 0; i < schema().columns.size(); ++i) {
+      const ColumnSchema& column = schema().columns[i];
+      GF_ASSIGN_OR_RETURN(ColumnBlock rows, Read(i, Rows(column, first, count)));
+      for (int64_t g = first; g < first + count; ++g) {
+        rows.sizes.push_back(Rows(column, g, 1).count);
+      }
+      block.columns.push_back(std::move(rows));
+    }
+    done_ += count;
+    return std::optional(std::move(block));
+  }
+
+  void AddSizes(int64_t first, int64_t count, GraphBlock& block) const {
     block.num_graphs = count;
     block.num_nodes.resize(schema().node_types.size());
     block.num_edges.resize(schema().edge_types.size());
@@ -161,15 +185,25 @@ class VersionSource final : public GraphSource {
         block.num_edges[t].push_back(offsets.NumEdges(static_cast<int>(t), g));
       }
     }
-    for (size_t i = 0; i < schema().columns.size(); ++i) {
-      const ColumnSchema& column = schema().columns[i];
-      GF_ASSIGN_OR_RETURN(ColumnBlock rows, Read(i, Rows(column, first, count)));
-      for (int64_t g = first; g < first + count; ++g) {
-        rows.sizes.push_back(Rows(column, g, 1).count);
-      }
-      block.columns.push_back(std::move(rows));
+  }
+
+  // The next rows of a graph that is too large for one block.
+  absl::StatusOr<std::optional<GraphBlock>> NextPart() {
+    const std::vector<ColumnSchema>& columns = schema().columns;
+    const RowRange rows = Rows(columns[column_], done_, 1);
+    GF_ASSIGN_OR_RETURN(const int64_t count, CountRows(rows.first + rows.count - row_));
+    GraphBlock block;
+    GF_ASSIGN_OR_RETURN(block.columns.emplace_back(), Read(column_, {row_, count}));
+    block.columns.back().sizes = {count};
+    row_ += count;
+    if (row_ == rows.first + rows.count && ++column_ < columns.size()) {
+      row_ = Rows(columns[column_], done_, 1).first;
     }
-    done_ += count;
+    block.continues = column_ < columns.size();
+    if (!block.continues) {
+      AddSizes(done_++, 1, block);
+      in_parts_ = false;
+    }
     return std::optional(std::move(block));
   }
 
@@ -215,7 +249,9 @@ class VersionSource final : public GraphSource {
   std::vector<int64_t> row_bytes_;  // by column; of strings without their contents
   int64_t total_ = 0;
   int64_t done_ = 0;
-  size_t column_ = 0;  // single graph: where the next block begins
+  int64_t first_bytes_ = 0;  // of the first graph that CountGraphs counted
+  bool in_parts_ = false;    // whether graph done_ is being read in parts
+  size_t column_ = 0;        // single graph, or graph in parts: where the next block begins
   int64_t row_ = 0;
 };
 

@@ -9,8 +9,8 @@
 namespace graphfeed {
 
 // A stored version as blocks for an ingest elsewhere that makes a copy of it: the same rows and
-// levels, hence the same fingerprint. Blocks hold about `block_bytes`, but at least one graph, or
-// one row of a single graph.
+// levels, hence the same fingerprint. Blocks hold about `block_bytes`, but at least one graph
+// (larger than eight blocks it comes in parts), or one row of a single graph.
 std::unique_ptr<GraphSource> ReadVersion(std::shared_ptr<Dataset> dataset,
                                          int64_t block_bytes = kDefaultBlockBytes);
 

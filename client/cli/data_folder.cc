@@ -6,7 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
-#include "storage/chunks/chunk_store.h"
+#include "storage/chunks/open_store.h"
 
 namespace graphfeed {
 
@@ -14,11 +14,12 @@ absl::StatusOr<std::unique_ptr<Catalog>> OpenDataFolder(const std::string& folde
   if (!std::filesystem::is_directory(folder)) {
     return absl::NotFoundError(absl::StrCat("\"", folder, "\" is no folder"));
   }
-  const bool read_only = use == FolderUse::kRead;
   GF_ASSIGN_OR_RETURN(
       std::unique_ptr<ChunkStore> store,
-      OpenRocksDbChunkStore(folder, {.read_only = read_only, .create = use == FolderUse::kCreate}));
-  return Catalog::Open(std::move(store), {.read_only = read_only});
+      OpenStore(folder, {.access = use == FolderUse::kRead ? StoreAccess::kReadOnly
+                                                           : StoreAccess::kReadWrite,
+                         .create = use == FolderUse::kCreate}));
+  return Catalog::Open(std::move(store), {});
 }
 
 }  // namespace graphfeed

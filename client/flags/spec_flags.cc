@@ -73,8 +73,9 @@ void SpecFlags::Register(CLI::App& command) {
     return command.add_option(name, value, help);
   };
   add("--strategy", strategy_,
-      "pad: the next graphs, padded; pack: as many as fit, in order; plain: no padding; neighbor: "
-      "sampled neighbourhoods of seeds; cluster: clusters of a partition")
+      "pad: the next graphs, padded; pack: as many as fit, in order; best-pack: in nearly as few "
+      "batches as there can be; plain: no padding; neighbor: sampled neighbourhoods of seeds; "
+      "cluster: clusters of a partition")
       ->capture_default_str()
       ->check(CLI::IsMember(Flags<Strategy>()));
   add("--batch-size", batch_size_,

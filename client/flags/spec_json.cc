@@ -54,6 +54,7 @@ class FieldsToJson {
   void operator()(const char* name, const std::vector<int64_t>& ids) {
     if (absl::string_view(name) == "sources") json_["num_pairs"] = ids.size();
   }
+  void operator()(const char* /*name*/, const std::vector<float>& /*labels*/) {}
   template <HasFields T>
   void operator()(const char* name, const std::optional<T>& value) {
     if (!value.has_value()) return;

@@ -49,6 +49,7 @@ struct LinkSeeds {
   NegativeMode negative_mode = NegativeMode::kNone;
   double negative_amount = 1;       // negatives per positive
   bool exclude_seed_edges = false;  // a batch's positives are kept out of its subgraph
+  std::vector<float> float_labels;  // instead of `labels`: ratings and the like; no NaN
 
   friend bool operator==(const LinkSeeds&, const LinkSeeds&) = default;
 };
@@ -60,7 +61,7 @@ struct SamplingSpec {
   bool replace = false;
   SubgraphType subgraph_type = SubgraphType::kDirectional;
   bool disjoint = false;
-  std::string time_attr;  // node column; not empty: temporal
+  std::string time_attr;  // node column, or if there is none edge column; not empty: temporal
   TemporalStrategy temporal_strategy = TemporalStrategy::kUniform;
   std::string weight_attr;          // edge column; not empty: weighted
   std::string input_type;           // the seeds' node type; empty: the only one

@@ -76,6 +76,7 @@ void VisitLinkFields(Visitor&& visit) {
   visit("negative_mode", &Links::negative_mode...);
   visit("negative_amount", &Links::negative_amount...);
   visit("exclude_seed_edges", &Links::exclude_seed_edges...);
+  visit("float_labels", &Links::float_labels...);
 }
 
 // What only a request says: how to make of it what the fields above are.

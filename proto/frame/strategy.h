@@ -16,7 +16,12 @@ enum class Strategy : uint8_t {
   kStreamPack = 3,
   kNeighbor = 4,
   kCluster = 5,
+  kPack = 6,
 };
+
+// What decides where a batch ends: a number of graphs, or their sizes, in the order of the graphs
+// or looking ahead for those that fill it.
+enum class Packing : uint8_t { kNone, kInOrder, kLookAhead };
 
 template <>
 struct EnumTable<Strategy> {
@@ -24,25 +29,30 @@ struct EnumTable<Strategy> {
     Strategy value;
     const char* name;
     const char* flag;
-    bool packs;    // sizes decide where a batch ends, not a number of graphs
+    Packing packing;
     bool samples;  // batches are taken out of a single graph
     bool pads;     // batches have fixed sizes; sampled ones only unless they are ragged
   };
   static constexpr Entry kEntries[] = {
-      {Strategy::kPlain, "plain", "plain", /*packs=*/false, /*samples=*/false, /*pads=*/false},
-      {Strategy::kPadToMax, "pad_to_max", "pad", /*packs=*/false, /*samples=*/false, /*pads=*/true},
-      {Strategy::kStreamPack, "stream_pack", "pack", /*packs=*/true, /*samples=*/false,
+      {Strategy::kPlain, "plain", "plain", Packing::kNone, /*samples=*/false, /*pads=*/false},
+      {Strategy::kPadToMax, "pad_to_max", "pad", Packing::kNone, /*samples=*/false, /*pads=*/true},
+      // The command line has called this one "pack" before there was the other.
+      {Strategy::kStreamPack, "stream_pack", "pack", Packing::kInOrder, /*samples=*/false,
        /*pads=*/true},
-      {Strategy::kNeighbor, "neighbor", "neighbor", /*packs=*/false, /*samples=*/true,
+      {Strategy::kNeighbor, "neighbor", "neighbor", Packing::kNone, /*samples=*/true,
        /*pads=*/true},
-      {Strategy::kCluster, "cluster", "cluster", /*packs=*/false, /*samples=*/true, /*pads=*/true},
+      {Strategy::kCluster, "cluster", "cluster", Packing::kNone, /*samples=*/true, /*pads=*/true},
+      {Strategy::kPack, "pack", "best-pack", Packing::kLookAhead, /*samples=*/false,
+       /*pads=*/true},
   };
 };
 
-// False for what is no strategy.
-constexpr bool Packs(Strategy strategy) {
-  return Exists(strategy) && EnumTable<Strategy>::kEntries[IndexOf(strategy)].packs;
+// kNone or false for what is no strategy.
+constexpr Packing PackingOf(Strategy strategy) {
+  return Exists(strategy) ? EnumTable<Strategy>::kEntries[IndexOf(strategy)].packing
+                          : Packing::kNone;
 }
+constexpr bool Packs(Strategy strategy) { return PackingOf(strategy) != Packing::kNone; }
 constexpr bool Samples(Strategy strategy) {
   return Exists(strategy) && EnumTable<Strategy>::kEntries[IndexOf(strategy)].samples;
 }

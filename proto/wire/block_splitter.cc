@@ -1,6 +1,7 @@
 #include "proto/wire/block_splitter.h"
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -135,8 +136,73 @@ std::vector<std::vector<int64_t>> CutLists(const std::vector<std::vector<int64_t
   return parts;
 }
 
+// How many of `left` rows from the cursor's next one on fill a message: about target_bytes of them,
+// but at least one.
+absl::StatusOr<int64_t> RowsOfPart(const Cursor& cursor, int64_t left, const SplitLimits& limits) {
+  if (!cursor.is_string() && cursor.row_bytes == 0) return left;
+  int64_t rows = 0;
+  int64_t bytes = 0;
+  while (rows < left && bytes < limits.target_bytes) {
+    const int64_t row = cursor.next_row + rows;
+    int64_t step = 1;
+    if (!cursor.is_string()) {
+      step = std::clamp<int64_t>(limits.target_bytes / cursor.row_bytes, 1, left - rows);
+    }
+    const int64_t step_bytes = cursor.BytesOf(row, step);
+    if (step_bytes > limits.max_bytes) {
+      return ColumnError(*cursor.column,
+                         absl::StrCat("row ", row, " has ", step_bytes, " bytes; a message holds ",
+                                      limits.max_bytes));
+    }
+    if (rows > 0 && bytes + step_bytes > limits.target_bytes) break;
+    rows += step;
+    bytes += step_bytes;
+  }
+  return rows;
+}
+
+// One graph, column after column. The cursors stand at its first rows, and then behind its last.
+absl::Status SplitGraph(const GraphBlock& block, int64_t graph, std::vector<Cursor>& cursors,
+                        const SplitLimits& limits,
+                        absl::FunctionRef<absl::Status(GraphBlock)> send) {
+  for (size_t c = 0; c < cursors.size(); ++c) {
+    Cursor& cursor = cursors[c];
+    int64_t left = cursor.RowsOf(graph);
+    do {
+      GF_ASSIGN_OR_RETURN(const int64_t rows, RowsOfPart(cursor, left, limits));
+      left -= rows;
+      GraphBlock part;
+      part.columns.push_back(cursor.Cut(rows));
+      part.columns.back().sizes = {rows};
+      part.continues = c + 1 < cursors.size() || left > 0;
+      if (!part.continues) {
+        part.num_graphs = 1;
+        part.num_nodes = CutLists(block.num_nodes, graph, graph + 1);
+        part.num_edges = CutLists(block.num_edges, graph, graph + 1);
+      }
+      GF_RETURN_IF_ERROR(send(std::move(part)));
+    } while (left > 0);
+  }
+  return absl::OkStatus();
+}
+
+// A part of a graph, which was cut where it came from.
+absl::Status SendPart(GraphBlock block, int64_t first_graph, const SplitLimits& limits,
+                      absl::FunctionRef<absl::Status(GraphBlock)> send) {
+  int64_t bytes = 0;
+  for (const ColumnBlock& column : block.columns) {
+    const auto strings = static_cast<int64_t>(column.strings.size());
+    bytes += static_cast<int64_t>(column.rows.size()) +
+             Cursor{.column = &column, .row_bytes = 0}.BytesOf(0, strings);
+  }
+  if (bytes <= limits.max_bytes) return send(std::move(block));
+  return absl::InvalidArgumentError(absl::StrCat("a part of graph ", first_graph, " has ", bytes,
+                                                 " bytes; a message holds ", limits.max_bytes));
+}
+
 absl::Status SplitGraphs(GraphBlock block, int64_t first_graph, const SplitLimits& limits,
                          absl::FunctionRef<absl::Status(GraphBlock)> send) {
+  if (block.continues) return SendPart(std::move(block), first_graph, limits, send);
   if (block.num_graphs < 0) {
     return absl::InvalidArgumentError(absl::StrCat("num_graphs is ", block.num_graphs));
   }
@@ -155,6 +221,7 @@ absl::Status SplitGraphs(GraphBlock block, int64_t first_graph, const SplitLimit
       static_cast<int64_t>(block.columns.size() + block.num_nodes.size() + block.num_edges.size());
   std::vector<int64_t> cuts = {0};
   std::vector<int64_t> rows(cursors.size(), 0);
+  std::set<int64_t> large_graphs;  // each alone between its cuts, since it exceeds the target too
   int64_t part_bytes = 0;
   for (int64_t graph = 0; graph < block.num_graphs; ++graph) {
     int64_t bytes = per_graph;
@@ -163,22 +230,28 @@ absl::Status SplitGraphs(GraphBlock block, int64_t first_graph, const SplitLimit
       bytes += cursors[c].BytesOf(rows[c], graph_rows);
       rows[c] += graph_rows;
     }
-    if (bytes > limits.max_bytes) {
-      return absl::InvalidArgumentError(absl::StrCat("graph ", first_graph + graph, " has ", bytes,
-                                                     " bytes; a message holds ", limits.max_bytes));
-    }
     if (part_bytes > 0 && part_bytes + bytes > limits.target_bytes) {
       cuts.push_back(graph);
       part_bytes = 0;
     }
     part_bytes += bytes;
+    if (bytes > limits.max_bytes) large_graphs.insert(graph);
   }
   cuts.push_back(block.num_graphs);
-  if (cuts.size() == 2) return send(std::move(block));
+  if (cuts.size() == 2 && large_graphs.empty()) return send(std::move(block));
 
   for (size_t i = 0; i + 1 < cuts.size(); ++i) {
     const int64_t first = cuts[i];
     const int64_t last = cuts[i + 1];
+    if (large_graphs.contains(first)) {
+      absl::Status status = SplitGraph(block, first, cursors, limits, send);
+      if (absl::IsInvalidArgument(status)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("graph ", first_graph + first, ", ", status.message()));
+      }
+      GF_RETURN_IF_ERROR(status);
+      continue;
+    }
     GraphBlock part;
     part.num_graphs = last - first;
     part.num_nodes = CutLists(block.num_nodes, first, last);
@@ -216,24 +289,8 @@ absl::Status SplitRows(GraphBlock block, const SplitLimits& limits,
   for (size_t c = 0; c < cursors.size(); ++c) {
     Cursor& cursor = cursors[c];
     do {
-      int64_t rows = 0;
-      int64_t bytes = 0;
-      while (cursor.next_row + rows < num_rows[c] && bytes < limits.target_bytes) {
-        const int64_t row = cursor.next_row + rows;
-        int64_t step = 1;
-        if (!cursor.is_string()) {
-          step = std::clamp<int64_t>(limits.target_bytes / cursor.row_bytes, 1, num_rows[c] - row);
-        }
-        const int64_t step_bytes = cursor.BytesOf(row, step);
-        if (step_bytes > limits.max_bytes) {
-          return ColumnError(*cursor.column,
-                             absl::StrCat("row ", row, " has ", step_bytes,
-                                          " bytes; a message holds ", limits.max_bytes));
-        }
-        if (rows > 0 && bytes + step_bytes > limits.target_bytes) break;
-        rows += step;
-        bytes += step_bytes;
-      }
+      GF_ASSIGN_OR_RETURN(const int64_t rows,
+                          RowsOfPart(cursor, num_rows[c] - cursor.next_row, limits));
       GraphBlock part;
       part.columns.push_back(cursor.Cut(rows));
       // Rows without bytes: their number is in sizes alone.

@@ -16,9 +16,11 @@ struct SplitLimits {
 };
 
 // Cuts a block into blocks of at most `target_bytes` and hands them to `send` in order, until it
-// fails: collections between graphs, a single graph between rows (one column to a block). A block
-// that is small enough goes as it is. Checks that rows and sizes agree: INVALID_ARGUMENT names the
-// column, or the graph (`first_graph` is the number of the block's first one) that is too large.
+// fails: collections between graphs, a single graph between rows (one column to a block), and so
+// also a graph of a collection that has more than `max_bytes`, in parts (GraphBlock). A block that
+// is small enough, or is such a part itself, goes as it is. Checks that rows and sizes agree:
+// INVALID_ARGUMENT names the column, or the graph (`first_graph` is the number of the block's first
+// one) of a row that is too large.
 absl::Status SplitBlock(GraphBlock block, bool collection, int64_t first_graph,
                         const SplitLimits& limits,
                         absl::FunctionRef<absl::Status(GraphBlock)> send);

@@ -26,7 +26,7 @@ constexpr bool AreOurs(const Message (&values)[N], Message largest) {
 }
 
 static_assert(AreOurs<Strategy>({v1::PLAIN, v1::PAD_TO_MAX, v1::STREAM_PACK, v1::NEIGHBOR,
-                                 v1::CLUSTER},
+                                 v1::CLUSTER, v1::PACK},
                                 v1::Strategy_MAX));
 static_assert(AreOurs<OverSize>({v1::OVER_SIZE_ERROR, v1::OVER_SIZE_SKIP, v1::OVER_SIZE_TRIM_NODES,
                                  v1::OVER_SIZE_TRIM_EDGES, v1::OVER_SIZE_TRIM_NODES_AND_EDGES},

@@ -208,6 +208,7 @@ absl::StatusOr<IngestSpec> FromProto(const v1::IngestBegin& message) {
 v1::IngestBlock ToProto(GraphBlock block) {
   v1::IngestBlock message;
   message.set_num_graphs(block.num_graphs);
+  message.set_continues(block.continues);
   SizesToProto(block.num_nodes, message.mutable_num_nodes());
   SizesToProto(block.num_edges, message.mutable_num_edges());
   for (ColumnBlock& column : block.columns) {
@@ -230,6 +231,7 @@ v1::IngestBlock ToProto(GraphBlock block) {
 absl::StatusOr<GraphBlock> FromProto(v1::IngestBlock message) {
   GraphBlock block;
   block.num_graphs = message.num_graphs();
+  block.continues = message.continues();
   if (block.num_graphs < 0) {
     return FieldError("block.num_graphs", absl::StrCat(block.num_graphs, "; at least 0"));
   }

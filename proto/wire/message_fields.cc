@@ -1,5 +1,9 @@
 #include "proto/wire/message_fields.h"
 
+#include <bit>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
 #include "proto/wire/messages.h"
 
 namespace graphfeed::wire {
@@ -53,6 +57,13 @@ void FieldWriter::operator()(const char* name, const std::vector<std::string>& v
 
 void FieldWriter::operator()(const char* name, const std::vector<int64_t>& ids) {
   reflection_.SetString(&message_, Field(message_, name), EncodeIds(ids));
+}
+
+void FieldWriter::operator()(const char* name, const std::vector<float>& values) {
+  static_assert(std::endian::native == std::endian::little);
+  std::string bytes(values.size() * sizeof(float), '\0');
+  if (!values.empty()) std::memcpy(bytes.data(), values.data(), bytes.size());
+  reflection_.SetString(&message_, Field(message_, name), std::move(bytes));
 }
 
 void FieldWriter::operator()(const char* name, const std::map<std::string, int64_t>& values) {
@@ -127,6 +138,19 @@ void FieldReader::operator()(const char* name, std::vector<int64_t>& ids) {
   Take(DecodeIds(reflection_.GetStringReference(message_, Field(message_, name), &scratch),
                  Path(name)),
        ids);
+}
+
+void FieldReader::operator()(const char* name, std::vector<float>& values) {
+  std::string scratch;
+  const std::string& bytes =
+      reflection_.GetStringReference(message_, Field(message_, name), &scratch);
+  if (bytes.size() % sizeof(float) != 0) {
+    Note(absl::InvalidArgumentError(
+        absl::StrCat(Path(name), " has ", bytes.size(), " bytes; floats have four each")));
+    return;
+  }
+  values.resize(bytes.size() / sizeof(float));
+  if (!values.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
 }
 
 template <typename Read>

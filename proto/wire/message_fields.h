@@ -2,7 +2,8 @@
 #define GRAPHFEED_PROTO_WIRE_MESSAGE_FIELDS_H_
 
 // Private to proto/wire: the fields of a spec's values (proto/frame/spec_fields.h) and those of the
-// same names in their messages, by protobuf's reflection. Lists of ids are coded (EncodeIds); maps
+// same names in their messages, by protobuf's reflection. Lists of ids are coded (EncodeIds), those
+// of floats their bytes; maps
 // are lists of entries whose field 1 is the key and whose field 2 is the value.
 
 #include <cstdint>
@@ -34,6 +35,7 @@ class FieldWriter {
   void operator()(const char* name, const std::string& value);
   void operator()(const char* name, const std::vector<std::string>& values);
   void operator()(const char* name, const std::vector<int64_t>& ids);
+  void operator()(const char* name, const std::vector<float>& values);
   void operator()(const char* name, const std::map<std::string, int64_t>& values);
   void operator()(const char* name, const std::map<std::string, double>& values);
   void operator()(const char* name, const std::map<std::string, std::vector<int64_t>>& values);
@@ -67,6 +69,7 @@ class FieldReader {
   void operator()(const char* name, std::string& value);
   void operator()(const char* name, std::vector<std::string>& values);
   void operator()(const char* name, std::vector<int64_t>& ids);
+  void operator()(const char* name, std::vector<float>& values);
   void operator()(const char* name, std::map<std::string, int64_t>& values);
   void operator()(const char* name, std::map<std::string, double>& values);
   void operator()(const char* name, std::map<std::string, std::vector<int64_t>>& values);

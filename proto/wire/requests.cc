@@ -60,7 +60,8 @@ absl::Status CheckSamplingBytes(const v1::Sampling& sampling) {
   return CheckListBytes({{"sampling.input_time", sampling.input_time()},
                          {"sampling.links.sources", sampling.links().sources()},
                          {"sampling.links.targets", sampling.links().targets()},
-                         {"sampling.links.labels", sampling.links().labels()}});
+                         {"sampling.links.labels", sampling.links().labels()},
+                         {"sampling.links.float_labels", sampling.links().float_labels()}});
 }
 
 absl::StatusOr<BatchSpec> Spec(const v1::BatchSpec& message, bool is_set) {

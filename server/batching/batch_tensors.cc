@@ -72,6 +72,8 @@ class Builder {
     const ResolvedSampling& sampling = *spec_.sampling;
     if (!sampling.links.has_value() && sampling.partition < 0 && sampling.input_type == node_type) {
       AddIndices(Level::kNode, node_type, "input_id", Sampled::kInputIds).spec.axis = Axis::kSeeds;
+      if (!sampling.input_time.empty())
+        AddTimes(Level::kNode, node_type, "seed_time", Axis::kSeeds);
     }
   }
 
@@ -94,12 +96,20 @@ class Builder {
     return tensor;
   }
 
+  void AddTimes(Level level, int type, const std::string& name, Axis axis) {
+    BatchTensor& tensor =
+        Add(level, type, name, axis == Axis::kSeeds ? Sampled::kSeedTimes : Sampled::kLabelTimes);
+    tensor.spec.dtype = DType::kInt64;
+    tensor.spec.axis = axis;
+  }
+
   void AddLabels(const ResolvedLinks& links) {
     const auto add = [&](const std::string& name, Sampled source, Axis axis) -> BatchTensor& {
       BatchTensor& tensor = AddIndices(Level::kEdge, links.edge_type, name, source);
       tensor.spec.axis = axis;
       return tensor;
     };
+    const bool times = !spec_.sampling->input_time.empty();
     add("input_id", Sampled::kInputIds, Axis::kSeeds);
     if (links.negative_mode == NegativeMode::kTriplet) {
       add("src_index", Sampled::kLabelSources, Axis::kSeeds);
@@ -107,6 +117,7 @@ class Builder {
       BatchTensor& negatives = add("dst_neg_index", Sampled::kNegativeTargets, Axis::kSeeds);
       const int64_t each = links.negatives_per_seed();
       if (each > 1) negatives.spec.row_shape = {each};
+      if (times) AddTimes(Level::kEdge, links.edge_type, "seed_time", Axis::kSeeds);
       return;
     }
     BatchTensor& index = add("edge_label_index", Sampled::kLabelIndex, Axis::kLabels);
@@ -116,6 +127,7 @@ class Builder {
       add("edge_label", Sampled::kLabels, Axis::kLabels).spec.dtype =
           links.labels.empty() ? DType::kFloat32 : DType::kInt64;
     }
+    if (times) AddTimes(Level::kEdge, links.edge_type, "edge_label_time", Axis::kLabels);
     if (spec_.masks) {
       add("edge_label_mask", Sampled::kLabelMask, Axis::kLabels).spec.dtype = DType::kBool;
     }

@@ -33,6 +33,8 @@ struct BatchTensor {
     kLabelIndex,       // edge_label_index
     kLabels,           // edge_label
     kLabelMask,        // edge_label_mask
+    kSeedTimes,        // seed_time: the given times of the seeds, 0 beyond the real ones
+    kLabelTimes,       // edge_label_time: of the labelled pairs
     kLabelSources,     // src_index of triplets
     kLabelTargets,     // dst_pos_index
     kNegativeTargets,  // dst_neg_index

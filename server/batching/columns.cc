@@ -14,10 +14,18 @@ bool IsSplitMask(const ColumnSchema& column) {
          (column.name == "train_mask" || column.name == "val_mask" || column.name == "test_mask");
 }
 
+// Seed edges and their labels, which PyG's RandomLinkSplit leaves in the graph, give way to those
+// of the batch.
+bool IsReplaced(const ResolvedSpec& spec, absl::string_view name) {
+  if (!spec.sampling.has_value() || !spec.sampling->links.has_value()) return false;
+  return name == "edge_label" || name == "edge_label_index" || name == "edge_label_time";
+}
+
 }  // namespace
 
 bool IsBatched(const ColumnSchema& column, const ResolvedSpec& spec) {
-  return column.dtype != DType::kString && !Contains(spec.exclude_keys, column.name);
+  return column.dtype != DType::kString && !Contains(spec.exclude_keys, column.name) &&
+         !IsReplaced(spec, column.name);
 }
 
 DType BatchDType(const ColumnSchema& column, const ResolvedSpec& spec) {
@@ -43,13 +51,15 @@ double PadValue(const ColumnSchema& column, const ResolvedOptions& options) {
 
 bool IsSampledTensorName(const ResolvedSpec& spec, absl::string_view name) {
   static constexpr absl::string_view kAlways[] = {"n_id", "e_id", "input_id", "batch_size"};
-  static constexpr absl::string_view kLinks[] = {"edge_label_index", "edge_label",
-                                                 "edge_label_mask",  "src_index",
-                                                 "dst_pos_index",    "dst_neg_index"};
+  static constexpr absl::string_view kLinks[] = {"edge_label_mask", "src_index", "dst_pos_index",
+                                                 "dst_neg_index"};
   const auto contains = [&](const auto& names) {
     return std::find(std::begin(names), std::end(names), name) != std::end(names);
   };
-  if (contains(kAlways) || (spec.sampling->disjoint && name == "tree")) return true;
+  if (contains(kAlways) || (spec.sampling->disjoint && name == "tree") ||
+      (!spec.sampling->input_time.empty() && name == "seed_time")) {
+    return true;
+  }
   return spec.sampling->links.has_value() && contains(kLinks);
 }
 

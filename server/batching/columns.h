@@ -9,7 +9,8 @@ namespace graphfeed {
 
 // How a spec shows the columns of a dataset in its batches.
 
-// Whether the column is part of batches: strings and excluded names are not.
+// Whether the column is part of batches: strings and excluded names are not, nor what seed edges
+// replace.
 bool IsBatched(const ColumnSchema& column, const ResolvedSpec& spec);
 
 // In which dtype: index_dtype for int64 indices, int32 and float16 for the columns named so.

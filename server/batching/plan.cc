@@ -1,9 +1,11 @@
 #include "server/batching/plan.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/batching/packing/pack_dimensions.h"
 #include "server/batching/packing/stream_pack.h"
 #include "storage/base/check.h"
 #include "storage/base/status_macros.h"
@@ -80,10 +82,16 @@ absl::StatusOr<std::unique_ptr<EpochPlan>> EpochPlan::Create(const ResolvedSpec&
                                                              const GraphOffsets& offsets,
                                                              uint64_t seed, int64_t epoch) {
   std::unique_ptr<EpochPlan> plan(new EpochPlan(spec, offsets, seed, epoch));
-  if (Packs(spec.strategy)) {
-    GF_RETURN_IF_ERROR(plan->Pack());
-  } else {
-    GF_RETURN_IF_ERROR(plan->PlanCuts());
+  switch (PackingOf(spec.strategy)) {
+    case Packing::kNone:
+      GF_RETURN_IF_ERROR(plan->PlanCuts());
+      break;
+    case Packing::kInOrder:
+      GF_RETURN_IF_ERROR(plan->PackInOrder());
+      break;
+    case Packing::kLookAhead:
+      GF_RETURN_IF_ERROR(plan->PackLookingAhead(seed));
+      break;
   }
   plan->Summarize();
   return plan;
@@ -114,7 +122,7 @@ absl::Status EpochPlan::PlanCuts() {
   return absl::OkStatus();
 }
 
-absl::Status EpochPlan::Pack() {
+absl::Status EpochPlan::PackInOrder() {
   StreamPacker packer(spec_, offsets_);
   graphs_.reserve(num_selected_);
   for (int64_t position = 0; position < num_selected_; ++position) {
@@ -137,6 +145,46 @@ absl::Status EpochPlan::Pack() {
   starts_.push_back(static_cast<int64_t>(graphs_.size()));
   graphs_.shrink_to_fit();
   summary_.num_batches = static_cast<int64_t>(starts_.size()) - 1;
+  return absl::OkStatus();
+}
+
+absl::Status EpochPlan::PackLookingAhead(uint64_t seed) {
+  const PackDimensions dimensions(spec_, offsets_);
+  std::vector<int64_t> graphs;  // in the order of the epoch, without those that fit no batch
+  graphs.reserve(num_selected_);
+  for (int64_t position = 0; position < num_selected_; ++position) {
+    const int64_t graph = GraphAt(position);
+    if (dimensions.Fits(graph)) {
+      graphs.push_back(graph);
+    } else if (spec_.over_size == OverSize::kSkip) {
+      ++summary_.skipped_graphs;
+    } else {
+      return dimensions.Explain(graph);
+    }
+  }
+  std::vector<std::vector<int32_t>> sizes(dimensions.size());
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    sizes[d].reserve(graphs.size());
+    for (const int64_t graph : graphs) {
+      sizes[d].push_back(static_cast<int32_t>(dimensions.Size(d, graph)));
+    }
+  }
+  const PackedItems packs = PackWithLookAhead(dimensions.capacity(), std::move(sizes));
+
+  // What is left at the end makes an odd pack, which must not always be the last one.
+  const int64_t num_packs = std::ssize(packs.starts) - 1;
+  const KeyedPermutation order(seed, epoch_, RandomPurpose::kPackOrder, num_packs);
+  graphs_.reserve(graphs.size());
+  starts_.reserve(packs.starts.size());
+  starts_.push_back(0);
+  for (int64_t p = 0; p < num_packs; ++p) {
+    const int64_t pack = spec_.shuffle ? order(p) : p;
+    for (int64_t i = packs.starts[pack]; i < packs.starts[pack + 1]; ++i) {
+      graphs_.push_back(graphs[packs.items[i]]);
+    }
+    starts_.push_back(static_cast<int64_t>(graphs_.size()));
+  }
+  summary_.num_batches = num_packs;
   return absl::OkStatus();
 }
 

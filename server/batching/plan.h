@@ -54,7 +54,8 @@ class EpochPlan {
   // The places of a batch in the epoch's order, or in graphs_ if that holds them.
   void PlacesOf(int64_t batch, int64_t& begin, int64_t& end) const;
   absl::Status PlanCuts();
-  absl::Status Pack();
+  absl::Status PackInOrder();
+  absl::Status PackLookingAhead(uint64_t seed);
   void Summarize();
   void SummarizeFill();
   int64_t NumLargeGraphs() const;

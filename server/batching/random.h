@@ -9,7 +9,13 @@
 namespace graphfeed {
 
 // What random numbers are drawn for; part of the key, so that no two uses share numbers.
-enum class RandomPurpose : uint32_t { kShuffle = 1, kTrim = 2, kNeighbors = 3, kNegatives = 4 };
+enum class RandomPurpose : uint32_t {
+  kShuffle = 1,
+  kTrim = 2,
+  kNeighbors = 3,
+  kNegatives = 4,
+  kPackOrder = 5,
+};
 
 // Of the algorithm that draws for a purpose; that of neighbours with equal chances for kNeighbors.
 constexpr uint32_t VersionOf(RandomPurpose purpose) {
@@ -22,6 +28,8 @@ constexpr uint32_t VersionOf(RandomPurpose purpose) {
       return kAlgorithms.neighbors;
     case RandomPurpose::kNegatives:
       return kAlgorithms.negatives;
+    case RandomPurpose::kPackOrder:
+      return kAlgorithms.look_ahead_packing;
   }
   return kAlgorithmVersion;
 }

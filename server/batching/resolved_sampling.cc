@@ -15,7 +15,6 @@ namespace graphfeed {
 namespace {
 
 constexpr double kMaxNegativeAmount = 1 << 20;
-// Beside negatives labels come out one higher.
 constexpr int64_t kMaxLabel = std::numeric_limits<int64_t>::max();
 
 template <typename... Pieces>
@@ -132,6 +131,34 @@ absl::Status CheckEnds(absl::string_view field, const std::vector<int64_t>& node
   return absl::OkStatus();
 }
 
+// Beside binary negatives, whose label is 0.
+absl::Status DecideLabels(ResolvedLinks& links) {
+  const std::vector<int64_t>& labels = links.labels;
+  const std::vector<float>& floats = links.float_labels;
+  if (!labels.empty() && !floats.empty()) {
+    return Invalid("sampling.links.labels and float_labels are set; labels are one or the other");
+  }
+  const auto is_nan = [](float value) { return std::isnan(value); };
+  if (const auto nan = std::find_if(floats.begin(), floats.end(), is_nan); nan != floats.end()) {
+    return Invalid("sampling.links.float_labels[", nan - floats.begin(), "] is not a number");
+  }
+  if (links.negative_mode == NegativeMode::kBinary && !floats.empty()) {
+    links.keep_labels = *std::min_element(floats.begin(), floats.end()) != 0;
+  }
+  if (links.negative_mode != NegativeMode::kBinary || labels.empty()) return absl::OkStatus();
+  const auto [least, most] = std::minmax_element(labels.begin(), labels.end());
+  links.keep_labels = *least != 0;
+  if (*least < 0 && std::find(labels.begin(), labels.end(), 0) != labels.end()) {
+    return Invalid("sampling.links.labels[", least - labels.begin(), "] is ", *least,
+                   " and others are 0, which is the label of binary negatives; labels from 0 on ",
+                   "come out one higher, others must not be 0");
+  }
+  if (links.keep_labels || *most < kMaxLabel) return absl::OkStatus();
+  return Invalid("sampling.links.labels[", most - labels.begin(), "] is ", *most,
+                 "; beside binary negatives labels from 0 on come out one higher, so the limit is ",
+                 kMaxLabel - 1);
+}
+
 absl::StatusOr<ResolvedLinks> ResolveLinks(const SamplingSpec& sampling,
                                            const DatasetInfo& dataset) {
   const LinkSeeds& request = *sampling.links;
@@ -161,17 +188,13 @@ absl::StatusOr<ResolvedLinks> ResolveLinks(const SamplingSpec& sampling,
   GF_RETURN_IF_ERROR(CheckEnds("sources", request.sources, type.source, dataset));
   GF_RETURN_IF_ERROR(CheckEnds("targets", request.targets, type.target, dataset));
   links.explicit_pairs = !request.sources.empty();
-  for (size_t i = 0; i < links.labels.size(); ++i) {
-    if (request.negative_mode != NegativeMode::kBinary) break;
-    if (links.labels[i] >= 0 && links.labels[i] < kMaxLabel) continue;
-    return Invalid("sampling.links.labels[", i, "] is ", links.labels[i],
-                   "; with binary negatives labels are classes, from 0 to ", kMaxLabel - 1);
-  }
+  GF_RETURN_IF_ERROR(DecideLabels(links));
   if (!Exists(request.negative_mode)) {
     return Invalid("sampling.links.negative_mode ", static_cast<int>(request.negative_mode),
                    " does not exist");
   }
-  if (links.negative_mode == NegativeMode::kTriplet && !links.labels.empty()) {
+  if (links.negative_mode == NegativeMode::kTriplet &&
+      !(links.labels.empty() && links.float_labels.empty())) {
     return Invalid("sampling.links.labels are set; triplets have no labels");
   }
   if (links.negative_mode != NegativeMode::kNone) {
@@ -198,9 +221,15 @@ absl::StatusOr<ResolvedSampling> ResolveNeighbors(const BatchSpec& spec,
   GF_ASSIGN_OR_RETURN(sampling.num_neighbors, FanOuts(request, schema));
   sampling.disjoint = request.disjoint || !request.time_attr.empty();
   if (!request.time_attr.empty()) {
-    GF_ASSIGN_OR_RETURN(
-        sampling.time_columns,
-        ColumnsNamed(schema, Level::kNode, "sampling.time_attr", request.time_attr));
+    const auto exists = [&](Level level) {
+      return std::any_of(schema.columns.begin(), schema.columns.end(), [&](const auto& column) {
+        return column.level == level && column.name == request.time_attr && IsInteger(column.dtype);
+      });
+    };
+    sampling.edge_times = !exists(Level::kNode) && exists(Level::kEdge);
+    GF_ASSIGN_OR_RETURN(sampling.time_columns,
+                        ColumnsNamed(schema, sampling.edge_times ? Level::kEdge : Level::kNode,
+                                     "sampling.time_attr", request.time_attr));
   } else if (!request.input_time.empty()) {
     return Invalid("sampling.input_time is set without time_attr");
   } else if (request.temporal_strategy != TemporalStrategy::kUniform) {
@@ -218,6 +247,10 @@ absl::StatusOr<ResolvedSampling> ResolveNeighbors(const BatchSpec& spec,
           "sampling.time_attr is set without input_time; seed edges have no times of their own");
     }
     return sampling;
+  }
+  if (sampling.edge_times && request.input_time.empty()) {
+    return Invalid("sampling.time_attr names the edge column \"", request.time_attr,
+                   "\" and input_time is not set; seeds then have no times of their own");
   }
   GF_ASSIGN_OR_RETURN(sampling.input_type, InputType(request, schema));
   GF_ASSIGN_OR_RETURN(sampling.input_mask, InputMask(spec, schema, sampling.input_type));
@@ -252,6 +285,15 @@ int64_t ResolvedLinks::NumNegatives(int64_t seeds) const {
 int64_t ResolvedLinks::NumLabels(int64_t seeds) const {
   if (negative_mode == NegativeMode::kTriplet) return 0;
   return seeds + NumNegatives(seeds);
+}
+
+bool ResolvedSampling::TimesNegatives(const Schema& schema) const {
+  if (!links.has_value() || links->negative_mode == NegativeMode::kNone || time_columns.empty() ||
+      edge_times) {
+    return false;
+  }
+  const EdgeType& type = schema.edge_types[links->edge_type];
+  return time_columns[type.source] >= 0 || time_columns[type.target] >= 0;
 }
 
 absl::StatusOr<ResolvedSampling> ResolveSampling(const BatchSpec& request,

@@ -24,6 +24,7 @@ struct ResolvedLinks {
   NegativeMode negative_mode = NegativeMode::kNone;
   double negative_amount = 1;
   bool exclude_seed_edges = false;
+  std::vector<float> float_labels;  // instead of labels
 
   // Negatives of a batch of `seeds` seed edges: rounded up, of the batch (binary) or of each seed
   // edge (triplets).
@@ -31,9 +32,14 @@ struct ResolvedLinks {
   int64_t negatives_per_seed() const { return NumNegatives(1); }
   // Labelled pairs of a batch: edge_label_index. Triplets have none.
   int64_t NumLabels(int64_t seeds) const;
-  // Whether edge_label exists, and in which form: classes as given (with binary negatives one
-  // higher, so that 0 is theirs), or 1 and 0 as float32, as PyG's LinkNeighborLoader has them.
-  bool labelled() const { return !labels.empty() || negative_mode == NegativeMode::kBinary; }
+  // Whether edge_label exists, and in which form: integers as given, or else as float32.
+  bool labelled() const {
+    return !labels.empty() || !float_labels.empty() || negative_mode == NegativeMode::kBinary;
+  }
+  // Binary negatives are labelled 0, as in PyG's LinkNeighborLoader: given labels come out one
+  // higher where the smallest of them is 0, and else as they are.
+  bool keep_labels = false;  // what the latter are beside binary negatives
+  bool RaisesLabels() const { return negative_mode == NegativeMode::kBinary && !keep_labels; }
 };
 
 // SamplingSpec resolved against a schema: types and columns by number, defaults filled in.
@@ -43,7 +49,8 @@ struct ResolvedSampling {
   SubgraphType subgraph_type = SubgraphType::kDirectional;
   bool disjoint = false;  // temporal implies it
   std::string time_attr;
-  std::vector<int> time_columns;  // by node type, -1: none; empty: not temporal
+  bool edge_times = false;        // time_attr names edge columns
+  std::vector<int> time_columns;  // by node (edge) type, -1: none; empty: not temporal
   TemporalStrategy temporal_strategy = TemporalStrategy::kUniform;
   std::string weight_attr;
   std::vector<int> weight_columns;  // by edge type, -1: none; empty: uniform
@@ -52,6 +59,10 @@ struct ResolvedSampling {
   std::vector<int64_t> input_time;  // one for each selected seed; empty: the seeds' own
   std::optional<ResolvedLinks> links;
   int partition = -1;  // kCluster: node column
+
+  // Whether negatives are drawn of nodes that are not later than their seed edge: an end of the
+  // edge type has times.
+  bool TimesNegatives(const Schema& schema) const;
 };
 
 // Checks everything that can be told without reading rows; fan-outs and columns are left to

@@ -6,6 +6,7 @@
 #include "server/batching/resolve/sizes.h"
 #include "server/batching/resolved_sampling.h"
 #include "server/batching/resolved_spec.h"
+#include "server/batching/reverse_types.h"
 #include "storage/base/canonical_writer.h"
 #include "storage/base/digest.h"
 
@@ -37,6 +38,12 @@ class FieldEncoder {
   requires std::is_enum_v<E>
   void operator()(absl::string_view /*name*/, E value) { writer_.U8(static_cast<uint8_t>(value)); }
   void operator()(absl::string_view name, int number) { writer_.String(NameOf(name, number)); }
+  // Came later than the others: specs without them have the digests that they had.
+  void operator()(absl::string_view name, const std::vector<float>& values) {
+    if (values.empty()) return;
+    writer_.String(name);
+    writer_.ListOf(values, [](CanonicalWriter& w, float value) { w.Double(value); });
+  }
   void operator()(absl::string_view name, const std::vector<int64_t>& values) {
     if (name == "num_nodes") writer_.Strings(schema_.node_types);
     if (name == "num_edges") writer_.Strings(EdgeTypeNames(schema_));
@@ -82,8 +89,8 @@ class FieldEncoder {
 };
 
 // Of the algorithms that the spec uses, those whose version is not 1.
-void WriteAlgorithms(const ResolvedSpec& spec, const AlgorithmVersions& versions,
-                     CanonicalWriter& writer) {
+void WriteAlgorithms(const ResolvedSpec& spec, const Schema& schema,
+                     const AlgorithmVersions& versions, CanonicalWriter& writer) {
   const auto write = [&writer](bool used, const char* name, uint32_t version) {
     if (!used || version == 1) return;
     writer.String(name);
@@ -91,7 +98,7 @@ void WriteAlgorithms(const ResolvedSpec& spec, const AlgorithmVersions& versions
   };
   const bool neighbors = spec.strategy == Strategy::kNeighbor;
   write(spec.shuffle, "shuffle", versions.shuffle);
-  write(Packs(spec.strategy), "packing", versions.packing);
+  write(PackingOf(spec.strategy) == Packing::kInOrder, "packing", versions.packing);
   write(spec.over_size >= OverSize::kTrimNodes, "trimming", versions.trimming);
   write(neighbors, "neighbors", versions.neighbors);
   write(neighbors && !spec.sampling->weight_columns.empty(), "weighted_neighbors",
@@ -99,9 +106,19 @@ void WriteAlgorithms(const ResolvedSpec& spec, const AlgorithmVersions& versions
   write(neighbors && spec.sampling->temporal_strategy == TemporalStrategy::kLast,
         "latest_neighbors", versions.latest_neighbors);
   write(spec.strategy == Strategy::kCluster, "clusters", versions.clusters);
-  write(neighbors && spec.sampling->links.has_value() &&
-            spec.sampling->links->negative_mode != NegativeMode::kNone,
-        "negatives", versions.negatives);
+  const bool links = neighbors && spec.sampling->links.has_value();
+  const bool negatives = links && spec.sampling->links->negative_mode != NegativeMode::kNone;
+  write(negatives, "negatives", versions.negatives);
+  write(negatives && spec.sampling->TimesNegatives(schema), "timed_negatives",
+        versions.timed_negatives);
+  write(neighbors && !spec.sampling->time_columns.empty() && !spec.sampling->input_time.empty(),
+        "given_times", versions.given_times);
+  write(links && spec.sampling->links->exclude_seed_edges &&
+            HasUnnamedReverse(schema, spec.sampling->links->edge_type),
+        "unnamed_reverses", versions.unnamed_reverses);
+  write(links && spec.sampling->links->keep_labels, "kept_labels", versions.kept_labels);
+  write(PackingOf(spec.strategy) == Packing::kLookAhead, "look_ahead_packing",
+        versions.look_ahead_packing);
 }
 
 }  // namespace
@@ -119,7 +136,7 @@ Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema,
     }
     encoder(name, spec.*member);
   });
-  WriteAlgorithms(spec, algorithms, writer);
+  WriteAlgorithms(spec, schema, algorithms, writer);
   Digester digester;
   digester.Update(writer.bytes());
   return digester.Finish();

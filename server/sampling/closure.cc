@@ -4,15 +4,12 @@
 #include <tuple>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/sampling/edge_limit.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
-
-constexpr absl::string_view kReversePrefix = "rev_";
 
 // An edge of a subgraph.
 struct PlacedEdge {
@@ -138,31 +135,6 @@ absl::Status AddInducedEdges(const GraphView& graph,
         }));
   }
   return absl::OkStatus();
-}
-
-std::vector<int> ReverseEdgeTypes(const Schema& schema) {
-  const auto find = [&](int source, absl::string_view relation, int target) {
-    for (size_t e = 0; e < schema.edge_types.size(); ++e) {
-      const EdgeType& type = schema.edge_types[e];
-      if (type.source == source && type.relation == relation && type.target == target) {
-        return static_cast<int>(e);
-      }
-    }
-    return -1;
-  };
-  std::vector<int> reverse(schema.edge_types.size(), -1);
-  for (size_t e = 0; e < reverse.size(); ++e) {
-    const EdgeType& type = schema.edge_types[e];
-    const absl::string_view relation = type.relation;
-    if (absl::StartsWith(relation, kReversePrefix)) {
-      reverse[e] = find(type.target, relation.substr(kReversePrefix.size()), type.source);
-    }
-    if (reverse[e] < 0) {
-      reverse[e] = find(type.target, absl::StrCat(kReversePrefix, relation), type.source);
-    }
-    if (reverse[e] < 0 && type.source == type.target) reverse[e] = static_cast<int>(e);
-  }
-  return reverse;
 }
 
 absl::Status AddReverseEdges(const GraphView& graph, absl::Span<const int> reverse_types,

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "server/batching/reverse_types.h"
 #include "server/sampling/graph_view.h"
 #include "server/sampling/in_edge_reader.h"
 #include "server/sampling/node_table.h"
@@ -28,11 +29,6 @@ absl::Status AddInducedEdges(const GraphView& graph,
                              absl::Span<const std::unique_ptr<NodeTable>> tables, int64_t max_edges,
                              InEdgeReader& reader, Subgraph& subgraph,
                              std::vector<std::vector<int64_t>>& positions);
-
-// By edge type the one that holds the reverses of its edges, as PyG pairs them: (t, "rev_" + r, s)
-// for (s, r, t) and the other way round; the edge type itself if that does not exist and s = t; -1
-// if there is none.
-std::vector<int> ReverseEdgeTypes(const Schema& schema);
 
 // Adds to each edge u -> v its reverse v -> u of the reverse edge type, then sorts the edges of
 // each type by (source, target) and keeps one of equal ones: a sampled one before an added one,

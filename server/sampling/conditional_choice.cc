@@ -53,7 +53,9 @@ absl::Status ConditionalChoice::Look(const Question& question, const GraphView& 
   if (question.time_column >= 0) {
     ids_.resize(candidates_.size());
     GF_RETURN_IF_ERROR(
-        graph.adjacency.Sources(question.edge_type, candidates_, absl::MakeSpan(ids_)));
+        question.edge_times
+            ? graph.adjacency.EdgeIds(question.edge_type, candidates_, absl::MakeSpan(ids_))
+            : graph.adjacency.Sources(question.edge_type, candidates_, absl::MakeSpan(ids_)));
     times_.resize(candidates_.size());
     GF_RETURN_IF_ERROR(
         reader_.ReadIntegers(graph, question.time_column, ids_, absl::MakeSpan(times_)));

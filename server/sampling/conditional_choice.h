@@ -26,7 +26,8 @@ class ConditionalChoice {
   // What decides. Columns are -1 where there are none.
   struct Question {
     int edge_type = 0;
-    int time_column = -1;  // of the source type: only neighbours up to the node's limit
+    int time_column = -1;     // of the source type: only neighbours up to the node's limit
+    bool edge_times = false;  // it is the edge type's, and it is the edges that have times
     int weight_column = -1;
     bool latest = false;  // of the allowed ones the latest `fan_out`; not with weights
     int64_t fan_out = 0;

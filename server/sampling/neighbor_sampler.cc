@@ -159,7 +159,7 @@ class NeighborSampler::Impl {
                        temporal_ ? "" : "; sampling is not temporal"));
     }
     if (temporal_ && seeds.times.empty() && !seeds.nodes.empty() &&
-        options_.time_columns[seeds.node_type] < 0) {
+        (options_.edge_times || options_.time_columns[seeds.node_type] < 0)) {
       return absl::InvalidArgumentError(
           absl::StrCat("seeds of '", type, "' have no time column, so their times must be given"));
     }
@@ -261,7 +261,8 @@ class NeighborSampler::Impl {
                                          .replace = options_.replace,
                                          .max_edges = max_edges()};
     if (temporal_) {
-      question.time_column = options_.time_columns[type.source];
+      question.edge_times = options_.edge_times;
+      question.time_column = options_.time_columns[options_.edge_times ? edge_type : type.source];
       question.latest = options_.temporal_strategy == TemporalStrategy::kLast;
     }
     if (!options_.weight_columns.empty())

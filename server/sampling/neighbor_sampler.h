@@ -29,7 +29,9 @@ struct NeighborSamplerOptions {
   bool disjoint = false;  // a tree of its own for each seed
   // Temporal: integer node columns (Schema::columns) by node type; -1 where a type has none (its
   // nodes are always allowed). Empty: not temporal. Implies disjoint. A fan-out counts neighbours
-  // that are not too late; -1 takes all of those.
+  // that are not too late; -1 takes all of those. With `edge_times` they are edge columns by edge
+  // type, and it is edges that may be too late; the seeds' times must then be given.
+  bool edge_times = false;
   std::vector<int> time_columns = {};
   // kUniform: any of the allowed ones. kLast: the latest (of equal times those of later
   // positions), in position order; not with `replace` or weights, since nothing is drawn.

@@ -8,6 +8,8 @@ void SampledBatch::Clear(size_t num_node_types, size_t num_edge_types) {
   label_source.clear();
   label_target.clear();
   labels.clear();
+  float_labels.clear();
+  times.clear();
   negative_target.clear();
   trimmed = {};
   trimmed.nodes.assign(num_node_types, 0);

@@ -19,7 +19,10 @@ struct SampledBatch {
   // source and target type. The seed edges first, then negatives (binary).
   std::vector<int32_t> label_source;
   std::vector<int32_t> label_target;
-  std::vector<int64_t> labels;  // of these pairs; empty where nothing is labelled
+  // Of these pairs, one of them: empty where nothing is labelled.
+  std::vector<int64_t> labels;
+  std::vector<float> float_labels;
+  std::vector<int64_t> times;  // of these pairs, or of the seeds; empty unless given
   // Triplets: `negatives per seed edge` places of targets for each seed edge, one after the other.
   std::vector<int32_t> negative_target;
   // What was cut off to make it fit, by type.

@@ -1,5 +1,6 @@
 #include "server/sampling/sampled_filler.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <optional>
@@ -156,7 +157,11 @@ class SampledFiller::SampledFrame final : public Filler::Frame {
                         NumSeeds(batch) * links().negatives_per_seed(),
                         real_nodes[link_type().target], block);
       case Sampled::kLabels:
-        return WriteLabels(dtype, sampled.labels, batch, block);
+        return WriteLabels(dtype, sampled, batch, block);
+      case Sampled::kSeedTimes:
+        return WriteIds(dtype, sampled.times, NumSeeds(batch), 0, block);
+      case Sampled::kLabelTimes:
+        return WriteIds(dtype, sampled.times, NumLabels(batch), 0, block);
       case Sampled::kLabelMask:
         std::memset(block, 1, batch.real.labels);
         std::memset(block + batch.real.labels, 0, NumLabels(batch) - batch.real.labels);
@@ -164,11 +169,17 @@ class SampledFiller::SampledFrame final : public Filler::Frame {
     }
   }
 
-  void WriteLabels(DType dtype, const std::vector<int64_t>& labels, const MicroBatch& batch,
+  void WriteLabels(DType dtype, const SampledBatch& sampled, const MicroBatch& batch,
                    std::byte* block) const {
+    const std::vector<int64_t>& labels = sampled.labels;
     const int64_t size = NumLabels(batch);
     if (dtype == DType::kInt64) return WriteIds(dtype, labels, size, 0, block);
     auto* floats = reinterpret_cast<float*>(block);
+    if (!sampled.float_labels.empty()) {
+      const auto end = std::copy(sampled.float_labels.begin(), sampled.float_labels.end(), floats);
+      std::fill(end, floats + size, 0.0F);
+      return;
+    }
     for (int64_t i = 0; i < size; ++i) {
       floats[i] = i < batch.real.labels ? static_cast<float>(labels[i]) : 0;
     }

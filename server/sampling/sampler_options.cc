@@ -106,7 +106,8 @@ absl::Status CheckReverses(const GraphView& graph, const NeighborSamplerOptions&
     return Invalid("subgraph_type 'bidirectional': '", schema.EdgeTypeName(static_cast<int>(e)),
                    "' has no reverse edge type '", schema.node_types[type.target], "|rev_",
                    type.relation, "|", schema.node_types[type.source],
-                   "'; add reverse edges to the dataset, or sample none of this type");
+                   "', nor is there just one other type that leads back; add reverse edges to the "
+                   "dataset, or sample none of this type");
   }
   return absl::OkStatus();
 }
@@ -119,8 +120,11 @@ absl::Status CheckSamplerOptions(const GraphView& graph, const NeighborSamplerOp
     return Invalid("neighbours are sampled from a single graph, not from a collection of graphs");
   }
   GF_RETURN_IF_ERROR(CheckFanOuts(schema, options));
-  GF_RETURN_IF_ERROR(CheckColumns(schema, "time_columns", "time_attr", options.time_columns,
-                                  Level::kNode, schema.node_types.size(), IsInteger, "integer"));
+  GF_RETURN_IF_ERROR(
+      CheckColumns(schema, "time_columns", "time_attr", options.time_columns,
+                   options.edge_times ? Level::kEdge : Level::kNode,
+                   options.edge_times ? schema.edge_types.size() : schema.node_types.size(),
+                   IsInteger, "integer"));
   GF_RETURN_IF_ERROR(CheckColumns(schema, "weight_columns", "weight_attr", options.weight_columns,
                                   Level::kEdge, schema.edge_types.size(), IsFloat, "float"));
   GF_RETURN_IF_ERROR(CheckTemporal(options));

@@ -69,6 +69,7 @@ absl::StatusOr<std::unique_ptr<SeedSampler>> SeedSampler::Create(const GraphView
   options.replace = sampling.replace;
   options.subgraph_type = sampling.subgraph_type;
   options.disjoint = sampling.disjoint;
+  options.edge_times = sampling.edge_times;
   options.time_columns = sampling.time_columns;
   options.temporal_strategy = sampling.temporal_strategy;
   options.weight_columns = sampling.weight_columns;
@@ -114,14 +115,13 @@ absl::Status SeedSampler::SampleNodes(int64_t epoch, uint64_t seed, int64_t batc
                                       SeedScratch& scratch, SampledBatch& sampled) const {
   scratch.nodes.clear();
   for (const int64_t item : scratch.items) scratch.nodes.push_back(seeds_.Node(item));
-  scratch.times.clear();
   if (!sampling_.input_time.empty()) {
     for (const int64_t position : sampled.input_ids) {
-      scratch.times.push_back(sampling_.input_time[position]);
+      sampled.times.push_back(sampling_.input_time[position]);
     }
   }
   const Seeds seeds{
-      .node_type = sampling_.input_type, .nodes = scratch.nodes, .times = scratch.times};
+      .node_type = sampling_.input_type, .nodes = scratch.nodes, .times = sampled.times};
   return sampler_->Sample(seed, epoch, static_cast<uint64_t>(batch), seeds, *scratch.sampler,
                           sampled.subgraph);
 }
@@ -152,20 +152,37 @@ absl::Status SeedSampler::ReadPairs(const SampledBatch& sampled, SeedScratch& sc
 }
 
 absl::Status SeedSampler::AddNegatives(int64_t epoch, uint64_t seed, int64_t batch,
-                                       SeedScratch& scratch) const {
+                                       const SampledBatch& sampled, SeedScratch& scratch) const {
   const ResolvedLinks& links = *sampling_.links;
   const auto number = static_cast<uint64_t>(batch);
+  const size_t num_positives = scratch.sources.size();
+  const auto per_seed = static_cast<size_t>(links.negatives_per_seed());
+  NegativeTimes times{&seeds_.source_times(), &seeds_.target_times(), {}};
+  const bool timed = sampling_.TimesNegatives(graph_.schema);
+  if (timed) {
+    const bool binary = links.negative_mode == NegativeMode::kBinary;
+    const size_t count =
+        binary ? static_cast<size_t>(links.NumNegatives(static_cast<int64_t>(num_positives)))
+               : num_positives * per_seed;
+    scratch.times.clear();
+    for (size_t i = 0; i < count; ++i) {
+      const size_t positive = binary ? i % num_positives : i / per_seed;
+      scratch.times.push_back(sampling_.input_time[sampled.input_ids[positive]]);
+    }
+    times.latest = scratch.times;
+  }
   if (links.negative_mode == NegativeMode::kBinary) {
     const int64_t count = links.NumNegatives(static_cast<int64_t>(scratch.sources.size()));
     GF_RETURN_IF_ERROR(SampleNegativePairs(graph_, links.edge_type, seed, epoch, number, count,
-                                           scratch.negatives));
+                                           scratch.negatives, timed ? &times : nullptr));
     const NegativePairs& pairs = scratch.negatives;
     scratch.sources.insert(scratch.sources.end(), pairs.source.begin(), pairs.source.end());
     scratch.targets.insert(scratch.targets.end(), pairs.target.begin(), pairs.target.end());
   } else if (links.negative_mode == NegativeMode::kTriplet) {
     std::vector<int64_t>& targets = scratch.negatives.target;
     GF_RETURN_IF_ERROR(SampleNegativeTargets(graph_, links.edge_type, seed, epoch, number,
-                                             scratch.sources, links.negatives_per_seed(), targets));
+                                             scratch.sources, links.negatives_per_seed(), targets,
+                                             timed ? &times : nullptr));
     scratch.targets.insert(scratch.targets.end(), targets.begin(), targets.end());
   }
   return absl::OkStatus();
@@ -175,7 +192,7 @@ absl::Status SeedSampler::SampleLinks(int64_t epoch, uint64_t seed, int64_t batc
                                       SeedScratch& scratch, SampledBatch& sampled) const {
   const EdgeType& type = graph_.schema.edge_types[sampling_.links->edge_type];
   GF_RETURN_IF_ERROR(ReadPairs(sampled, scratch));
-  GF_RETURN_IF_ERROR(AddNegatives(epoch, seed, batch, scratch));
+  GF_RETURN_IF_ERROR(AddNegatives(epoch, seed, batch, sampled, scratch));
   AddLabels(scratch, sampled);
 
   // Sources and targets of one node type are one group of seeds.
@@ -233,16 +250,32 @@ absl::Status SeedSampler::SampleLinks(int64_t epoch, uint64_t seed, int64_t batc
   return absl::OkStatus();
 }
 
-// Classes as given, one higher beside negatives, which are 0; without classes 1 and 0.
+// Given labels, raised where negatives need the 0; without labels 1 and 0.
 void SeedSampler::AddLabels(const SeedScratch& scratch, SampledBatch& sampled) const {
   const ResolvedLinks& links = *sampling_.links;
-  if (!links.labelled()) return;
-  const bool negatives = links.negative_mode == NegativeMode::kBinary;
-  for (const int64_t position : sampled.input_ids) {
-    sampled.labels.push_back(links.labels.empty() ? 1
-                                                  : links.labels[position] + (negatives ? 1 : 0));
+  const size_t num_labels = scratch.sources.size();
+  if (!sampling_.input_time.empty()) {
+    // Binary negatives have those of the seed edges in turn.
+    const bool pairs = links.negative_mode != NegativeMode::kTriplet;
+    const size_t num_seeds = sampled.input_ids.size();
+    for (size_t i = 0; i < (pairs ? num_labels : num_seeds); ++i) {
+      sampled.times.push_back(sampling_.input_time[sampled.input_ids[i % num_seeds]]);
+    }
   }
-  sampled.labels.resize(scratch.sources.size(), 0);
+  if (!links.labelled()) return;
+  if (!links.float_labels.empty()) {
+    const float raised = links.RaisesLabels() ? 1 : 0;
+    for (const int64_t position : sampled.input_ids) {
+      sampled.float_labels.push_back(links.float_labels[position] + raised);
+    }
+    sampled.float_labels.resize(num_labels, 0);
+    return;
+  }
+  for (const int64_t position : sampled.input_ids) {
+    sampled.labels.push_back(
+        links.labels.empty() ? 1 : links.labels[position] + (links.RaisesLabels() ? 1 : 0));
+  }
+  sampled.labels.resize(num_labels, 0);
 }
 
 // Where the ends of the labelled pairs are among the seeds.

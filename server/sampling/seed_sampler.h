@@ -24,7 +24,8 @@ namespace graphfeed {
 // Seed edges are PyG's LinkNeighborLoader: the seeds are the ends of the batch's edges and of its
 // negatives, each node once and in ascending order (of two node types: each type's own); in
 // disjoint subgraphs the ends of one pair share a tree and every pair has its own (triplets: every
-// seed edge with its negatives). A negative has the time of a seed edge of the batch, in turn.
+// seed edge with its negatives). A negative has the time of a seed edge of the batch, in turn, and
+// its ends are not later.
 class SeedSampler {
  public:
   // `spec`, `seeds` and `scratch` must outlive the sampler. `scratch` is shared with other samplers
@@ -59,7 +60,7 @@ class SeedSampler {
                            SampledBatch& sampled) const;
   absl::Status ReadPairs(const SampledBatch& sampled, SeedScratch& scratch) const;
   absl::Status AddNegatives(int64_t epoch, uint64_t seed, int64_t batch,
-                            SeedScratch& scratch) const;
+                            const SampledBatch& sampled, SeedScratch& scratch) const;
   void AddLabels(const SeedScratch& scratch, SampledBatch& sampled) const;
   void PlaceEnds(SeedScratch& scratch, SampledBatch& sampled) const;
   void ExcludeSeedEdges(const SeedScratch& scratch, SampledBatch& sampled) const;

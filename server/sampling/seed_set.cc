@@ -44,6 +44,15 @@ absl::StatusOr<SeedSet> SeedSet::Read(const GraphView& graph, const ResolvedSamp
                                                      graph.schema.EdgeTypeName(links.edge_type),
                                                      "\" has no edges"));
     }
+    if (sampling.TimesNegatives(graph.schema)) {
+      const auto& [source, relation, target] = graph.schema.edge_types[links.edge_type];
+      const std::vector<int>& columns = sampling.time_columns;
+      seeds.one_type_ = source == target;
+      GF_ASSIGN_OR_RETURN(seeds.source_times_, TimeOrder::Read(graph, source, columns[source]));
+      if (!seeds.one_type_) {
+        GF_ASSIGN_OR_RETURN(seeds.target_times_, TimeOrder::Read(graph, target, columns[target]));
+      }
+    }
   } else if (sampling.input_mask >= 0) {
     GF_ASSIGN_OR_RETURN(seeds.masked_,
                         ReadMask(sampling.input_mask, graph.adjacency.NumNodes(sampling.input_type),
@@ -68,8 +77,9 @@ absl::StatusOr<SeedSet> SeedSet::Read(const GraphView& graph, const ResolvedSamp
 
 int64_t SeedSet::memory_bytes() const {
   return static_cast<int64_t>(
-      (masked_.capacity() + clusters_.nodes.capacity() + clusters_.ptr.capacity()) *
-      sizeof(int64_t));
+             (masked_.capacity() + clusters_.nodes.capacity() + clusters_.ptr.capacity()) *
+             sizeof(int64_t)) +
+         source_times_.memory_bytes() + target_times_.memory_bytes();
 }
 
 }  // namespace graphfeed

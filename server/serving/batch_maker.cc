@@ -89,14 +89,21 @@ void BatchMaker::ReadSeeds(std::shared_ptr<Dataset> dataset, BatchSpec spec,
   if (!sampling.ok()) return done(sampling.status());
   int column = sampling->partition;
   if (column < 0 && !sampling->links.has_value()) column = sampling->input_mask;
-  if (column < 0) {  // all nodes, or edges: nothing to read
+  const bool timed = sampling->TimesNegatives(info.schema);
+  if (column < 0 && !timed) {  // all nodes, or edges: nothing to read
     absl::StatusOr<SeedSet> seeds = SeedSet::Read(ViewOf(*dataset), *sampling);
     if (!seeds.ok()) return done(seeds.status());
     return done(Resolve(std::move(dataset), spec, max_frame_bytes,
                         std::make_shared<const SeedSet>(*std::move(seeds))));
   }
+  SeedKey key{.fingerprint = info.fingerprint, .column = column};
+  if (timed) {
+    key.edge_type = sampling->links->edge_type;
+    key.time_attr = sampling->time_attr;
+    key.num_pairs = static_cast<int64_t>(sampling->links->sources.size());
+  }
   seeds_.Get(
-      {.fingerprint = info.fingerprint, .column = column},
+      key,
       [&, dataset]() -> SeedCache::ValueOr {
         GF_ASSIGN_OR_RETURN(SeedSet seeds, SeedSet::Read(ViewOf(*dataset), *sampling));
         GF_ASSIGN_OR_RETURN(std::shared_ptr<const Admission::Place> place,

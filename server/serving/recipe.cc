@@ -72,7 +72,8 @@ int64_t Recipe::held_bytes() const {
   bytes += BytesOf(sampling.input_time);
   if (sampling.links.has_value()) {
     bytes += BytesOf(sampling.links->sources) + BytesOf(sampling.links->targets) +
-             BytesOf(sampling.links->labels);
+             BytesOf(sampling.links->labels) +
+             static_cast<int64_t>(sampling.links->float_labels.capacity() * sizeof(float));
   }
   return bytes;
 }

@@ -14,10 +14,14 @@
 
 namespace graphfeed {
 
-// What seeds that are read from a dataset depend on: the column of a mask or of a partition.
+// What seeds that are read from a dataset depend on: the column of a mask or of a partition, or of
+// negatives that keep to times their edge type, the times' name, and how many seed edges there are.
 struct SeedKey {
   Fingerprint fingerprint{};
-  int column = 0;
+  int column = -1;
+  int edge_type = -1;
+  std::string time_attr = {};
+  int64_t num_pairs = 0;  // explicit ones
 
   static constexpr size_t kMaxEntries = 64;
   static constexpr bool kKeepUnused = false;  // admission has charged them

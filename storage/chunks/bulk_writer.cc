@@ -15,6 +15,8 @@ namespace {
 
 // A column's chunks go into files of its own, of about this size.
 constexpr uint64_t kFileBytes = uint64_t{64} << 20;
+// What an open file holds: a block being filled, a buffer and an index.
+constexpr int64_t kOpenFileBytes = 384 << 10;
 
 }  // namespace
 
@@ -53,5 +55,7 @@ absl::Status BulkWriter::Finish() {
   finished_ = true;
   return absl::OkStatus();
 }
+
+int64_t BulkWriter::memory_bytes() const { return kOpenFileBytes; }
 
 }  // namespace graphfeed

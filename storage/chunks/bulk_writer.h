@@ -38,6 +38,7 @@ class BulkWriter : public ChunkWriter {
   ~BulkWriter() override;
   absl::Status Add(uint32_t chunk, absl::string_view value) override;
   absl::Status Finish() override;
+  int64_t memory_bytes() const override;
 
  private:
   absl::Status FinishFile();

@@ -33,13 +33,20 @@ constexpr int64_t kHoleShare = 8;
 
 // Rows in memory, after this header of one line.
 struct alignas(ChunkMemory::kAlignment) ChunkCache::Chunk {
+  static constexpr size_t kNowhere = ~size_t{0};
+
   Column* column;
   uint32_t number;
-  int64_t bytes;  // with the header
+  int64_t bytes;            // with the header
+  size_t place = kNowhere;  // in the clock; kNowhere before it is linked and after it is retired
 
   std::byte* memory() { return reinterpret_cast<std::byte*>(this); }
   std::byte* rows() { return memory() + sizeof(Chunk); }
 };
+
+ChunkCache::Chunk* ChunkCache::ChunkOf(const std::byte* rows) {
+  return reinterpret_cast<Chunk*>(const_cast<std::byte*>(rows) - sizeof(Chunk));
+}
 
 // A part of a range that lies in one chunk.
 struct ChunkCache::Piece {
@@ -72,8 +79,9 @@ void ChunkCache::Forget(uint64_t uid) {
   MutexLock lock(&mu_);
   const auto it = columns_.find(uid);
   if (it == columns_.end()) return;
-  const Column* column = it->second.get();
-  RetireIf([&](const Chunk& chunk) { return chunk.column == column; });
+  for (const std::atomic<const std::byte*>& rows : it->second->chunks) {
+    if (const std::byte* const found = rows.load(std::memory_order_relaxed)) Retire(ChunkOf(found));
+  }
   columns_.erase(it);
   Reclaim();
 }
@@ -217,7 +225,9 @@ ChunkCache::Chunk* ChunkCache::NewChunk(Column& column, uint32_t number, size_t 
   MutexLock lock(&mu_);
   if (column.chunks[number].load(std::memory_order_relaxed) != nullptr) return nullptr;
   std::byte* const memory = MakeRoom(bytes);
-  return memory == nullptr ? nullptr : new (memory) Chunk{&column, number, bytes};
+  return memory == nullptr ? nullptr
+                           : new (memory)
+                                 Chunk{.column = &column, .number = number, .bytes = bytes};
 }
 
 std::byte* ChunkCache::MakeRoom(int64_t bytes) {
@@ -240,8 +250,9 @@ void ChunkCache::Link(Chunk* chunk) {
   chunk->column->marks[chunk->number].store(false, std::memory_order_relaxed);
   link.store(chunk->rows());
   // Behind the hand, which comes here last; or under it, first to go unless it is read again.
-  clock_.push_back(chunk);
-  std::swap(clock_[hand_], clock_.back());
+  clock_.push_back(nullptr);
+  Place(clock_[hand_] == nullptr ? chunk : clock_[hand_], clock_.size() - 1);
+  Place(chunk, hand_);
   if (++links_ % kLinksPerStep == 0) ++hand_;
 }
 
@@ -253,8 +264,6 @@ void ChunkCache::EvictOne() {
       ++hand_;
       continue;
     }
-    clock_[hand_] = clock_.back();
-    clock_.pop_back();
     Retire(chunk);
     evictions_.fetch_add(1, std::memory_order_relaxed);
     return;
@@ -262,31 +271,35 @@ void ChunkCache::EvictOne() {
 }
 
 bool ChunkCache::EvictEmptiestBlock() {
-  const ChunkMemory::Block block = memory_.EmptiestBlock();
-  const int64_t evicted = RetireIf([&](const Chunk& chunk) { return block.Contains(&chunk); });
+  int64_t evicted = 0;
+  memory_.VisitEmptiestBlock([&](std::byte* buffer) {
+    auto* const chunk = reinterpret_cast<Chunk*>(buffer);
+    if (chunk->place != Chunk::kNowhere) {
+      Retire(chunk);
+      ++evicted;
+    }
+    return chunk->bytes;
+  });
   evictions_.fetch_add(evicted, std::memory_order_relaxed);
   return evicted > 0;
 }
 
-int64_t ChunkCache::RetireIf(absl::FunctionRef<bool(const Chunk&)> condition) {
-  size_t kept = 0;
-  size_t hand = 0;  // before what was under it, or the next that is kept
-  for (size_t i = 0; i < clock_.size(); ++i) {
-    if (i == hand_) hand = kept;
-    if (condition(*clock_[i])) {
-      Retire(clock_[i]);
-    } else {
-      clock_[kept++] = clock_[i];
-    }
-  }
-  const auto retired = static_cast<int64_t>(clock_.size() - kept);
-  clock_.resize(kept);
-  hand_ = hand;
-  return retired;
+void ChunkCache::Place(Chunk* chunk, size_t place) {
+  clock_[place] = chunk;
+  chunk->place = place;
 }
 
 void ChunkCache::Retire(Chunk* chunk) {
   chunk->column->chunks[chunk->number].store(nullptr);
+  // Another one takes its place, on the same side of the hand.
+  size_t place = chunk->place;
+  if (place < hand_) {
+    Place(clock_[--hand_], place);
+    place = hand_;
+  }
+  Place(clock_.back(), place);
+  clock_.pop_back();
+  chunk->place = Chunk::kNowhere;
   retired_bytes_ += chunk->bytes;
   retired_.push_back({chunk, epochs_.Retire()});
 }

@@ -84,6 +84,8 @@ class ChunkCache {
   struct Chunk;
   struct Piece;
 
+  // The chunk of which these are the rows.
+  static Chunk* ChunkOf(const std::byte* rows);
   static void Prefetch(const Column& column, const RowRange& range);
   // Reads chunks that are not in memory in one call and lends rows to `use`, one chunk at a time
   // and in any order, before it offers them to the cache. `numbers` ascend.
@@ -118,10 +120,9 @@ class ChunkCache {
   void EvictOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Unlinks the chunks of the block with the largest share of holes. False: it has none.
   bool EvictEmptiestBlock() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Retires the linked chunks that `condition` holds for; returns how many.
-  int64_t RetireIf(absl::FunctionRef<bool(const Chunk&)> condition)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Takes a linked chunk out of its table and out of the clock.
   void Retire(Chunk* chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Place(Chunk* chunk, size_t place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Frees the retired chunks that no guard can see any more.
   void Reclaim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -2,9 +2,10 @@
 #define GRAPHFEED_STORAGE_CHUNKS_CHUNK_STORE_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -30,6 +31,8 @@ class ChunkWriter {
   virtual ~ChunkWriter() = default;
   virtual absl::Status Add(uint32_t chunk, absl::string_view value) = 0;
   virtual absl::Status Finish() = 0;
+  // What the writer holds, an estimate.
+  virtual int64_t memory_bytes() const = 0;
 };
 
 // A column of which chunks exist: those with the numbers 0 to num_chunks - 1, or with gaps.
@@ -40,9 +43,32 @@ struct ColumnChunks {
   friend bool operator==(const ColumnChunks&, const ColumnChunks&) = default;
 };
 
-// The narrow seam under storage: an engine that keeps chunks and manifests. Nothing above it may
-// assume that a chunk is local or that reading one cannot fail or take milliseconds. Thread-safe,
-// after StartWriting.
+// Small named records: manifests, counters.
+using RecordMap = std::map<std::string, std::string, std::less<>>;
+
+// What becomes of a record: the value that was read and the one that it gets, nullopt where there
+// is none. Where both are the same, the others are changed only if this one still is as it was.
+struct RecordChange {
+  std::string key;
+  std::optional<std::string> before;
+  std::optional<std::string> after;
+};
+
+// Copies a store into a folder, for engines that can.
+class SnapshotMaker {
+ public:
+  // Called with the folder in which the copy is made; unless it is OK, there will be no copy.
+  using Check = absl::FunctionRef<absl::Status(const std::string& folder)>;
+
+  virtual ~SnapshotMaker() = default;
+  // A copy of everything, as it is at one moment, in the folder `to`, which does not exist yet and
+  // is there whole or not at all. Opened as a store it is one like any other.
+  virtual absl::Status Snapshot(const std::string& to, Check check) = 0;
+};
+
+// The narrow seam under storage: an engine that keeps chunks and records. Nothing above it may
+// assume that a chunk is local, that reading one cannot fail or take milliseconds, or, where it is
+// shared, that nobody else writes. Thread-safe, after StartWriting.
 //
 // A store opens for reading: until StartWriting nothing in it is changed, removed or tidied up, so
 // that its user can first see whether all is there.
@@ -52,9 +78,14 @@ class ChunkStore {
 
   virtual ~ChunkStore() = default;
 
+  // Whether other processes may write to the store while this one has it open.
+  virtual bool shared() const = 0;
+  // Whether it was opened to be read only, or could be opened no other way.
+  virtual bool read_only() const = 0;
+
   // Makes the store ready for what changes it; everything below that does so fails without it,
-  // with FAILED_PRECONDITION, and always if the store was opened to be read only. Removes what a
-  // crash left behind. After an error nothing is left to do but to destroy the store.
+  // with FAILED_PRECONDITION, and always if the store is read only. Removes what a crash left
+  // behind. After an error nothing is left to do but to destroy the store.
   virtual absl::Status StartWriting() = 0;
 
   // OK, or why nothing can be stored any more, for good: the data folder was moved or removed.
@@ -64,7 +95,9 @@ class ChunkStore {
   // it cannot be read: NOT_FOUND, DATA_LOSS for a failed checksum.
   virtual void ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor visitor) = 0;
 
-  virtual absl::StatusOr<std::unique_ptr<ChunkWriter>> NewWriter(uint64_t column) = 0;
+  // Every chunk of the column but the last will have `chunk_bytes`, and the last no more; 0: any.
+  virtual absl::StatusOr<std::unique_ptr<ChunkWriter>> NewWriter(uint64_t column,
+                                                                 int64_t chunk_bytes) = 0;
 
   // What ListColumns reads, for messages.
   virtual std::string ListingName() = 0;
@@ -73,30 +106,31 @@ class ChunkStore {
   virtual absl::StatusOr<std::vector<ColumnChunks>> ListColumns() = 0;
   virtual absl::Status DeleteColumns(absl::Span<const uint64_t> columns) = 0;
 
-  // Small named records (manifests, counters). A put is atomic and durable when it returns. They
-  // are kept such that no fault of the medium makes them fewer: it is DATA_LOSS when they are read.
-  virtual absl::Status PutRecord(absl::string_view key, absl::string_view value) = 0;
-  virtual absl::Status DeleteRecord(absl::string_view key) = 0;
-  virtual absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListRecords() = 0;
+  // The records as they are now. They are kept such that no fault of the medium makes them fewer:
+  // it is DATA_LOSS when they are read.
+  virtual absl::StatusOr<RecordMap> ListRecords() = 0;
+  // Makes all changes or none, durably when it returns OK. ABORTED, naming the record, and nothing
+  // is changed, when one is not `before`. After another error they may have been made, or may still
+  // be, until a later call is OK or ABORTED.
+  virtual absl::Status ChangeRecords(absl::Span<const RecordChange> changes) = 0;
 
-  // A copy of everything, as it is at one moment, in the folder `to`, which does not exist yet and
-  // is there whole or not at all. Opened as a store it is one like any other. `check` is called
-  // with the folder in which the copy is made; unless it is OK, there will be no copy.
-  using SnapshotCheck = absl::FunctionRef<absl::Status(const std::string& folder)>;
-  virtual absl::Status Snapshot(const std::string& to, SnapshotCheck check) = 0;
+  // Null for an engine that makes no snapshots.
+  virtual SnapshotMaker* snapshots() { return nullptr; }
 
-  // Bytes on disk, for metrics.
+  // Bytes stored, for metrics.
   virtual int64_t StoredBytes() = 0;
 };
 
-struct ChunkStoreOptions {
-  bool read_only =
-      false;           // others may read the folder too, and it may be one that nobody can write
-  bool create = true;  // where there is none, and read_only is not set; else that is NOT_FOUND
+enum class StoreAccess {
+  kReadWrite,
+  kReadOnly,     // others may read it too, and it may be one that nobody can write
+  kAsPermitted,  // to be written, or read only where this process may do no more
 };
 
-// Whether the folder exists and this process may not write to it.
-bool IsReadOnlyFolder(const std::string& dir);
+struct ChunkStoreOptions {
+  StoreAccess access = StoreAccess::kReadWrite;
+  bool create = true;  // where there is none, and access is not kReadOnly; else that is NOT_FOUND
+};
 
 // A folder of chunks in an embedded RocksDB and records in a file beside it. FAILED_PRECONDITION
 // when another process holds it; DATA_LOSS, naming the file, when anything but chunks is damaged or

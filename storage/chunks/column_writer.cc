@@ -8,12 +8,6 @@
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
-namespace {
-
-// What an engine holds for an open writer: a block being filled, a file's buffer and its index.
-constexpr int64_t kEngineBytes = 384 << 10;
-
-}  // namespace
 
 ColumnWriter::ColumnWriter(ChunkStore& store, uint64_t uid, int64_t row_bytes, int64_t chunk_bytes)
     : store_(store),
@@ -41,7 +35,7 @@ absl::Status ColumnWriter::WriteChunk() {
         absl::StrCat("a column of more than 2^32 chunks of ", full_bytes_, " bytes"));
   }
   if (writer_ == nullptr) {
-    GF_ASSIGN_OR_RETURN(writer_, store_.NewWriter(storage_.uid));
+    GF_ASSIGN_OR_RETURN(writer_, store_.NewWriter(storage_.uid, static_cast<int64_t>(full_bytes_)));
   }
   const ChunkKey key{storage_.uid, static_cast<uint32_t>(num_chunks_++)};
   const auto rows = static_cast<int64_t>(chunk_.size() - kChunkHeaderBytes) / storage_.row_bytes;
@@ -60,7 +54,8 @@ absl::Status ColumnWriter::Finish() {
 }
 
 int64_t ColumnWriter::memory_bytes() const {
-  return static_cast<int64_t>(chunk_.capacity()) + (writer_ == nullptr ? 0 : kEngineBytes);
+  return static_cast<int64_t>(chunk_.capacity()) +
+         (writer_ == nullptr ? 0 : writer_->memory_bytes());
 }
 
 }  // namespace graphfeed

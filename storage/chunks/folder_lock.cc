@@ -66,4 +66,9 @@ absl::Status FolderLock::Check() const {
       " was moved, removed or replaced while it was in use; nothing is written any more"));
 }
 
+bool IsReadOnlyFolder(const std::string& dir) {
+  return faccessat(AT_FDCWD, dir.c_str(), W_OK, AT_EACCESS) != 0 &&
+         (errno == EROFS || errno == EACCES);
+}
+
 }  // namespace graphfeed

@@ -42,6 +42,9 @@ class FolderLock {
   std::string path_;
 };
 
+// Whether the folder exists and this process may not write to it.
+bool IsReadOnlyFolder(const std::string& dir);
+
 }  // namespace graphfeed
 
 #endif  // GRAPHFEED_STORAGE_CHUNKS_FOLDER_LOCK_H_

@@ -61,8 +61,7 @@ std::byte* ChunkMemory::Allocate(int64_t bytes) {
   const auto [size, address] = *fit;
   RemoveHole(holes_.find(address));
   if (size > bytes) AddHole(address + static_cast<uintptr_t>(bytes), size - bytes);
-  BlockOf(address)->second.hole_bytes -= bytes;
-  hole_bytes_ -= bytes;
+  ChangeHoles(BlockOf(address), -bytes);
   ASAN_UNPOISON_MEMORY_REGION(Pointer(address), static_cast<size_t>(bytes));
   return Pointer(address);
 }
@@ -77,8 +76,7 @@ void ChunkMemory::Free(std::byte* buffer, int64_t bytes) {
   ASAN_POISON_MEMORY_REGION(buffer, static_cast<size_t>(bytes));
   uintptr_t address = Address(buffer);
   const auto block = BlockOf(address);
-  block->second.hole_bytes += bytes;
-  hole_bytes_ += bytes;
+  ChangeHoles(block, bytes);
   const uintptr_t block_end = block->first + static_cast<uintptr_t>(block->second.bytes);
   if (const auto next = holes_.find(address + static_cast<uintptr_t>(bytes));
       next != holes_.end() && next->first < block_end) {
@@ -98,14 +96,31 @@ void ChunkMemory::Free(std::byte* buffer, int64_t bytes) {
   if (bytes == block->second.bytes) RemoveBlock(block);
 }
 
-ChunkMemory::Block ChunkMemory::EmptiestBlock() const {
-  const auto emptier = [](const Blocks::value_type& a, const Blocks::value_type& b) {
-    // Shares of holes, multiplied out: both sizes are at most a block's.
-    return a.second.hole_bytes * b.second.bytes < b.second.hole_bytes * a.second.bytes;
-  };
-  const auto block = std::max_element(blocks_.begin(), blocks_.end(), emptier);
-  if (block == blocks_.end()) return {};
-  return {Pointer(block->first), block->second.bytes};
+void ChunkMemory::ChangeHoles(Blocks::iterator block, int64_t bytes) {
+  const size_t before = block->second.share();
+  block->second.hole_bytes += bytes;
+  hole_bytes_ += bytes;
+  const size_t after = block->second.share();
+  if (after == before) return;
+  blocks_by_share_[after].insert(blocks_by_share_[before].extract(block->first));
+}
+
+void ChunkMemory::VisitEmptiestBlock(absl::FunctionRef<int64_t(std::byte* buffer)> visit) const {
+  for (size_t share = kShares + 1; share-- > 0;) {
+    if (blocks_by_share_[share].empty()) continue;
+    const auto block = blocks_.find(*blocks_by_share_[share].begin());
+    const uintptr_t end = block->first + static_cast<uintptr_t>(block->second.bytes);
+    auto hole = holes_.lower_bound(block->first);
+    for (uintptr_t address = block->first; address < end;) {
+      if (hole != holes_.end() && hole->first == address) {
+        address += static_cast<uintptr_t>(hole->second);
+        ++hole;
+      } else {
+        address += static_cast<uintptr_t>(Rounded(visit(Pointer(address))));
+      }
+    }
+    return;
+  }
 }
 
 bool ChunkMemory::AddBlock(int64_t min_bytes) {
@@ -115,6 +130,7 @@ bool ChunkMemory::AddBlock(int64_t min_bytes) {
   if (address == 0) return false;
   ASAN_POISON_MEMORY_REGION(Pointer(address), static_cast<size_t>(bytes));
   blocks_[address] = {.bytes = bytes, .hole_bytes = bytes};
+  blocks_by_share_[kShares].insert(address);
   held_bytes_ += bytes;
   hole_bytes_ += bytes;
   AddHole(address, bytes);
@@ -123,6 +139,7 @@ bool ChunkMemory::AddBlock(int64_t min_bytes) {
 
 void ChunkMemory::RemoveBlock(Blocks::iterator block) {
   const auto [address, use] = *block;
+  blocks_by_share_[use.share()].erase(address);
   const uintptr_t end = address + static_cast<uintptr_t>(use.bytes);
   for (auto hole = holes_.lower_bound(address); hole != holes_.end() && hole->first < end;) {
     RemoveHole(hole++);

@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/functional/function_ref.h"
 #include "storage/base/aligned_memory.h"
 
 namespace graphfeed {
@@ -17,8 +18,8 @@ namespace graphfeed {
 // A buffer takes the smallest hole that it fits into, the one at the lowest address among equals;
 // neighbouring holes of a block become one, and a block without buffers goes back to the system at
 // once. So chunks of one size replace each other without waste, and holes that are too small can
-// only pile up when sizes change; EmptiestBlock tells what to clear then. Holes count as held: what
-// is held is what the system has given, and that is never more than the limit.
+// only pile up when sizes change; VisitEmptiestBlock tells what to clear then. Holes count as held:
+// what is held is what the system has given, and that is never more than the limit.
 //
 // Buffers beyond kMaxBlockBufferBytes are single allocations: they are read in long pieces, and no
 // block needs to be cleared for them. Thread-compatible.
@@ -42,29 +43,31 @@ class ChunkMemory {
   // `buffer` is one that Allocate gave for `bytes`.
   void Free(std::byte* buffer, int64_t bytes);
 
-  struct Block {
-    const std::byte* begin = nullptr;  // nullptr: there is none
-    int64_t bytes = 0;
-    bool Contains(const void* address) const {
-      const auto offset = reinterpret_cast<uintptr_t>(address) - reinterpret_cast<uintptr_t>(begin);
-      return offset < static_cast<uintptr_t>(bytes);
-    }
-  };
-  // The block with the largest share of holes.
-  Block EmptiestBlock() const;
+  // Calls `visit` for each buffer in the block with the largest share of holes, to a sixteenth, in
+  // order; it returns the bytes that the buffer was allocated for, and does not free any. Nothing
+  // where there is no block.
+  void VisitEmptiestBlock(absl::FunctionRef<int64_t(std::byte* buffer)> visit) const;
 
   int64_t held_bytes() const { return held_bytes_; }  // holes included
   int64_t hole_bytes() const { return hole_bytes_; }
 
  private:
+  // Blocks by their share of holes, in parts of so many.
+  static constexpr size_t kShares = 16;
   struct BlockUse {
     int64_t bytes;
     int64_t hole_bytes;
+
+    size_t share() const {
+      return static_cast<size_t>(hole_bytes * static_cast<int64_t>(kShares) / bytes);
+    }
   };
   using Blocks = std::map<uintptr_t, BlockUse>;
 
   bool AddBlock(int64_t min_bytes);
   void RemoveBlock(Blocks::iterator block);
+  // Adds to the bytes of its holes.
+  void ChangeHoles(Blocks::iterator block, int64_t bytes);
   Blocks::iterator BlockOf(uintptr_t address);
   void AddHole(uintptr_t address, int64_t bytes);
   void RemoveHole(std::map<uintptr_t, int64_t>::iterator hole);
@@ -73,6 +76,7 @@ class ChunkMemory {
   int64_t held_bytes_ = 0;
   int64_t hole_bytes_ = 0;
   Blocks blocks_;                                          // by address
+  std::set<uintptr_t> blocks_by_share_[kShares + 1];       // of holes
   std::map<uintptr_t, int64_t> holes_;                     // sizes by address
   std::set<std::pair<int64_t, uintptr_t>> holes_by_size_;  // the same ones
 };

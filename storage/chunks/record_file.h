@@ -1,18 +1,15 @@
 #ifndef GRAPHFEED_STORAGE_CHUNKS_RECORD_FILE_H_
 #define GRAPHFEED_STORAGE_CHUNKS_RECORD_FILE_H_
 
-#include <map>
 #include <optional>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "storage/chunks/chunk_store.h"
 
 namespace graphfeed {
-
-// The records of a store (chunk_store.h), by key.
-using RecordMap = std::map<std::string, std::string, std::less<>>;
 
 // All records lie in one file, under one checksum, and every change writes it anew and renames it:
 // it holds the records before a change or those after it, whatever happens, and no fault of a

@@ -22,6 +22,7 @@
 #include "storage/chunks/folder_copy.h"
 #include "storage/chunks/folder_lock.h"
 #include "storage/chunks/format1_records.h"
+#include "storage/chunks/record_change.h"
 #include "storage/chunks/record_file.h"
 #include "storage/chunks/rocksdb_database.h"
 
@@ -51,25 +52,28 @@ absl::StatusOr<std::string> TraceOfStore(const FolderLock& lock) {
   return std::string();
 }
 
-class RocksDbChunkStore : public ChunkStore, private BulkFiles {
+class RocksDbChunkStore : public ChunkStore, private SnapshotMaker, private BulkFiles {
  public:
   static absl::StatusOr<std::unique_ptr<ChunkStore>> Open(const std::string& dir,
                                                           const ChunkStoreOptions& options);
 
+  bool shared() const override { return false; }
+  bool read_only() const override { return read_only_; }
   absl::Status StartWriting() override;
   absl::Status Health() override;
   void ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor visitor) override;
-  absl::StatusOr<std::unique_ptr<ChunkWriter>> NewWriter(uint64_t column) override;
+  absl::StatusOr<std::unique_ptr<ChunkWriter>> NewWriter(uint64_t column,
+                                                         int64_t chunk_bytes) override;
   std::string ListingName() override;
   absl::StatusOr<std::vector<ColumnChunks>> ListColumns() override;
   absl::Status DeleteColumns(absl::Span<const uint64_t> columns) override;
-  absl::Status PutRecord(absl::string_view key, absl::string_view value) override;
-  absl::Status DeleteRecord(absl::string_view key) override;
-  absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListRecords() override;
-  absl::Status Snapshot(const std::string& to, SnapshotCheck check) override;
+  absl::StatusOr<RecordMap> ListRecords() override;
+  absl::Status ChangeRecords(absl::Span<const RecordChange> changes) override;
+  SnapshotMaker* snapshots() override { return this; }
   int64_t StoredBytes() override;
 
  private:
+  absl::Status Snapshot(const std::string& to, Check check) override;
   std::unique_ptr<rocksdb::SstFileWriter> NewFile() override { return database_->NewFile(); }
   std::string NewPath() override {
     return absl::StrCat(bulk_, "/", next_file_.fetch_add(1), ".sst");
@@ -79,11 +83,11 @@ class RocksDbChunkStore : public ChunkStore, private BulkFiles {
     return FromRocksDb(status, *lock_);
   }
 
-  RocksDbChunkStore(std::unique_ptr<FolderLock> lock, const ChunkStoreOptions& options,
+  RocksDbChunkStore(std::unique_ptr<FolderLock> lock, bool read_only, bool may_create,
                     int max_open_files)
       : lock_(std::move(lock)),
-        read_only_(options.read_only),
-        may_create_(options.create && !options.read_only),
+        read_only_(read_only),
+        may_create_(may_create),
         max_open_files_(max_open_files),
         bulk_(absl::StrCat(lock_->path(), "/bulk")) {}
 
@@ -119,17 +123,20 @@ class RocksDbChunkStore : public ChunkStore, private BulkFiles {
 
 absl::StatusOr<std::unique_ptr<ChunkStore>> RocksDbChunkStore::Open(
     const std::string& dir, const ChunkStoreOptions& options) {
-  if (options.create && !options.read_only) {
+  const bool read_only = options.access == StoreAccess::kReadOnly ||
+                         (options.access == StoreAccess::kAsPermitted && IsReadOnlyFolder(dir));
+  const bool may_create = options.create && !read_only;
+  if (may_create) {
     std::error_code error;
     fs::create_directories(dir, error);
     if (error) return FileError(error.value(), absl::StrCat("cannot create ", dir));
   }
   GF_ASSIGN_OR_RETURN(std::unique_ptr<FolderLock> lock,
-                      FolderLock::Acquire(dir, options.read_only ? FolderLock::Kind::kShared
-                                                                 : FolderLock::Kind::kExclusive));
+                      FolderLock::Acquire(dir, read_only ? FolderLock::Kind::kShared
+                                                         : FolderLock::Kind::kExclusive));
   GF_ASSIGN_OR_RETURN(const int max_open_files, MaxOpenChunkFiles());
   std::unique_ptr<RocksDbChunkStore> store(
-      new RocksDbChunkStore(std::move(lock), options, max_open_files));
+      new RocksDbChunkStore(std::move(lock), read_only, may_create, max_open_files));
   GF_RETURN_IF_ERROR(store->OpenForReading());
   return store;
 }
@@ -287,7 +294,8 @@ void RocksDbChunkStore::ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor
   }
 }
 
-absl::StatusOr<std::unique_ptr<ChunkWriter>> RocksDbChunkStore::NewWriter(uint64_t column) {
+absl::StatusOr<std::unique_ptr<ChunkWriter>> RocksDbChunkStore::NewWriter(uint64_t column,
+                                                                          int64_t /*chunk_bytes*/) {
   GF_RETURN_IF_ERROR(CheckWritable());
   BulkFiles& files = *this;
   return std::make_unique<BulkWriter>(files, column);
@@ -321,30 +329,21 @@ absl::Status RocksDbChunkStore::WriteRecords(RecordMap records) {
   return absl::OkStatus();
 }
 
-absl::Status RocksDbChunkStore::PutRecord(absl::string_view key, absl::string_view value) {
+absl::StatusOr<RecordMap> RocksDbChunkStore::ListRecords() {
+  MutexLock lock(&records_mu_);
+  return records_;
+}
+
+absl::Status RocksDbChunkStore::ChangeRecords(absl::Span<const RecordChange> changes) {
   GF_RETURN_IF_ERROR(CheckWritable());
   MutexLock lock(&records_mu_);
   RecordMap records = records_;
-  records.insert_or_assign(std::string(key), std::string(value));
+  GF_RETURN_IF_ERROR(ApplyChanges(changes, records));
+  if (records == records_ && !uncertain_) return absl::OkStatus();
   return WriteRecords(std::move(records));
 }
 
-absl::Status RocksDbChunkStore::DeleteRecord(absl::string_view key) {
-  GF_RETURN_IF_ERROR(CheckWritable());
-  MutexLock lock(&records_mu_);
-  const auto record = records_.find(key);
-  if (record == records_.end() && !uncertain_) return absl::OkStatus();
-  RecordMap records = records_;
-  records.erase(std::string(key));
-  return WriteRecords(std::move(records));
-}
-
-absl::StatusOr<std::vector<std::pair<std::string, std::string>>> RocksDbChunkStore::ListRecords() {
-  MutexLock lock(&records_mu_);
-  return std::vector<std::pair<std::string, std::string>>(records_.begin(), records_.end());
-}
-
-absl::Status RocksDbChunkStore::Snapshot(const std::string& to, SnapshotCheck check) {
+absl::Status RocksDbChunkStore::Snapshot(const std::string& to, Check check) {
   MutexLock files_lock(&files_mu_);
   RecordMap records;
   {
@@ -381,11 +380,6 @@ int64_t RocksDbChunkStore::StoredBytes() {
 }
 
 }  // namespace
-
-bool IsReadOnlyFolder(const std::string& dir) {
-  return faccessat(AT_FDCWD, dir.c_str(), W_OK, AT_EACCESS) != 0 &&
-         (errno == EROFS || errno == EACCES);
-}
 
 absl::StatusOr<std::unique_ptr<ChunkStore>> OpenRocksDbChunkStore(
     const std::string& dir, const ChunkStoreOptions& options) {

@@ -32,8 +32,13 @@ struct ColumnBlock {
 
 // Collections: `num_graphs` whole graphs, concatenated. Single graph: num_graphs is 0, the size
 // lists are empty, and each column block appends rows.
+//
+// A large graph of a collection can come in parts. All but the last `continue`: num_graphs is 0,
+// the size lists are empty, and each column block has rows of that graph, their number as its only
+// size. The last one has num_graphs 1, the graph's sizes, and the rest of its rows.
 struct GraphBlock {
   int64_t num_graphs = 0;
+  bool continues = false;
   std::vector<std::vector<int64_t>> num_nodes;  // [node type][graph of the block]
   std::vector<std::vector<int64_t>> num_edges;  // [edge type][graph of the block]
   std::vector<ColumnBlock> columns;

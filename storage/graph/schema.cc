@@ -151,7 +151,9 @@ absl::Status CheckIndexTypes(const Schema& schema, const ColumnSchema& column,
   // Indices grow with the batch, so smaller types would overflow.
   if (column.dtype != DType::kInt64 && column.dtype != DType::kInt32) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": a column of node indices is int32 or ",
-                                                   "int64, not ", DTypeName(column.dtype)));
+                                                   "int64, not ", DTypeName(column.dtype),
+                                                   "; convert it, or rename it if it holds no "
+                                                   "node ids"));
   }
   const int64_t elements = column.row_elements();
   if (column.index_types.size() != 1 &&

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
+#include "storage/graph/column_names.h"
 #include "storage/importers/npy_file.h"
 #include "storage/importers/npy_rows.h"
 #include "storage/importers/npy_size_cursor.h"
@@ -17,19 +17,6 @@ namespace graphfeed {
 namespace {
 
 constexpr int64_t kMaxBlockGraphs = 1 << 16;
-
-// PyG's concatenation along the last axis goes by the name.
-bool IsIndexName(absl::string_view name) {
-  return absl::StrContains(name, "index") || name == "face";
-}
-
-// Whether PyG would count nodes by a column of this name.
-bool CountsNodes(absl::string_view name) {
-  for (const absl::string_view known : {"x", "feat", "pos", "node_type", "n_id"}) {
-    if (name == known) return true;
-  }
-  return absl::StrContains(name, "node");
-}
 
 absl::StatusOr<std::unique_ptr<NpyRows>> OpenRows(const NpyColumn& spec) {
   std::unique_ptr<NpyRows> rows;
@@ -42,7 +29,7 @@ absl::StatusOr<std::unique_ptr<NpyRows>> OpenRows(const NpyColumn& spec) {
     const bool pairs =
         spec.name == "edge_index" && shape.size() == 2 && shape[0] != 2 && shape[1] == 2;
     const bool along_last =
-        spec.along_last.value_or(IsIndexName(spec.name) && shape.size() >= 2 && !pairs);
+        spec.along_last.value_or(NameSaysIndex(spec.name) && shape.size() >= 2 && !pairs);
     rows = ArrayRows(std::move(file), along_last);
   }
   if (!spec.dtype.has_value()) return rows;
@@ -201,7 +188,7 @@ absl::Status NpySource::CountSingleGraph() {
         if (!edges_known[type]) num_edges_[type] = column.num_rows();
         edges_known[type] = true;
       } else if (column.spec.level == Level::kNode ||
-                 (by_name && unknown && CountsNodes(column.spec.name))) {
+                 (by_name && unknown && NameCountsNodes(column.spec.name))) {
         if (num_nodes_[type] < 0) num_nodes_[type] = column.num_rows();
       }
     }
@@ -223,9 +210,23 @@ absl::StatusOr<Level> NpySource::InferLevel(const OpenColumn& column) const {
   const bool node = rows == num_nodes_[0];
   const bool edge = rows == num_edges_[0];
   if (column.spec.name == "edge_index") return Level::kEdge;
+  const std::string contradiction =
+      NameContradiction({.name = column.spec.name,
+                         .collection = dataset_.collection,
+                         .rows = rows,
+                         .nodes = num_nodes_[0],
+                         .edges = num_edges_[0],
+                         .fits_nodes = node,
+                         .fits_edges = edge,
+                         .one_each = rows == (dataset_.collection ? num_graphs_ : 1)});
+  if (!contradiction.empty()) {
+    return column.Error(absl::StrCat(contradiction,
+                                     "; correct it, or declare the column's level if it was meant "
+                                     "(for example --kinds ",
+                                     column.spec.name, "=graph)"));
+  }
   if (!dataset_.collection) {
-    if (node && edge)
-      return absl::StrContains(column.spec.name, "edge") ? Level::kEdge : Level::kNode;
+    if (node && edge) return NameSaysEdge(column.spec.name) ? Level::kEdge : Level::kNode;
     return node ? Level::kNode : edge ? Level::kEdge : Level::kGraph;
   }
   const bool graph = rows == num_graphs_;
@@ -234,8 +235,7 @@ absl::StatusOr<Level> NpySource::InferLevel(const OpenColumn& column) const {
                                      node ? "nodes" : "edges",
                                      "; declare the column's level (node, edge or graph)"));
   }
-  if (node && edge)
-    return absl::StrContains(column.spec.name, "edge") ? Level::kEdge : Level::kNode;
+  if (node && edge) return NameSaysEdge(column.spec.name) ? Level::kEdge : Level::kNode;
   if (node) return Level::kNode;
   if (edge) return Level::kEdge;
   if (num_graphs_ > 0 && rows > 0 && rows % num_graphs_ == 0) return Level::kGraph;
@@ -279,7 +279,7 @@ ColumnBlock NpySource::EmptyBlock(const OpenColumn& column) const {
   block.type = column.spec.type;
   block.dtype = column.rows->dtype();
   block.row_shape = column.rows->row_shape();
-  block.concat_last = IsIndexName(block.name) && !block.row_shape.empty();
+  block.concat_last = NameSaysIndex(block.name) && !block.row_shape.empty();
   block.zero_dim = column.rows->zero_dim();
   return block;
 }

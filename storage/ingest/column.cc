@@ -13,18 +13,20 @@ namespace graphfeed {
 namespace {
 
 ColumnBlock WithoutRows(const ColumnBlock& block) {
-  return {.name = block.name,
-          .level = block.level,
-          .type = block.type,
-          .dtype = block.dtype,
-          .row_shape = block.row_shape,
-          // A list of edges is [2, num_edges] whatever the block says.
-          .concat_last = block.concat_last || block.name == "edge_index",
-          .zero_dim = block.zero_dim,
-          .non_tensor = block.non_tensor,
-          .sizes = {},
-          .rows = {},
-          .strings = {}};
+  return {
+      .name = block.name,
+      .level = block.level,
+      .type = block.type,
+      .dtype = block.dtype,
+      .row_shape = block.row_shape,
+      // A list of edges is [2, num_edges] whatever the block says; lists of single values have
+      // one axis only.
+      .concat_last = (block.concat_last && !block.row_shape.empty()) || block.name == "edge_index",
+      .zero_dim = block.zero_dim,
+      .non_tensor = block.non_tensor,
+      .sizes = {},
+      .rows = {},
+      .strings = {}};
 }
 
 std::string DescribeKind(const ColumnBlock& column) {
@@ -38,14 +40,24 @@ std::string DescribeKind(const ColumnBlock& column) {
 }  // namespace
 
 IngestColumn::IngestColumn(const Schema& types, const ColumnBlock& kind,
-                           std::optional<Level> declared, int64_t first_graph)
+                           std::optional<Level> declared, int64_t first_graph, bool open)
     : collection_(types.collection),
       kind_(WithoutRows(kind)),
       declared_(declared),
-      first_graph_(first_graph) {}
+      first_graph_(first_graph),
+      open_(open) {}
 
-absl::Status IngestColumn::CheckSameKind(const ColumnBlock& block) const {
+absl::Status IngestColumn::CheckSameKind(const ColumnBlock& block, bool empty, int64_t num_graphs) {
   const ColumnBlock other = WithoutRows(block);
+  if (other.level == kind_.level && !kind_.zero_dim && !kind_.non_tensor) {
+    if (empty) return absl::OkStatus();
+    if (open_ && !other.zero_dim && !other.non_tensor) {
+      kind_ = other;
+      first_graph_ = num_graphs;
+      open_ = false;
+      return absl::OkStatus();
+    }
+  }
   if (other.dtype == kind_.dtype && other.row_shape == kind_.row_shape &&
       other.concat_last == kind_.concat_last && other.zero_dim == kind_.zero_dim &&
       other.non_tensor == kind_.non_tensor && other.level == kind_.level) {
@@ -66,7 +78,8 @@ LevelQuestion IngestColumn::question() const {
 
 absl::Status IngestColumn::Count(const RowCount& count) {
   evidence_.Add(count);
-  return declared_ ? CheckLevel(question(), *declared_, evidence_) : absl::OkStatus();
+  return declared_ ? CheckLevel(question(), *declared_, evidence_)
+                   : CheckName(question(), evidence_);
 }
 
 void IngestColumn::SetWriters(ColumnWriter rows, std::optional<ColumnWriter> string_offsets) {

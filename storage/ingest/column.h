@@ -21,15 +21,18 @@ namespace graphfeed {
 // values, and its writers. Not thread-safe.
 class IngestColumn {
  public:
-  // `kind` is a checked block of the column, of which the rows are ignored; `first_graph` the graph
-  // that brought it.
+  // `kind` is a checked block of the column, of which the rows are ignored, and `open` whether
+  // there are none; `first_graph` the graph that brought it.
   IngestColumn(const Schema& types, const ColumnBlock& kind, std::optional<Level> declared,
-               int64_t first_graph);
+               int64_t first_graph, bool open);
 
-  // INVALID_ARGUMENT unless the block has the same dtype, shape and marks.
-  absl::Status CheckSameKind(const ColumnBlock& block) const;
+  // INVALID_ARGUMENT unless the block has the same dtype, shape and marks. An empty one may have
+  // any, and as long as there were only empty ones the column takes those of the first that is not.
+  // The block comes after `num_graphs` graphs.
+  absl::Status CheckSameKind(const ColumnBlock& block, bool empty, int64_t num_graphs);
 
-  // Notes the rows of one graph; INVALID_ARGUMENT if they contradict a declared level.
+  // Notes the rows of one graph; INVALID_ARGUMENT if they contradict a declared level or
+  // the column's name.
   absl::Status Count(const RowCount& count);
 
   // Writes all rows of a checked block. INVALID_ARGUMENT names a value that the dtype lacks.
@@ -42,6 +45,7 @@ class IngestColumn {
   StoredData stored() const;  // complete after Finish
 
   const ColumnBlock& kind() const { return kind_; }
+  bool is_open() const { return open_; }  // all blocks were empty: the kind may still change
   int64_t first_graph() const { return first_graph_; }
   int64_t num_rows() const { return num_rows_; }
   int64_t memory_bytes() const;
@@ -57,7 +61,8 @@ class IngestColumn {
   const bool collection_;
   ColumnBlock kind_;
   const std::optional<Level> declared_;
-  const int64_t first_graph_;
+  int64_t first_graph_;
+  bool open_;
   LevelEvidence evidence_;
   ValueRange values_;
   int64_t num_rows_ = 0;

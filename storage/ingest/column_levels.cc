@@ -2,15 +2,14 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "storage/base/status_macros.h"
+#include "storage/graph/column_names.h"
 
 namespace graphfeed {
 namespace {
 
-bool NameSaysEdge(absl::string_view name) { return absl::StrContains(name, "edge"); }
-
 bool NameSaysNode(absl::string_view name) {
-  return name == "x" || name == "pos" || name == "z" || name == "batch" ||
-         absl::StrContains(name, "node");
+  return NameMeansNodes(name) || name == "batch" || absl::StrContains(name, "node");
 }
 
 std::string HowToDeclare(absl::string_view name, Level level) {
@@ -28,7 +27,8 @@ absl::Status FitsNothing(const LevelQuestion& question, const LevelEvidence& evi
       Describe(*evidence.against_graph()),
       "; a node-level column has one row per node, an edge-level one one per edge, a graph-level "
       "one equally many in every graph; correct it, then ",
-      HowToDeclare(question.name, Level::kNode)));
+      HowToDeclare(question.name, Level::kNode),
+      "; a list of other lengths can be a node type of its own, in heterogeneous graphs"));
 }
 
 absl::Status Ambiguous(const LevelQuestion& question, bool node, bool edge) {
@@ -71,6 +71,31 @@ absl::Status CheckLevel(const LevelQuestion& question, Level level, const LevelE
                                                  against->rows, " rows", expected));
 }
 
+absl::Status CheckName(const LevelQuestion& question, const LevelEvidence& evidence) {
+  if (question.declared || question.scalar) return absl::OkStatus();
+  const RowCount& shown = evidence.against_node()   ? *evidence.against_node()
+                          : evidence.against_edge() ? *evidence.against_edge()
+                                                    : evidence.first();
+  const RowCount& count =
+      NameMeansEdges(question.name) && evidence.against_edge() ? *evidence.against_edge() : shown;
+  const bool edge = !evidence.against_edge();
+  const std::string contradiction =
+      NameContradiction({.name = question.name,
+                         .collection = question.collection,
+                         .rows = count.rows,
+                         .nodes = count.nodes,
+                         .edges = count.edges,
+                         .fits_nodes = !evidence.against_node(),
+                         .fits_edges = edge,
+                         .one_each = !evidence.against_graph() && evidence.first().rows == 1});
+  if (contradiction.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(question.collection ? absl::StrCat("graph ", count.graph, ", column \"")
+                                       : std::string("column \""),
+                   question.name, "\": ", contradiction, "; correct it, or if it was meant ",
+                   HowToDeclare(question.name, edge ? Level::kEdge : Level::kGraph)));
+}
+
 absl::StatusOr<Level> DecideLevel(const LevelQuestion& question, const LevelEvidence& evidence) {
   if (question.scalar && question.declared.value_or(Level::kGraph) != Level::kGraph) {
     return absl::InvalidArgumentError(
@@ -83,6 +108,7 @@ absl::StatusOr<Level> DecideLevel(const LevelQuestion& question, const LevelEvid
     return level;
   }
 
+  GF_RETURN_IF_ERROR(CheckName(question, evidence));
   const bool node = !evidence.against_node();
   const bool edge = !evidence.against_edge();
   if (!question.collection) {
@@ -112,7 +138,7 @@ std::vector<int> IndexTypes(const Schema& schema, Level level, int type, absl::s
   if (name == "edge_index") {
     return {schema.edge_types[type].source, schema.edge_types[type].target};
   }
-  if (!absl::StrContains(name, "index") && name != "face") return {};
+  if (!NameSaysIndex(name)) return {};
   if (!schema.heterogeneous) return {0};
   return level == Level::kNode ? std::vector<int>{type} : std::vector<int>{};
 }

@@ -56,6 +56,10 @@ struct LevelQuestion {
 // Whether the rows so far allow the level. INVALID_ARGUMENT names the column and the graph.
 absl::Status CheckLevel(const LevelQuestion& question, Level level, const LevelEvidence& evidence);
 
+// Whether the rows so far allow what the column's name means (NameContradiction), unless its level
+// is declared. INVALID_ARGUMENT names the column, a graph, and how to declare it.
+absl::Status CheckName(const LevelQuestion& question, const LevelEvidence& evidence);
+
 // The level, by PyG's rules over the whole dataset.
 //
 // Scalars are graph level. A column whose rows equal the node counts of all graphs can be node
@@ -63,7 +67,8 @@ absl::Status CheckLevel(const LevelQuestion& question, Level level, const LevelE
 // graph level. Where nodes and edges both fit, a name with "edge" decides for edges. Sizes that
 // differ from 1 speak for nodes or edges rather than the graph; where all are 1 only a telling name
 // does: x, pos, z, batch or "node" in it; "edge" in it; y for the graph. A single graph's column is
-// node level, edge level, or else graph level.
+// node level, edge level, or else graph level. Names that mean nodes or edges are never anything
+// else (CheckName).
 //
 // INVALID_ARGUMENT for what stays ambiguous or fits nothing; it says how to declare the column.
 absl::StatusOr<Level> DecideLevel(const LevelQuestion& question, const LevelEvidence& evidence);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
+#include "storage/graph/column_names.h"
 #include "storage/ingest/column_levels.h"
 #include "storage/ingest/graph_check.h"
 #include "storage/ingest/value_check.h"
@@ -43,21 +44,32 @@ bool IngestColumns::Has(const std::string& name) const {
 
 absl::Status IngestColumns::CheckColumn(const ColumnBlock& column, int64_t num_graphs,
                                         int64_t block_graphs) {
+  const bool empty = IsEmpty(types_, column, block_graphs);
   if (const auto known = by_key_.find(KeyOf(column)); known != by_key_.end()) {
-    GF_RETURN_IF_ERROR(columns_[known->second]->CheckSameKind(column));
+    IngestColumn& known_column = *columns_[known->second];
+    const bool open = known_column.is_open();
+    GF_RETURN_IF_ERROR(known_column.CheckSameKind(column, empty, num_graphs));
+    if (open && !known_column.is_open()) GF_RETURN_IF_ERROR(CheckColumnKind(types_, column));
   } else {
     if (spec_.collection && num_graphs > 0) {
       return absl::InvalidArgumentError("it is new; graph 0 has no such column");
     }
-    GF_RETURN_IF_ERROR(CheckColumnKind(types_, column));
+    ColumnBlock no_edges;
+    if (empty && column.name == "edge_index") {
+      no_edges = column;
+      no_edges.row_shape = {2};
+      if (!IsInteger(column.dtype)) no_edges.dtype = DType::kInt64;
+    }
+    const ColumnBlock& kind = no_edges.name.empty() ? column : no_edges;
+    GF_RETURN_IF_ERROR(CheckColumnKind(types_, kind));
     std::optional<Level> declared = column.level;
-    if (const auto kind = spec_.kinds.find(column.name); kind != spec_.kinds.end()) {
-      if (declared && *declared != kind->second) {
+    if (const auto given = spec_.kinds.find(column.name); given != spec_.kinds.end()) {
+      if (declared && *declared != given->second) {
         return absl::InvalidArgumentError(absl::StrCat("it comes as ", LevelName(*declared),
                                                        " level, but kinds declares ",
-                                                       LevelName(kind->second), " level"));
+                                                       LevelName(given->second), " level"));
       }
-      declared = kind->second;
+      declared = given->second;
     }
     if (column.name == "edge_index") {
       if (declared && *declared != Level::kEdge) {
@@ -66,9 +78,20 @@ absl::Status IngestColumns::CheckColumn(const ColumnBlock& column, int64_t num_g
       declared = Level::kEdge;
     }
     by_key_.emplace(KeyOf(column), columns_.size());
-    columns_.push_back(std::make_unique<IngestColumn>(types_, column, declared, num_graphs));
+    columns_.push_back(std::make_unique<IngestColumn>(types_, kind, declared, num_graphs, empty));
   }
+  if (empty) return absl::OkStatus();
   return CheckColumnRows(types_, column, block_graphs);
+}
+
+void IngestColumns::FitEmpty(GraphBlock& block) const {
+  for (ColumnBlock& column : block.columns) {
+    if (!IsEmpty(types_, column, block.num_graphs)) continue;
+    const ColumnBlock& kind = columns_[IndexOf(column)]->kind();
+    column.dtype = kind.dtype;
+    column.row_shape = kind.row_shape;
+    column.concat_last = kind.concat_last;
+  }
 }
 
 absl::Status IngestColumns::CheckNoneMissing(const GraphBlock& block, int64_t num_graphs) const {
@@ -108,6 +131,7 @@ absl::Status IngestColumns::CheckValues(const GraphBlock& block, int64_t num_gra
 
 absl::Status IngestColumns::CheckValues(const GraphBlock& block, const ColumnBlock& column,
                                         int64_t num_graphs, int64_t first_row) const {
+  if (IsEmpty(types_, column, block.num_graphs)) return absl::OkStatus();
   if (column.name == "edge_index") {
     const EdgeType& type = types_.edge_types[column.type];
     return CheckEdgeIndex(types_, column,
@@ -121,7 +145,10 @@ absl::Status IngestColumns::CheckValues(const GraphBlock& block, const ColumnBlo
   // The level tells in a heterogeneous dataset only, where it is declared.
   for (const int type : IndexTypes(types_, column.level.value_or(Level::kNode), column.type,
                                    column.name, column.dtype)) {
-    GF_RETURN_IF_ERROR(CheckNodeIds(types_, column, place, type, NumNodes(block, type)));
+    // What PyG shifts by its name alone need be no ids: a graph's number, a residue's.
+    GF_RETURN_IF_ERROR(HoldsNodeIds(column.name, types_.heterogeneous, column.row_shape.empty())
+                           ? CheckNodeIds(types_, column, place, type, NumNodes(block, type))
+                           : CheckShiftable(types_, column, place));
   }
   return absl::OkStatus();
 }

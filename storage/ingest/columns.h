@@ -29,6 +29,9 @@ class IngestColumns {
   // Only the columns by themselves: neither that none is missing, nor sizes, nor values.
   absl::Status CheckColumns(const GraphBlock& block, int64_t num_graphs);
 
+  // Makes the empty columns of a checked block what the others of their column are.
+  void FitEmpty(GraphBlock& block) const;
+
   const std::vector<std::unique_ptr<IngestColumn>>& all() const { return columns_; }
   // In all(), of a column that is known.
   size_t IndexOf(const ColumnBlock& block) const { return by_key_.at(KeyOf(block)); }

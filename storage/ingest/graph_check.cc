@@ -108,6 +108,19 @@ int64_t NumRows(const ColumnBlock& column, int64_t num_graphs) {
   return rows;
 }
 
+bool IsEmpty(const Schema& types, const ColumnBlock& column, int64_t num_graphs) {
+  const std::vector<int64_t>& sizes = column.sizes;
+  if (column.zero_dim || column.non_tensor || !column.rows.empty() || !column.strings.empty() ||
+      std::any_of(sizes.begin(), sizes.end(), [](int64_t size) { return size != 0; })) {
+    return false;
+  }
+  if (types.collection) return static_cast<int64_t>(sizes.size()) == num_graphs;
+  // Without sizes rows that have no values may be any number.
+  const std::vector<int64_t>& shape = column.row_shape;
+  return sizes.size() == 1 ||
+         (sizes.empty() && std::find(shape.begin(), shape.end(), 0) == shape.end());
+}
+
 int64_t BlockBytes(const GraphBlock& block) {
   size_t bytes = 0;
   for (const auto* sizes : {&block.num_nodes, &block.num_edges}) {
@@ -157,7 +170,7 @@ absl::Status CheckColumnKind(const Schema& types, const ColumnBlock& column) {
                       .type = column.type,
                       .dtype = column.dtype,
                       .row_shape = column.row_shape,
-                      .concat_last = column.concat_last,
+                      .concat_last = column.concat_last && !column.row_shape.empty(),
                       .index_types = {}};
   const bool edge_index = column.name == "edge_index";
   if (edge_index) {

@@ -22,6 +22,10 @@ inline int64_t NumRows(const ColumnBlock& column, int64_t /*num_graphs*/, int64_
 
 int64_t RowBytes(const ColumnBlock& column);
 
+// Whether a column block says that it has no row at all. Then its dtype and shape say little: `[]`
+// is an empty list of anything.
+bool IsEmpty(const Schema& types, const ColumnBlock& column, int64_t num_graphs);
+
 // Bytes that the block holds.
 int64_t BlockBytes(const GraphBlock& block);
 

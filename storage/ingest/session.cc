@@ -15,6 +15,7 @@
 #include "storage/ingest/columns.h"
 #include "storage/ingest/edge_scan.h"
 #include "storage/ingest/graph_check.h"
+#include "storage/ingest/graph_parts.h"
 #include "storage/ingest/graph_sizes.h"
 #include "storage/ingest/new_columns.h"
 #include "storage/ingest/spec.h"
@@ -64,6 +65,8 @@ class Session : public GraphSink {
   absl::Status DoAppend(GraphBlock block);
   absl::StatusOr<DatasetInfo> DoCommit();
 
+  // Takes a part of a graph, and replaces the last one by all of it.
+  absl::Status AddPart(GraphBlock& block);
   absl::Status Write(const GraphBlock& block);
   absl::Status WriteRows(IngestColumn& column, const ColumnBlock& block, int64_t num_graphs);
   // Keeps the rows of a single graph for the transforms.
@@ -105,6 +108,7 @@ class Session : public GraphSink {
   IngestColumns given_columns_{spec_, given_types_};
   std::optional<IngestColumns> columns_{std::in_place, spec_, types_};
   std::optional<GraphSizes> sizes_;
+  GraphParts parts_;
   GraphBlock buffer_;
   int64_t buffered_bytes_ = 0;
   int64_t charged_ = 0;
@@ -114,9 +118,14 @@ absl::Status Session::DoAppend(GraphBlock block) {
   const int64_t bytes = BlockBytes(block);
   if (bytes > options_.memory_bytes) return OverLimit("a block has", bytes);
   Charge(charged_ + bytes);
+  if (const bool more = block.continues; more || !parts_.empty()) {
+    GF_RETURN_IF_ERROR(AddPart(block));
+    if (more) return ChargeWriters();
+  }
   IngestColumns& given = spec_.transforms.empty() ? *columns_ : given_columns_;
   GF_RETURN_IF_ERROR(given.Check(block, num_graphs()));
   if (spec_.collection && block.num_graphs == 0) return ChargeWriters();
+  given.FitEmpty(block);
   if (Buffers()) {
     GF_RETURN_IF_ERROR(Buffer(std::move(block)));
     return ChargeWriters();
@@ -129,6 +138,19 @@ absl::Status Session::DoAppend(GraphBlock block) {
   }
   GF_RETURN_IF_ERROR(Write(block));
   return ChargeWriters();
+}
+
+absl::Status Session::AddPart(GraphBlock& block) {
+  const bool more = block.continues;
+  if (!spec_.collection) {
+    return absl::InvalidArgumentError("continues is set; a single graph's blocks need not say so");
+  }
+  GF_RETURN_IF_ERROR(Prefixed(absl::StrCat("graph ", num_graphs()), parts_.Add(std::move(block))));
+  if (parts_.bytes() > options_.memory_bytes) {
+    return OverLimit(absl::StrCat("graph ", num_graphs(), " has more than"), parts_.bytes());
+  }
+  if (!more) block = parts_.Take();
+  return absl::OkStatus();
 }
 
 absl::Status Session::Write(const GraphBlock& block) {
@@ -160,6 +182,7 @@ absl::Status Session::Write(const GraphBlock& block) {
 
 absl::Status Session::WriteRows(IngestColumn& column, const ColumnBlock& block,
                                 int64_t num_graphs_of_block) {
+  if (column.is_open()) return absl::OkStatus();  // there is nothing to write yet
   if (!column.has_writers()) GF_RETURN_IF_ERROR(OpenWriters(column));
   return column.Write(block, NumRows(block, num_graphs_of_block));
 }
@@ -259,6 +282,10 @@ absl::StatusOr<Schema> Session::MakeSchema() const {
 }
 
 absl::StatusOr<DatasetInfo> Session::DoCommit() {
+  if (!parts_.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("graph ", num_graphs(), " has come in part only"));
+  }
   if (Buffers()) {
     GF_RETURN_IF_ERROR(WriteTransformed());
   } else if (!spec_.collection) {
@@ -284,6 +311,7 @@ absl::StatusOr<DatasetInfo> Session::DoCommit() {
   info.name = spec_.name;
   GF_ASSIGN_OR_RETURN(info.schema, MakeSchema());
   for (const auto& column : columns_->all()) {
+    if (!column->has_writers()) GF_RETURN_IF_ERROR(OpenWriters(*column));
     GF_RETURN_IF_ERROR(column->Finish());
     info.columns.push_back(column->info());
     manifest.columns.push_back(column->stored());
@@ -327,7 +355,7 @@ absl::Status Session::WriteAdjacency(Manifest& manifest) {
 }
 
 absl::Status Session::ChargeWriters() {
-  int64_t bytes = buffered_bytes_ + (sizes_ ? sizes_->memory_bytes() : 0);
+  int64_t bytes = buffered_bytes_ + parts_.bytes() + (sizes_ ? sizes_->memory_bytes() : 0);
   for (const auto& column : columns_->all()) bytes += column->memory_bytes();
   Charge(bytes);
   if (bytes <= options_.memory_bytes) return absl::OkStatus();

@@ -11,6 +11,9 @@
 namespace graphfeed {
 namespace {
 
+// With as many nodes as a dataset may have there is room left.
+constexpr int64_t kMaxShiftable = int64_t{1} << 62;
+
 // "graph 17, column "x": row 3", for a row of a graph of the block.
 std::string RowTitle(const Schema& types, const ColumnBlock& column, const BlockPlace& place,
                      int64_t graph, int64_t row) {
@@ -57,6 +60,25 @@ absl::Status CheckStrings(const Schema& types, const ColumnBlock& column, const 
   return absl::OkStatus();
 }
 
+absl::Status CheckShiftable(const Schema& types, const ColumnBlock& column,
+                            const BlockPlace& place) {
+  if (column.dtype != DType::kInt64) return absl::OkStatus();
+  const auto num_values = static_cast<int64_t>(column.rows.size() / sizeof(int64_t));
+  int64_t graph = 0;
+  int64_t graph_begin = 0;
+  for (int64_t i = 0; i < num_values; ++i) {
+    const auto value = LoadElement<int64_t>(column.rows.data() + i * sizeof(int64_t));
+    if (value >= -kMaxShiftable && value <= kMaxShiftable) continue;
+    while (types.collection && i >= graph_begin + RowsOfGraph(types, column, graph)) {
+      graph_begin += RowsOfGraph(types, column, graph++);
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat(RowTitle(types, column, place, graph, i - graph_begin), " is ", value,
+                     "; by its name the column is shifted as node ids are, within -2^62 to 2^62"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckNodeIds(const Schema& types, const ColumnBlock& column, const BlockPlace& place,
                           int node_type, absl::Span<const int64_t> num_nodes) {
   const auto element_bytes = static_cast<int64_t>(SizeOf(column.dtype));
@@ -72,7 +94,7 @@ absl::Status CheckNodeIds(const Schema& types, const ColumnBlock& column, const 
           RowTitle(types, column, place, graph, bad / row_elements), " has node ", id,
           "; the graph has ", num_nodes[g], " ",
           types.heterogeneous ? absl::StrCat(types.node_types[node_type], " nodes") : "nodes",
-          " (by its name the column holds node ids)"));
+          " (by its name the column holds node ids; rename it if it does not)"));
     }
     elements += count * element_bytes;
   }

@@ -22,6 +22,10 @@ struct BlockPlace {
 // Strings are UTF-8.
 absl::Status CheckStrings(const Schema& types, const ColumnBlock& column, const BlockPlace& place);
 
+// Integers leave room for the nodes before them.
+absl::Status CheckShiftable(const Schema& types, const ColumnBlock& column,
+                            const BlockPlace& place);
+
 // Integers are ids of nodes of their graph, of one type of which each graph of the block has
 // `num_nodes` (a single graph: one entry).
 absl::Status CheckNodeIds(const Schema& types, const ColumnBlock& column, const BlockPlace& place,

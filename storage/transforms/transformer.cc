@@ -1,8 +1,8 @@
 #include "storage/transforms/transformer.h"
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
+#include "storage/graph/column_names.h"
 #include "storage/graph/element_access.h"
 
 namespace graphfeed {
@@ -80,7 +80,7 @@ absl::Status Transformer::InitColumn(size_t c) {
   if (types_.heterogeneous && !block.level.has_value()) {
     return broken("its level is not declared, which a heterogeneous dataset requires");
   }
-  column.level = InferLevel(block);
+  GF_ASSIGN_OR_RETURN(column.level, InferLevel(c));
   column.type = column.level == Level::kGraph ? 0 : block.type;
   const auto* sizes = column.level == Level::kNode   ? &block_.num_nodes
                       : column.level == Level::kEdge ? &block_.num_edges
@@ -104,26 +104,48 @@ absl::Status Transformer::InitColumn(size_t c) {
     return absl::OkStatus();
   }
   // The name rule of the schema.
-  if (IsInteger(block.dtype) && (absl::StrContains(block.name, "index") || block.name == "face")) {
+  if (IsInteger(block.dtype) && NameSaysIndex(block.name)) {
     if (!types_.heterogeneous) column.index_type = 0;
     if (types_.heterogeneous && column.level == Level::kNode) column.index_type = column.type;
   }
   return absl::OkStatus();
 }
 
-Level Transformer::InferLevel(const ColumnBlock& column) const {
+absl::StatusOr<Level> Transformer::InferLevel(size_t c) const {
+  const ColumnBlock& column = block_.columns[c];
   if (column.level.has_value()) return *column.level;
   if (column.name == kEdgeIndex) return Level::kEdge;
   if (column.dtype == DType::kString || column.zero_dim || column.non_tensor) return Level::kGraph;
-  bool node = true;
-  bool edge = true;
+  const std::vector<int64_t>& nodes = block_.num_nodes[0];
+  const std::vector<int64_t>& edges = block_.num_edges[0];
+  ColumnRows found{.name = column.name,
+                   .collection = types_.collection,
+                   .fits_nodes = true,
+                   .fits_edges = true,
+                   .one_each = true};
   for (int64_t g = 0; g < block_.num_graphs; ++g) {
-    const int64_t rows = column.sizes.empty() ? 1 : column.sizes[g];
-    node = node && rows == block_.num_nodes[0][g];
-    edge = edge && rows == block_.num_edges[0][g];
+    const int64_t rows = Rows(c, g);
+    found.fits_nodes = found.fits_nodes && rows == nodes[g];
+    found.fits_edges = found.fits_edges && rows == edges[g];
+    found.one_each = found.one_each && rows == 1;
   }
-  if (node && edge) return absl::StrContains(column.name, "edge") ? Level::kEdge : Level::kNode;
-  return node ? Level::kNode : edge ? Level::kEdge : Level::kGraph;
+  for (int64_t g = 0; g < block_.num_graphs; ++g) {
+    found.rows = Rows(c, g);
+    found.nodes = nodes[g];
+    found.edges = edges[g];
+    const bool to_blame =
+        NameMeansEdges(column.name) ? found.rows != found.edges : found.rows != found.nodes;
+    const std::string contradiction = NameContradiction(found);
+    if (!to_blame || contradiction.empty()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("column ", column.name, ": graph ", g, ": ", contradiction,
+                     "; correct it, or declare its level if it was meant, for example kinds={\"",
+                     column.name, "\": \"graph\"}"));
+  }
+  if (found.fits_nodes && found.fits_edges) {
+    return NameSaysEdge(column.name) ? Level::kEdge : Level::kNode;
+  }
+  return found.fits_nodes ? Level::kNode : found.fits_edges ? Level::kEdge : Level::kGraph;
 }
 
 std::string Transformer::NameOf(size_t c) const {

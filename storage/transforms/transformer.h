@@ -53,7 +53,7 @@ class Transformer {
   using NewIds = std::vector<std::vector<int64_t>>;
 
   absl::Status InitColumn(size_t c);
-  Level InferLevel(const ColumnBlock& column) const;
+  absl::StatusOr<Level> InferLevel(size_t c) const;
   // "x", in a heterogeneous dataset "x of movie".
   std::string NameOf(size_t c) const;
   std::string NodesOf(int type) const;  // "nodes", "movie nodes"

@@ -63,7 +63,9 @@ inline bool IsDataFile(const std::string& name) {
 
 inline absl::StatusOr<std::unique_ptr<Catalog>> OpenFolder(const std::filesystem::path& folder,
                                                            const CatalogOptions& options = {}) {
-  auto store = OpenRocksDbChunkStore(folder.string(), {.read_only = options.read_only});
+  auto store = OpenRocksDbChunkStore(
+      folder.string(),
+      {.access = options.read_only ? StoreAccess::kReadOnly : StoreAccess::kReadWrite});
   if (!store.ok()) return store.status();
   return Catalog::Open(*std::move(store), options);
 }

@@ -6,11 +6,13 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "storage/catalog.h"
 #include "storage/chunks/chunk_store.h"
+#include "storage/records.h"
 #include "tests/support/memory_chunk_store.h"
 
 namespace graphfeed {
@@ -60,14 +62,24 @@ inline std::vector<uint64_t> ColumnUids(ChunkStore& store) {
   return uids;
 }
 
-enum class StoreKind { kMemory, kRocksDb };
+// Gives a record a value, whatever it had; nullopt removes it.
+inline absl::Status ChangeRecord(ChunkStore& store, const std::string& key,
+                                 const std::optional<std::string>& value) {
+  const auto records = store.ListRecords();
+  if (!records.ok()) return records.status();
+  return store.ChangeRecords({{key, FindRecord(*records, key), value}});
+}
+
+enum class StoreKind { kMemory, kSharedMemory, kRocksDb };
 
 // Tests that run over every ChunkStore. Open may be called again when the last store is gone, and
 // finds what it left.
 class EveryStore : public testing::TestWithParam<StoreKind> {
  protected:
   std::unique_ptr<ChunkStore> Open() {
-    if (GetParam() == StoreKind::kMemory) return std::make_unique<MemoryChunkStore>(disk_);
+    if (GetParam() != StoreKind::kRocksDb) {
+      return std::make_unique<MemoryChunkStore>(disk_, GetParam() == StoreKind::kSharedMemory);
+    }
     auto store = OpenToWrite(folder_.path());
     EXPECT_TRUE(store.ok()) << store.status();
     return store.ok() ? *std::move(store) : nullptr;
@@ -84,7 +96,15 @@ class EveryStore : public testing::TestWithParam<StoreKind> {
 };
 
 inline std::string StoreKindName(const testing::TestParamInfo<StoreKind>& info) {
-  return info.param == StoreKind::kMemory ? "Memory" : "RocksDb";
+  switch (info.param) {
+    case StoreKind::kMemory:
+      return "Memory";
+    case StoreKind::kSharedMemory:
+      return "SharedMemory";
+    case StoreKind::kRocksDb:
+      return "RocksDb";
+  }
+  return "";
 }
 
 }  // namespace graphfeed

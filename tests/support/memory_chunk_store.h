@@ -2,6 +2,7 @@
 #define GRAPHFEED_TESTS_SUPPORT_MEMORY_CHUNK_STORE_H_
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -14,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/base/mutex.h"
 #include "storage/chunks/chunk_store.h"
+#include "storage/chunks/record_change.h"
 
 namespace graphfeed {
 
@@ -33,6 +35,10 @@ class MemoryDisk {
     return absl::OkStatus();
   };
 
+  RecordMap records() const {
+    MutexLock lock(&mu_);
+    return records_;
+  }
   std::vector<ChunkKey> chunk_keys() const {
     MutexLock lock(&mu_);
     std::vector<ChunkKey> keys;
@@ -63,14 +69,18 @@ class MemoryDisk {
 
   mutable Mutex mu_;
   std::map<ChunkKey, std::string> chunks_ ABSL_GUARDED_BY(mu_);
-  std::map<std::string, std::string> records_ ABSL_GUARDED_BY(mu_);
+  RecordMap records_ ABSL_GUARDED_BY(mu_);
   int64_t num_read_calls_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 class MemoryChunkWriter : public ChunkWriter {
  public:
-  MemoryChunkWriter(std::shared_ptr<MemoryDisk> disk, uint64_t column)
-      : disk_(std::move(disk)), column_(column) {}
+  MemoryChunkWriter(std::shared_ptr<MemoryDisk> disk, std::shared_ptr<std::atomic<bool>> dead,
+                    uint64_t column, int64_t chunk_bytes)
+      : disk_(std::move(disk)),
+        dead_(std::move(dead)),
+        column_(column),
+        chunk_bytes_(chunk_bytes) {}
 
   absl::Status Add(uint32_t chunk, absl::string_view value) override {
     const ChunkKey key{column_, chunk};
@@ -78,18 +88,29 @@ class MemoryChunkWriter : public ChunkWriter {
     if (!chunks_.empty() && !(chunks_.rbegin()->first < key)) {
       return absl::InvalidArgumentError(absl::StrCat("chunk ", chunk, " is out of order"));
     }
+    const auto full = static_cast<size_t>(chunk_bytes_);
+    if (full > 0 &&
+        (value.size() > full || (!chunks_.empty() && chunks_.rbegin()->second.size() != full))) {
+      return absl::InternalError(
+          absl::StrCat("chunks of \"", column_, "\" are not of ", full, " bytes, as was promised"));
+    }
     chunks_.emplace(key, std::string(value));
     return absl::OkStatus();
   }
   absl::Status Finish() override {
+    if (*dead_) return absl::UnavailableError("the process is dead");
     MutexLock lock(&disk_->mu_);
     disk_->chunks_.merge(chunks_);
     return absl::OkStatus();
   }
+  // What it has is the disk's.
+  int64_t memory_bytes() const override { return 0; }
 
  private:
   const std::shared_ptr<MemoryDisk> disk_;
+  const std::shared_ptr<std::atomic<bool>> dead_;
   const uint64_t column_;
+  const int64_t chunk_bytes_;
   std::map<ChunkKey, std::string> chunks_;
 };
 
@@ -97,9 +118,16 @@ class MemoryChunkWriter : public ChunkWriter {
 // are misaligned and overwritten after the visit, so that nobody relies on more than is promised.
 class MemoryChunkStore : public ChunkStore {
  public:
-  explicit MemoryChunkStore(std::shared_ptr<MemoryDisk> disk = std::make_shared<MemoryDisk>())
-      : disk_(std::move(disk)) {}
+  // Others may have a `shared` disk open at the same time.
+  explicit MemoryChunkStore(std::shared_ptr<MemoryDisk> disk = std::make_shared<MemoryDisk>(),
+                            bool shared = false)
+      : disk_(std::move(disk)), shared_(shared) {}
 
+  // As if its process were: from now on nothing changes the disk, whatever is still called.
+  void Die() { *dead_ = true; }
+
+  bool shared() const override { return shared_; }
+  bool read_only() const override { return false; }
   absl::Status StartWriting() override { return absl::OkStatus(); }
   absl::Status Health() override { return absl::OkStatus(); }
 
@@ -128,8 +156,9 @@ class MemoryChunkStore : public ChunkStore {
     }
   }
 
-  absl::StatusOr<std::unique_ptr<ChunkWriter>> NewWriter(uint64_t column) override {
-    return std::make_unique<MemoryChunkWriter>(disk_, column);
+  absl::StatusOr<std::unique_ptr<ChunkWriter>> NewWriter(uint64_t column,
+                                                         int64_t chunk_bytes) override {
+    return std::make_unique<MemoryChunkWriter>(disk_, dead_, column, chunk_bytes);
   }
 
   std::string ListingName() override { return "the memory"; }
@@ -146,6 +175,7 @@ class MemoryChunkStore : public ChunkStore {
   }
 
   absl::Status DeleteColumns(absl::Span<const uint64_t> columns) override {
+    if (*dead_) return absl::UnavailableError("the process is dead");
     if (absl::Status status = disk_->on_delete_columns(); !status.ok()) return status;
     MutexLock lock(&disk_->mu_);
     for (const uint64_t column : columns) {
@@ -155,29 +185,23 @@ class MemoryChunkStore : public ChunkStore {
     return absl::OkStatus();
   }
 
-  absl::Status PutRecord(absl::string_view key, absl::string_view value) override {
-    if (absl::Status status = disk_->on_put_record(key); !status.ok()) return status;
+  absl::StatusOr<RecordMap> ListRecords() override {
     MutexLock lock(&disk_->mu_);
-    disk_->records_[std::string(key)] = std::string(value);
-    return absl::OkStatus();
+    return disk_->records_;
   }
 
-  absl::Status DeleteRecord(absl::string_view key) override {
-    if (absl::Status status = disk_->on_delete_record(key); !status.ok()) return status;
+  absl::Status ChangeRecords(absl::Span<const RecordChange> changes) override {
+    if (*dead_) return absl::UnavailableError("the process is dead");
+    for (const RecordChange& change : changes) {
+      if (change.after.has_value() && change.after == change.before) continue;
+      const absl::Status status = change.after.has_value() ? disk_->on_put_record(change.key)
+                                                           : disk_->on_delete_record(change.key);
+      if (!status.ok()) return status;
+    }
     MutexLock lock(&disk_->mu_);
-    disk_->records_.erase(std::string(key));
-    return absl::OkStatus();
+    return ApplyChanges(changes, disk_->records_);
   }
 
-  absl::StatusOr<std::vector<std::pair<std::string, std::string>>> ListRecords() override {
-    MutexLock lock(&disk_->mu_);
-    return std::vector<std::pair<std::string, std::string>>(disk_->records_.begin(),
-                                                            disk_->records_.end());
-  }
-
-  absl::Status Snapshot(const std::string& to, SnapshotCheck) override {
-    return absl::UnimplementedError(absl::StrCat("no folder \"", to, "\" can hold memory"));
-  }
   int64_t StoredBytes() override {
     MutexLock lock(&disk_->mu_);
     int64_t bytes = 0;
@@ -188,6 +212,8 @@ class MemoryChunkStore : public ChunkStore {
 
  private:
   const std::shared_ptr<MemoryDisk> disk_;
+  const bool shared_;
+  const std::shared_ptr<std::atomic<bool>> dead_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace graphfeed

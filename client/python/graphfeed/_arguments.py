@@ -111,6 +111,21 @@ def integers(field: str, value: Any, dims: int = 1) -> np.ndarray:
     return result.astype(np.int64)
 
 
+def labels(field: str, value: Any) -> np.ndarray:
+    """int64 or float32 [n], of integers, booleans or floats."""
+    result = array(field, value)
+    if result.ndim == 1 and result.dtype.kind == "f":
+        return result.astype(np.float32)
+    if result.ndim == 1 and result.dtype.kind == "b":
+        return result.astype(np.int64)
+    if result.ndim != 1 or (result.size and result.dtype.kind not in "iu"):
+        raise errors.InvalidArgument(
+            f"{field} has shape {list(result.shape)} and dtype {result.dtype}; it takes integers or "
+            "floats of 1 dimension"
+        )
+    return result.astype(np.int64)
+
+
 def refuse_beyond_int64(field: str, array: np.ndarray) -> None:
     """Raises InvalidArgument for integers that int64 does not hold; numpy has them as objects or as
     uint64."""

@@ -95,6 +95,7 @@ class Links(TypedDict, total=False):
     negative_mode: str  # "none", "binary", "triplet"
     negative_amount: float
     exclude_seed_edges: bool
+    float_labels: np.ndarray  # float32, instead of labels
 
 class Sampling(TypedDict, total=False):
     """graphfeed::SamplingSpec. What is left out has its default; other keys are refused."""

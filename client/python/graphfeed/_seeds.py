@@ -169,7 +169,10 @@ def find_edge_type(field: str, key: Any, types: tuple[EdgeType, ...]) -> EdgeTyp
         return found[0]
     if found:
         raise errors.InvalidArgument(f"{field}: {key!r} may be any of {found}")
-    raise errors.InvalidArgument(f"{field}: there is no edge type {key!r}; there are {list(types)}")
+    raise errors.InvalidArgument(
+        f"{field}: there is no edge type {key!r}; there are {list(types)} (a type without edges must "
+        "be in the graph that is ingested: graph[source, relation, target] = {})"
+    )
 
 
 def _selection(ids: np.ndarray | None) -> Any:

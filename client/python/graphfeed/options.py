@@ -33,6 +33,9 @@ class FixedSizeStrategy(_ByName):
     PadToMax = "pad_to_max"
     """The next num_graphs - 1 graphs, padded."""
     StreamPack = "stream_pack"
+    Pack = "pack"
+    """In nearly as few batches as the sizes allow: looks 384 graphs ahead in the shuffled order for
+    those that fill a batch; the finished batches come in a random order."""
     """As many graphs as fit, in order, padded."""
 
 
@@ -42,7 +45,8 @@ class OverSizeStrategy(_ByName):
     Error = "error"
     """The iteration fails and says which graph, its size, and the limit."""
     Skip = "skip"
-    """StreamPack leaves out a graph that alone does not fit; PadToMax fails as with Error."""
+    """StreamPack and Pack leave out a graph that alone does not fit; PadToMax fails as with
+    Error."""
     TrimNodes = "trim_nodes"
     """Nodes are removed at random; every graph keeps one. Sampled batches lose those that were
     found last, and never seeds."""

@@ -95,10 +95,9 @@ def _graph_value(
     if column.dtype == "string":
         return strings[column.name][graph]
     array = offsets.as_numpy(batch[column.name])
-    if column.non_tensor:
-        return array[graph].item()
-    if column.zero_dim:
-        return _unshift(array[graph : graph + 1], column, nodes).reshape(())
+    if column.non_tensor or column.zero_dim:
+        value = _unshift(array[graph : graph + 1], column, nodes).reshape(())
+        return value.item() if column.non_tensor else value
     rows = slice(graph * column.rows_per_graph, (graph + 1) * column.rows_per_graph)
     array = array[..., rows] if column.concat_last else array[rows]
     return _unshift(array, column, nodes)

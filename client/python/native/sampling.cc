@@ -22,6 +22,15 @@ py::array_t<int64_t> ArrayOf(const std::vector<int64_t>& ids) {
   return py::array_t<int64_t>(static_cast<py::ssize_t>(ids.size()), ids.data());
 }
 
+std::vector<float> FloatsFrom(const std::string& field, const py::array& values) {
+  if (values.ndim() != 1 || values.dtype().kind() != 'f') {
+    RaiseInvalidArgument(field + ": labels are floats of one dimension");
+  }
+  const auto floats =
+      py::cast<py::array_t<float, py::array::c_style | py::array::forcecast>>(values);
+  return {floats.data(), floats.data() + floats.size()};
+}
+
 template <HasFields T>
 void SetFields(const std::string& what, const py::dict& fields, T& to);
 
@@ -32,6 +41,8 @@ void Set(const std::string& path, const char* name, const py::handle& value, T& 
     field = ValueOf<T>(name, value.cast<std::string>());
   } else if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
     field = IdsFrom(path, value.cast<py::array>());
+  } else if constexpr (std::is_same_v<T, std::vector<float>>) {
+    field = FloatsFrom(path, value.cast<py::array>());
   } else if constexpr (std::is_same_v<T, std::optional<LinkSeeds>>) {
     if (value.is_none()) return;
     if (!py::isinstance<py::dict>(value)) throw py::cast_error("not a dict");
@@ -71,6 +82,8 @@ py::object ToPython(const T& field) {
     return py::str(std::string(NameOf(field)));
   } else if constexpr (std::is_same_v<T, std::vector<int64_t>>) {
     return ArrayOf(field);
+  } else if constexpr (std::is_same_v<T, std::vector<float>>) {
+    return py::array_t<float>(static_cast<py::ssize_t>(field.size()), field.data());
   } else if constexpr (std::is_same_v<T, std::map<std::string, std::vector<int64_t>>>) {
     py::dict lists;
     for (const auto& [key, list] : field) lists[py::str(key)] = ArrayOf(list);

@@ -13,6 +13,7 @@
 #include "absl/types/span.h"
 #include "server/batching/columns.h"
 #include "storage/base/status_macros.h"
+#include "storage/graph/column_names.h"
 
 namespace graphfeed {
 namespace {
@@ -144,7 +145,7 @@ absl::Status CheckNarrowing(const ResolvedSpec& spec, const ColumnSchema& column
   if (dtype == DType::kInt32 && std::holds_alternative<IntRange>(values)) {
     const auto [min, max] = std::get<IntRange>(values);
     int64_t shift = 0;
-    for (const int type : column.index_types) {
+    for (const int type : spec.sampling.has_value() ? std::vector<int>() : column.index_types) {
       shift = std::max(shift, LargestBatch(spec, offsets, Level::kNode, type));
     }
     if (min < kMinInt32 || max > kMaxInt32 - shift) {
@@ -184,8 +185,13 @@ absl::Status CheckPadValue(const ResolvedSpec& spec, const ColumnSchema& column)
 }
 
 // Sampled batches have tensors of their own, and renumber no column but edge_index.
-absl::Status CheckSampledColumn(const ResolvedSpec& spec, const ColumnSchema& column) {
-  if (!column.index_types.empty() && !IsEdgeIndex(column)) {
+absl::Status CheckSampledColumn(const ResolvedSpec& spec, const DatasetInfo& dataset,
+                                const ColumnSchema& column) {
+  // Single values may be anything, and come as they are stored.
+  const bool ids =
+      !column.index_types.empty() &&
+      HoldsNodeIds(column.name, dataset.schema.heterogeneous, column.row_shape.empty());
+  if (ids && !IsEdgeIndex(column)) {
     return absl::InvalidArgumentError(
         absl::StrCat("column \"", column.name,
                      "\" points to nodes, of which a sampled batch holds some only; exclude it"));
@@ -221,7 +227,7 @@ absl::Status CheckColumns(const ResolvedSpec& spec, const DatasetInfo& dataset,
     }
     if (!IsBatched(column, spec)) continue;
     if (spec.sampling.has_value()) {
-      GF_RETURN_IF_ERROR(CheckSampledColumn(spec, column));
+      GF_RETURN_IF_ERROR(CheckSampledColumn(spec, dataset, column));
       if (IsEdgeIndex(column)) continue;
     } else if (trims_nodes && !column.index_types.empty() && !IsEdgeIndex(column)) {
       return absl::InvalidArgumentError(absl::StrCat(

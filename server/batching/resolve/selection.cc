@@ -66,7 +66,7 @@ absl::StatusOr<Selection> ResolveSelection(const BatchSpec& request, int64_t num
 
   if (Packs(request.strategy)) {
     return absl::InvalidArgumentError(
-        "selection.batch_sizes is set, but STREAM_PACK cuts the batches itself");
+        "selection.batch_sizes is set, but packing cuts the batches itself");
   }
   if (request.shuffle) {
     return absl::InvalidArgumentError("selection.batch_sizes is set, which excludes shuffle");
@@ -98,7 +98,8 @@ absl::Status CheckSeedLists(const ResolvedSpec& spec, int64_t num_items) {
   };
   GF_RETURN_IF_ERROR(check("input_time", spec.sampling->input_time.size()));
   if (!spec.sampling->links.has_value()) return absl::OkStatus();
-  return check("links.labels", spec.sampling->links->labels.size());
+  GF_RETURN_IF_ERROR(check("links.labels", spec.sampling->links->labels.size()));
+  return check("links.float_labels", spec.sampling->links->float_labels.size());
 }
 
 }  // namespace graphfeed

@@ -222,8 +222,8 @@ absl::Status ResolveSizes(const BatchSpec& request, const Schema& schema,
                                                     request.batch_size, request.sample_limit));
   }
   spec.batch_size = spec.options.num_graphs;
-  if (!Packs(spec.strategy)) return absl::OkStatus();
-  // Packing keeps a node and an edge for every graph that a batch has room for.
+  if (PackingOf(spec.strategy) != Packing::kInOrder) return absl::OkStatus();
+  // Packing in order keeps a node and an edge for every graph that a batch has room for.
   const auto check = [&](absl::string_view field, const std::vector<int64_t>& counts) {
     int64_t total = 0;
     for (const int64_t count : counts) total += count;

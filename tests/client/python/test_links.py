@@ -114,11 +114,12 @@ def test_epochs_have_their_own_negatives(homogeneous):
     assert [b.digest for b in loader] == [b.digest for b in first]
 
 
-def test_labels_beside_negatives_come_out_one_higher(homogeneous):
-    labels = np.arange(150) % 3
+@pytest.mark.parametrize("least, raised", [(0, 1), (1, 0), (2, 0)])
+def test_labels_beside_negatives_make_room_for_zero(homogeneous, least, raised):
+    labels = np.arange(150) % 3 + least
     for batch in plain(homogeneous, edge_label=labels, neg_sampling="binary"):
         seeds = batch.batch_size
-        np.testing.assert_array_equal(batch.edge_label[:seeds], labels[batch.input_id] + 1)
+        np.testing.assert_array_equal(batch.edge_label[:seeds], labels[batch.input_id] + raised)
         assert not batch.edge_label[seeds:].any()
 
 
@@ -168,6 +169,15 @@ def test_excluded_pairs_are_kept_out_in_every_parallel_edge(homogeneous):
         index = batch.n_id[batch.edge_index]
         here = set(map(tuple, pairs[:, batch.input_id].T.tolist()))
         assert not here & set(map(tuple, index.T.tolist()))
+
+
+def test_excluded_pairs_are_kept_out_of_the_only_type_that_leads_back(typed):
+    back = TYPED[FROM_DIRECTOR]["edge_index"]
+    for batch in plain(typed, TO_DIRECTOR, num_neighbors=[-1, -1], exclude_seed_edges=True):
+        # Edge i of the type leads back edge i of the other.
+        seeds = set(batch[TO_DIRECTOR].input_id.tolist())
+        assert not seeds & set(batch[FROM_DIRECTOR].e_id.tolist())
+        assert back.shape[1] == 50
 
 
 def test_typed_seed_edges(typed):
@@ -250,6 +260,42 @@ def test_micro_batches(homogeneous):
     )
     assert steps[-1].batch_size == [6, 0]
     assert steps[-1].edge_label_mask.tolist() == [True] * 12 + [False] * 20
+
+
+@pytest.mark.parametrize("mode", ["binary", "triplet"])
+def test_negatives_are_not_later_than_their_seed_edges(homogeneous, mode):
+    node_times = HOMOGENEOUS["time"]
+    times = np.arange(150) % 7
+    draws = 0
+    for batch in plain(homogeneous, time_attr="time", edge_label_time=times, disjoint=True,
+                       neg_sampling=gf.NegativeSampling(mode, 2)):  # fmt: skip
+        seeds = batch.batch_size
+        latest = times[batch.input_id]
+        if mode == "binary":
+            sources, targets = pairs_of(batch)[:, seeds:]
+            latest = np.tile(latest, 2)
+            assert (node_times[sources] <= latest).all()
+        else:
+            sources = np.repeat(batch.n_id[batch.src_index], 2)
+            targets = batch.n_id[batch.dst_neg_index].ravel()
+            latest = np.repeat(latest, 2)
+        assert (node_times[targets] <= latest).all()
+        assert not EDGES & set(zip(sources.tolist(), targets.tolist()))
+        draws += len(targets)
+    assert draws == 300
+
+
+def test_negatives_of_types_of_which_one_has_times(typed):
+    movies = TYPED["movie"]["time"]
+    times = np.arange(50) % 9
+    for batch in plain(typed, TO_DIRECTOR, time_attr="time", edge_label_time=times,
+                       neg_sampling="binary"):  # fmt: skip
+        edges = batch[TO_DIRECTOR]
+        negatives = batch["movie"].n_id[edges.edge_label_index[0, edges.batch_size:]]
+        latest = times[edges.input_id]
+        first = movies.min() > latest  # then there is none that is early enough
+        assert (movies[negatives][~first] <= latest[~first]).all()
+        assert (movies[negatives][first] == movies.min()).all()
 
 
 def test_times_of_seed_edges(homogeneous):

@@ -14,6 +14,7 @@ LINKS = {
     "negative_mode": "triplet",
     "negative_amount": 2.5,
     "exclude_seed_edges": True,
+    "float_labels": np.array([3.5, -1], np.float32),
 }
 # No field has its default.
 SAMPLING = {

@@ -311,7 +311,7 @@ def test_labels_are_checked(homogeneous):
     with pytest.raises(ValueError, match="1 entries for 400"):
         gf.LinkNeighborLoader(homogeneous, [2], edge_label=[1])
     with pytest.raises(ValueError, match="edge_label has shape"):
-        gf.LinkNeighborLoader(homogeneous, [2], edge_label=np.ones(400))
+        gf.LinkNeighborLoader(homogeneous, [2], edge_label=np.ones((400, 1)))
     with pytest.raises(ValueError, match="triplets"):
         gf.LinkNeighborLoader(
             homogeneous, [2], edge_label=np.ones(400, int), neg_sampling="triplet"

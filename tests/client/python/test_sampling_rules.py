@@ -70,6 +70,14 @@ def test_bidirectional_subgraphs_hold_the_reverses(homogeneous):
         assert {(b, a) for a, b in pairs} == pairs
 
 
+def test_bidirectional_subgraphs_take_the_only_type_that_leads_back(typed):
+    forward, back = sampled_graphs.TO_DIRECTOR, sampled_graphs.FROM_DIRECTOR
+    for batch in plain(typed, subgraph_type="bidirectional", input_nodes="movie"):
+        pairs = [set(map(tuple, batch[t].edge_index.T.tolist())) for t in (forward, back)]
+        assert {(b, a) for a, b in pairs[0]} == pairs[1]
+        assert batch[forward].e_id.tolist() != [] or not pairs[0]
+
+
 def test_disjoint_trees_share_no_node(graph):
     dataset, whole, seeds, store = graph
     for batch in plain(dataset, disjoint=True, **seeds):

@@ -17,6 +17,7 @@ TEST(StrategyTest, EachSaysWhatItDoes) {
   EXPECT_THAT(does(Strategy::kStreamPack), ElementsAre(true, false, true));
   EXPECT_THAT(does(Strategy::kNeighbor), ElementsAre(false, true, true));
   EXPECT_THAT(does(Strategy::kCluster), ElementsAre(false, true, true));
+  EXPECT_THAT(does(Strategy::kPack), ElementsAre(true, false, true));
   EXPECT_THAT(does(static_cast<Strategy>(0)), ElementsAre(false, false, false));
 }
 
@@ -34,10 +35,10 @@ TEST(NamedEnumTest, NamesAndFlagsLeadBackToTheirValues) {
 
 TEST(NamedEnumTest, NumbersThatAreNoValueAreToldApart) {
   EXPECT_EQ(FromNumber<Strategy>(0), std::nullopt);
-  EXPECT_EQ(FromNumber<Strategy>(6), std::nullopt);
+  EXPECT_EQ(FromNumber<Strategy>(7), std::nullopt);
   EXPECT_EQ(FromNumber<Strategy>(257), std::nullopt) << "not cut to the enum's width";
-  EXPECT_FALSE(Exists(static_cast<Strategy>(6)));
-  EXPECT_EQ(NameOf(static_cast<Strategy>(6)), "unknown");
+  EXPECT_FALSE(Exists(static_cast<Strategy>(7)));
+  EXPECT_EQ(NameOf(static_cast<Strategy>(7)), "unknown");
 }
 
 }  // namespace

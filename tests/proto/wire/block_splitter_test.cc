@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -124,16 +125,13 @@ TEST(BlockSplitterTest, ALargeGraphGoesAlone) {
   EXPECT_EQ(sent.parts[1].columns[0].rows.size(), 3600u);
 }
 
-TEST(BlockSplitterTest, AGraphThatNoMessageHoldsIsNamed) {
+TEST(BlockSplitterTest, ARowOfAGraphThatNoMessageHoldsIsNamed) {
   GraphBlock block = Molecules(3);
-  block.num_nodes[0][1] = 300;
-  block.columns[0].sizes[1] = 300;
-  block.columns[0].rows.assign((0 + 300 + 2) * 12, 'x');
+  block.columns[3].strings[1] = std::string(1200, 'x');
   const Sent sent = Split(std::move(block), true, {.target_bytes = 100, .max_bytes = 1000});
   EXPECT_EQ(sent.status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(sent.status.message()), HasSubstr("graph 101 has 37"));
-  EXPECT_THAT(std::string(sent.status.message()), HasSubstr("a message holds 1000"));
-  EXPECT_TRUE(sent.parts.empty());
+  EXPECT_THAT(std::string(sent.status.message()),
+              HasSubstr("graph 101, column name: row 1 has 1208 bytes; a message holds 1000"));
 }
 
 TEST(BlockSplitterTest, RowsOfASingleGraphAreCutByColumn) {
@@ -208,6 +206,50 @@ TEST(BlockSplitterTest, RowsThatContradictSizesAreRefused) {
   block = Molecules(7);
   block.columns[0].row_shape = {INT64_MAX, 3};
   EXPECT_THAT(message(block), HasSubstr("column x: row_shape"));
+}
+
+TEST(BlockSplitterTest, ALargeGraphGoesInParts) {
+  GraphBlock block = Molecules(5);
+  const int64_t large = 2;  // with 2000 nodes
+  block.num_nodes[0][large] = 2000;
+  block.columns[0].sizes[large] = 2000;
+  block.columns[0].rows.assign(static_cast<size_t>((0 + 1 + 2000 + 3 + 4) * 12), 'x');
+  for (size_t i = 0; i < block.columns[0].rows.size(); ++i) {
+    block.columns[0].rows[i] = static_cast<char>(i % 251);
+  }
+  const Sent sent = Split(block, true, {.target_bytes = 1000, .max_bytes = 5000});
+  ASSERT_TRUE(sent.status.ok()) << sent.status;
+  std::vector<int64_t> graphs;
+  std::vector<std::string> rows(block.columns.size());
+  std::vector<std::string> names;
+  bool within = false;
+  for (const GraphBlock& part : sent.parts) {
+    if (part.continues || within) {
+      EXPECT_EQ(part.num_graphs, part.continues ? 0 : 1);
+    }
+    within = part.continues;
+    graphs.push_back(part.num_graphs);
+    for (const ColumnBlock& column : part.columns) {
+      EXPECT_LE(column.rows.size(), 1000u);
+      for (size_t c = 0; c < rows.size(); ++c) {
+        if (block.columns[c].name == column.name) rows[c] += column.rows;
+      }
+      names.insert(names.end(), column.strings.begin(), column.strings.end());
+    }
+  }
+  EXPECT_FALSE(within);
+  EXPECT_EQ(std::accumulate(graphs.begin(), graphs.end(), int64_t{0}), 5);
+  EXPECT_GT(graphs.size(), 24u);
+  for (size_t c = 0; c < rows.size(); ++c) EXPECT_EQ(rows[c], block.columns[c].rows);
+  EXPECT_EQ(names, block.columns[3].strings);
+
+  // Parts are not cut again.
+  for (const GraphBlock& part : sent.parts) {
+    const Sent again = Split(part, true, {.target_bytes = 1000, .max_bytes = 5000});
+    ASSERT_TRUE(again.status.ok()) << again.status;
+    ASSERT_EQ(again.parts.size(), 1u);
+    EXPECT_EQ(again.parts[0].continues, part.continues);
+  }
 }
 
 TEST(BlockSplitterTest, AFailedSendEndsIt) {

@@ -29,7 +29,8 @@ SamplingSpec FullSampling() {
                              .labels = {1, 7},
                              .negative_mode = NegativeMode::kTriplet,
                              .negative_amount = 2.5,
-                             .exclude_seed_edges = true};
+                             .exclude_seed_edges = true,
+                             .float_labels = {3.5, -1}};
   sampling.partition = "cluster";
   return sampling;
 }
@@ -84,6 +85,8 @@ TEST(SamplingMessageTest, RefusalsNameTheField) {
                   m.set_temporal_strategy(static_cast<v1::Sampling::TemporalStrategy>(-1));
                 }),
                 "sampling.temporal_strategy: unknown value -1");
+  ExpectInvalid(with([](auto& m) { m.mutable_links()->set_float_labels("12345"); }),
+                "sampling.links.float_labels has 5 bytes; floats have four each");
   ExpectInvalid(with([](auto& m) { m.set_input_time("\x80"); }),
                 "sampling.input_time: the code ends inside id 0");
   ExpectInvalid(with([](auto& m) { m.mutable_links()->set_sources("\x80"); }),

@@ -41,7 +41,8 @@ World RandomWorld(uint64_t seed) {
   const auto num_real = static_cast<int64_t>(1 + stream.Below(6));
   const int64_t slack = static_cast<int64_t>(stream.Below(9));
   BatchSpec request = Padded(7 * num_real + 1 + slack, 13 * num_real + 1, num_real + 1);
-  if (stream.Below(2) == 0) request.strategy = Strategy::kStreamPack;
+  constexpr Strategy kStrategies[] = {Strategy::kPadToMax, Strategy::kStreamPack, Strategy::kPack};
+  request.strategy = kStrategies[stream.Below(3)];
   request.shuffle = stream.Below(2) == 0;
   request.micro_batches = static_cast<int64_t>(1 + stream.Below(3));
   request.options->node_pad_value = -5;
@@ -143,7 +144,7 @@ TEST(BatchPropertyTest, UnpaddingABatchGivesTheGraphsBack) {
     World world = RandomWorld(seed);
     auto epoch = Epoch::Create(world.data, world.request, seed, 2);
     ASSERT_TRUE(epoch.ok()) << epoch.status();
-    packed += world.request.strategy == Strategy::kStreamPack ? 1 : 0;
+    packed += Packs(world.request.strategy) ? 1 : 0;
     std::multiset<int64_t> delivered;
     const int64_t k = world.request.micro_batches;
     for (int64_t f = 0; f < epoch->plan().num_frames(); ++f) {

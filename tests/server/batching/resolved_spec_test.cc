@@ -180,7 +180,7 @@ TEST(ResolveSpecTest, RefusesBadFieldsNamingFieldValueAndLimit) {
          r.selection.batch_sizes = {4};
          r.shuffle = true;
        }},
-      {"STREAM_PACK cuts the batches itself",
+      {"packing cuts the batches itself",
        [](auto& r) {
          r.selection.batch_sizes = {4};
          r.strategy = Strategy::kStreamPack;

@@ -90,6 +90,7 @@ TEST(SpecDigestTest, EveryFieldCounts) {
   const Changes changes = {
       [](auto&) {},
       [](auto& s) { s.strategy = Strategy::kStreamPack; },
+      [](auto& s) { s.strategy = Strategy::kPack; },
       [](auto& s) { s.over_size = OverSize::kSkip; },
       [](auto& s) { ++s.options.num_nodes[0]; },
       [](auto& s) { ++s.options.num_edges[0]; },
@@ -148,6 +149,12 @@ TEST(SpecDigestTest, EveryFieldOfSamplingCounts) {
       [](auto& s) { s.sampling->links->negative_mode = NegativeMode::kTriplet; },
       [](auto& s) { s.sampling->links->negative_amount = 3; },
       [](auto& s) { s.sampling->links->exclude_seed_edges = true; },
+      [](auto& s) {
+        s.sampling->links->float_labels = {0, 5};
+      },
+      [](auto& s) {
+        s.sampling->links->float_labels = {0.5, 5};
+      },
       [](auto& s) { s.sampling->links.reset(); },
   };
   EXPECT_EQ(NumDigests(LinkSpec(), changes), changes.size());
@@ -167,13 +174,15 @@ std::vector<bool> Changed(uint32_t AlgorithmVersions::*algorithm) {
   later.*algorithm = 2;
   ResolvedSpec packed = PaddedSpec();
   packed.strategy = Strategy::kStreamPack;
+  ResolvedSpec looking_ahead = PaddedSpec();
+  looking_ahead.strategy = Strategy::kPack;
   ResolvedSpec weighted = LinkSpec();
   weighted.sampling->weight_columns = {-1, 2};
   ResolvedSpec latest = NeighborSpec();
   latest.sampling->temporal_strategy = TemporalStrategy::kLast;
   std::vector<bool> changed;
   for (const ResolvedSpec& spec :
-       {PaddedSpec(), packed, NeighborSpec(), weighted, latest, ClusterSpec()}) {
+       {PaddedSpec(), packed, NeighborSpec(), weighted, latest, ClusterSpec(), looking_ahead}) {
     changed.push_back(Digest(spec, later) != Digest(spec));
   }
   return changed;
@@ -181,15 +190,17 @@ std::vector<bool> Changed(uint32_t AlgorithmVersions::*algorithm) {
 
 TEST(SpecDigestTest, ALaterAlgorithmChangesTheDigestsOfThoseWhoUseIt) {
   using Bools = std::vector<bool>;
-  // padded, packed, neighbours, by weight with negatives, the latest, clusters
-  EXPECT_EQ(Changed(&AlgorithmVersions::shuffle), Bools({0, 0, 1, 1, 1, 0}));
-  EXPECT_EQ(Changed(&AlgorithmVersions::packing), Bools({0, 1, 0, 0, 0, 0}));
-  EXPECT_EQ(Changed(&AlgorithmVersions::trimming), Bools({0, 0, 0, 0, 0, 1}));
-  EXPECT_EQ(Changed(&AlgorithmVersions::neighbors), Bools({0, 0, 1, 1, 1, 0}));
-  EXPECT_EQ(Changed(&AlgorithmVersions::weighted_neighbors), Bools({0, 0, 0, 1, 0, 0}));
-  EXPECT_EQ(Changed(&AlgorithmVersions::latest_neighbors), Bools({0, 0, 0, 0, 1, 0}));
-  EXPECT_EQ(Changed(&AlgorithmVersions::clusters), Bools({0, 0, 0, 0, 0, 1}));
-  EXPECT_EQ(Changed(&AlgorithmVersions::negatives), Bools({0, 0, 0, 1, 0, 0}));
+  // padded, packed, neighbours, by weight with negatives, the latest, clusters, packed looking
+  // ahead
+  EXPECT_EQ(Changed(&AlgorithmVersions::shuffle), Bools({0, 0, 1, 1, 1, 0, 0}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::packing), Bools({0, 1, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::trimming), Bools({0, 0, 0, 0, 0, 1, 0}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::neighbors), Bools({0, 0, 1, 1, 1, 0, 0}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::weighted_neighbors), Bools({0, 0, 0, 1, 0, 0, 0}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::latest_neighbors), Bools({0, 0, 0, 0, 1, 0, 0}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::clusters), Bools({0, 0, 0, 0, 0, 1, 0}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::negatives), Bools({0, 0, 0, 1, 0, 0, 0}));
+  EXPECT_EQ(Changed(&AlgorithmVersions::look_ahead_packing), Bools({0, 0, 0, 0, 0, 0, 1}));
 }
 
 }  // namespace

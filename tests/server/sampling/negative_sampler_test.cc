@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tests/server/sampling/sampling_graphs.h"
@@ -193,6 +195,126 @@ TEST(NegativeSamplerTest, ReportsWhatTheStoreReports) {
   graph.store.FailWith(absl::DataLossError("gone"));
   NegativePairs pairs;
   EXPECT_EQ(SampleNegativePairs(graph.view(), 0, 7, 0, 0, 1, pairs), absl::DataLossError("gone"));
+}
+
+// Users and items with times in [0, 10), `percent` of all pairs being edges.
+struct TimedGraph {
+  explicit TimedGraph(int percent, bool users_have_times = true) : graph(Make(percent)) {
+    std::mt19937 random(5);
+    for (auto* list : {&users, &items}) {
+      for (int i = 0; i < 20; ++i) list->push_back(static_cast<int64_t>(random() % 10));
+    }
+    ColumnSchema time{.name = "time", .dtype = DType::kInt64, .row_shape = {}, .index_types = {}};
+    const int user_times = graph.AddColumn(time);
+    time.type = 1;
+    const int item_times = graph.AddColumn(time);
+    graph.features->Append<int64_t>("time", users, "user");
+    graph.features->Append<int64_t>("time", items, "item");
+    graph.Finish();
+    if (!users_have_times) users.assign(20, -1);
+    sources = *TimeOrder::Read(graph.view(), 0, users_have_times ? user_times : -1);
+    targets = *TimeOrder::Read(graph.view(), 1, item_times);
+  }
+
+  static TestGraph Make(int percent) {
+    Schema schema;
+    schema.collection = false;
+    schema.heterogeneous = true;
+    schema.node_types = {"user", "item"};
+    schema.edge_types = {{0, "buys", 1}};
+    std::mt19937 random(3);
+    EdgeList edges;
+    for (int64_t user = 0; user < 20; ++user) {
+      for (int64_t item = 0; item < 20; ++item) {
+        if (static_cast<int>(random() % 100) < percent) edges.emplace_back(user, item);
+      }
+    }
+    return TestGraph(schema, {20, 20}, {edges});
+  }
+
+  bool IsEdge(int64_t user, int64_t item) const {
+    return std::count(graph.edges[0].begin(), graph.edges[0].end(), Pair(user, item)) > 0;
+  }
+
+  TestGraph graph;
+  std::vector<int64_t> users;  // times
+  std::vector<int64_t> items;
+  TimeOrder sources;
+  TimeOrder targets;
+};
+
+class TimedNegativesTest : public testing::TestWithParam<std::tuple<int, bool>> {};
+INSTANTIATE_TEST_SUITE_P(, TimedNegativesTest,
+                         testing::Combine(testing::Values(0, 50, 97), testing::Bool()));
+
+TEST_P(TimedNegativesTest, PairsAreUniformOverTheNonEdgesThatAreEarlyEnough) {
+  TimedGraph timed(std::get<0>(GetParam()), std::get<1>(GetParam()));
+  for (const int64_t latest : {2, 5, 9}) {
+    std::map<Pair, int64_t> seen;
+    for (int64_t user = 0; user < 20; ++user) {
+      for (int64_t item = 0; item < 20; ++item) {
+        if (timed.users[user] <= latest && timed.items[item] <= latest &&
+            !timed.IsEdge(user, item)) {
+          seen[{user, item}] = 0;
+        }
+      }
+    }
+    if (seen.size() < 2) continue;
+    const std::vector<int64_t> bounds(20000, latest);
+    const NegativeTimes times{&timed.sources, &timed.targets, bounds};
+    NegativePairs pairs;
+    ASSERT_TRUE(SampleNegativePairs(timed.graph.view(), 0, 7, 0, 0, 20000, pairs, &times).ok());
+    for (size_t i = 0; i < bounds.size(); ++i) {
+      const auto found = seen.find({pairs.source[i], pairs.target[i]});
+      ASSERT_NE(found, seen.end()) << pairs.source[i] << " " << pairs.target[i];
+      ++found->second;
+    }
+    std::vector<int64_t> counts;
+    for (const auto& [pair, count] : seen) counts.push_back(count);
+    const std::vector<double> expected(counts.size(), 20000.0 / counts.size());
+    EXPECT_LT(ChiSquare(counts, expected), ChiSquareLimit(counts.size() - 1.0)) << latest;
+  }
+}
+
+TEST_P(TimedNegativesTest, TargetsAreEarlyEnoughAndNoEdges) {
+  TimedGraph timed(std::get<0>(GetParam()), std::get<1>(GetParam()));
+  std::vector<int64_t> sources;
+  std::vector<int64_t> bounds;
+  for (int64_t i = 0; i < 200; ++i) {
+    sources.push_back(i % 20);
+    for (int j = 0; j < 3; ++j) bounds.push_back(i % 11);
+  }
+  const NegativeTimes times{&timed.sources, &timed.targets, bounds};
+  std::vector<int64_t> targets;
+  ASSERT_TRUE(
+      SampleNegativeTargets(timed.graph.view(), 0, 7, 0, 0, sources, 3, targets, &times).ok());
+  const int64_t earliest =
+      std::min_element(timed.items.begin(), timed.items.end()) - timed.items.begin();
+  for (size_t i = 0; i < targets.size(); ++i) {
+    int64_t possible = 0;
+    for (int64_t item = 0; item < 20; ++item) {
+      possible += timed.items[item] <= bounds[i] && !timed.IsEdge(sources[i / 3], item) ? 1 : 0;
+    }
+    if (possible == 0) {
+      EXPECT_EQ(targets[i], earliest);
+      continue;
+    }
+    EXPECT_LE(timed.items[targets[i]], bounds[i]);
+    EXPECT_FALSE(timed.IsEdge(sources[i / 3], targets[i]));
+  }
+}
+
+TEST(EarliestNegativesTest, WhereNothingIsEarlyEnoughTheEarliestNodesAreTaken) {
+  TimedGraph timed(10);
+  const std::vector<int64_t> bounds(5, -1);
+  const NegativeTimes times{&timed.sources, &timed.targets, bounds};
+  NegativePairs pairs;
+  ASSERT_TRUE(SampleNegativePairs(timed.graph.view(), 0, 7, 0, 0, 5, pairs, &times).ok());
+  const auto earliest = [](const std::vector<int64_t>& list) {
+    return std::min_element(list.begin(), list.end()) - list.begin();
+  };
+  EXPECT_THAT(pairs.source, testing::Each(earliest(timed.users)));
+  EXPECT_THAT(pairs.target, testing::Each(earliest(timed.items)));
 }
 
 }  // namespace

@@ -90,13 +90,13 @@ TEST(SamplerOptionsTest, TheLatestNeighboursAreNotDrawn) {
 }
 
 TEST(SamplerOptionsTest, BidirectionalNeedsReverseEdgeTypesOfWhatIsSampled) {
-  TestGraph graph = Graph();
-  NeighborSamplerOptions options{.num_neighbors = {{1}, {1}},
+  TestGraph graph(HeteroSchema({"m", "d"}, {{0, "to", 1}, {1, "from", 0}, {1, "of", 0}}), {2, 2},
+                  {{{0, 1}}, {{1, 0}}, {{1, 0}}});
+  NeighborSamplerOptions options{.num_neighbors = {{1}, {1}, {0}},
                                  .subgraph_type = SubgraphType::kBidirectional};
-  ExpectRefused(graph, options, "'m|to|d' has no reverse edge type 'd|rev_to|m'");
-  options.num_neighbors = {{0}, {1}};
-  ExpectRefused(graph, options, "'d|from|m' has no reverse edge type 'm|rev_from|d'");
-  options.num_neighbors = {{0}, {0}};
+  ExpectRefused(graph, options,
+                "'m|to|d' has no reverse edge type 'd|rev_to|m', nor is there just one other");
+  options.num_neighbors = {{0}, {1}, {0}};
   EXPECT_TRUE(NeighborSampler::Create(graph.view(), options).ok());
 }
 

@@ -221,6 +221,14 @@ TEST(SeedSamplerTest, ClassesMakeRoomForNegatives) {
   request.sampling->links->labels = {0, 2, 1};
   const TestFrame binary = MustCollate(*MustCreate(graph, request), 0);
   EXPECT_THAT(binary.Get<int64_t>("edge_label", "b|to|a"), ElementsAre(1, 3, 2, 0, 0, 0));
+  // Where no label is 0 they need not: PyG's rule.
+  for (const std::vector<int64_t>& labels : {std::vector<int64_t>{1, 3, 2}, {-1, 1, -1}}) {
+    request.sampling->links->labels = labels;
+    const TestFrame kept = MustCollate(*MustCreate(graph, request), 0);
+    EXPECT_THAT(kept.Get<int64_t>("edge_label", "b|to|a"),
+                ElementsAre(labels[0], labels[1], labels[2], 0, 0, 0));
+  }
+  request.sampling->links->labels = {0, 2, 1};
   request.sampling->links->negative_mode = NegativeMode::kNone;
   const TestFrame alone = MustCollate(*MustCreate(graph, request), 0);
   EXPECT_THAT(alone.Get<int64_t>("edge_label", "b|to|a"), ElementsAre(0, 2, 1));
@@ -308,8 +316,8 @@ TEST(SeedSamplerTest, RequestsThatCannotBeMetSayWhy) {
   request = Links("b|to|a", NegativeMode::kBinary, 1, 4);
   request.sampling->links->labels = {0, -1};
   expect(request, "sampling.links.labels[1] is -1");
-  request.sampling->links->labels = {std::numeric_limits<int64_t>::max()};
-  expect(request, "classes, from 0 to 9223372036854775806");
+  request.sampling->links->labels = {std::numeric_limits<int64_t>::max(), 0};
+  expect(request, "so the limit is 9223372036854775806");
   request = Links("b|to|a", NegativeMode::kNone, 1, 4);
   request.sampling->links->sources = {25};
   request.sampling->links->targets = {0};

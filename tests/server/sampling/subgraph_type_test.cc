@@ -114,6 +114,26 @@ TEST(ReverseEdgeTypesTest, PairsAsPygDoes) {
                                                   {1, "likes", 0},
                                                   {0, "likes", 1}});
   EXPECT_EQ(ReverseEdgeTypes(schema), (std::vector<int>{1, 0, 2, 4, 3, -1, -1}));
+  // Without names: the only type that leads back.
+  EXPECT_EQ(ReverseEdgeTypes(HeteroSchema({"a", "b"}, {{0, "to", 1}, {1, "to", 0}})),
+            (std::vector<int>{1, 0}));
+  EXPECT_EQ(ReverseEdgeTypes(HeteroSchema({"a", "b"}, {{0, "to", 1}, {1, "of", 0}, {1, "in", 0}})),
+            (std::vector<int>{-1, 0, 0}));
+  // The reverse of "to" is nobody else's.
+  EXPECT_EQ(
+      ReverseEdgeTypes(HeteroSchema({"a", "b"}, {{0, "to", 1}, {1, "rev_to", 0}, {0, "in", 1}})),
+      (std::vector<int>{1, 0, -1}));
+}
+
+TEST(BidirectionalTest, TheOnlyTypeThatLeadsBackHoldsTheReverses) {
+  const Schema schema = HeteroSchema({"m", "d"}, {{0, "to", 1}, {1, "of", 0}});
+  TestGraph graph(schema, {3, 2}, {{{0, 0}, {1, 0}, {2, 1}}, {{0, 1}, {1, 2}, {0, 0}}});
+  const auto sampler = MakeSampler(
+      graph, {.num_neighbors = {{0}, {-1}}, .subgraph_type = SubgraphType::kBidirectional});
+  const std::vector<int64_t> seeds = {1, 2};
+  const Subgraph subgraph = SampleOnce(*sampler, {.nodes = seeds});
+  EXPECT_EQ(subgraph.edges[1].edge_id, (std::vector<int64_t>{0, 1}));
+  EXPECT_EQ(subgraph.edges[0].edge_id, (std::vector<int64_t>{1, 2}));
 }
 
 // An undirected graph (0 - 1 - 2 - 0): every edge found is there both ways, under its own id.

@@ -11,10 +11,13 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "storage/chunks/open_store.h"
 #include "tests/storage/test_stores.h"
 
 namespace graphfeed {
@@ -29,10 +32,12 @@ absl::Status Unchecked(const std::string&) { return absl::OkStatus(); }
 
 class ChunkStoreTest : public EveryStore {};
 INSTANTIATE_TEST_SUITE_P(All, ChunkStoreTest,
-                         testing::Values(StoreKind::kMemory, StoreKind::kRocksDb), StoreKindName);
+                         testing::Values(StoreKind::kMemory, StoreKind::kSharedMemory,
+                                         StoreKind::kRocksDb),
+                         StoreKindName);
 
 void Write(ChunkStore& store, uint64_t column, const std::vector<std::string>& chunks) {
-  auto writer = store.NewWriter(column);
+  auto writer = store.NewWriter(column, 0);
   ASSERT_TRUE(writer.ok());
   for (size_t i = 0; i < chunks.size(); ++i) {
     ASSERT_TRUE((*writer)->Add(static_cast<uint32_t>(i), chunks[i]).ok());
@@ -94,7 +99,7 @@ TEST_P(ChunkStoreTest, ReadsManyChunksAtOnceEachExactlyOnce) {
 
 TEST_P(ChunkStoreTest, NothingIsReadableBeforeFinish) {
   const auto store = Open();
-  auto writer = store->NewWriter(5);
+  auto writer = store->NewWriter(5, 0);
   ASSERT_TRUE(writer.ok());
   ASSERT_TRUE((*writer)->Add(0, "rows").ok());
   EXPECT_TRUE(absl::IsNotFound(Read(*store, {5, 0}).status()));
@@ -108,7 +113,7 @@ TEST_P(ChunkStoreTest, AnUnfinishedWriterLeavesNothing) {
   const auto store = Open();
   const int64_t before = store->StoredBytes();
   {
-    auto writer = store->NewWriter(5);
+    auto writer = store->NewWriter(5, 0);
     ASSERT_TRUE(writer.ok());
     ASSERT_TRUE((*writer)->Add(0, std::string(1 << 20, 'x')).ok());
   }
@@ -127,9 +132,9 @@ TEST_P(ChunkStoreTest, ChunksAndRecordsSurviveReopening) {
     const auto store = Open();
     Write(*store, 1, {"a", "b"});
     Write(*store, uint64_t{1} << 40, {"c"});
-    ASSERT_TRUE(store->PutRecord("k", "v").ok());
-    ASSERT_TRUE(store->PutRecord("gone", "v").ok());
-    ASSERT_TRUE(store->DeleteRecord("gone").ok());
+    ASSERT_TRUE(ChangeRecord(*store, "k", "v").ok());
+    ASSERT_TRUE(ChangeRecord(*store, "gone", "v").ok());
+    ASSERT_TRUE(ChangeRecord(*store, "gone", std::nullopt).ok());
   }
   for (int reopened = 0; reopened < 3; ++reopened) {
     const auto store = Open();
@@ -173,11 +178,76 @@ TEST_P(ChunkStoreTest, DeletingColumnsFreesTheirBytes) {
 TEST_P(ChunkStoreTest, RecordsAreListedInOrderAndOverwritten) {
   const auto store = Open();
   EXPECT_THAT(*store->ListRecords(), IsEmpty());
-  for (const char* key : {"b", "a", "c"}) ASSERT_TRUE(store->PutRecord(key, "1").ok());
-  ASSERT_TRUE(store->PutRecord("b", "2").ok());
-  ASSERT_TRUE(store->DeleteRecord("c").ok());
-  ASSERT_TRUE(store->DeleteRecord("never there").ok());
+  for (const char* key : {"b", "a", "c"}) ASSERT_TRUE(ChangeRecord(*store, key, "1").ok());
+  ASSERT_TRUE(ChangeRecord(*store, "b", "2").ok());
+  ASSERT_TRUE(ChangeRecord(*store, "c", std::nullopt).ok());
+  ASSERT_TRUE(ChangeRecord(*store, "never there", std::nullopt).ok());
   EXPECT_THAT(*store->ListRecords(), ElementsAre(Pair("a", "1"), Pair("b", "2")));
+}
+
+TEST_P(ChunkStoreTest, AllRecordsAreChangedOrNone) {
+  const auto store = Open();
+  ASSERT_TRUE(store->ChangeRecords({{"a", std::nullopt, "1"}, {"b", std::nullopt, "1"}}).ok());
+  ASSERT_TRUE(store->ChangeRecords({{"a", "1", "2"}, {"b", "1", std::nullopt}}).ok());
+  EXPECT_THAT(*store->ListRecords(), ElementsAre(Pair("a", "2")));
+  using Changes = std::vector<RecordChange>;
+  for (const Changes& changes : {
+           Changes{{"c", std::nullopt, "1"}, {"a", "1", "3"}},           // was changed
+           Changes{{"a", "2", "3"}, {"b", "1", "2"}},                    // is gone
+           Changes{{"a", "2", "3"}, {"b", "1", "1"}},                    // must not change
+           Changes{{"a", std::nullopt, "3"}, {"c", std::nullopt, "1"}},  // is there
+           Changes{{"a", std::nullopt, std::nullopt}, {"c", std::nullopt, "1"}},
+       }) {
+    const absl::Status status = store->ChangeRecords(changes);
+    EXPECT_TRUE(absl::IsAborted(status)) << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("\" was changed since it was read"));
+    EXPECT_THAT(*store->ListRecords(), ElementsAre(Pair("a", "2")));
+  }
+  EXPECT_TRUE(store->ChangeRecords({{"a", "2", "2"}, {"b", std::nullopt, std::nullopt}}).ok());
+  EXPECT_TRUE(store->ChangeRecords({}).ok());
+  EXPECT_THAT(*store->ListRecords(), ElementsAre(Pair("a", "2")));
+}
+
+TEST_P(ChunkStoreTest, OfManyWhoChangeARecordEachIsCounted) {
+  const auto first = Open();
+  const auto second = first->shared() ? Open() : nullptr;
+  constexpr int kThreads = 4;
+  constexpr int kTimes = 50;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      ChunkStore& store = second != nullptr && t % 2 == 1 ? *second : *first;
+      for (int done = 0; done < kTimes;) {
+        const auto records = store.ListRecords();
+        ASSERT_TRUE(records.ok()) << records.status();
+        const std::optional<std::string> before = FindRecord(*records, "count");
+        const int count = before.has_value() ? std::stoi(*before) : 0;
+        const absl::Status status =
+            store.ChangeRecords({{"count", before, std::to_string(count + 1)}});
+        ASSERT_TRUE(status.ok() || absl::IsAborted(status)) << status;
+        if (status.ok()) ++done;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(*first->ListRecords(), ElementsAre(Pair("count", std::to_string(kThreads * kTimes))));
+}
+
+TEST(OpenStoreTest, APathIsAFolderOfRocksDb) {
+  const TestFolder folder;
+  const std::string path = (folder.path() / "data").string();
+  for (const std::string& place : {path, "rocksdb://" + path}) {
+    const auto store = OpenStore(place);
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_TRUE((*store)->StartWriting().ok());
+    EXPECT_TRUE(std::filesystem::exists(path + "/CATALOG"));
+    EXPECT_FALSE((*store)->shared());
+    EXPECT_FALSE((*store)->read_only());
+  }
+  EXPECT_TRUE((*OpenStore(path, {.access = StoreAccess::kReadOnly}))->read_only());
+  EXPECT_EQ(OpenStore("tape://1").status(),
+            absl::InvalidArgumentError("\"tape://1\" is no store: \"tape\" is none of rocksdb"));
+  EXPECT_TRUE(absl::IsInvalidArgument(OpenStore("").status()));
 }
 
 TEST(RocksDbChunkStoreTest, ASecondProcessIsToldWhoIsInTheWay) {
@@ -193,15 +263,17 @@ TEST(RocksDbChunkStoreTest, ASnapshotRemovesNothingThatWasThere) {
   TestFolder folder;
   const auto store = OpenToWrite(folder.path() / "data");
   ASSERT_TRUE(store.ok()) << store.status();
-  ASSERT_TRUE((*store)->Snapshot((folder.path() / "monday.tmp").string(), Unchecked).ok());
+  ASSERT_TRUE(
+      (*store)->snapshots()->Snapshot((folder.path() / "monday.tmp").string(), Unchecked).ok());
   ASSERT_TRUE(std::filesystem::exists(folder.path() / "monday.tmp" / "CURRENT"));
   for (const char* name : {"monday", "monday/"}) {
-    const absl::Status status = (*store)->Snapshot((folder.path() / name).string(), Unchecked);
+    const absl::Status status =
+        (*store)->snapshots()->Snapshot((folder.path() / name).string(), Unchecked);
     EXPECT_TRUE(absl::IsAlreadyExists(status)) << status;
     EXPECT_TRUE(std::filesystem::exists(folder.path() / "monday.tmp" / "CURRENT"));
   }
   std::filesystem::remove_all(folder.path() / "monday.tmp");
-  EXPECT_TRUE((*store)->Snapshot((folder.path() / "monday").string(), Unchecked).ok());
+  EXPECT_TRUE((*store)->snapshots()->Snapshot((folder.path() / "monday").string(), Unchecked).ok());
 }
 
 TEST(RocksDbChunkStoreTest, BulkFilesOfACrashAreRemoved) {
@@ -239,7 +311,7 @@ TEST(RocksDbChunkStoreTest, AColumnMayBeLargerThanAFile) {
     const uint64_t noise = rng();
     std::memcpy(&chunk[i], &noise, 8);
   }
-  auto writer = (*store)->NewWriter(1);
+  auto writer = (*store)->NewWriter(1, 0);
   ASSERT_TRUE(writer.ok());
   for (uint32_t i = 0; i < 40; ++i) {  // 160 MiB
     chunk[0] = static_cast<char>(i);

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <cstring>
+#include <iterator>
+#include <map>
 #include <random>
 #include <vector>
 
@@ -89,23 +91,56 @@ TEST(ChunkMemoryTest, BuffersOfOneSizeReplaceEachOtherWithoutWaste) {
   FreeAll(memory, buffers);
 }
 
+TEST(ChunkMemoryTest, TheEmptiestBlockIsVisitedWholeWhateverIsInIt) {
+  ChunkMemory memory(6 * kBlock);
+  std::mt19937_64 rng(5);
+  std::map<std::byte*, int64_t> buffers;
+  for (int step = 0; step < 4000; ++step) {
+    if (rng() % 2 == 0 || buffers.empty()) {
+      const auto bytes = static_cast<int64_t>(1 + rng() % (kBlock / 16));
+      if (std::byte* const buffer = memory.Allocate(bytes)) buffers[buffer] = bytes;
+    } else {
+      auto gone = buffers.begin();
+      std::advance(gone, static_cast<std::ptrdiff_t>(rng() % buffers.size()));
+      memory.Free(gone->first, gone->second);
+      buffers.erase(gone);
+    }
+    std::map<uintptr_t, int64_t> used;  // by block
+    for (const auto& [buffer, bytes] : buffers) {
+      used[reinterpret_cast<uintptr_t>(buffer) / kBlock] += ChunkMemory::Rounded(bytes);
+    }
+    int64_t visited = 0;
+    std::byte* any = nullptr;
+    memory.VisitEmptiestBlock([&](std::byte* buffer) {
+      EXPECT_TRUE(buffers.contains(buffer));
+      any = buffer;
+      visited += ChunkMemory::Rounded(buffers[buffer]);
+      return buffers[buffer];
+    });
+    if (any == nullptr) continue;
+    ASSERT_EQ(visited, used[reinterpret_cast<uintptr_t>(any) / kBlock]);
+    for (const auto& [block, bytes] : used) {
+      ASSERT_LE(visited / (kBlock / 16), bytes / (kBlock / 16) + 1) << "another one is emptier";
+    }
+  }
+}
+
 TEST(ChunkMemoryTest, ABlockGoesBackWhenItsLastBufferDoes) {
   ChunkMemory memory(2 * kBlock);
   const std::vector<Buffer> buffers = Fill(memory, kBlock / 16);
   ASSERT_EQ(buffers.size(), 32u);
-  const ChunkMemory::Block block = [&] {
-    memory.Free(buffers[20].memory, buffers[20].bytes);
-    return memory.EmptiestBlock();
-  }();
-  ASSERT_TRUE(block.Contains(buffers[20].memory));
-  int left = 15;
-  for (const Buffer& buffer : buffers) {
-    if (!block.Contains(buffer.memory) || buffer.memory == buffers[20].memory) continue;
+  memory.Free(buffers[20].memory, buffers[20].bytes);
+  std::vector<std::byte*> left;
+  memory.VisitEmptiestBlock([&](std::byte* buffer) {
+    left.push_back(buffer);
+    return kBlock / 16;
+  });
+  ASSERT_EQ(left.size(), 15u);
+  EXPECT_TRUE(std::is_sorted(left.begin(), left.end()));
+  for (std::byte* const buffer : left) {
     EXPECT_EQ(memory.held_bytes(), 2 * kBlock);
-    memory.Free(buffer.memory, buffer.bytes);
-    --left;
+    memory.Free(buffer, kBlock / 16);
   }
-  EXPECT_EQ(left, 0);
   EXPECT_EQ(memory.held_bytes(), kBlock);
   EXPECT_EQ(memory.hole_bytes(), 0);
 }

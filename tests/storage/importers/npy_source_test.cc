@@ -10,6 +10,7 @@
 namespace graphfeed {
 namespace {
 
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -286,7 +287,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "it has 5 rows; there are 3 edges"},
         BadSchema{R"({"node_ptr": "node_ptr.npy", "node_counts": "w.npy"})", "not both"},
         BadSchema{R"({"num_nodes": 5, "columns": [{"name": "x"}]})", "single graph"},
-        BadSchema{R"({"node_counts": "w.npy", "columns": [{"name": "x"}]})", "5 rows are neither"},
+        BadSchema{R"({"node_counts": "w.npy", "columns": [{"name": "v", "file": "x.npy"}]})",
+                  "5 rows are neither"},
         BadSchema{R"({"edge_ptr": "node_ptr.npy", "columns": [{"name": "edge_index"}]})",
                   "it has 3 rows; there are 5 edges"},
         BadSchema{R"({"edge_ptr": "w.npy"})", "begins with 10"},
@@ -321,6 +323,30 @@ TEST(NpySourceTest, KindsForColumnsThatAreNotThereAreErrors) {
 
 TEST(NpySourceTest, AMissingFolderIsNotFound) {
   EXPECT_EQ(OpenNpyFolder("/nonexistent", {}).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(NpySourceTest, RowsThatDoNotFitTheirNameAreRefused) {
+  const auto open = [](const char* file, const std::string& array, bool collection,
+                       const NpyOptions& options = {}) {
+    TempFolder folder;
+    folder.Write("edge_index.npy", Npy<int64_t>("<i8", {2, 3}, {0, 1, 2, 1, 2, 3}));
+    folder.Write("x.npy", Npy<float>("<f4", {5, 1}, {1, 2, 3, 4, 5}));
+    if (collection) {
+      folder.Write("node_ptr.npy", Npy<int64_t>("<i8", {3}, {0, 4, 5}));
+      folder.Write("edge_ptr.npy", Npy<int64_t>("<i8", {3}, {0, 3, 3}));
+    }
+    folder.Write(file, array);
+    return OpenNpyFolder(folder.path(), options).status();
+  };
+  const std::string two = Npy<float>("<f4", {2}, {1, 2});
+  EXPECT_THAT(open("edge_attr.npy", two, false).message(),
+              AllOf(HasSubstr("2 rows for 3 edges"), HasSubstr("--kinds edge_attr=graph")));
+  EXPECT_THAT(open("pos.npy", two, false).message(), HasSubstr("2 rows for 5 nodes"));
+  EXPECT_THAT(open("pos.npy", two, true).message(), HasSubstr("2 rows for 5 nodes"));
+  EXPECT_THAT(open("train_mask.npy", two, false).message(), HasSubstr("5 nodes and 3 edges"));
+  EXPECT_THAT(open("y.npy", two, false).message(), HasSubstr("5 nodes and 3 edges"));
+  EXPECT_EQ(open("y.npy", two, true), absl::OkStatus());
+  EXPECT_EQ(open("pos.npy", two, false, {.kinds = {{"pos", Level::kGraph}}}), absl::OkStatus());
 }
 
 }  // namespace

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+
 namespace graphfeed {
 namespace {
 
@@ -141,6 +143,37 @@ TEST(ColumnLevelsTest, ASingleGraphTriesNodesThenEdgesThenItself) {
   EXPECT_EQ(single("w", {7, 5, 8}), Level::kGraph);
   EXPECT_EQ(single("w", {5, 5, 5}), Level::kNode);
   EXPECT_EQ(single("edge_weight", {5, 5, 5}), Level::kEdge);
+}
+
+TEST(ColumnLevelsTest, NamesThatMeanNodesOrEdgesAreNothingElse) {
+  const auto single = [](absl::string_view name, Graph graph) {
+    return Decide(LevelQuestion{.name = name, .collection = false, .declared = std::nullopt},
+                  {graph});
+  };
+  for (const char* name : {"x", "pos", "z", "feat", "node_type"}) {
+    EXPECT_EQ(
+        Error(single(name, {5, 7, 3})),
+        absl::StrCat("column \"", name, "\": by its name it belongs to the nodes, but it has 5 ",
+                     "rows for 7 nodes; correct it, or if it was meant declare it, for ",
+                     "example kinds={\"", name, "\": \"graph\"}"));
+    EXPECT_THAT(Error(single(name, {3, 7, 3})), HasSubstr("\": \"edge\"}"));
+    EXPECT_THAT(Error(Decide(name, {{5, 5, 3}, {4, 6, 3}})), HasSubstr("graph 1, column"));
+    EXPECT_THAT(Error(Decide(name, {{4, 6, 3}, {4, 6, 3}})), HasSubstr("4 rows for 6 nodes"));
+  }
+  for (const char* name : {"edge_attr", "edge_weight", "edge_type"}) {
+    EXPECT_THAT(Error(single(name, {2, 5, 3})), HasSubstr("2 rows for 3 edges"));
+    EXPECT_THAT(Error(single(name, {5, 5, 3})), HasSubstr("5 rows for 3 edges"));
+    EXPECT_THAT(Error(Decide(name, {{3, 5, 3}, {3, 5, 4}})), HasSubstr("graph 1, column"));
+  }
+  EXPECT_THAT(Error(single("train_mask", {4, 5, 3})),
+              HasSubstr("nodes or edges, but it has 4 rows for 5 nodes and 3 edges"));
+  EXPECT_EQ(*single("train_mask", {3, 5, 3}), Level::kEdge);
+  EXPECT_EQ(*single("y_mask", {1, 5, 3}), Level::kGraph);
+  EXPECT_EQ(*Decide("y_mask", {{1, 5, 3}, {1, 4, 3}}), Level::kGraph);
+  EXPECT_THAT(Error(Decide("train_mask", {{4, 5, 3}, {4, 5, 3}})), HasSubstr("4 rows for 5 nodes"));
+  EXPECT_THAT(Error(single("y", {6, 5, 3})), HasSubstr("6 rows for 5 nodes and 3 edges"));
+  EXPECT_EQ(*single("y", {1, 5, 3}), Level::kGraph);
+  EXPECT_EQ(*Decide("y", {{6, 5, 3}, {6, 5, 3}}), Level::kGraph);
 }
 
 TEST(ColumnLevelsTest, OnlyWhatPygShiftsHasIndexTypes) {

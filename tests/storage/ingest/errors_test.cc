@@ -118,7 +118,7 @@ TEST_F(IngestErrorsTest, NodeIdsAreOfTheirGraphsNodes) {
   EXPECT_THAT(error({1, 2}, {0, 0, 0, 0, 0, 0}), HasSubstr("it is new"));
   EXPECT_EQ(Error({.name = "d"}, {with({2, 0, 1, 0, 0, 1}), with({2, 0, 1, 0, 0, 2})}),
             "graph 3, column \"ring_index\": row 1 has node 2; the graph has 2 nodes (by its name "
-            "the column holds node ids)");
+            "the column holds node ids; rename it if it does not)");
   EXPECT_THAT(
       Error({.name = "d"}, {with({-1, 0, 1, 0, 0, 1})}),
       HasSubstr("graph 0, column \"ring_index\": row 0 has node -1; the graph has 3 nodes"));

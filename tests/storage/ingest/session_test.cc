@@ -9,6 +9,7 @@
 
 #include "storage/catalog.h"
 #include "storage/graph/schema.h"
+#include "storage/version_source.h"
 #include "tests/storage/graph_blocks.h"
 #include "tests/storage/test_stores.h"
 
@@ -186,7 +187,7 @@ std::vector<GraphBlock> SingleGraphBlocks() {
   blocks.push_back(piece(EdgeIndex({}, {1, 2, 2, 0})));
   blocks.push_back(piece(Column("x", DType::kFloat32, {2}, {}, Bytes<float>({3, 4, 5, 6, 7, 8}))));
   blocks.push_back(piece(Column("edge_weight", DType::kInt8, {}, {}, Bytes<int8_t>({1, 2, 3}))));
-  blocks.push_back(piece(Column("y", DType::kInt64, {}, {}, Bytes<int64_t>({9, 8}))));
+  blocks.push_back(piece(Column("targets", DType::kInt64, {}, {}, Bytes<int64_t>({9, 8}))));
   return blocks;
 }
 
@@ -205,9 +206,147 @@ TEST_P(IngestTest, ASingleGraphsColumnsComeInAnyPieces) {
   EXPECT_EQ(*ReadColumnRows(*dataset, 1), Bytes<float>({1, 2, 3, 4, 5, 6, 7, 8}));
   EXPECT_EQ(ColumnOf(*dataset, "x").level, Level::kNode);
   EXPECT_EQ(ColumnOf(*dataset, "edge_weight").level, Level::kEdge);
-  EXPECT_EQ(ColumnOf(*dataset, "y").level, Level::kGraph);
-  EXPECT_EQ(ColumnOf(*dataset, "y").rows_per_graph, 2);
+  EXPECT_EQ(ColumnOf(*dataset, "targets").level, Level::kGraph);
+  EXPECT_EQ(ColumnOf(*dataset, "targets").rows_per_graph, 2);
   EXPECT_TRUE(dataset->Verify().ok()) << dataset->Verify();
+}
+
+GraphBlock Part(ColumnBlock column) {
+  GraphBlock part;
+  part.continues = true;
+  part.columns.push_back(std::move(column));
+  return part;
+}
+
+TEST_P(IngestTest, ALargeGraphOfACollectionComesInParts) {
+  const auto catalog = OpenCatalog();
+  std::vector<GraphBlock> blocks;
+  blocks.push_back(Part(Column("x", DType::kFloat32, {2}, {1}, Bytes<float>({1, 2}))));
+  blocks.push_back(Part(Column("x", DType::kFloat32, {2}, {2}, Bytes<float>({3, 4, 5, 6}))));
+  blocks.push_back(Part(EdgeIndex({1}, {0, 1})));
+  GraphBlock last;
+  last.num_graphs = 1;
+  last.num_nodes = {{3}};
+  last.num_edges = {{2}};
+  last.columns.push_back(EdgeIndex({1}, {1, 2}));
+  blocks.push_back(last);
+  GraphBlock small;
+  small.num_graphs = 1;
+  small.num_nodes = {{1}};
+  small.num_edges = {{0}};
+  small.columns.push_back(Column("x", DType::kFloat32, {2}, {1}, Bytes<float>({7, 8})));
+  small.columns.push_back(EdgeIndex({0}, {}));
+  blocks.push_back(small);
+  const auto dataset = IngestAndOpen(*catalog, {.name = "d"}, std::move(blocks));
+  ASSERT_NE(dataset, nullptr);
+  EXPECT_EQ(dataset->info().num_graphs, 2);
+  EXPECT_EQ(*ReadColumnRows(*dataset, 0), Bytes<float>({1, 2, 3, 4, 5, 6, 7, 8}));
+  EXPECT_EQ(*ReadColumnRows(*dataset, 1), Bytes<int64_t>({0, 1, 1, 2}));
+  EXPECT_EQ(ColumnOf(*dataset, "x").level, Level::kNode);
+
+  // The same as whole graphs.
+  GraphBlock whole;
+  whole.num_graphs = 2;
+  whole.num_nodes = {{3, 1}};
+  whole.num_edges = {{2, 0}};
+  whole.columns.push_back(
+      Column("x", DType::kFloat32, {2}, {3, 1}, Bytes<float>({1, 2, 3, 4, 5, 6, 7, 8})));
+  whole.columns.push_back(EdgeIndex({2, 0}, {0, 1, 1, 2}));
+  std::vector<GraphBlock> at_once;
+  at_once.push_back(std::move(whole));
+  const auto same = IngestAndOpen(*catalog, {.name = "d"}, std::move(at_once));
+  ASSERT_NE(same, nullptr);
+  EXPECT_EQ(dataset->info().fingerprint, same->info().fingerprint);
+
+  // Read back in parts, too.
+  const auto source = ReadVersion(dataset, 1);
+  std::vector<GraphBlock> again;
+  for (;;) {
+    auto block = source->Next();
+    ASSERT_TRUE(block.ok()) << block.status();
+    if (!block->has_value()) break;
+    again.push_back(**std::move(block));
+  }
+  EXPECT_GT(again.size(), 6u);
+  EXPECT_EQ(source->done(), 2);
+  IngestSpec spec = source->spec();
+  spec.name = "e";
+  const auto copy = IngestAndOpen(*catalog, spec, std::move(again));
+  ASSERT_NE(copy, nullptr);
+  EXPECT_EQ(copy->info().fingerprint, same->info().fingerprint);
+}
+
+TEST_P(IngestTest, PartsThatMakeNoGraphAreRefused) {
+  const auto catalog = OpenCatalog();
+  const auto part = [] { return Part(Column("x", DType::kInt8, {}, {2}, Bytes<int8_t>({1, 2}))); };
+  const auto error = [&](IngestSpec spec, std::vector<GraphBlock> blocks) {
+    auto session = catalog->StartIngest(std::move(spec));
+    EXPECT_TRUE(session.ok()) << session.status();
+    for (GraphBlock& block : blocks) {
+      if (absl::Status status = (*session)->Append(std::move(block)); !status.ok()) {
+        return std::string(status.message());
+      }
+    }
+    return std::string((*session)->Commit().status().message());
+  };
+  EXPECT_EQ(error({.name = "d"}, {part()}), "graph 0 has come in part only");
+  EXPECT_EQ(error({.name = "d", .collection = false, .num_nodes = {2}, .num_edges = {0}}, {part()}),
+            "continues is set; a single graph's blocks need not say so");
+  GraphBlock two;
+  two.num_graphs = 2;
+  EXPECT_EQ(error({.name = "d"}, {part(), two}),
+            "graph 0: a block of 2 graphs is part of one graph; parts count none, the last one "
+            "counts it");
+  GraphBlock other = part();
+  other.columns[0].dtype = DType::kUint8;
+  EXPECT_THAT(error({.name = "d"}, {part(), other}),
+              testing::HasSubstr("column \"x\" of a graph in parts: its dtype or shape"));
+  other = part();
+  other.columns[0].sizes = {-1};
+  EXPECT_THAT(error({.name = "d"}, {part(), other}), testing::HasSubstr("a part of -1 rows"));
+  other.columns[0].sizes = {3};  // of two bytes
+  GraphBlock last;
+  last.num_graphs = 1;
+  last.num_nodes = {{5}};
+  last.num_edges = {{0}};
+  EXPECT_THAT(error({.name = "d"}, {part(), other, last}),
+              testing::HasSubstr("4 bytes for 5 rows of 1 bytes"));
+}
+
+TEST_P(IngestTest, EmptyColumnsTakeTheKindOfOthers) {
+  const auto catalog = OpenCatalog();
+  const auto block = [](int64_t nodes, ColumnBlock edges, ColumnBlock attr) {
+    GraphBlock graphs;
+    graphs.num_graphs = 1;
+    graphs.num_nodes = {{nodes}};
+    graphs.num_edges = {{edges.sizes[0]}};
+    graphs.columns.push_back(std::move(edges));
+    graphs.columns.push_back(std::move(attr));
+    return graphs;
+  };
+  const auto none = [](const char* name) { return Column(name, DType::kFloat32, {}, {0}, ""); };
+  const auto some = [&] {
+    return block(2, Column("edge_index", DType::kInt32, {2}, {1}, Bytes<int32_t>({0, 1})),
+                 Column("edge_attr", DType::kInt8, {3}, {1}, Bytes<int8_t>({1, 2, 3})));
+  };
+  const auto empty = [&] { return block(1, none("edge_index"), none("edge_attr")); };
+  std::vector<GraphBlock> blocks;
+  blocks.push_back(empty());
+  blocks.push_back(some());
+  blocks.push_back(empty());
+  const auto dataset = IngestAndOpen(*catalog, {.name = "d"}, std::move(blocks));
+  ASSERT_NE(dataset, nullptr);
+  EXPECT_EQ(ColumnOf(*dataset, "edge_index").dtype, DType::kInt32);
+  EXPECT_EQ(ColumnOf(*dataset, "edge_attr").dtype, DType::kInt8);
+  EXPECT_EQ(ColumnOf(*dataset, "edge_attr").row_shape, std::vector<int64_t>{3});
+  EXPECT_EQ(*ReadColumnRows(*dataset, 1), Bytes<int8_t>({1, 2, 3}));
+
+  std::vector<GraphBlock> nothing;
+  nothing.push_back(empty());
+  const auto bare = IngestAndOpen(*catalog, {.name = "e"}, std::move(nothing));
+  ASSERT_NE(bare, nullptr);
+  EXPECT_EQ(ColumnOf(*bare, "edge_index").dtype, DType::kInt64);
+  EXPECT_TRUE(bare->Verify().ok()) << bare->Verify();
 }
 
 TEST_P(IngestTest, ASingleGraphIsTransformedAsAWhole) {

@@ -7,7 +7,8 @@ find it. A heterogeneous graph has a dict for each node type and edge type:
 `{"movie": {"x": ...}, ("movie", "to", "actor"): {"edge_index": ...}, "y": ...}`.
 
 What an attribute belongs to (nodes, edges, the graph) is decided once, by the server, from the
-sizes and names in all graphs; `kinds` decides it where they leave it open.
+sizes and names in all graphs; `kinds` decides it where they leave it open. An empty tensor, which
+says little about its dtype and shape, takes those of the other graphs'.
 """
 
 from __future__ import annotations

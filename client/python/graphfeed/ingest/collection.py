@@ -97,7 +97,7 @@ class _WholeColumn:
         first, last = (start, stop) if self.ptr is None else (self.ptr[start], self.ptr[stop])
         if isinstance(self.array, list):
             return Rows(Form("string"), self.array[first:last])
-        if self.concat_last and self.array.ndim > 1:
+        if self.concat_last:
             piece = np.moveaxis(self.array[..., first:last], -1, 0)
         else:
             piece = self.array[first:last]
@@ -169,7 +169,7 @@ def _column(key: ColumnKey, value: Any, ptr: np.ndarray | None) -> _WholeColumn:
             raise ValueError("it has no dimension")
     except (ValueError, TypeError) as error:
         raise errors.InvalidArgument(f"{name!r}: {error}") from None
-    return _WholeColumn(key, array, ptr, concatenates_last(name))
+    return _WholeColumn(key, array, ptr, concatenates_last(name, array.ndim))
 
 
 def _check_rows(name: str, column: _WholeColumn, expected: int) -> None:

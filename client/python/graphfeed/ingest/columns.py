@@ -14,12 +14,12 @@ DTYPES = "bool uint8 int8 int16 int32 int64 float16 float32 float64".split()
 
 # PyTorch Geometric's rules: what tells the number of nodes and of edges, the first that is there.
 _NODE_KEYS = ("x", "feat", "pos", "batch", "node_type", "n_id")
-_EDGE_KEYS = ("edge_index", "edge_weight", "edge_attr", "edge_type", "e_id")
+_EDGE_KEYS = ("edge_weight", "edge_attr", "edge_type", "e_id")
 
 
-def concatenates_last(name: str) -> bool:
-    """Whether graphs are put together along the last axis of this attribute, not the first."""
-    return "index" in name or name == "face"
+def concatenates_last(name: str, ndim: int) -> bool:
+    """Whether graphs are put together along the last of several axes of this attribute."""
+    return ndim > 1 and ("index" in name or name == "face")
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,11 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def says_form(self) -> bool:
+        """An empty tensor says little about its dtype and nothing about its rows."""
+        return len(self) > 0
 
     @property
     def nbytes(self) -> int:
@@ -117,8 +122,10 @@ def to_rows(name: str, value: Any) -> Rows:
         array = as_array(value)
     if array.ndim == 0:
         return Rows(Form(array.dtype.name, zero_dim=True), array.reshape(1))
-    last = concatenates_last(name)
-    if last and array.ndim > 1:
+    if name == "edge_index" and array.size == 0:
+        array = np.zeros((2, 0), array.dtype if array.dtype.kind in "iu" else np.int64)
+    last = concatenates_last(name, array.ndim)
+    if last:
         array = np.moveaxis(array, -1, 0)
     return Rows(Form(array.dtype.name, array.shape[1:], last), array)
 
@@ -126,16 +133,6 @@ def to_rows(name: str, value: Any) -> Rows:
 def wire_array(array: np.ndarray) -> np.ndarray:
     """Contiguous, row by row, little-endian."""
     return np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-
-
-def fit(rows: Rows, form: Form) -> Rows:
-    """The rows in the form of the first graph's. ValueError when they differ from it."""
-    if rows.form == form:
-        return rows
-    if len(rows) == 0 and form.dtype != "string" and not (form.zero_dim or form.non_tensor):
-        # An empty tensor says little about its dtype and nothing about its rows.
-        return Rows(form, np.zeros((0, *form.row_shape), form.dtype))
-    raise ValueError(f"it is {rows.form}, but {form} in the first graph")
 
 
 def infer_num_nodes(columns: Mapping[str, Rows], kinds: Mapping[str, str]) -> int:
@@ -159,6 +156,8 @@ def infer_num_edges(columns: Mapping[str, Rows], kinds: Mapping[str, str]) -> in
     declared = _declared_size(columns, kinds, "edge")
     if declared is not None:
         return declared
+    if "edge_index" in columns:
+        return len(columns["edge_index"])
     return _size_by_name(columns, _EDGE_KEYS, "edge") or 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +11,14 @@ from graphfeed import errors
 from graphfeed.ingest.columns import (
     Form,
     Rows,
-    fit,
     infer_num_edges,
     infer_num_nodes,
     to_rows,
 )
 from graphfeed.ingest.networkx import from_networkx, is_networkx
+
+# What link loaders take beside a graph.
+_SEED_EDGES = ("edge_label_index", "edge_label", "edge_label_time")
 
 # What a column is found by: its level (None while it is open), its type's index, its name.
 ColumnKey = tuple[str | None, int, str]
@@ -69,6 +72,8 @@ class Types:
     edge_types: list[tuple[str, str, str]] = field(default_factory=list)
     kinds: dict[str, str] = field(default_factory=dict)
     forms: dict[ColumnKey, Form] = field(default_factory=dict)
+    # The graph that told each form; None while all were empty.
+    told_by: dict[ColumnKey, int | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, first: Any, kinds: dict[str, str], where: str = "") -> Types:
@@ -102,10 +107,10 @@ class Types:
         where = "" if index is None else f"graph {index}: "
         graph = contents(graph, where)
         if self.heterogeneous:
-            result = self._heterogeneous(graph, where)
+            result = self._heterogeneous(graph, where, index is None)
         else:
             result = self._homogeneous(graph, where)
-        self._check_forms(result, where)
+        self._check_forms(result, index or 0, where)
         return result
 
     def _homogeneous(self, graph: dict, where: str) -> Graph:
@@ -128,7 +133,7 @@ class Types:
         keyed = {(_known_level(rows.form), 0, name): rows for name, rows in columns.items()}
         return Graph([num_nodes], [num_edges], keyed)
 
-    def _heterogeneous(self, graph: dict, where: str) -> Graph:
+    def _heterogeneous(self, graph: dict, where: str, single: bool) -> Graph:
         columns: dict[ColumnKey, Rows] = {}
         num_nodes: list[int | None] = [None] * len(self.node_types)
         num_edges = [0] * len(self.edge_types)
@@ -142,6 +147,8 @@ class Types:
                 num_nodes[index] = self._store("node", index, store, columns, where)
             else:
                 index = self._index(self.edge_types, _edge_type(key), where)
+                if single:
+                    _leave_out_labels(key, store)
                 num_edges[index] = self._store("edge", index, store, columns, where) or 0
         for index, count in enumerate(num_nodes):
             if count is None:
@@ -162,6 +169,8 @@ class Types:
         """Adds the columns of a type of nodes or edges; how many there are, as far as it says."""
         name_of = (self.node_types if level == "node" else self.edge_types)[index]
         count = _count(store.pop(f"num_{level}s", None), f"{name_of!r} num_{level}s", where)
+        if count is None and "edge_index" in store:
+            count = len(_rows("edge_index", store["edge_index"], f"{where}{name_of!r} edge_index"))
         for name, value in store.items():
             rows = _store_rows(name, value, f"{where}{name_of!r} {name!r}")
             columns[level, index, name] = rows
@@ -181,9 +190,11 @@ class Types:
                     largest = max(largest, int(rows.values[:, end].max()))
         return largest
 
-    def _check_forms(self, graph: Graph, where: str) -> None:
+    def _check_forms(self, graph: Graph, index: int, where: str) -> None:
         if not self.forms:
-            self.forms = {key: rows.form for key, rows in graph.columns.items()}
+            for key, rows in graph.columns.items():
+                self.forms[key] = rows.form
+                self.told_by[key] = index if rows.says_form else None
             unknown = [name for name in self.kinds if not any(k[2] == name for k in self.forms)]
             if unknown:
                 raise errors.InvalidArgument(
@@ -199,10 +210,17 @@ class Types:
                     f"{where}{self._shown(key)} is missing or of another kind; it is {form} in the "
                     "first graph"
                 )
-            try:
-                graph.columns[key] = fit(rows, form)
-            except ValueError as error:
-                raise errors.InvalidArgument(f"{where}{self._shown(key)}: {error}") from None
+            if not rows.says_form:
+                continue
+            if self.told_by[key] is None:
+                self.forms[key] = rows.form
+                self.told_by[key] = index
+            elif rows.form != form:
+                first = self.told_by[key]
+                teller = f"graph {first}" if first else "the first graph"
+                raise errors.InvalidArgument(
+                    f"{where}{self._shown(key)}: it is {rows.form}, but {form} in {teller}"
+                )
         for key in graph.columns:
             if key not in self.forms:
                 raise errors.InvalidArgument(
@@ -218,6 +236,24 @@ class Types:
         level, index, name = key
         types = {"node": self.node_types, "edge": self.edge_types}.get(level)
         return f"{types[index]!r} {name!r}" if self.heterogeneous and types else repr(name)
+
+
+def _leave_out_labels(edge_type: Any, store: dict) -> None:
+    """Takes seed edges and their labels, as PyG's RandomLinkSplit leaves them, out of a store that
+    has another number of edges: they are a loader's arguments, and no rows of the edges."""
+    edges = store.get("edge_index")
+    num_edges = 0 if edges is None else len(_rows("edge_index", edges, f"{edge_type!r} edge_index"))
+    left_out = []
+    for name in _SEED_EDGES:
+        if name in store and len(_rows(name, store[name], f"{edge_type!r} {name!r}")) != num_edges:
+            del store[name]
+            left_out.append(name)
+    if left_out:
+        warnings.warn(
+            f"{edge_type!r}: {' and '.join(left_out)} are not stored, since they are not of its "
+            f"{num_edges} edges; give them to a LinkNeighborLoader",
+            stacklevel=2,
+        )
 
 
 def _known_level(form: Form) -> str | None:

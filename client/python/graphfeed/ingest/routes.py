@@ -65,7 +65,7 @@ def _append(stream: Any, types: Types, graphs: Sequence[Graph]) -> None:
     for key, form in types.forms.items():
         parts = [graph.columns.get(key) for graph in graphs]
         sizes = np.array([0 if part is None else len(part) for part in parts], np.int64)
-        present = [part.values for part in parts if part is not None]
+        present = [part.values for part in parts if part is not None and part.says_form]
         if form.dtype == "string":
             values: Any = list(itertools.chain.from_iterable(present))
         elif present:

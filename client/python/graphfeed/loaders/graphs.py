@@ -102,7 +102,7 @@ class GraphPadding(Padding):
     @property
     def packs(self) -> bool:
         """Whether a batch takes as many graphs as fit."""
-        return self.fixed_size_strategy is FixedSizeStrategy.StreamPack
+        return self.fixed_size_strategy is not FixedSizeStrategy.PadToMax
 
     @property
     def plan_varies(self) -> bool:
@@ -127,7 +127,7 @@ class GraphPadding(Padding):
                 f"batch_size is {self._batch_size}, but fixed_size_options.num_graphs is "
                 f"{options.num_graphs}; both count the padding graph and must be equal"
             )
-        if self.packs:
+        if self.fixed_size_strategy is FixedSizeStrategy.StreamPack:
             for name in ("num_nodes", "num_edges"):
                 total = getattr(options, f"total_{name}")
                 if total < options.num_graphs:
@@ -232,7 +232,8 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
         shuffle: a new order each epoch.
         fixed_size_options: sizes and pad values; derived from the dataset when not given
             (FixedSizeOptions.from_dataset).
-        fixed_size_strategy: PadToMax or StreamPack; members or names.
+        fixed_size_strategy: PadToMax, StreamPack (as many graphs as fit, in order) or Pack (nearly
+            as few batches as the sizes allow; looks 384 graphs ahead); members or names.
         over_size_strategy: what becomes of graphs that do not fit. Options that no batch can meet
             are an error of the iteration, which says which graph and why.
         add_pad_masks: add the masks.
@@ -308,10 +309,13 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
         if self._padding.packs:
             if batch_sampler is not None:
                 raise errors.InvalidArgument(
-                    "StreamPack chooses the graphs of a batch itself; batch_sampler is for PadToMax"
+                    f"{self.fixed_size_strategy.name} chooses the graphs of a batch itself; "
+                    "batch_sampler is for PadToMax"
                 )
             if not len(dataset):
-                raise errors.InvalidArgument("StreamPack needs at least one graph; there are none")
+                raise errors.InvalidArgument(
+                    f"{self.fixed_size_strategy.name} needs at least one graph; there are none"
+                )
         self._source = GraphSource(dataset, 1, batch_sampler, shuffle)
         super().__init__(
             dataset,

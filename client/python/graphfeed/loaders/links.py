@@ -78,7 +78,7 @@ class EdgeSource(SampledSource):
         self.seeds = _seeds.seed_edges(edge_label_index, dataset.info)
         self._labels = None
         if edge_label is not None:
-            self._labels = _arguments.integers("edge_label", edge_label)
+            self._labels = _arguments.labels("edge_label", edge_label)
             if len(self._labels) != self.seeds.count:
                 raise errors.InvalidArgument(
                     f"edge_label has {len(self._labels)} entries for {self.seeds.count} seed edges"
@@ -123,7 +123,8 @@ class EdgeSource(SampledSource):
         if self.seeds.pairs is not None:
             links["sources"], links["targets"] = self.seeds.pairs
         if self._labels is not None:
-            links["labels"] = self._labels
+            floats = self._labels.dtype == np.float32
+            links["float_labels" if floats else "labels"] = self._labels
         sampling = self.hops.sampling()
         sampling["links"] = links
         if self._times is not None:
@@ -138,7 +139,8 @@ class LinkNeighborLoader(NeighborhoodLoader):
     Beside what NeighborLoader's batches hold there is `edge_label_index` [2, L]: the seed edges and
     then the negatives, as places in the batch's nodes of the edge type's ends; and `edge_label` [L]
     where labels are given or negatives drawn. Triplets have `src_index`, `dst_pos_index` and
-    `dst_neg_index` instead. `input_id` (places in edge_label_index as given) and `batch_size` are
+    `dst_neg_index` instead. Columns of these names, as RandomLinkSplit leaves them in the graph, are
+    left out. `input_id` (places in edge_label_index as given) and `batch_size` are
     with the edge type. Negatives are drawn anew each epoch and are never edges of the graph.
 
     Args:
@@ -148,9 +150,12 @@ class LinkNeighborLoader(NeighborhoodLoader):
         edge_label_index: the seed edges. Heterogeneous: an edge type, or (edge type, what) with
             `what` [2, n] pairs of node ids, or [n] edge ids. Homogeneous: `what` alone, or None
             for all edges.
-        edge_label: integer label of each seed edge. With binary negatives 0 stands for those, and
-            the given labels come out one higher.
-        edge_label_time: the time of each seed edge, which time_attr needs and comes with.
+        edge_label: label of each seed edge: integers, which stay int64, or floats (ratings), which
+            come as float32. Binary negatives are labelled 0; given labels come out one higher if
+            the smallest of them is 0, as in PyG.
+        edge_label_time: the time of each seed edge, which time_attr needs and comes with. Batches
+            hold it as `edge_label_time` [L], triplets as `seed_time` [batch_size]. Negatives have
+            those of the seed edges in turn.
         neg_sampling: "binary", "triplet", NegativeSampling(mode, amount), a dict of these or any
             object with them, or None.
         neg_sampling_ratio: PyG's former name of NegativeSampling("binary", ratio).

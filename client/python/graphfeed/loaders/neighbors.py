@@ -83,7 +83,8 @@ class NeighborLoader(NeighborhoodLoader):
         input_nodes: the seeds. Heterogeneous: a node type, or (type, what) with `what` the name of
             a boolean column, a boolean array, or an array of ids in any order. Homogeneous: `what`
             alone, or None for all nodes.
-        input_time: the time of each seed instead of its own; needs time_attr.
+        input_time: the time of each seed instead of its own; needs time_attr. Batches hold it as
+            `seed_time` [batch_size], with the seeds' type.
         batch_size: seeds of a batch.
         shuffle: a new order of the seeds each epoch.
         seed: of everything random; drawn from the operating system, and shown, when not given.

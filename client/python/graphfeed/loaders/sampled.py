@@ -160,8 +160,8 @@ class NeighborhoodLoader(SampledLoader):
             "induced" (all edges between the sampled nodes).
         disjoint: a tree of its own for each seed; nodes that several trees share are repeated.
         temporal_strategy: "uniform" or "last", where times are given.
-        time_attr: integer node column: neighbours are never later than their seed. Implies
-            disjoint.
+        time_attr: integer node column: neighbours are never later than their seed. Or an edge
+            column, if there is no such node column: edges are never later. Implies disjoint.
         weight_attr: float edge column: neighbours are drawn in proportion.
         directed: False is PyG's former name of subgraph_type="induced".
     """

@@ -1,0 +1,76 @@
+#include "server/batching/packing/pack_dimensions.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "absl/strings/str_cat.h"
+
+namespace graphfeed {
+
+PackDimensions::PackDimensions(const ResolvedSpec& spec, const GraphOffsets& offsets)
+    : spec_(spec), offsets_(offsets) {
+  const ResolvedOptions& options = spec.options;
+  capacity_.items = options.num_graphs - 1;
+  for (size_t t = 0; t < options.num_nodes.size(); ++t) {
+    Add(Kind::kNodes, static_cast<int>(t), options.num_nodes[t] - 1);
+  }
+  if (options.num_edges.size() > 1) {
+    for (size_t r = 0; r < options.num_edges.size(); ++r) {
+      Add(Kind::kEdges, static_cast<int>(r), options.num_edges[r]);
+    }
+  }
+  if (!options.num_edges.empty()) {
+    Add(Kind::kAllEdges, 0,
+        std::accumulate(options.num_edges.begin(), options.num_edges.end(), int64_t{0}) - 1);
+  }
+}
+
+void PackDimensions::Add(Kind kind, int type, int64_t capacity) {
+  dimensions_.push_back({kind, type});
+  capacity_.sizes.push_back(std::max<int64_t>(capacity, 0));
+}
+
+int64_t PackDimensions::Size(size_t dimension, int64_t graph) const {
+  const auto [kind, type] = dimensions_[dimension];
+  switch (kind) {
+    case Kind::kNodes:
+      return offsets_.NumNodes(type, graph);
+    case Kind::kEdges:
+      return offsets_.NumEdges(type, graph);
+    case Kind::kAllEdges:
+      break;
+  }
+  int64_t edges = 0;
+  for (const auto& ptr : offsets_.edge_ptr) edges += ptr[graph + 1] - ptr[graph];
+  return edges;
+}
+
+bool PackDimensions::Fits(int64_t graph) const {
+  for (size_t d = 0; d < size(); ++d) {
+    if (Size(d, graph) > std::min(capacity_.sizes[d], kPackSizeLimit - 1)) return false;
+  }
+  return true;
+}
+
+absl::Status PackDimensions::Explain(int64_t graph) const {
+  for (size_t d = 0; d < size(); ++d) {
+    const int64_t limit = std::min(capacity_.sizes[d], kPackSizeLimit - 1);
+    const int64_t actual = Size(d, graph);
+    if (actual <= limit) continue;
+    const auto [kind, type] = dimensions_[d];
+    std::string of_type;
+    if (kind == Kind::kNodes && spec_.node_types.size() > 1) {
+      of_type = absl::StrCat(" of type ", spec_.node_types[type]);
+    } else if (kind == Kind::kEdges) {
+      of_type = absl::StrCat(" of type ", spec_.edge_types[type]);
+    }
+    const bool nodes = kind == Kind::kNodes;
+    return absl::FailedPreconditionError(absl::StrCat(
+        "graph ", graph, " has ", actual, nodes ? " nodes" : " edges", of_type, "; a batch holds ",
+        limit, " (num_", nodes ? "nodes " : "edges ", limit + (kind == Kind::kEdges ? 0 : 1),
+        kind == Kind::kEdges ? ")" : ", one kept for padding)"));
+  }
+  return absl::FailedPreconditionError(absl::StrCat("graph ", graph, " fits no batch"));
+}
+
+}  // namespace graphfeed

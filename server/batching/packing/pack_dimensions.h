@@ -1,0 +1,48 @@
+#ifndef GRAPHFEED_SERVER_BATCHING_PACKING_PACK_DIMENSIONS_H_
+#define GRAPHFEED_SERVER_BATCHING_PACKING_PACK_DIMENSIONS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/batching/packing/look_ahead_pack.h"
+#include "server/batching/resolved_spec.h"
+#include "storage/graph/feature_store.h"
+
+namespace graphfeed {
+
+// What a pack of graphs has room for: one graph, node and edge less than its batch, so that there
+// is something to pad with; in heterogeneous batches one node less of each type, the edges of each
+// type, and one edge less in total.
+class PackDimensions {
+ public:
+  // Both must outlive this.
+  PackDimensions(const ResolvedSpec& spec, const GraphOffsets& offsets);
+
+  const PackCapacity& capacity() const { return capacity_; }
+  size_t size() const { return dimensions_.size(); }
+
+  // Of a graph that fits; in the order of the capacity.
+  int64_t Size(size_t dimension, int64_t graph) const;
+  bool Fits(int64_t graph) const;
+  // Why a graph fits no batch: FAILED_PRECONDITION with its size and the limit.
+  absl::Status Explain(int64_t graph) const;
+
+ private:
+  enum class Kind { kNodes, kEdges, kAllEdges };
+  struct Dimension {
+    Kind kind;
+    int type;
+  };
+  void Add(Kind kind, int type, int64_t capacity);
+
+  const ResolvedSpec& spec_;
+  const GraphOffsets& offsets_;
+  PackCapacity capacity_;
+  std::vector<Dimension> dimensions_;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_BATCHING_PACKING_PACK_DIMENSIONS_H_

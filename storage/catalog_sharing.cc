@@ -1,0 +1,204 @@
+// What a catalog does about columns that nobody uses any more, and so that servers may share its
+// store (servers.h).
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "storage/base/status_macros.h"
+#include "storage/catalog_engine.h"
+#include "storage/catalog_records.h"
+
+namespace graphfeed {
+
+absl::StatusOr<uint64_t> CatalogEngine::NewColumn() {
+  MutexLock reserve_lock(&reserve_mu_);
+  while (true) {
+    {
+      MutexLock lock(&mu_);
+      if (next_column_ < reserved_columns_) {
+        if (!server_key_.empty()) writing_.insert(next_column_);
+        return next_column_++;
+      }
+    }
+    GF_RETURN_IF_ERROR(ReserveColumns());
+  }
+}
+
+absl::Status CatalogEngine::ReserveColumns() {
+  ColumnRange reserved;
+  GF_RETURN_IF_ERROR(
+      Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+        GF_ASSIGN_OR_RETURN(reserved.first, NextColumn(records));
+        reserved.end = reserved.first + kColumnsReserved;
+        std::vector<RecordEdit> edits = {{std::string(kNextColumnKey), absl::StrCat(reserved.end)}};
+        if (server_key_.empty()) return edits;
+        GF_ASSIGN_OR_RETURN(const SetAsideColumns set_aside, SetAsideOf(records));
+        MutexLock lock(&mu_);
+        ServerRecord own = OwnRecord(set_aside);
+        own.writes.push_back(reserved);
+        own.writes = Joined(std::move(own.writes));
+        edits.push_back({server_key_, EncodeServer(own)});
+        return edits;
+      }));
+  MutexLock lock(&mu_);
+  next_column_ = reserved.first;
+  reserved_columns_ = reserved.end;
+  return absl::OkStatus();
+}
+
+ServerRecord CatalogEngine::OwnRecord(const SetAsideColumns& set_aside) {
+  ServerRecord own;
+  own.beat = ++beat_;
+  for (const uint64_t column : writing_) own.writes.push_back({column, column + 1});
+  // What is given out until the next record, too.
+  if (next_column_ < reserved_columns_) own.writes.push_back({next_column_, reserved_columns_});
+  own.writes = Joined(std::move(own.writes));
+  for (const auto& [column, seen] : set_aside) {
+    if (references_.contains(column)) own.reads.push_back(column);
+  }
+  return own;
+}
+
+void CatalogEngine::LoseLease() {
+  writing_.clear();
+  next_column_ = reserved_columns_ = 0;
+}
+
+std::vector<uint64_t> CatalogEngine::ColumnsOfNoOther(const Manifest& manifest) const {
+  std::set<uint64_t> columns;
+  for (const uint64_t column : manifest.uids()) columns.insert(column);
+  for (const auto& [name, versions] : datasets_) {
+    for (const auto& [number, version] : versions) {
+      if (name == manifest.info.name && number == manifest.info.version) continue;
+      for (const uint64_t column : version.manifest->uids()) columns.erase(column);
+    }
+  }
+  return {columns.begin(), columns.end()};
+}
+
+absl::Status CatalogEngine::HoldColumns(const Manifest& manifest, const RecordMap& records,
+                                        std::vector<RecordEdit>& edits) {
+  ServerRecord own;
+  if (const auto record = records.find(server_key_); record != records.end()) {
+    GF_ASSIGN_OR_RETURN(own, DecodeServer(record->second));
+    edits.push_back({server_key_, record->second});
+  }
+  GF_ASSIGN_OR_RETURN(SetAsideColumns set_aside, SetAsideOf(records));
+  const size_t num_set_aside = set_aside.size();
+  std::map<std::string, std::string> bases;
+  MutexLock lock(&mu_);
+  for (const uint64_t column : manifest.uids()) {
+    const bool written_here =
+        std::any_of(own.writes.begin(), own.writes.end(),
+                    [&](const ColumnRange& range) { return range.Contains(column); });
+    if (written_here || set_aside.erase(column) > 0) continue;
+    const auto holder = [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS -> std::string {
+      for (const auto& [name, versions] : datasets_) {
+        for (const auto& [number, version] : versions) {
+          const std::vector<uint64_t> uids = version.manifest->uids();
+          if (std::find(uids.begin(), uids.end(), column) != uids.end()) {
+            return ManifestKey(name, number);
+          }
+        }
+      }
+      return "";
+    }();
+    if (holder.empty()) {
+      return absl::AbortedError(absl::StrCat(
+          "\"", manifest.info.name,
+          "\" was not published: this server was not heard of for so long that others have taken "
+          "it for dead, and may have removed what it wrote; ingest it again"));
+    }
+    bases.emplace(holder, records.at(holder));
+  }
+  for (auto& [key, value] : bases) edits.push_back({key, std::move(value)});
+  if (set_aside.size() != num_set_aside) edits.push_back(SetAsideEdit(set_aside));
+  return absl::OkStatus();
+}
+
+absl::Status CatalogEngine::KeepUp() {
+  if (server_key_.empty()) return absl::OkStatus();
+  MutexLock keep_up_lock(&keep_up_mu_);
+  GF_RETURN_IF_ERROR(Refresh());
+  const RecordMap seen = records_.Copy();
+  const auto now = options_.clock();
+  GF_ASSIGN_OR_RETURN(auto servers, ServersOf(seen));
+  servers.erase(server_key_);
+  std::map<std::string, std::string> others;
+  for (const auto& [key, server] : servers) others.emplace(key, seen.at(key));
+  others_.Observe(others, now);
+  GF_ASSIGN_OR_RETURN(const SetAsideColumns set_aside, SetAsideOf(seen));
+  std::map<std::string, std::string> columns;
+  for (const auto& [column, since] : set_aside) columns.emplace(absl::StrCat(column), "");
+  set_aside_.Observe(columns, now);
+  if (read_only_) return absl::OkStatus();
+
+  const std::vector<std::string> silent = others_.Since(now, options_.lease);
+  GF_RETURN_IF_ERROR(
+      Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+        GF_ASSIGN_OR_RETURN(const SetAsideColumns current, SetAsideOf(records));
+        std::vector<RecordEdit> edits;
+        for (const std::string& key : silent) {
+          const auto record = records.find(key);
+          if (record == records.end() || record->second != others.at(key)) continue;
+          edits.push_back({key, std::nullopt});
+        }
+        MutexLock lock(&mu_);
+        edits.push_back({server_key_, EncodeServer(OwnRecord(current))});
+        return edits;
+      }));
+  if (silent.empty()) return absl::OkStatus();
+  // What the dead have begun belongs to nobody now.
+  const RecordMap earlier = records_.Copy();
+  GF_ASSIGN_OR_RETURN(const std::vector<ColumnChunks> stored, store_->ListColumns());
+  return SetUnusedAside(earlier, stored);
+}
+
+absl::Status CatalogEngine::Sweep() {
+  if (read_only_) return absl::OkStatus();
+  std::set<std::string> aside_for_long;
+  if (!server_key_.empty()) {
+    // By then each server that is alive has seen, after the column was set aside, that it was, and
+    // said so if it uses it.
+    MutexLock lock(&keep_up_mu_);
+    for (std::string& column : set_aside_.Since(options_.clock(), 2 * options_.lease)) {
+      aside_for_long.insert(std::move(column));
+    }
+  }
+  std::vector<uint64_t> doomed;
+  GF_RETURN_IF_ERROR(
+      Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+        doomed.clear();
+        GF_ASSIGN_OR_RETURN(SetAsideColumns columns, SetAsideOf(records));
+        GF_ASSIGN_OR_RETURN(const auto servers, ServersOf(records));
+        std::vector<RecordEdit> edits;
+        for (const auto& [key, server] : servers) edits.push_back({key, records.at(key)});
+        MutexLock lock(&mu_);
+        for (const uint64_t column : DueColumns(columns, absl::Now(), options_.sweep_after)) {
+          const bool used = references_.contains(column);
+          if (!server_key_.empty() &&
+              (used || !aside_for_long.contains(absl::StrCat(column)) ||
+               std::any_of(servers.begin(), servers.end(),
+                           [&](const auto& server) { return server.second.Uses(column); }))) {
+            continue;
+          }
+          columns.erase(column);
+          if (!used) doomed.push_back(column);
+        }
+        edits.push_back(SetAsideEdit(columns));
+        return edits;
+      }));
+  if (doomed.empty()) return absl::OkStatus();
+  const absl::Status status = store_->DeleteColumns(doomed);
+  if (!status.ok()) {
+    MutexLock lock(&mu_);
+    garbage_.insert(garbage_.end(), doomed.begin(), doomed.end());
+  }
+  return status;
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,20 @@
+#ifndef GRAPHFEED_STORAGE_CHUNKS_OPEN_STORE_H_
+#define GRAPHFEED_STORAGE_CHUNKS_OPEN_STORE_H_
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "storage/chunks/chunk_store.h"
+
+namespace graphfeed {
+
+// The store at a place: the path of a folder, or rocksdb://PATH, is an embedded RocksDB. Another
+// engine is one more row of the table in open_store.cc. INVALID_ARGUMENT for a scheme that is not
+// in it; then as the engine says.
+absl::StatusOr<std::unique_ptr<ChunkStore>> OpenStore(absl::string_view location,
+                                                      const ChunkStoreOptions& options = {});
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_STORAGE_CHUNKS_OPEN_STORE_H_

@@ -1,0 +1,73 @@
+#ifndef GRAPHFEED_STORAGE_SERVERS_H_
+#define GRAPHFEED_STORAGE_SERVERS_H_
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "storage/chunks/chunk_store.h"
+
+namespace graphfeed {
+
+// Servers that share a store. Each has a record in it, which it changes again and again: that is
+// its lease of the columns that the record names. Who has not changed it for long is taken for
+// dead, whatever the clocks of the machines say, and its record is removed; a server that was only
+// slow finds that out with its next change, since every change of its own asks for the record.
+
+inline constexpr absl::string_view kServerPrefix = "server/";
+
+// Columns `first` to `end` - 1.
+struct ColumnRange {
+  uint64_t first = 0;
+  uint64_t end = 0;
+
+  bool Contains(uint64_t column) const { return first <= column && column < end; }
+  friend bool operator==(const ColumnRange&, const ColumnRange&) = default;
+};
+
+// The same columns in as few ranges as they need, ascending.
+std::vector<ColumnRange> Joined(std::vector<ColumnRange> ranges);
+
+struct ServerRecord {
+  uint64_t beat = 0;                // counts the changes
+  std::vector<ColumnRange> writes;  // of ingests that are not published yet
+  std::vector<uint64_t> reads;      // of versions that it has open and that have been deleted
+
+  bool Uses(uint64_t column) const;
+  friend bool operator==(const ServerRecord&, const ServerRecord&) = default;
+};
+
+// As a record: lines "beat N", "writes FIRST END" and "reads COLUMN". DATA_LOSS for anything else.
+std::string EncodeServer(const ServerRecord& server);
+absl::StatusOr<ServerRecord> DecodeServer(absl::string_view text);
+
+// The servers of the records, by key. DATA_LOSS names the record.
+absl::StatusOr<std::map<std::string, ServerRecord>> ServersOf(const RecordMap& records);
+
+// What of the records has not changed for how long, as this process saw it. Not thread-safe.
+class Unchanged {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // The values that there are at `now`, by name.
+  void Observe(const std::map<std::string, std::string>& values, TimePoint now);
+  // Names that have had their value for `duration` or longer, ascending.
+  std::vector<std::string> Since(TimePoint now, absl::Duration duration) const;
+
+ private:
+  struct Value {
+    std::string value;
+    TimePoint since;
+  };
+  std::map<std::string, Value> values_;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_STORAGE_SERVERS_H_

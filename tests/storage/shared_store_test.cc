@@ -1,0 +1,399 @@
+// Several servers, each with a catalog of its own, over one store.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "storage/catalog.h"
+#include "storage/servers.h"
+#include "tests/storage/graph_blocks.h"
+#include "tests/storage/test_stores.h"
+
+namespace graphfeed {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr auto kLease = std::chrono::seconds(10);
+
+// A server of the tests: its catalog, and the way to kill it.
+struct TestServer {
+  std::unique_ptr<Catalog> catalog;
+  MemoryChunkStore* store = nullptr;
+
+  Catalog* operator->() const { return catalog.get(); }
+  Catalog& operator*() const { return *catalog; }
+};
+
+class SharedStoreTest : public testing::Test {
+ protected:
+  TestServer Start() {
+    auto store = std::make_unique<MemoryChunkStore>(disk_, /*shared=*/true);
+    TestServer server;
+    server.store = store.get();
+    auto catalog = Catalog::Open(std::move(store), {.memory_budget_bytes = 0,
+                                                    .sweep_after = absl::ZeroDuration(),
+                                                    .lease = absl::FromChrono(kLease),
+                                                    .clock = [this] { return now_; }});
+    EXPECT_TRUE(catalog.ok()) << catalog.status();
+    server.catalog = *std::move(catalog);
+    return server;
+  }
+
+  // So much time goes by, in which these servers are alive.
+  void Pass(std::chrono::seconds time, const std::vector<const TestServer*>& servers) {
+    for (std::chrono::seconds passed{0}; passed < time; passed += std::chrono::seconds(1)) {
+      now_ += std::chrono::seconds(1);
+      for (const TestServer* server : servers) {
+        const absl::Status status = (*server)->KeepUp();
+        EXPECT_TRUE(status.ok()) << status;
+      }
+    }
+    for (const TestServer* server : servers) EXPECT_TRUE((*server)->Sweep().ok());
+  }
+
+  std::set<uint64_t> StoredColumns() const {
+    std::set<uint64_t> columns;
+    for (const ChunkKey& key : disk_->chunk_keys()) columns.insert(key.column);
+    return columns;
+  }
+
+  const std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
+  std::chrono::steady_clock::time_point now_{std::chrono::hours(1)};
+};
+
+std::vector<std::string> Names(const TestServer& server) {
+  std::vector<std::string> names;
+  for (const DatasetInfo& info : server->List()) {
+    names.push_back(absl::StrCat(info.name, "@", info.version));
+  }
+  return names;
+}
+
+std::string Add(const TestServer& server, const std::string& name,
+                const GraphBlock& graphs = TwoGraphs()) {
+  const auto info = Ingest(*server, {.name = name}, {graphs});
+  EXPECT_TRUE(info.ok()) << info.status();
+  return info.ok() ? absl::StrCat(info->name, "@", info->version) : "";
+}
+
+TEST_F(SharedStoreTest, AVersionAppearsAtTheOthersAndGoes) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  Add(a, "d");
+  ASSERT_TRUE(b->KeepUp().ok());
+  EXPECT_THAT(Names(b), ElementsAre("d@1"));
+  ExpectHolds(**b->OpenDataset("d"), TwoGraphs());
+  ASSERT_TRUE(b->Delete("d", 1).ok());
+  EXPECT_THAT(Names(a), ElementsAre("d@1"));
+  ASSERT_TRUE(a->KeepUp().ok());
+  EXPECT_THAT(Names(a), IsEmpty());
+}
+
+TEST_F(SharedStoreTest, NumbersAreDistinctThoughNobodyKnowsOfTheOthers) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  EXPECT_EQ(Add(a, "d"), "d@1");
+  EXPECT_EQ(Add(b, "d"), "d@2");
+  EXPECT_EQ(Add(b, "d"), "d@3");
+  ASSERT_TRUE(b->Delete("d", 3).ok());
+  EXPECT_EQ(Add(a, "d"), "d@4") << "a number is given out once";
+  const TestServer c = Start();
+  EXPECT_THAT(Names(c), ElementsAre("d@1", "d@2", "d@4"));
+}
+
+TEST_F(SharedStoreTest, ANumberBelowTheNewestIsNotGivenOutAgainEither) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  EXPECT_EQ(Add(b, "d"), "d@1");
+  ASSERT_TRUE(a->KeepUp().ok());
+  EXPECT_EQ(Add(b, "d"), "d@2");
+  EXPECT_EQ(Add(b, "d"), "d@3");
+  ASSERT_TRUE(b->Delete("d", 2).ok());
+  EXPECT_EQ(Add(a, "d"), "d@4");
+}
+
+TEST_F(SharedStoreTest, AllIngestAndDeleteAtOnce) {
+  constexpr int kServers = 4;
+  constexpr int kVersions = 25;
+  std::vector<TestServer> servers;
+  for (int i = 0; i < kServers; ++i) servers.push_back(Start());
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kServers; ++i) {
+    threads.emplace_back([&, i] {
+      const TestServer& server = servers[static_cast<size_t>(i)];
+      for (int k = 0; k < kVersions; ++k) {
+        const auto info =
+            Ingest(*server, {.name = "d"}, {RandomGraphs(static_cast<uint64_t>(i), 3)});
+        ASSERT_TRUE(info.ok()) << info.status();
+        if (k % 5 == 4) {
+          ASSERT_TRUE(server->Delete("d", info->version).ok());
+        }
+        ASSERT_TRUE(server->KeepUp().ok());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  const TestServer last = Start();
+  const std::vector<DatasetInfo> infos = last->List();
+  EXPECT_THAT(infos, SizeIs(kServers * kVersions * 4 / 5));
+  EXPECT_LE(infos.back().version, kServers * kVersions);
+  for (const DatasetInfo& info : infos) {
+    const auto dataset = last->OpenDataset(absl::StrCat("d@", info.version));
+    ASSERT_TRUE(dataset.ok()) << dataset.status();
+    EXPECT_TRUE((*dataset)->Verify().ok()) << info.version;
+  }
+}
+
+TEST_F(SharedStoreTest, AStartAndItsSweepsLeaveWhatOthersWrite) {
+  const TestServer a = Start();
+  auto ingest = a->StartIngest({.name = "d"});
+  ASSERT_TRUE(ingest.ok()) << ingest.status();
+  ASSERT_TRUE((*ingest)->Append(RandomGraphs(1, 2000)).ok());
+  const TestServer b = Start();
+  Pass(5 * kLease, {&a, &b});
+  ASSERT_TRUE((*ingest)->Append(RandomGraphs(2, 2000)).ok());
+  const auto info = (*ingest)->Commit();
+  ASSERT_TRUE(info.ok()) << info.status();
+  Pass(5 * kLease, {&a, &b});
+  const auto dataset = b->OpenDataset("d");
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_TRUE((*dataset)->Verify().ok());
+}
+
+TEST_F(SharedStoreTest, WhatADeadServerBeganIsSweptByWhoeverIsAlive) {
+  const TestServer a = Start();
+  TestServer b = Start();
+  Add(a, "d");
+  const std::set<uint64_t> published = StoredColumns();
+  {
+    auto ingest = b->StartIngest({.name = "e"});
+    ASSERT_TRUE((*ingest)->Append(TwoGraphs()).ok());
+    disk_->on_put_record = [](absl::string_view key) {
+      return key == "manifest/e@1" ? absl::UnavailableError("crash") : absl::OkStatus();
+    };
+    disk_->on_delete_record = [](absl::string_view) { return absl::UnavailableError("crash"); };
+    EXPECT_FALSE((*ingest)->Commit().ok());
+    b.store->Die();
+  }
+  b.catalog.reset();
+  disk_->on_put_record = [](absl::string_view) { return absl::OkStatus(); };
+  disk_->on_delete_record = [](absl::string_view) { return absl::OkStatus(); };
+  EXPECT_GT(StoredColumns().size(), published.size());
+  Pass(kLease / 2, {&a});
+  EXPECT_GT(StoredColumns().size(), published.size()) << "it may be only slow";
+  Pass(4 * kLease, {&a});
+  EXPECT_EQ(StoredColumns(), published);
+  EXPECT_THAT(*ServersOf(disk_->records()), SizeIs(1));
+}
+
+TEST_F(SharedStoreTest, AServerThatWasOnlySlowIsToldSoAndGoesOn) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  auto ingest = b->StartIngest({.name = "d"});
+  ASSERT_TRUE((*ingest)->Append(TwoGraphs()).ok());
+  Pass(5 * kLease, {&a});
+  const auto late = (*ingest)->Commit();
+  EXPECT_TRUE(absl::IsAborted(late.status())) << late.status();
+  EXPECT_THAT(std::string(late.status().message()), HasSubstr("taken it for dead"));
+  EXPECT_EQ(Add(b, "d"), "d@1");
+  Pass(5 * kLease, {&a, &b});
+  EXPECT_TRUE((*a->OpenDataset("d"))->Verify().ok());
+}
+
+TEST_F(SharedStoreTest, WhatIsDeletedStaysForReadersElsewhere) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  Add(a, "d", RandomGraphs(3, 200));
+  ASSERT_TRUE(b->KeepUp().ok());
+  auto dataset = *b->OpenDataset("d");
+  ASSERT_TRUE(a->Delete("d", 1).ok());
+  Pass(5 * kLease, {&a, &b});
+  EXPECT_TRUE(dataset->Verify().ok()) << dataset->Verify();
+  dataset.reset();
+  Pass(5 * kLease, {&a, &b});
+  EXPECT_THAT(StoredColumns(), IsEmpty());
+}
+
+TEST_F(SharedStoreTest, AVersionMadeOfADeletedOneKeepsItsColumns) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  Add(a, "d");
+  ASSERT_TRUE(b->KeepUp().ok());
+  {
+    const auto base = *b->OpenDataset("d");
+    ASSERT_TRUE(a->Delete("d", 1).ok());
+    Pass(kLease, {&a, &b});
+    const auto info = b->AddColumn(
+        *base, Column("part", DType::kInt64, {}, {3, 2}, Bytes<int64_t>({1, 2, 3, 4, 5})));
+    ASSERT_TRUE(info.ok()) << info.status();
+    EXPECT_EQ(info->version, 2);
+  }
+  Pass(5 * kLease, {&a, &b});
+  const auto dataset = a->OpenDataset("d@2");
+  ASSERT_TRUE(dataset.ok()) << dataset.status();
+  EXPECT_TRUE((*dataset)->Verify().ok());
+  ASSERT_TRUE(a->Delete("d", 2).ok());
+}
+
+TEST_F(SharedStoreTest, AServerThatEndsLeavesNoRecord) {
+  { const TestServer a = Start(); }
+  EXPECT_THAT(*ServersOf(disk_->records()), IsEmpty());
+}
+
+TEST_F(SharedStoreTest, NoSnapshotIsMadeOfWhatMakesNone) {
+  const TestServer a = Start();
+  const absl::Status status = a->Snapshot("/nowhere").status();
+  EXPECT_TRUE(absl::IsUnimplemented(status)) << status;
+}
+
+// Servers that come, go, die, ingest, delete and read in a random order: what is listed can always
+// be read, what is open stays whole, and in the end nothing else is stored.
+class SharedStoreHistoryTest : public SharedStoreTest, public testing::WithParamInterface<int> {
+ protected:
+  struct Actor {
+    TestServer server;
+    std::vector<std::unique_ptr<GraphSink>> ingests;
+    std::vector<std::shared_ptr<Dataset>> open;
+  };
+
+  size_t Random(size_t below) { return rng_() % below; }
+
+  void Act(Actor& actor) {
+    const TestServer& server = actor.server;
+    const std::vector<DatasetInfo> infos = server->List();
+    const std::string name = Random(2) == 0 ? "d" : "e";
+    switch (Random(9)) {
+      case 0:
+      case 1: {
+        auto ingest = server->StartIngest({.name = name});
+        ASSERT_TRUE(ingest.ok()) << ingest.status();
+        ASSERT_TRUE((*ingest)->Append(RandomGraphs(Random(100), 4)).ok());
+        actor.ingests.push_back(*std::move(ingest));
+        return;
+      }
+      case 2:
+      case 3: {
+        if (actor.ingests.empty()) return;
+        const auto info = actor.ingests.back()->Commit();
+        ASSERT_TRUE(info.ok()) << info.status();
+        EXPECT_TRUE(numbers_.emplace(info->name, info->version).second)
+            << info->name << "@" << info->version << " was given out twice";
+        actor.ingests.pop_back();
+        return;
+      }
+      case 4:
+        if (!actor.ingests.empty()) actor.ingests.pop_back();
+        return;
+      case 5: {
+        if (infos.empty()) return;
+        const DatasetInfo& info = infos[Random(infos.size())];
+        const absl::Status status = server->Delete(info.name, info.version);
+        EXPECT_TRUE(status.ok() || absl::IsNotFound(status)) << status;
+        return;
+      }
+      case 6: {
+        if (infos.empty()) return;
+        const DatasetInfo& info = infos[Random(infos.size())];
+        auto dataset = server->OpenDataset(absl::StrCat(info.name, "@", info.version));
+        ASSERT_TRUE(dataset.ok()) << dataset.status();
+        actor.open.push_back(*std::move(dataset));
+        return;
+      }
+      case 7:
+        if (!actor.open.empty()) actor.open.pop_back();
+        return;
+      default:
+        for (const auto& dataset : actor.open) {
+          const absl::Status status = dataset->Verify();
+          EXPECT_TRUE(status.ok()) << status;
+        }
+    }
+  }
+
+  std::mt19937_64 rng_{static_cast<uint64_t>(GetParam())};
+  std::set<std::pair<std::string, int64_t>> numbers_;
+};
+INSTANTIATE_TEST_SUITE_P(Seeds, SharedStoreHistoryTest, testing::Range(0, 40));
+
+TEST_P(SharedStoreHistoryTest, NothingIsLostAndNothingIsLeft) {
+  std::vector<std::unique_ptr<Actor>> actors;
+  const auto alive = [&] {
+    std::vector<const TestServer*> servers;
+    for (const auto& actor : actors) servers.push_back(&actor->server);
+    return servers;
+  };
+  for (int step = 0; step < 400 && !HasFailure(); ++step) {
+    const size_t what = Random(40);
+    if (actors.empty() || (what == 0 && actors.size() < 4)) {
+      actors.push_back(std::make_unique<Actor>());
+      actors.back()->server = Start();
+    } else if (what == 1) {
+      const size_t i = Random(actors.size());
+      if (Random(2) == 0) actors[i]->server.store->Die();
+      actors.erase(actors.begin() + static_cast<std::ptrdiff_t>(i));
+    } else if (what < 6) {
+      Pass(std::chrono::seconds(Random(25)), alive());
+    } else {
+      Act(*actors[Random(actors.size())]);
+    }
+  }
+  actors.clear();
+  const TestServer last = Start();
+  Pass(5 * kLease, {&last});
+  for (const DatasetInfo& info : last->List()) {
+    const auto dataset = last->OpenDataset(absl::StrCat(info.name, "@", info.version));
+    ASSERT_TRUE(dataset.ok()) << dataset.status();
+    EXPECT_TRUE((*dataset)->Verify().ok());
+  }
+  for (const DatasetInfo& info : last->List()) {
+    EXPECT_TRUE(last->Delete(info.name, info.version).ok());
+  }
+  Pass(5 * kLease, {&last});
+  EXPECT_THAT(StoredColumns(), IsEmpty());
+  EXPECT_EQ(FindRecord(disk_->records(), "set_aside"), std::nullopt);
+}
+
+TEST(ServersTest, RecordsAreReadAsTheyWereWritten) {
+  const ServerRecord server = {.beat = 7, .writes = {{1, 257}, {513, 769}}, .reads = {3, 4}};
+  EXPECT_EQ(EncodeServer(server), "beat 7\nwrites 1 257\nwrites 513 769\nreads 3\nreads 4\n");
+  EXPECT_EQ(*DecodeServer(EncodeServer(server)), server);
+  EXPECT_TRUE(server.Uses(256));
+  EXPECT_FALSE(server.Uses(257));
+  EXPECT_TRUE(server.Uses(3));
+  for (const char* bad : {"beat\n", "beat x\n", "writes 1\n", "reads 1 2\n", "sleeps 3\n"}) {
+    EXPECT_TRUE(absl::IsDataLoss(DecodeServer(bad).status())) << bad;
+  }
+}
+
+TEST(ServersTest, RangesAreJoined) {
+  EXPECT_THAT(Joined({{5, 6}, {1, 2}, {2, 4}, {6, 9}}),
+              ElementsAre(ColumnRange{1, 4}, ColumnRange{5, 9}));
+}
+
+TEST(ServersTest, WhatChangesIsNotUnchanged) {
+  Unchanged values;
+  const Unchanged::TimePoint start{};
+  values.Observe({{"a", "1"}, {"b", "1"}}, start);
+  values.Observe({{"a", "2"}, {"b", "1"}}, start + std::chrono::seconds(2));
+  EXPECT_THAT(values.Since(start + std::chrono::seconds(3), absl::Seconds(3)), ElementsAre("b"));
+  EXPECT_THAT(values.Since(start + std::chrono::seconds(5), absl::Seconds(3)),
+              ElementsAre("a", "b"));
+  values.Observe({}, start + std::chrono::seconds(6));
+  EXPECT_THAT(values.Since(start + std::chrono::seconds(9), absl::Seconds(0)), IsEmpty());
+}
+
+}  // namespace
+}  // namespace graphfeed
