@@ -152,7 +152,10 @@ class Client:
 
     def _others_like(self, name: str) -> str:
         """What an error for a name that there is not adds: the datasets that may be meant."""
-        there = {info.name for info in self.datasets()}
+        try:
+            there = {info.name for info in self.datasets()}
+        except errors.Error:
+            return ""
         bare = name.partition("@")[0]
         if bare in there:
             return ""
@@ -197,13 +200,7 @@ class Client:
         """
         _arguments.one_of("if_exists", if_exists, ("new", "same"))
         info = ingest(self._connection, name, graphs, kinds, transforms, progress)
-        same = [
-            other
-            for other in self.datasets()
-            if other.name == name
-            and other.version != info.version
-            and other.fingerprint == info.fingerprint
-        ]
+        same = self._same_content(info, required=if_exists == "same")
         if same and if_exists == "same":
             self.delete(info.full_name)
             info = same[0]
@@ -213,6 +210,23 @@ class Client:
                 'ingest(..., if_exists="same") makes no other version'
             )
         return IngestedDataset(self, info)
+
+    def _same_content(self, info: DatasetInfo, required: bool) -> list[DatasetInfo]:
+        """The other versions with the content of a version; none, unless it is required, where the
+        server does not tell."""
+        try:
+            there = self.datasets()
+        except errors.Error:
+            if required:
+                raise
+            return []
+        return [
+            other
+            for other in there
+            if other.name == info.name
+            and other.version != info.version
+            and other.fingerprint == info.fingerprint
+        ]
 
     def delete(self, dataset: str, *, all_versions: bool = False) -> None:
         """Deletes a version ("mutag@3"; "mutag" where there is but one), or with `all_versions` all

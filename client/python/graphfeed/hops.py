@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from graphfeed.layout import BatchLayout
+from graphfeed.offsets import as_numpy
 
 NAMES = ("num_sampled_nodes", "num_sampled_edges")
 
@@ -25,7 +24,7 @@ def per_hop(batch: Any) -> tuple[dict, dict]:
     the numbers add up to the tensors' sizes."""
     layout = batch._layout
     types = layout.edge_types
-    tensors = {t: np.asarray(_get(batch, t, "edge_index")) for t in types}
+    tensors = {t: as_numpy(_get(batch, t, "edge_index")) for t in types}
     (real,) = batch.counts
     num_edges = {t: _of(real.edges, t) for t in types}
     found = _seeds(batch)  # by node type: nodes of the hops so far
@@ -84,11 +83,11 @@ def _seeds(batch: Any) -> dict[str, int]:
     edge_type = store if layout.heterogeneous else layout.edge_types[0]
     names = layout.stores[layout.seed_store]
     if "edge_label_index" in names:
-        index = np.asarray(_get(batch, edge_type, "edge_label_index"))[:, : real.labels]
+        index = as_numpy(_get(batch, edge_type, "edge_label_index"))[:, : real.labels]
         ends = [(0, index[0]), (2, index[1])]
     else:
         ends = [
-            (end, np.asarray(_get(batch, edge_type, name))[: real.seeds].ravel())
+            (end, as_numpy(_get(batch, edge_type, name))[: real.seeds].ravel())
             for end, name in _LABEL_ENDS
         ]
     for end, index in ends:

@@ -30,10 +30,15 @@ def offsets(batch: Batch, info: DatasetInfo) -> tuple[list[np.ndarray], list[np.
         nodes, edges = ([np.array([0, count]) for count in counts] for counts in by_type)
         return nodes, edges
     node_ptr = [
-        np.asarray(store(batch, info.heterogeneous, t)["ptr"]) for t in info.node_types
+        as_numpy(store(batch, info.heterogeneous, t)["ptr"]) for t in info.node_types
     ]
     edge_ptr = [_edge_ptr(batch, info, t, node_ptr) for t in range(len(info.edge_types))]
     return node_ptr, edge_ptr
+
+
+def as_numpy(tensor: Any) -> np.ndarray:
+    """A tensor of a batch, wherever it lies."""
+    return np.asarray(tensor.cpu() if hasattr(tensor, "cpu") else tensor)
 
 
 def store(batch: Batch, heterogeneous: bool, key: Any) -> Any:
@@ -59,7 +64,7 @@ def _edge_ptr(batch: Batch, info: DatasetInfo, edge_type: int, node_ptr: list) -
     source = info.node_types.index(name[0])
     # Sources ascend from graph to graph: those below the graph's first node are other graphs'.
     graph_of_edge = np.searchsorted(
-        node_ptr[source], np.asarray(own["edge_index"])[0], side="right"
+        node_ptr[source], as_numpy(own["edge_index"])[0], side="right"
     ) - 1
     counts = np.bincount(graph_of_edge, minlength=num_graphs)
     return np.concatenate([[0], np.cumsum(counts)])

@@ -47,7 +47,7 @@ def split(
             if column.name not in store:
                 continue  # strings of nodes and edges are kept with the dataset only
             rows = (nodes if node_level else edges)[column.type]
-            array = np.asarray(store[column.name])
+            array = offsets.as_numpy(store[column.name])
             array = array[..., rows] if column.concat_last else array[rows]
             stores = node_stores if node_level else edge_stores
             stores[column.type][column.name] = _unshift(array, column, nodes)
@@ -58,7 +58,7 @@ def split(
             ):
                 for t, type_name in enumerate(types):
                     ids = offsets.store(batch, info.heterogeneous, type_name)[name]
-                    stores[t][name] = np.asarray(ids)[rows[t]]
+                    stores[t][name] = offsets.as_numpy(ids)[rows[t]]
         if info.heterogeneous:
             yield HeteroData(
                 attributes,
@@ -94,7 +94,7 @@ def _graph_value(
 ) -> Any:
     if column.dtype == "string":
         return strings[column.name][graph]
-    array = np.asarray(batch[column.name])
+    array = offsets.as_numpy(batch[column.name])
     if column.non_tensor or column.zero_dim:
         value = _unshift(array[graph : graph + 1], column, nodes).reshape(())
         return value.item() if column.non_tensor else value

@@ -175,6 +175,10 @@ def test_places_in_a_mask_times_and_links(homogeneous):
     batch = loader([3, 1])
     assert batch.n_id[batch.edge_label_index].tolist() == [[3, 1], [7, 5]]
     assert batch.edge_label.tolist() == [6, 8] and batch.input_id.tolist() == [3, 1]
+    raised = gf.LinkNeighborLoader(homogeneous, edge_label_index=pairs, edge_label=[0, 1, 2, 3],
+                                   neg_sampling="binary", **sampling)  # fmt: skip
+    assert raised([3, 1]).edge_label.tolist() == [4, 2, 0, 0], "as in a batch of all of them"
+    assert raised([0, 1]).edge_label.tolist() == [1, 2, 0, 0]
     by_id = gf.LinkNeighborLoader(homogeneous, edge_label_index=np.arange(50, 60), **sampling)([5])
     ends = by_id.n_id[by_id.edge_label_index][:, 0]
     assert ends.tolist() == homogeneous[0].edge_index[:, 55].tolist()

@@ -104,7 +104,12 @@ class EdgeSource(SampledSource):
             result.seeds = seeds._replace(ids=ids, count=len(places))
         else:
             result.seeds = seeds._replace(pairs=seeds.pairs[:, places], count=len(places))
-        result._labels = None if self._labels is None else self._labels[places]
+        if self._labels is not None:
+            result._labels = self._labels[places]
+            # The server raises labels whose smallest is 0, and sees these only.
+            binary = self.neg_sampling is not None and self.neg_sampling.mode == "binary"
+            if binary and self._labels.min() == 0 and result._labels.min() > 0:
+                result._labels = result._labels + result._labels.dtype.type(1)
         result._times = None if self._times is None else self._times[places]
         return result
 

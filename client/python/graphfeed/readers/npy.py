@@ -121,7 +121,7 @@ class _Folder:
             array = self._dense(column["csr"], int(column.get("num_columns", 0)))
         else:
             array = self._load(column.get("file") or f"{name}.npy")
-        last = concatenates_last(name) and array.ndim > 1
+        last = concatenates_last(name, array.ndim)
         pairs = name == "edge_index" and array.ndim == 2 and array.shape[0] != 2
         if column.get("axis", "first" if pairs and array.shape[1] == 2 else "") == "first" and last:
             array = np.moveaxis(array, 0, -1)
@@ -158,7 +158,7 @@ class _Folder:
 
     def _level(self, name: str, array: np.ndarray, node_ptr: Any, edge_ptr: Any) -> str:
         """By the number of rows; of as many nodes as edges by the name, as PyG does."""
-        rows = array.shape[-1 if concatenates_last(name) else 0] if array.ndim else 0
+        rows = array.shape[-1 if concatenates_last(name, array.ndim) else 0] if array.ndim else 0
         if name == "edge_index":
             return "edge"
         num_graphs = len(node_ptr) - 1
