@@ -152,7 +152,7 @@ class VersionSource final : public GraphSource {
     const int64_t first = done_;
     if (in_parts_) return NextPart();
     GF_ASSIGN_OR_RETURN(const int64_t count, CountGraphs(first));
-    if (first_bytes_ > kPartedBlocks * block_bytes_) {
+    if (first_bytes_ > kPartedBlocks * block_bytes_ && !schema().columns.empty()) {
       in_parts_ = true;
       column_ = 0;
       row_ = Rows(schema().columns[0], first, 1).first;
