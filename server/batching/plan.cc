@@ -7,9 +7,13 @@
 #include "server/batching/packing/stream_pack.h"
 #include "storage/base/check.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 
 namespace graphfeed {
 namespace {
+
+// Graphs, or batches, between two looks at whether anybody still wants the plan.
+constexpr int64_t kGraphsAtOnce = 4096;
 
 int64_t CeilDivide(int64_t a, int64_t b) {
   GF_CHECK(a >= 0 && b > 0) << a << " / " << b;
@@ -85,7 +89,7 @@ absl::StatusOr<std::unique_ptr<EpochPlan>> EpochPlan::Create(const ResolvedSpec&
   } else {
     GF_RETURN_IF_ERROR(plan->PlanCuts());
   }
-  plan->Summarize();
+  GF_RETURN_IF_ERROR(plan->Summarize());
   return plan;
 }
 
@@ -118,6 +122,7 @@ absl::Status EpochPlan::Pack() {
   StreamPacker packer(spec_, offsets_);
   graphs_.reserve(num_selected_);
   for (int64_t position = 0; position < num_selected_; ++position) {
+    if (position % kGraphsAtOnce == 0) GF_RETURN_IF_ERROR(CheckWanted());
     const int64_t graph = GraphAt(position);
     switch (packer.Add(graph)) {
       case StreamPacker::Outcome::kAdded:
@@ -140,7 +145,7 @@ absl::Status EpochPlan::Pack() {
   return absl::OkStatus();
 }
 
-void EpochPlan::Summarize() {
+absl::Status EpochPlan::Summarize() {
   const int64_t k = spec_.micro_batches;
   if (spec_.incomplete_step == IncompleteStep::kDrop) {
     summary_.num_frames = summary_.num_batches / k;
@@ -170,16 +175,16 @@ void EpochPlan::Summarize() {
     summary_.real.seeds = std::exchange(summary_.real.graphs, 0);
     summary_.node_efficiency = summary_.edge_efficiency = 0;
     summary_.lower_bound_batches = summary_.num_batches;
-    return;
+    return absl::OkStatus();
   }
-  SummarizeFill();
+  return SummarizeFill();
 }
 
 // Efficiencies and the lower bound.
-void EpochPlan::SummarizeFill() {
+absl::Status EpochPlan::SummarizeFill() {
   if (!spec_.fixed_size() || summary_.num_batches == 0) {
     summary_.lower_bound_batches = summary_.num_batches;
-    return;
+    return absl::OkStatus();
   }
   const ResolvedOptions& options = spec_.options;
   const int64_t all_nodes = Sum(options.num_nodes);
@@ -191,6 +196,7 @@ void EpochPlan::SummarizeFill() {
     nodes = edges = 0;
     std::vector<int64_t> graphs;
     for (int64_t batch = 0; batch < summary_.num_batches; ++batch) {
+      if (batch % kGraphsAtOnce == 0) GF_RETURN_IF_ERROR(CheckWanted());
       GraphsOf(batch, graphs);
       Counts counts = ZeroCounts(offsets_);
       for (const int64_t graph : graphs) AddGraph(offsets_, graph, 1, counts);
@@ -224,6 +230,7 @@ void EpochPlan::SummarizeFill() {
     bound = std::max(bound, NumLargeGraphs());
   }
   summary_.lower_bound_batches = std::min(bound, summary_.num_batches);
+  return absl::OkStatus();
 }
 
 // Graphs of packed batches that take more than half of the nodes or of the edges: no two of them
@@ -248,7 +255,8 @@ int64_t EpochPlan::NumLargeGraphs() const {
 
 int64_t EpochPlan::memory_bytes() const {
   return static_cast<int64_t>(sizeof(*this) +
-                              (graphs_.capacity() + starts_.capacity()) * sizeof(int64_t));
+                              (graphs_.capacity() + starts_.capacity()) * sizeof(int64_t)) +
+         spec_.list_bytes();
 }
 
 void EpochPlan::PlacesOf(int64_t batch, int64_t& begin, int64_t& end) const {
