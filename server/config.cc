@@ -72,6 +72,9 @@ const std::vector<Flag>& Flags() {
       {"partition-program", "FILE",
        "the program graphfeed-partition; empty: the one beside this program",
        &ServerConfig::partition_program},
+      {"request-memory", "BYTES",
+       "memory for requests that are being read or answered; more are refused",
+       Bytes{&ServerConfig::request_memory, 1 << 20}},
       {"max-frame-bytes", "BYTES", "largest frame that a request may ask for",
        Bytes{&ServerConfig::max_frame_bytes, 1 << 10, wire::kMaxFrameBytes}},
       {"build-threads", "N", "threads that build frames; 0: one for each processor",
@@ -85,6 +88,9 @@ const std::vector<Flag>& Flags() {
       {"max-streams", "N", "open streams at most", Number{&ServerConfig::max_streams, 1, 1000000}},
       {"max-ingests", "N", "running ingests at most, and as many exports",
        Number{&ServerConfig::max_ingests, 1, 1000}},
+      {"ingest-idle-timeout", "TIME",
+       "how long an ingest may send nothing before it is ended and its place is free",
+       &ServerConfig::ingest_idle_timeout},
       {"drain-timeout", "TIME", "how long running calls may take at shutdown (30s, 2m)",
        &ServerConfig::drain_timeout},
       {"sweep-after", "TIME",
@@ -211,6 +217,10 @@ absl::Status ValidateConfig(const ServerConfig& config) {
   if (config.drain_timeout < absl::ZeroDuration() || config.drain_timeout > absl::Hours(24)) {
     return FlagError("drain-timeout", absl::FormatDuration(config.drain_timeout), "0s to 24h");
   }
+  if (config.ingest_idle_timeout <= absl::ZeroDuration()) {
+    return FlagError("ingest-idle-timeout", absl::FormatDuration(config.ingest_idle_timeout),
+                     "above 0s");
+  }
   if (config.sweep_after < absl::ZeroDuration()) {
     return FlagError("sweep-after", absl::FormatDuration(config.sweep_after), "0s or more");
   }
@@ -221,8 +231,8 @@ std::vector<std::string> MemoryWarnings(const ServerConfig& config, int64_t memo
   std::vector<std::string> warnings;
   const std::string has = absl::StrCat("; the machine or container has ", RoundBytes(memory_bytes));
   int64_t sum = 0;
-  for (const char* name :
-       {"memory-budget", "slab-memory", "plan-memory", "ingest-memory", "partition-memory"}) {
+  for (const char* name : {"memory-budget", "slab-memory", "plan-memory", "request-memory",
+                           "ingest-memory", "partition-memory"}) {
     const auto flag = std::find_if(Flags().begin(), Flags().end(), [&](const Flag& f) {
       return f.name == absl::string_view(name);
     });
@@ -235,8 +245,8 @@ std::vector<std::string> MemoryWarnings(const ServerConfig& config, int64_t memo
   }
   if (warnings.empty() && sum > memory_bytes) {
     warnings.push_back(absl::StrCat(
-        "--memory-budget, --slab-memory, --plan-memory, --ingest-memory of one ingest and "
-        "--partition-memory are ",
+        "--memory-budget, --slab-memory, --plan-memory, --request-memory, --ingest-memory of one "
+        "ingest and --partition-memory are ",
         RoundBytes(sum), " together", has));
   }
   return warnings;

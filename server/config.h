@@ -13,8 +13,9 @@
 namespace graphfeed {
 
 // How a server runs; docs/operations.md says how to choose. Peak memory is about memory_budget +
-// slab_memory + plan_memory + ingest_memory for each running ingest + partition_memory while there
-// is a partition + the offsets of open datasets.
+// slab_memory + plan_memory + request_memory + ingest_memory, and a message, for each running
+// ingest
+// + partition_memory while there is a partition + the offsets of open datasets.
 struct ServerConfig {
   std::string data_dir;
   std::string snapshot_dir;                     // where snapshots go; empty: none are made
@@ -26,13 +27,15 @@ struct ServerConfig {
   int64_t ingest_memory = int64_t{256} << 20;   // of each running ingest
   int64_t partition_memory = int64_t{1} << 30;  // of the running partition
   std::string partition_program;                // empty: graphfeed-partition beside this program
+  int64_t request_memory = int64_t{256} << 20;  // requests that are being read or answered
   int64_t max_frame_bytes = int64_t{1} << 30;   // no request may ask for more
   int64_t build_threads = 0;                    // 0: one for each processor
   int64_t ingest_threads = 2;
   int64_t default_prefetch = 4;
   int64_t max_prefetch = 64;
   int64_t max_streams = 1000;
-  int64_t max_ingests = 8;  // and as many exports
+  int64_t max_ingests = 8;                                 // and as many exports
+  absl::Duration ingest_idle_timeout = absl::Minutes(10);  // an ingest may be silent for so long
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration sweep_after = absl::Hours(1);  // what no version uses is kept for so long
   std::string log_level = "info";               // as spdlog names it

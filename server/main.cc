@@ -1,9 +1,12 @@
+#include <malloc.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -27,9 +30,19 @@ void SayWhyNot(absl::string_view reason) {
   std::fprintf(stderr, "graphfeed-server: %s\n", std::string(reason).c_str());
 }
 
+// Each thread's heap reserves 64 MiB of addresses, most of them for nothing: where a limit of the
+// address space counts them (ulimit -v), threads share two.
+void ShareHeapsUnderALimit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    (void)mallopt(M_ARENA_MAX, 2);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  ShareHeapsUnderALimit();
   const auto command_line = graphfeed::ParseFlags(absl::MakeConstSpan(argv, argc).subspan(1));
   if (!command_line.ok()) {
     SayWhyNot(command_line.status().message());
@@ -53,12 +66,17 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
 
   std::atomic<bool> failed = false;  // while it was serving
-  absl::StatusOr<std::unique_ptr<graphfeed::Server>> server =
-      graphfeed::Server::Start(config, nullptr, [&failed](const absl::Status& status) {
-        SayWhyNot(status.message());
-        failed = true;
-        (void)kill(getpid(), SIGTERM);
-      });
+  absl::StatusOr<std::unique_ptr<graphfeed::Server>> server = absl::UnavailableError("not started");
+  try {
+    server = graphfeed::Server::Start(config, nullptr, [&failed](const absl::Status& status) {
+      SayWhyNot(status.message());
+      failed = true;
+      (void)kill(getpid(), SIGTERM);
+    });
+  } catch (const std::exception& error) {  // a thread, or memory, that cannot be had
+    server = absl::ResourceExhaustedError(
+        std::string("the server cannot start within the limits of its process: ") + error.what());
+  }
   if (!server.ok()) {
     SayWhyNot(server.status().ToString());
     return 1;

@@ -13,6 +13,7 @@
 #include "grpc/grpc.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/resource_quota.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
@@ -44,9 +45,32 @@ int BuildThreads(const ServerConfig& config) {
 // a stream's next epoch.
 constexpr int kPlanningThreads = 2;
 
-void ConfigureChannels(grpc::ServerBuilder& builder) {
-  builder.SetMaxReceiveMessageSize(wire::kMaxMessageBytes);
+// Calls beside streams, ingests and exports.
+constexpr int64_t kOtherCalls = 1000;
+
+// What gRPC may hold of messages that are still coming in; beyond it gRPC ends calls. Calls and
+// connections take some of it, too.
+constexpr int64_t kReceiveBaseBytes = int64_t{64} << 20;
+// Reflection is gRPC's own: a call of it holds a thread.
+constexpr int kMaxReflectionThreads = 16;
+
+int MaxMessageBytes(const ServerConfig& config) {
+  return static_cast<int>(std::min<int64_t>(
+      wire::kMaxMessageBytes, std::max(config.ingest_memory, wire::kMaxRequestBytes)));
+}
+
+void BoundReceivedMemory(const ServerConfig& config, grpc::ServerBuilder& builder) {
+  grpc::ResourceQuota quota("graphfeed");
+  quota.Resize(static_cast<size_t>(kReceiveBaseBytes + config.request_memory +
+                                   config.max_ingests * MaxMessageBytes(config)));
+  quota.SetMaxThreads(kMaxReflectionThreads);
+  builder.SetResourceQuota(quota);
+}
+
+void ConfigureChannels(const ServerConfig& config, grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(MaxMessageBytes(config));
   builder.SetMaxSendMessageSize(-1);  // frames are bounded by the request
+  BoundReceivedMemory(config, builder);
   builder.SetDefaultCompressionAlgorithm(GRPC_COMPRESS_NONE);
   // Two servers on one port would share its connections without an error.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
@@ -81,7 +105,8 @@ struct Server::Impl {
         export_admission("exports", 0, config.max_ingests),
         maker(*catalog, metrics, admission, config.max_frame_bytes, config.plan_memory,
               BuildThreads(config) + kPlanningThreads),
-        calls(metrics),
+        calls(metrics, config.request_memory,
+              config.max_streams + 2 * config.max_ingests + kOtherCalls),
         build_pool(std::make_unique<ThreadPool>(BuildThreads(config))),
         planning_pool(std::make_unique<ThreadPool>(kPlanningThreads)),
         handlers(*catalog, maker, admission, *build_pool,
@@ -101,7 +126,9 @@ struct Server::Impl {
         ingests{.calls = calls,
                 .pool = *ingest_pool,
                 .catalog = *catalog,
-                .admission = ingest_admission},
+                .admission = ingest_admission,
+                .max_message_bytes = config.ingest_memory,
+                .idle_timeout = config.ingest_idle_timeout},
         exports{.calls = calls,
                 .pool = *build_pool,
                 .catalog = *catalog,
@@ -163,7 +190,8 @@ std::vector<Metrics::Reading> Server::Impl::Readings() const {
                   {"plans", static_cast<double>(maker.plan_bytes())},
                   {"offsets", static_cast<double>(stats.offsets_bytes)},
                   {"ingest", static_cast<double>(stats.ingest_bytes)},
-                  {"partition", static_cast<double>(handlers.partition_bytes())}}},
+                  {"partition", static_cast<double>(handlers.partition_bytes())},
+                  {"requests", static_cast<double>(calls.request_bytes())}}},
       {.name = "graphfeed_memory_limit_bytes",
        .help = "Limits of memory by use.",
        .counter = false,
@@ -171,7 +199,8 @@ std::vector<Metrics::Reading> Server::Impl::Readings() const {
        .values = {{"chunk_cache", static_cast<double>(stats.memory_budget_bytes)},
                   {"slabs_reserved", static_cast<double>(admission.capacity_bytes())},
                   {"plans", static_cast<double>(config.plan_memory)},
-                  {"partition", static_cast<double>(config.partition_memory)}}},
+                  {"partition", static_cast<double>(config.partition_memory)},
+                  {"requests", static_cast<double>(calls.request_capacity_bytes())}}},
       gauge("graphfeed_stored_bytes", "Bytes on disk.", stats.stored_bytes),
       gauge("graphfeed_set_aside_columns", "Columns that no version uses, until they are removed.",
             stats.set_aside_columns),
@@ -213,7 +242,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
                                         .partition = *impl->partition_pool},
                                        impl->handlers, impl->streams, impl->ingests, impl->exports);
   grpc::ServerBuilder builder;
-  ConfigureChannels(builder);
+  ConfigureChannels(config, builder);
   builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &impl->port);
   builder.RegisterService(impl->service.get());
   impl->server = builder.BuildAndStart();

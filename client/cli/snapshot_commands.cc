@@ -39,6 +39,7 @@ absl::Status CopyAtServer(const ServerFlags& server, const std::string& name,
   GF_ASSIGN_OR_RETURN(const SnapshotInfo snapshot, client->CreateSnapshot(name));
   console.out << "at the server: " << snapshot.folder << "\n";
   Print(snapshot.datasets, console);
+  if (snapshot.more) console.out << "... and more\n";
   return absl::OkStatus();
 }
 

@@ -1,6 +1,7 @@
 #include "client/cpp/client.h"
 
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -33,9 +34,27 @@ class RpcClient final : public Client {
       : options_(options), replicas_(std::move(replicas)), calls_(options_, replicas_) {}
 
   absl::StatusOr<std::vector<DatasetInfo>> ListDatasets() override {
-    v1::ListDatasetsResponse response;
-    GF_RETURN_IF_ERROR(Ask(methods::kListDatasets, v1::ListDatasetsRequest(), &response));
-    return ReadInfos(response.datasets());
+    std::vector<DatasetInfo> infos;
+    v1::ListDatasetsRequest request;
+    for (;;) {
+      v1::ListDatasetsResponse response;
+      GF_RETURN_IF_ERROR(Ask(methods::kListDatasets, request, &response));
+      GF_ASSIGN_OR_RETURN(std::vector<DatasetInfo> page, ReadInfos(response.datasets()));
+      if (response.more() && page.empty()) {
+        return absl::DataLossError("the server lists nothing, and says that there is more");
+      }
+      for (DatasetInfo& info : page) {
+        if (!infos.empty() && std::tie(infos.back().name, infos.back().version) >=
+                                  std::tie(info.name, info.version)) {
+          return absl::DataLossError(absl::StrCat("the server lists ", info.name, "@", info.version,
+                                                  " behind ", infos.back().name, "@",
+                                                  infos.back().version));
+        }
+        infos.push_back(std::move(info));
+      }
+      if (!response.more()) return infos;
+      request.set_after(absl::StrCat(infos.back().name, "@", infos.back().version));
+    }
   }
 
   absl::StatusOr<DatasetInfo> GetDataset(const std::string& dataset) override {
@@ -96,7 +115,10 @@ class RpcClient final : public Client {
     GF_ASSIGN_OR_RETURN(*request.mutable_dataset(), Pinned(options.dataset));
     v1::DescribePlanResponse response;
     GF_RETURN_IF_ERROR(Ask(methods::kDescribePlan, request, &response));
-    return ReadAnswer(FromResponse(response));
+    GF_ASSIGN_OR_RETURN(PlanDescription description, ReadAnswer(FromResponse(response)));
+    // A plan is that of a whole epoch, wherever the stream is to begin.
+    GF_RETURN_IF_ERROR(CheckShardFrames(description.plan, options, /*first_epoch=*/false));
+    return description;
   }
 
   absl::StatusOr<GetBatchResult> GetBatch(const StreamOptions& options, int64_t epoch,
@@ -143,7 +165,8 @@ class RpcClient final : public Client {
     GF_RETURN_IF_ERROR(
         calls_.Tell(methods::kCreateSnapshot, request, absl::InfiniteDuration(), &response));
     GF_ASSIGN_OR_RETURN(std::vector<DatasetInfo> datasets, ReadInfos(response.datasets()));
-    return SnapshotInfo{.folder = response.folder(), .datasets = std::move(datasets)};
+    return SnapshotInfo{
+        .folder = response.folder(), .datasets = std::move(datasets), .more = response.more()};
   }
 
  private:

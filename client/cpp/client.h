@@ -86,8 +86,9 @@ struct SizeEstimateRequest {
 };
 
 struct SnapshotInfo {
-  std::string folder;  // on the server
-  std::vector<DatasetInfo> datasets;
+  std::string folder;                 // on the server
+  std::vector<DatasetInfo> datasets;  // what it holds, as far as one answer has room
+  bool more = false;                  // it holds more
 };
 
 // A client of one server or its replicas. Thread-safe. Errors carry the server's code and message.

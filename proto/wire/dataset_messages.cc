@@ -1,5 +1,6 @@
 // Schemas and descriptions of datasets.
 
+#include <algorithm>
 #include <utility>
 
 #include "proto/wire/enums.h"
@@ -174,6 +175,12 @@ absl::StatusOr<DatasetInfo> FromProto(const v1::DatasetInfo& message) {
            CheckSize(message.edge_sizes_size(), edge_types, "edge_sizes"),
        }) {
     GF_RETURN_IF_ERROR(status);
+  }
+  const auto negative = [](int64_t count) { return count < 0; };
+  if (info.num_graphs < 0 || info.version < 0 ||
+      std::any_of(message.num_nodes().begin(), message.num_nodes().end(), negative) ||
+      std::any_of(message.num_edges().begin(), message.num_edges().end(), negative)) {
+    return FieldError("dataset", "a count or the version is negative");
   }
   info.num_nodes.assign(message.num_nodes().begin(), message.num_nodes().end());
   info.num_edges.assign(message.num_edges().begin(), message.num_edges().end());

@@ -14,8 +14,8 @@ namespace graphfeed::wire {
 using google::protobuf::io::CodedOutputStream;
 using google::protobuf::io::StringOutputStream;
 
-std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes,
-                              absl::string_view runs) {
+std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes, absl::string_view runs,
+                              FrameOf message) {
   v1::Frame frame = ToProto(info);
   frame.set_runs(runs.data(), runs.size());
   const std::string fields = frame.SerializeAsString();
@@ -29,7 +29,7 @@ std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes,
   {
     StringOutputStream stream(&header);
     CodedOutputStream output(&stream);
-    output.WriteTag(kFrameTag);
+    output.WriteTag(message == FrameOf::kGetBatchResponse ? kBatchFrameTag : kFrameTag);
     output.WriteVarint32(static_cast<uint32_t>(frame_bytes));
     output.WriteString(fields);
     output.WriteTag(kPayloadTag);

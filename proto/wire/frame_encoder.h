@@ -9,11 +9,16 @@
 
 namespace graphfeed::wire {
 
+// The message whose field a frame is.
+enum class FrameOf : uint8_t { kStreamBatchesResponse, kGetBatchResponse };
+
 // The bytes of a StreamBatchesResponse that carries a frame, up to and without its payload: the
 // payload is the message's last field, so the slab itself follows on the wire without a copy. Of a
-// compact frame `runs` says what it is besides the payload.
+// compact frame `runs` says what it is besides the payload. Of a GetBatchResponse the other fields
+// stand before it.
 std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes,
-                              absl::string_view runs = "");
+                              absl::string_view runs = "",
+                              FrameOf message = FrameOf::kStreamBatchesResponse);
 
 }  // namespace graphfeed::wire
 

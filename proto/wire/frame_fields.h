@@ -21,6 +21,8 @@ inline constexpr uint32_t kEpochTag =
     LengthDelimitedTag(v1::StreamBatchesResponse::kEpochFieldNumber);
 inline constexpr uint32_t kFrameTag =
     LengthDelimitedTag(v1::StreamBatchesResponse::kFrameFieldNumber);
+inline constexpr uint32_t kBatchFrameTag =
+    LengthDelimitedTag(v1::GetBatchResponse::kFrameFieldNumber);
 inline constexpr uint32_t kPayloadTag = LengthDelimitedTag(v1::Frame::kPayloadFieldNumber);
 
 }  // namespace graphfeed::wire

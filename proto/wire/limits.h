@@ -27,6 +27,11 @@ inline constexpr int kMaxFrameHeaderBytes = 16 << 20;
 inline constexpr int64_t kMaxFrameBytes = (int64_t{2} << 30) - kMaxFrameHeaderBytes;
 inline constexpr int64_t kDefaultMaxFrameBytes = int64_t{256} << 20;
 
+// Of all requests but those of an Ingest.
+inline constexpr int64_t kMaxRequestBytes = int64_t{32} << 20;
+// Of a page of a list of datasets, if it holds more than one.
+inline constexpr size_t kListPageBytes = size_t{1} << 20;
+
 // Of Selection.ids and every other list that is coded like it: a byte of code can be eight bytes of
 // memory.
 inline constexpr size_t kMaxSelectionBytes = 16 << 20;

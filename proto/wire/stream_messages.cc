@@ -1,5 +1,7 @@
 // What servers answer: layouts, plans, headers, frames.
 
+#include <algorithm>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_join.h"
@@ -39,6 +41,19 @@ v1::EdgeType SplitEdgeType(absl::string_view name) {
   return message;
 }
 
+// As the schema has it: with the dimensions that batches add, users' arrays have at most 32.
+constexpr int kMaxRowRank = 16;
+
+// Of a homogeneous layout there is one, without a name.
+bool IsStore(absl::string_view store, const Layout& layout) {
+  if (store.empty()) return true;
+  if (!layout.heterogeneous) return false;
+  const auto has = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), store) != names.end();
+  };
+  return has(layout.node_types) || has(layout.edge_types);
+}
+
 absl::StatusOr<TensorSpec> TensorFromProto(const v1::Tensor& message, const Layout& layout,
                                            absl::string_view field) {
   TensorSpec tensor;
@@ -64,6 +79,14 @@ absl::StatusOr<TensorSpec> TensorFromProto(const v1::Tensor& message, const Layo
   if (tensor.axis_scale < 0) {
     return FieldError(absl::StrCat(field, ".axis_scale"),
                       absl::StrCat(tensor.axis_scale, "; at least 0"));
+  }
+  if (!IsStore(message.store(), layout)) {
+    return FieldError(absl::StrCat(field, ".store"),
+                      absl::StrCat("\"", message.store(), "\", which the layout does not have"));
+  }
+  if (message.row_shape_size() > kMaxRowRank) {
+    return FieldError(absl::StrCat(field, ".row_shape"),
+                      absl::StrCat(message.row_shape_size(), " dimensions; at most ", kMaxRowRank));
   }
   tensor.concat_last = message.concat_last();
   tensor.row_shape.assign(message.row_shape().begin(), message.row_shape().end());
@@ -161,10 +184,16 @@ absl::StatusOr<Layout> FromProto(const v1::Layout& message) {
     layout.edge_types.push_back(
         absl::StrCat(type.source(), "|", type.relation(), "|", type.target()));
   }
+  std::set<std::pair<absl::string_view, absl::string_view>> names;
   for (int i = 0; i < message.tensors_size(); ++i) {
     GF_ASSIGN_OR_RETURN(
         TensorSpec tensor,
         TensorFromProto(message.tensors(i), layout, absl::StrCat("layout.tensors[", i, "]")));
+    if (!names.emplace(message.tensors(i).store(), message.tensors(i).name()).second) {
+      return FieldError(absl::StrCat("layout.tensors[", i, "].name"),
+                        absl::StrCat("\"", tensor.name, "\" of store \"", tensor.store,
+                                     "\", which an earlier tensor has"));
+    }
     layout.tensors.push_back(std::move(tensor));
   }
   if (!layout.ragged) {

@@ -9,9 +9,13 @@
 #include "server/batching/packing/stream_pack.h"
 #include "storage/base/check.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 
 namespace graphfeed {
 namespace {
+
+// Graphs, or batches, between two looks at whether anybody still wants the plan.
+constexpr int64_t kGraphsAtOnce = 4096;
 
 int64_t CeilDivide(int64_t a, int64_t b) {
   GF_CHECK(a >= 0 && b > 0) << a << " / " << b;
@@ -93,7 +97,7 @@ absl::StatusOr<std::unique_ptr<EpochPlan>> EpochPlan::Create(const ResolvedSpec&
       GF_RETURN_IF_ERROR(plan->PackLookingAhead(seed));
       break;
   }
-  plan->Summarize();
+  GF_RETURN_IF_ERROR(plan->Summarize());
   return plan;
 }
 
@@ -126,6 +130,7 @@ absl::Status EpochPlan::PackInOrder() {
   StreamPacker packer(spec_, offsets_);
   graphs_.reserve(num_selected_);
   for (int64_t position = 0; position < num_selected_; ++position) {
+    if (position % kGraphsAtOnce == 0) GF_RETURN_IF_ERROR(CheckWanted());
     const int64_t graph = GraphAt(position);
     switch (packer.Add(graph)) {
       case StreamPacker::Outcome::kAdded:
@@ -153,6 +158,7 @@ absl::Status EpochPlan::PackLookingAhead(uint64_t seed) {
   std::vector<int64_t> graphs;  // in the order of the epoch, without those that fit no batch
   graphs.reserve(num_selected_);
   for (int64_t position = 0; position < num_selected_; ++position) {
+    if (position % kGraphsAtOnce == 0) GF_RETURN_IF_ERROR(CheckWanted());
     const int64_t graph = GraphAt(position);
     if (dimensions.Fits(graph)) {
       graphs.push_back(graph);
@@ -169,7 +175,8 @@ absl::Status EpochPlan::PackLookingAhead(uint64_t seed) {
       sizes[d].push_back(static_cast<int32_t>(dimensions.Size(d, graph)));
     }
   }
-  const PackedItems packs = PackWithLookAhead(dimensions.capacity(), std::move(sizes));
+  GF_ASSIGN_OR_RETURN(const PackedItems packs,
+                      PackWithLookAhead(dimensions.capacity(), std::move(sizes)));
 
   // What is left at the end makes an odd pack, which must not always be the last one.
   const int64_t num_packs = std::ssize(packs.starts) - 1;
@@ -188,7 +195,7 @@ absl::Status EpochPlan::PackLookingAhead(uint64_t seed) {
   return absl::OkStatus();
 }
 
-void EpochPlan::Summarize() {
+absl::Status EpochPlan::Summarize() {
   const int64_t k = spec_.micro_batches;
   if (spec_.incomplete_step == IncompleteStep::kDrop) {
     summary_.num_frames = summary_.num_batches / k;
@@ -218,16 +225,16 @@ void EpochPlan::Summarize() {
     summary_.real.seeds = std::exchange(summary_.real.graphs, 0);
     summary_.node_efficiency = summary_.edge_efficiency = 0;
     summary_.lower_bound_batches = summary_.num_batches;
-    return;
+    return absl::OkStatus();
   }
-  SummarizeFill();
+  return SummarizeFill();
 }
 
 // Efficiencies and the lower bound.
-void EpochPlan::SummarizeFill() {
+absl::Status EpochPlan::SummarizeFill() {
   if (!spec_.fixed_size() || summary_.num_batches == 0) {
     summary_.lower_bound_batches = summary_.num_batches;
-    return;
+    return absl::OkStatus();
   }
   const ResolvedOptions& options = spec_.options;
   const int64_t all_nodes = Sum(options.num_nodes);
@@ -239,6 +246,7 @@ void EpochPlan::SummarizeFill() {
     nodes = edges = 0;
     std::vector<int64_t> graphs;
     for (int64_t batch = 0; batch < summary_.num_batches; ++batch) {
+      if (batch % kGraphsAtOnce == 0) GF_RETURN_IF_ERROR(CheckWanted());
       GraphsOf(batch, graphs);
       Counts counts = ZeroCounts(offsets_);
       for (const int64_t graph : graphs) AddGraph(offsets_, graph, 1, counts);
@@ -272,6 +280,7 @@ void EpochPlan::SummarizeFill() {
     bound = std::max(bound, NumLargeGraphs());
   }
   summary_.lower_bound_batches = std::min(bound, summary_.num_batches);
+  return absl::OkStatus();
 }
 
 // Graphs of packed batches that take more than half of the nodes or of the edges: no two of them
@@ -296,7 +305,8 @@ int64_t EpochPlan::NumLargeGraphs() const {
 
 int64_t EpochPlan::memory_bytes() const {
   return static_cast<int64_t>(sizeof(*this) +
-                              (graphs_.capacity() + starts_.capacity()) * sizeof(int64_t));
+                              (graphs_.capacity() + starts_.capacity()) * sizeof(int64_t)) +
+         spec_.list_bytes();
 }
 
 void EpochPlan::PlacesOf(int64_t batch, int64_t& begin, int64_t& end) const {

@@ -18,7 +18,7 @@ namespace graphfeed {
 
 // Which graphs make up each batch of one epoch. Immutable; shared by all streams of the same
 // (dataset, spec, seed, epoch). Padded and plain plans take O(1) memory, packed ones 8 bytes a
-// graph and a batch (memory_bytes).
+// graph and a batch, all of them the lists of their spec (memory_bytes).
 class EpochPlan {
  public:
   // FAILED_PRECONDITION when a batch cannot fit and the strategy is Error: which graph, its size,
@@ -56,8 +56,8 @@ class EpochPlan {
   absl::Status PlanCuts();
   absl::Status PackInOrder();
   absl::Status PackLookingAhead(uint64_t seed);
-  void Summarize();
-  void SummarizeFill();
+  absl::Status Summarize();
+  absl::Status SummarizeFill();
   int64_t NumLargeGraphs() const;
 
   const ResolvedSpec& spec_;

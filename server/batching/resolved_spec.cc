@@ -8,6 +8,31 @@
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
+namespace {
+
+int64_t BytesOf(const std::vector<int64_t>& list) {
+  return static_cast<int64_t>(list.capacity() * sizeof(int64_t));
+}
+
+int64_t BytesOf(const std::vector<std::string>& list) {
+  size_t bytes = list.capacity() * sizeof(std::string);
+  for (const std::string& text : list) bytes += text.capacity();
+  return static_cast<int64_t>(bytes);
+}
+
+}  // namespace
+
+int64_t ResolvedSpec::list_bytes() const {
+  int64_t bytes = BytesOf(selection.ids) + BytesOf(selection.batch_sizes) + BytesOf(exclude_keys) +
+                  BytesOf(follow_batch) + BytesOf(narrow_columns) + BytesOf(float16_columns);
+  if (!sampling.has_value()) return bytes;
+  bytes += BytesOf(sampling->input_time);
+  if (sampling->links.has_value()) {
+    bytes += BytesOf(sampling->links->sources) + BytesOf(sampling->links->targets) +
+             BytesOf(sampling->links->labels) + BytesOf(sampling->links->float_labels);
+  }
+  return bytes;
+}
 
 std::vector<std::string> EdgeTypeNames(const Schema& schema) {
   std::vector<std::string> names;

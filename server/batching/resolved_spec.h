@@ -62,6 +62,8 @@ struct ResolvedSpec {
   int64_t items_per_batch() const {
     return fixed_size() && !sampling.has_value() ? options.num_graphs - 1 : batch_size;
   }
+  // Memory of what requests can make long: ids, times, seed edges, names.
+  int64_t list_bytes() const;
 };
 
 // Schema::EdgeTypeName of all edge types.

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "proto/wire/limits.h"
+#include "server/rpc/message_bytes.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -50,15 +53,22 @@ bool Calls::WaitUntilIdle(absl::Time deadline) {
                                deadline);
 }
 
-Call::Call(Calls& calls, const grpc::CallbackServerContext& context, const char* method)
-    : calls_(calls), context_(context), method_(method), start_(std::chrono::steady_clock::now()) {
-  absl::MutexLock lock(&calls_.mu_);
-  ++calls_.running_;
-}
+Call::Call(Calls& calls, const grpc::CallbackServerContext& context, const char* method,
+           bool crowded)
+    : calls_(calls),
+      context_(context),
+      method_(method),
+      start_(std::chrono::steady_clock::now()),
+      crowded_(crowded) {}
 
 std::unique_ptr<Call> Call::Admit(Calls& calls, const grpc::CallbackServerContext& context,
                                   const char* method) {
-  return std::unique_ptr<Call>(new Call(calls, context, method));
+  bool crowded;
+  {
+    absl::MutexLock lock(&calls.mu_);
+    crowded = ++calls.running_ > calls.max_calls_;
+  }
+  return std::unique_ptr<Call>(new Call(calls, context, method, crowded));
 }
 
 Call::~Call() {
@@ -73,8 +83,8 @@ absl::Status Call::CheckOpen() const {
 }
 
 absl::Status Call::CheckCancelled() const {
-  return context_.IsCancelled() ? absl::CancelledError("cancelled by the client")
-                                : absl::OkStatus();
+  return *cancelled_ || context_.IsCancelled() ? absl::CancelledError("cancelled by the client")
+                                               : absl::OkStatus();
 }
 
 absl::Status Call::TakePlace(Admission& admission) {
@@ -85,6 +95,38 @@ absl::Status Call::TakePlace(Admission& admission) {
 void Call::End(const absl::Status& status) {
   place_.reset();
   code_ = status.code();
+}
+
+absl::StatusOr<std::shared_ptr<RequestBytes>> RequestBytes::Admit(const Call& call,
+                                                                  const grpc::ByteBuffer& bytes) {
+  GF_RETURN_IF_ERROR(call.CheckOpen());
+  if (call.crowded_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("calls: ", call.calls_.max_calls_, " are running, which is the most"));
+  }
+  const auto size = static_cast<int64_t>(bytes.Length());
+  if (size > wire::kMaxRequestBytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the request has ", size, " bytes; at most ", wire::kMaxRequestBytes));
+  }
+  std::shared_ptr<RequestBytes> request(new RequestBytes(call.calls_.requests_, bytes));
+  GF_RETURN_IF_ERROR(request->Charge(size));
+  return request;
+}
+
+absl::Status RequestBytes::Parse(google::protobuf::Message& message) {
+  GF_ASSIGN_OR_RETURN(const int64_t size, CountMessage(bytes_, *message.GetDescriptor()));
+  GF_RETURN_IF_ERROR(Charge(size));
+  return ParseMessage(bytes_, message);
+}
+
+absl::Status RequestBytes::Charge(int64_t bytes) {
+  // Large requests leave room for small ones.
+  constexpr int64_t kSmallBytes = 64 << 10;
+  const int64_t leave_bytes = bytes <= kSmallBytes ? 0 : memory_.capacity_bytes() / 4;
+  GF_ASSIGN_OR_RETURN(places_.emplace_back(),
+                      memory_.ReserveShared("the request", bytes, leave_bytes));
+  return absl::OkStatus();
 }
 
 }  // namespace graphfeed

@@ -1,26 +1,36 @@
 #ifndef GRAPHFEED_SERVER_RPC_CALL_H_
 #define GRAPHFEED_SERVER_RPC_CALL_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <set>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "google/protobuf/message.h"
 #include "grpcpp/server_context.h"
+#include "grpcpp/support/byte_buffer.h"
 #include "server/metrics/metrics.h"
 #include "server/serving/admission.h"
 #include "server/serving/frame_stream.h"
+#include "storage/base/work_scope.h"
 
 namespace graphfeed {
 
-// The calls that are running, so that a shutdown can wait for them. Thread-safe.
+// The calls that are running, so that a shutdown can wait for them, and the memory of their
+// requests. Thread-safe.
 class Calls {
  public:
-  explicit Calls(Metrics& metrics) : metrics_(metrics) {}
+  // More than `max_calls` calls at a time are refused.
+  Calls(Metrics& metrics, int64_t request_memory, int64_t max_calls)
+      : metrics_(metrics),
+        max_calls_(max_calls),
+        requests_("requests", request_memory, max_calls, "request-memory") {}
 
   // UNAVAILABLE when the server drains.
   absl::Status CheckOpen() const;
@@ -35,11 +45,17 @@ class Calls {
   bool WaitUntilIdle(absl::Time deadline);
 
   Metrics& metrics() { return metrics_; }
+  // Of the memory of requests.
+  int64_t request_bytes() const { return requests_.reserved_bytes(); }
+  int64_t request_capacity_bytes() const { return requests_.capacity_bytes(); }
 
  private:
   friend class Call;
+  friend class RequestBytes;
 
   Metrics& metrics_;
+  const int64_t max_calls_;
+  Admission requests_;
   mutable absl::Mutex mu_;
   int64_t running_ ABSL_GUARDED_BY(mu_) = 0;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
@@ -63,18 +79,48 @@ class Call {
   absl::Status CheckCancelled() const;
   // Takes one of the places that `admission` has, to be given back by End.
   absl::Status TakePlace(Admission& admission);
+  // The client has gone: what works for the call stops (WorkScope).
+  void Cancel() { *cancelled_ = true; }
+  CancelToken token() const { return cancelled_; }
   // What the client is about to hear.
   void End(const absl::Status& status);
 
  private:
-  Call(Calls& calls, const grpc::CallbackServerContext& context, const char* method);
+  friend class RequestBytes;
+
+  Call(Calls& calls, const grpc::CallbackServerContext& context, const char* method, bool crowded);
 
   Calls& calls_;
   const grpc::CallbackServerContext& context_;
   const char* const method_;
   const std::chrono::steady_clock::time_point start_;
   absl::StatusCode code_ = absl::StatusCode::kUnknown;
+  const bool crowded_;  // there were too many calls when it came
+  // Shared with its work.
+  const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<Admission::Place> place_;  // shared with nobody
+};
+
+// The bytes of a call's only request, and the memory that it takes while it is being answered. May
+// outlive the call. Not thread-safe.
+class RequestBytes {
+ public:
+  // Before anybody looks at it: may the call begin, is the request small enough, is there room for
+  // its bytes? RESOURCE_EXHAUSTED if not.
+  static absl::StatusOr<std::shared_ptr<RequestBytes>> Admit(const Call& call,
+                                                             const grpc::ByteBuffer& bytes);
+
+  // Parses it. INVALID_ARGUMENT for what is no such message, RESOURCE_EXHAUSTED if there is no room
+  // for what it becomes.
+  absl::Status Parse(google::protobuf::Message& message);
+
+ private:
+  RequestBytes(Admission& memory, const grpc::ByteBuffer& bytes) : memory_(memory), bytes_(bytes) {}
+  absl::Status Charge(int64_t bytes);
+
+  Admission& memory_;
+  grpc::ByteBuffer bytes_;  // shares those of the call
+  std::vector<std::shared_ptr<Admission::Place>> places_;
 };
 
 }  // namespace graphfeed

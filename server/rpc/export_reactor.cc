@@ -2,12 +2,14 @@
 
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
 
 #include "proto/wire/ingest_sequence.h"
+#include "server/rpc/message_bytes.h"
 #include "server/rpc/reactor.h"
+#include "storage/base/allocation.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 #include "storage/version_source.h"
 
 namespace graphfeed {
@@ -15,17 +17,18 @@ namespace {
 
 // At any time there is either one task, or one write, or neither because the call is finished; each
 // starts the next. So members need no mutex, and Finish comes once.
-class ExportReactor final : public Reactor<grpc::ServerWriteReactor<v1::IngestRequest>> {
+class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBuffer>> {
  public:
-  ExportReactor(TransferContext& exports, const grpc::CallbackServerContext& context,
-                std::string dataset)
-      : Reactor(exports.calls, context, "ExportVersion"),
-        exports_(exports),
-        dataset_(std::move(dataset)) {}
+  ExportReactor(TransferContext& exports, const grpc::CallbackServerContext& context)
+      : Reactor(exports.calls, context, "ExportVersion"), exports_(exports) {}
 
-  void Start() {
-    exports_.pool.Post([this] {
-      if (absl::Status status = Open(); !status.ok()) return Close(status);
+  void Start(const grpc::ByteBuffer& request) {
+    auto admitted = RequestBytes::Admit(call(), request);
+    if (!admitted.ok()) return Close(admitted.status());
+    exports_.pool.Post([this, bytes = *std::move(admitted)] {
+      if (absl::Status status = WithinMemory([&] { return Open(*bytes); }); !status.ok()) {
+        return Close(status);
+      }
       Send();
     });
   }
@@ -36,21 +39,31 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<v1::IngestRe
   }
 
  private:
-  absl::Status Open() {
+  absl::Status Open(RequestBytes& bytes) {
+    const WorkScope scope(call().token());
     GF_RETURN_IF_ERROR(call().CheckOpen());
+    v1::ExportVersionRequest request;
+    GF_RETURN_IF_ERROR(bytes.Parse(request));
     GF_RETURN_IF_ERROR(call().TakePlace(exports_.admission));
-    GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> dataset, exports_.catalog.OpenDataset(dataset_));
+    GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> dataset,
+                        exports_.catalog.OpenDataset(request.dataset()));
     messages_.emplace(ReadVersion(std::move(dataset)));
     return absl::OkStatus();
   }
 
   void Send() {
-    if (absl::Status status = call().CheckCancelled(); !status.ok()) return Close(status);
-    absl::StatusOr<std::optional<v1::IngestRequest>> message = messages_->Next();
-    if (!message.ok()) return Close(message.status());
-    if (!message->has_value()) return Close(absl::OkStatus());
-    message_ = **std::move(message);
-    StartWrite(&message_);
+    bool end = false;
+    const absl::Status status = WithinMemory([&]() -> absl::Status {
+      const WorkScope scope(call().token());
+      GF_RETURN_IF_ERROR(call().CheckCancelled());
+      GF_ASSIGN_OR_RETURN(const std::optional<v1::IngestRequest> message, messages_->Next());
+      end = !message.has_value();
+      if (end) return absl::OkStatus();
+      GF_ASSIGN_OR_RETURN(bytes_, EncodeMessage(*message));
+      return absl::OkStatus();
+    });
+    if (end || !status.ok()) return Close(status);
+    StartWrite(&bytes_);
   }
 
   // The version goes before the client hears of the end.
@@ -60,18 +73,17 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<v1::IngestRe
   }
 
   TransferContext& exports_;
-  const std::string dataset_;
   std::optional<wire::IngestSequence> messages_;
-  v1::IngestRequest message_;  // in flight
+  grpc::ByteBuffer bytes_;  // in flight
 };
 
 }  // namespace
 
-grpc::ServerWriteReactor<v1::IngestRequest>* StartExport(TransferContext& exports,
-                                                         const grpc::CallbackServerContext& context,
-                                                         const v1::ExportVersionRequest& request) {
-  auto* reactor = new ExportReactor(exports, context, request.dataset());
-  reactor->Start();
+grpc::ServerWriteReactor<grpc::ByteBuffer>* StartExport(TransferContext& exports,
+                                                        const grpc::CallbackServerContext& context,
+                                                        const grpc::ByteBuffer& request) {
+  auto* reactor = new ExportReactor(exports, context);
+  reactor->Start(request);
   return reactor;
 }
 

@@ -6,41 +6,70 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "proto/wire/limits.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
 #include "server/batching/resolve/sizes.h"
+#include "storage/base/allocation.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 #include "storage/ingest/spec.h"
 #include "storage/partition/partition.h"
 
 namespace graphfeed {
 namespace {
 
-// The graph-level string columns of a plain batch.
-absl::Status ReadStrings(const Recipe& recipe, const std::vector<int64_t>& graphs,
-                         v1::GetBatchResponse& response) {
+// The graph-level string columns that a plain batch has, and how many bytes they take.
+struct Strings {
+  struct Column {
+    int index = 0;
+    std::vector<RowRange> rows;
+  };
+  std::vector<Column> columns;
+  int64_t bytes = 0;
+};
+
+// Stops counting beyond `max_bytes`.
+absl::StatusOr<Strings> CountStrings(const Recipe& recipe, const std::vector<int64_t>& graphs,
+                                     int64_t max_bytes) {
   const std::vector<ColumnSchema>& columns = recipe.info().schema.columns;
   const std::vector<std::string>& excluded = recipe.spec().exclude_keys;
+  Strings strings;
   for (size_t i = 0; i < columns.size(); ++i) {
     if (columns[i].dtype != DType::kString || columns[i].level != Level::kGraph ||
         std::binary_search(excluded.begin(), excluded.end(), columns[i].name)) {
       continue;
     }
-    std::vector<RowRange> rows;
-    rows.reserve(graphs.size());
+    Strings::Column& column = strings.columns.emplace_back();
+    column.index = static_cast<int>(i);
+    column.rows.reserve(graphs.size());
     for (const int64_t graph : graphs) {
-      rows.push_back({graph * columns[i].rows_per_graph, columns[i].rows_per_graph});
+      column.rows.push_back({graph * columns[i].rows_per_graph, columns[i].rows_per_graph});
+      GF_ASSIGN_OR_RETURN(const std::vector<int64_t> sizes,
+                          recipe.dataset().StringSizes(column.index, column.rows.back()));
+      // As std::string; on the wire each takes less.
+      for (const int64_t size : sizes) strings.bytes += size + int64_t{sizeof(std::string)};
+      if (strings.bytes > max_bytes) return strings;
+      GF_RETURN_IF_ERROR(CheckWanted());
     }
+  }
+  return strings;
+}
+
+absl::Status ReadStrings(const Recipe& recipe, const Strings& strings,
+                         v1::GetBatchResponse& response) {
+  for (const Strings::Column& column : strings.columns) {
     GF_ASSIGN_OR_RETURN(std::vector<std::string> values,
-                        recipe.dataset().ReadStrings(static_cast<int>(i), rows));
-    v1::StringColumn* column = response.add_strings();
-    column->set_name(columns[i].name);
-    for (std::string& value : values) column->add_values(std::move(value));
+                        recipe.dataset().ReadStrings(column.index, column.rows));
+    v1::StringColumn* out = response.add_strings();
+    out->set_name(recipe.info().schema.columns[static_cast<size_t>(column.index)].name);
+    for (std::string& value : values) out->add_values(std::move(value));
   }
   return absl::OkStatus();
 }
@@ -79,27 +108,70 @@ void Describe(const Recipe& recipe, const EpochPlan& plan, const wire::PlanReque
   response.set_spec_digest(recipe.spec_digest.data(), recipe.spec_digest.size());
 }
 
-absl::Status BuildOne(BatchMaker& maker, const Recipe& recipe, const EpochPlan& plan,
-                      const wire::BatchRequest& request, v1::GetBatchResponse& response) {
-  const std::shared_ptr<const void> tables = recipe.HoldTables();
-  SlabPool slabs(0);
-  GF_ASSIGN_OR_RETURN(const BuiltFrame frame,
-                      maker.Build(recipe, plan, request.seed, {.ordinal = request.ordinal},
-                                  request.max_frame_bytes, slabs));
-  *response.mutable_header() = wire::ToProto(recipe.Header(request.seed, 1));
-  *response.mutable_frame() = wire::ToProto(frame.info);
-  response.mutable_frame()->set_payload(frame.slab.data(), frame.slab.size());
-  if (recipe.spec().strategy != Strategy::kPlain) return absl::OkStatus();
+// Strings count as the frame does: in the limit of its bytes, and in what is reserved.
+absl::Status AddStrings(Admission& admission, const Recipe& recipe, const EpochPlan& plan,
+                        const wire::BatchRequest& request, BatchReply& reply) {
   std::vector<int64_t> graphs;
   plan.GraphsOf(request.ordinal, graphs);
-  return ReadStrings(recipe, graphs, response);
+  const int64_t max_bytes = request.max_frame_bytes - reply.frame.slab.size();
+  GF_ASSIGN_OR_RETURN(const Strings strings, CountStrings(recipe, graphs, max_bytes));
+  if (strings.bytes > max_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "a batch of ", reply.frame.slab.size(), " bytes with strings of ", strings.bytes,
+        " bytes or more; max_frame_bytes is ", request.max_frame_bytes));
+  }
+  // As they are read, and as they are sent.
+  GF_ASSIGN_OR_RETURN(reply.memory.emplace_back(),
+                      admission.ReserveShared("the strings of a batch", 2 * strings.bytes));
+  return ReadStrings(recipe, strings, reply.message);
+}
+
+absl::Status BuildOne(BatchMaker& maker, Admission& admission, const Recipe& recipe,
+                      const EpochPlan& plan, const wire::BatchRequest& request, BatchReply& reply) {
+  const std::shared_ptr<const void> tables = recipe.HoldTables();
+  SlabPool slabs(0);
+  GF_ASSIGN_OR_RETURN(reply.frame,
+                      maker.Build(recipe, plan, request.seed, {.ordinal = request.ordinal},
+                                  request.max_frame_bytes, slabs));
+  *reply.message.mutable_header() = wire::ToProto(recipe.Header(request.seed, 1));
+  if (recipe.spec().strategy != Strategy::kPlain) return absl::OkStatus();
+  return AddStrings(admission, recipe, plan, request, reply);
+}
+
+// The versions that a message has room for, from `first` on; at least one. Returns how many.
+int AddInfos(absl::Span<const DatasetInfo> infos,
+             google::protobuf::RepeatedPtrField<v1::DatasetInfo>& messages) {
+  size_t bytes = 0;
+  int count = 0;
+  for (const DatasetInfo& info : infos) {
+    v1::DatasetInfo message = wire::ToProto(info);
+    bytes += message.ByteSizeLong();
+    if (count > 0 && bytes > wire::kListPageBytes) break;
+    *messages.Add() = std::move(message);
+    ++count;
+  }
+  return count;
 }
 
 }  // namespace
 
-absl::Status Handlers::Handle(const v1::ListDatasetsRequest& /*request*/,
+absl::Status Handlers::Handle(const v1::ListDatasetsRequest& request,
                               v1::ListDatasetsResponse& response) {
-  for (const DatasetInfo& info : catalog_.List()) *response.add_datasets() = wire::ToProto(info);
+  const std::vector<DatasetInfo> infos = catalog_.List();
+  auto first = infos.begin();
+  if (!request.after().empty()) {
+    GF_ASSIGN_OR_RETURN(const DatasetReference after, ParseDatasetReference(request.after()));
+    if (!after.version.has_value()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("after: \"", request.after(), "\" names no version; NAME@VERSION"));
+    }
+    first = std::find_if(infos.begin(), infos.end(), [&](const DatasetInfo& info) {
+      return std::tie(info.name, info.version) > std::tie(after.name, *after.version);
+    });
+  }
+  const auto left = static_cast<size_t>(infos.end() - first);
+  const int listed = AddInfos(absl::MakeConstSpan(infos).last(left), *response.mutable_datasets());
+  response.set_more(static_cast<size_t>(listed) < left);
   return absl::OkStatus();
 }
 
@@ -158,8 +230,7 @@ void Handlers::Handle(const v1::DescribePlanRequest& message, v1::DescribePlanRe
               });
 }
 
-void Handlers::Handle(const v1::GetBatchRequest& message, v1::GetBatchResponse& response,
-                      Done done) {
+void Handlers::Handle(const v1::GetBatchRequest& message, BatchReply& response, Done done) {
   const auto request =
       std::make_shared<absl::StatusOr<wire::BatchRequest>>(wire::ParseRequest(message));
   if (!request->ok()) return done(request->status());
@@ -167,26 +238,30 @@ void Handlers::Handle(const v1::GetBatchRequest& message, v1::GetBatchResponse& 
       (*request)->dataset, (*request)->fingerprint, (*request)->spec, (*request)->max_frame_bytes,
       [this, request, &response, done = std::move(done)](RecipeOr recipe) mutable {
         if (!recipe.ok()) return done(recipe.status());
-        // The slab, its copy in the answer, and the answer's bytes.
-        const int64_t frame_bytes = (*recipe)->FrameBound((*request)->max_frame_bytes);
-        PlaceOr place = admission_.Reserve(3 * frame_bytes, 1, (*recipe)->held_bytes());
+        // Until it has been sent.
+        PlaceOr place = admission_.Reserve((*recipe)->FrameBound((*request)->max_frame_bytes), 1,
+                                           (*recipe)->held_bytes());
         if (!place.ok()) return done(place.status());
-        maker_.Plan(
-            *recipe, (*request)->seed, (*request)->epoch,
-            [this, request, recipe = *recipe, place = *std::move(place), &response,
-             done = std::move(done)](const PlanOr& plan) mutable {
-              if (!plan.ok()) {
-                place.reset();  // free before the caller knows
-                return done(plan.status());
-              }
-              builds_.Post([this, request, recipe = std::move(recipe), place = std::move(place),
-                            plan = *plan, &response, done = std::move(done)]() mutable {
-                const absl::Status status = BuildOne(maker_, *recipe, *plan, **request, response);
-                recipe.reset();
-                place.reset();
-                done(status);
-              });
-            });
+        maker_.Plan(*recipe, (*request)->seed, (*request)->epoch,
+                    [this, request, recipe = *recipe, place = *std::move(place), &response,
+                     done = std::move(done)](const PlanOr& plan) mutable {
+                      if (!plan.ok()) {
+                        place.reset();  // free before the caller knows
+                        return done(plan.status());
+                      }
+                      builds_.Post([this, request, recipe = std::move(recipe),
+                                    place = std::move(place), plan = *plan, &response,
+                                    done = std::move(done), token = WorkScope::Token()]() mutable {
+                        const WorkScope scope(std::move(token));
+                        response.memory.push_back(std::move(place));
+                        const absl::Status status = WithinMemory([&] {
+                          return BuildOne(maker_, admission_, *recipe, *plan, **request, response);
+                        });
+                        recipe.reset();
+                        if (!status.ok()) response = BatchReply();  // free before the caller knows
+                        done(status);
+                      });
+                    });
       });
 }
 
@@ -230,7 +305,8 @@ absl::Status Handlers::Handle(const v1::CreateSnapshotRequest& request,
   }
   GF_ASSIGN_OR_RETURN(const std::vector<DatasetInfo> infos, catalog_.Snapshot(folder.string()));
   response.set_folder(std::filesystem::absolute(folder, error).string());
-  for (const DatasetInfo& info : infos) *response.add_datasets() = wire::ToProto(info);
+  const int listed = AddInfos(infos, *response.mutable_datasets());
+  response.set_more(static_cast<size_t>(listed) < infos.size());
   return absl::OkStatus();
 }
 

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -17,9 +19,18 @@
 
 namespace graphfeed {
 
+// The answer of GetBatch: a message without its frame, and the frame.
+struct BatchReply {
+  v1::GetBatchResponse message;
+  BuiltFrame frame;
+  std::vector<std::shared_ptr<const void>> memory;  // reserved until the answer has gone out
+};
+
 // What the calls that answer once do, without gRPC: one overload for each message. Thread-safe;
 // calls may block, but those with a `done` wait for nobody: they call it once, when the response is
-// there, before they return or later from another thread. The arguments must outlive the handlers.
+// there, before they return or later from another thread; if memory fails them on the way, they let
+// it go. They work for the WorkScope of the calling thread. The arguments must outlive the
+// handlers.
 class Handlers {
  public:
   // Asked while a call runs: the error that is to end it.
@@ -48,7 +59,7 @@ class Handlers {
               Done done);
   void Handle(const v1::DescribePlanRequest& request, v1::DescribePlanResponse& response,
               Done done);
-  void Handle(const v1::GetBatchRequest& request, v1::GetBatchResponse& response, Done done);
+  void Handle(const v1::GetBatchRequest& request, BatchReply& response, Done done);
   // Takes as long as METIS does, or until it is interrupted.
   absl::Status Handle(const v1::PartitionDatasetRequest& request, v1::DatasetInfo& response,
                       const Interrupted& interrupted);

@@ -16,6 +16,8 @@ template <typename GrpcReactor>
 class Reactor : public GrpcReactor {
  public:
   void OnDone() final { delete this; }
+  // Also when the client's connection or deadline ends.
+  void OnCancel() override { call_->Cancel(); }
 
  protected:
   Reactor(Calls& calls, const grpc::CallbackServerContext& context, const char* method)

@@ -1,46 +1,96 @@
 #include "server/rpc/service.h"
 
+#include <memory>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "graphfeed/v1/graphfeed.grpc.pb.h"
+#include "server/rpc/message_bytes.h"
 #include "server/rpc/reactor.h"
+#include "storage/base/allocation.h"
+#include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 
 namespace graphfeed {
 namespace {
 
 using Callback = grpc::CallbackServerContext;
-using Base =
-    v1::GraphFeed::WithCallbackMethod_ListDatasets<v1::GraphFeed::WithCallbackMethod_GetDataset<
-        v1::GraphFeed::WithCallbackMethod_Ingest<v1::GraphFeed::WithCallbackMethod_DeleteVersion<
-            v1::GraphFeed::WithCallbackMethod_EstimateOptions<
-                v1::GraphFeed::WithCallbackMethod_DescribePlan<
-                    v1::GraphFeed::WithCallbackMethod_GetBatch<
-                        v1::GraphFeed::WithCallbackMethod_PartitionDataset<
-                            v1::GraphFeed::WithCallbackMethod_ExportVersion<
-                                v1::GraphFeed::WithCallbackMethod_CreateSnapshot<
+using Bytes = grpc::ByteBuffer;
+using Base = v1::GraphFeed::WithRawCallbackMethod_ListDatasets<
+    v1::GraphFeed::WithRawCallbackMethod_GetDataset<v1::GraphFeed::WithRawCallbackMethod_Ingest<
+        v1::GraphFeed::WithRawCallbackMethod_DeleteVersion<
+            v1::GraphFeed::WithRawCallbackMethod_EstimateOptions<
+                v1::GraphFeed::WithRawCallbackMethod_DescribePlan<
+                    v1::GraphFeed::WithRawCallbackMethod_GetBatch<
+                        v1::GraphFeed::WithRawCallbackMethod_PartitionDataset<
+                            v1::GraphFeed::WithRawCallbackMethod_ExportVersion<
+                                v1::GraphFeed::WithRawCallbackMethod_CreateSnapshot<
                                     v1::GraphFeed::WithRawCallbackMethod_StreamBatches<
                                         v1::GraphFeed::Service>>>>>>>>>>>;
 
-// A call that answers once. gRPC keeps request and response until the reactor is done.
+// A call that answers once. gRPC keeps the bytes of request and reply until the reactor is done.
+template <typename Request, typename Reply>
 class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
  public:
-  UnaryReactor(Calls& calls, const Callback& context, const char* method)
-      : Reactor(calls, context, method) {}
+  UnaryReactor(Calls& calls, const Callback& context, const char* method, Handlers& handlers,
+               Bytes& reply_bytes)
+      : Reactor(calls, context, method), handlers_(handlers), reply_bytes_(reply_bytes) {}
+
+  void Start(TaskQueue& pool, const Bytes& request_bytes) {
+    auto admitted = RequestBytes::Admit(call(), request_bytes);
+    if (!admitted.ok()) return EndCall(admitted.status());
+    request_bytes_ = *std::move(admitted);
+    pool.Post([this] {
+      const WorkScope scope(call().token());
+      if (absl::Status status = WithinMemory([this] { return Read(); }); !status.ok()) {
+        return EndCall(status);
+      }
+      Answer();
+    });
+  }
+
+ private:
+  absl::Status Read() {
+    GF_RETURN_IF_ERROR(call().CheckOpen());
+    return request_bytes_->Parse(request_);
+  }
 
   // A handler answers at once, or calls back when it has the answer.
-  template <typename Request, typename Response>
-  void Answer(Handlers& handlers, const Request& request, Response& response) {
+  void Answer() {
     const Handlers::Interrupted interrupted = [this] { return call().CheckOpen(); };
-    if (absl::Status status = interrupted(); !status.ok()) return End(status);
-    auto end = [this](const absl::Status& status) { End(status); };
-    if constexpr (requires { handlers.Handle(request, response, end); }) {
-      handlers.Handle(request, response, end);
-    } else if constexpr (requires { handlers.Handle(request, response, interrupted); }) {
-      End(handlers.Handle(request, response, interrupted));
+    auto lost = [this] { EndCall(OutOfMemory()); };
+    auto end = [this, lost = absl::Cleanup(std::move(lost))](const absl::Status& status) mutable {
+      std::move(lost).Cancel();
+      EndCall(status.ok() ? WithinMemory([this] { return Encode(); }) : status);
+    };
+    if constexpr (requires {
+                    handlers_.Handle(request_, reply_, Handlers::Done(std::move(end)));
+                  }) {
+      handlers_.Handle(request_, reply_, std::move(end));
+    } else if constexpr (requires { handlers_.Handle(request_, reply_, interrupted); }) {
+      end(WithinMemory([&] { return handlers_.Handle(request_, reply_, interrupted); }));
     } else {
-      End(handlers.Handle(request, response));
+      end(WithinMemory([&] { return handlers_.Handle(request_, reply_); }));
     }
   }
+
+  absl::Status Encode() {
+    GF_ASSIGN_OR_RETURN(reply_bytes_, EncodeMessage(std::move(reply_)));
+    return absl::OkStatus();
+  }
+
+  // The answer's parts are in its bytes by now.
+  void EndCall(const absl::Status& status) {
+    request_.Clear();
+    reply_ = Reply();
+    End(status);
+  }
+
+  Handlers& handlers_;
+  std::shared_ptr<RequestBytes> request_bytes_;  // shared with nobody
+  Bytes& reply_bytes_;
+  Request request_;
+  Reply reply_;
 };
 
 class Service final : public Base {
@@ -54,63 +104,63 @@ class Service final : public Base {
         ingests_(ingests),
         exports_(exports) {}
 
-  // The synchronous forms are hidden on purpose.
-  grpc::ServerUnaryReactor* ListDatasets(Callback* context, const v1::ListDatasetsRequest* request,
-                                         v1::ListDatasetsResponse* response) override {
-    return Answer("ListDatasets", pools_.build, context, request, response);
+  // The other forms are hidden on purpose.
+  grpc::ServerUnaryReactor* ListDatasets(Callback* context, const Bytes* request,
+                                         Bytes* reply) override {
+    return Answer<v1::ListDatasetsRequest, v1::ListDatasetsResponse>("ListDatasets", pools_.build,
+                                                                     context, request, reply);
   }
-  grpc::ServerUnaryReactor* GetDataset(Callback* context, const v1::GetDatasetRequest* request,
-                                       v1::DatasetInfo* response) override {
-    return Answer("GetDataset", pools_.build, context, request, response);
+  grpc::ServerUnaryReactor* GetDataset(Callback* context, const Bytes* request,
+                                       Bytes* reply) override {
+    return Answer<v1::GetDatasetRequest, v1::DatasetInfo>("GetDataset", pools_.build, context,
+                                                          request, reply);
   }
-  grpc::ServerUnaryReactor* DeleteVersion(Callback* context,
-                                          const v1::DeleteVersionRequest* request,
-                                          v1::DeleteVersionResponse* response) override {
-    return Answer("DeleteVersion", pools_.ingest, context, request, response);
+  grpc::ServerUnaryReactor* DeleteVersion(Callback* context, const Bytes* request,
+                                          Bytes* reply) override {
+    return Answer<v1::DeleteVersionRequest, v1::DeleteVersionResponse>(
+        "DeleteVersion", pools_.ingest, context, request, reply);
   }
-  grpc::ServerUnaryReactor* EstimateOptions(Callback* context,
-                                            const v1::EstimateOptionsRequest* request,
-                                            v1::EstimateOptionsResponse* response) override {
-    return Answer("EstimateOptions", pools_.planning, context, request, response);
+  grpc::ServerUnaryReactor* EstimateOptions(Callback* context, const Bytes* request,
+                                            Bytes* reply) override {
+    return Answer<v1::EstimateOptionsRequest, v1::EstimateOptionsResponse>(
+        "EstimateOptions", pools_.planning, context, request, reply);
   }
-  grpc::ServerUnaryReactor* DescribePlan(Callback* context, const v1::DescribePlanRequest* request,
-                                         v1::DescribePlanResponse* response) override {
-    return Answer("DescribePlan", pools_.planning, context, request, response);
+  grpc::ServerUnaryReactor* DescribePlan(Callback* context, const Bytes* request,
+                                         Bytes* reply) override {
+    return Answer<v1::DescribePlanRequest, v1::DescribePlanResponse>(
+        "DescribePlan", pools_.planning, context, request, reply);
   }
-  grpc::ServerUnaryReactor* GetBatch(Callback* context, const v1::GetBatchRequest* request,
-                                     v1::GetBatchResponse* response) override {
-    return Answer("GetBatch", pools_.planning, context, request, response);
+  grpc::ServerUnaryReactor* GetBatch(Callback* context, const Bytes* request,
+                                     Bytes* reply) override {
+    return Answer<v1::GetBatchRequest, BatchReply>("GetBatch", pools_.planning, context, request,
+                                                   reply);
   }
-  grpc::ServerUnaryReactor* PartitionDataset(Callback* context,
-                                             const v1::PartitionDatasetRequest* request,
-                                             v1::DatasetInfo* response) override {
-    return Answer("PartitionDataset", pools_.partition, context, request, response);
+  grpc::ServerUnaryReactor* PartitionDataset(Callback* context, const Bytes* request,
+                                             Bytes* reply) override {
+    return Answer<v1::PartitionDatasetRequest, v1::DatasetInfo>(
+        "PartitionDataset", pools_.partition, context, request, reply);
   }
-  grpc::ServerReadReactor<v1::IngestRequest>* Ingest(Callback* context,
-                                                     v1::DatasetInfo* response) override {
-    return StartIngest(ingests_, *context, response);
+  grpc::ServerUnaryReactor* CreateSnapshot(Callback* context, const Bytes* request,
+                                           Bytes* reply) override {
+    return Answer<v1::CreateSnapshotRequest, v1::CreateSnapshotResponse>(
+        "CreateSnapshot", pools_.ingest, context, request, reply);
   }
-  grpc::ServerWriteReactor<v1::IngestRequest>* ExportVersion(
-      Callback* context, const v1::ExportVersionRequest* request) override {
+  grpc::ServerReadReactor<Bytes>* Ingest(Callback* context, Bytes* reply) override {
+    return StartIngest(ingests_, *context, *reply);
+  }
+  grpc::ServerWriteReactor<Bytes>* ExportVersion(Callback* context, const Bytes* request) override {
     return StartExport(exports_, *context, *request);
   }
-  grpc::ServerUnaryReactor* CreateSnapshot(Callback* context,
-                                           const v1::CreateSnapshotRequest* request,
-                                           v1::CreateSnapshotResponse* response) override {
-    return Answer("CreateSnapshot", pools_.ingest, context, request, response);
-  }
-  grpc::ServerWriteReactor<grpc::ByteBuffer>* StreamBatches(
-      Callback* context, const grpc::ByteBuffer* request) override {
+  grpc::ServerWriteReactor<Bytes>* StreamBatches(Callback* context, const Bytes* request) override {
     return StartStream(streams_, *context, *request);
   }
 
  private:
-  template <typename Request, typename Response>
+  template <typename Request, typename Reply>
   grpc::ServerUnaryReactor* Answer(const char* method, TaskQueue& pool, Callback* context,
-                                   const Request* request, Response* response) {
-    auto* reactor = new UnaryReactor(calls_, *context, method);
-    pool.Post(
-        [this, reactor, request, response] { reactor->Answer(handlers_, *request, *response); });
+                                   const Bytes* request, Bytes* reply) {
+    auto* reactor = new UnaryReactor<Request, Reply>(calls_, *context, method, handlers_, *reply);
+    reactor->Start(pool, *request);
     return reactor;
   }
 

@@ -5,29 +5,15 @@
 #include <vector>
 
 #include "graphfeed/v1/graphfeed.pb.h"
-#include "grpcpp/impl/codegen/proto_utils.h"
 #include "grpcpp/support/slice.h"
 #include "proto/wire/frame_encoder.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
+#include "server/rpc/message_bytes.h"
 #include "server/rpc/reactor.h"
 
 namespace graphfeed {
 namespace {
-
-// A slice that holds the slab, and with it the frame's place in the stream, until gRPC drops its
-// last reference.
-grpc::Slice Alias(FrameStream::Frame frame) {
-  struct Held {
-    FrameStream::Slot slot;  // goes last: the slab is back by then
-    Slab slab;
-  };
-  void* const data = frame.slab.data();
-  const size_t size = frame.slab.size();
-  auto* held = new Held{std::move(frame.slot), std::move(frame.slab)};
-  return grpc::Slice(
-      data, size, [](void* user_data) { delete static_cast<Held*>(user_data); }, held);
-}
 
 grpc::ByteBuffer Encode(const v1::StreamBatchesResponse& message) {
   const grpc::Slice slice(message.SerializeAsString());
@@ -48,27 +34,20 @@ grpc::ByteBuffer Encode(FrameStream::Message message) {
   auto& frame = std::get<FrameStream::Frame>(message);
   if (!frame.compact.has_value()) {
     const std::string header = wire::EncodeFrameHeader(frame.info, frame.slab.size());
-    const grpc::Slice slices[] = {grpc::Slice(header), Alias(std::move(frame))};
+    const grpc::Slice slices[] = {grpc::Slice(header),
+                                  SlabSlice(std::move(frame.slab), std::move(frame.slot))};
     return grpc::ByteBuffer(slices, 2);
   }
   const CompactFrame compact = *std::move(frame.compact);
   std::vector<grpc::Slice> slices;
   slices.reserve(1 + compact.literals.size());
   slices.emplace_back(wire::EncodeFrameHeader(frame.info, compact.payload_bytes, compact.runs));
-  const grpc::Slice slab = Alias(std::move(frame));
+  const grpc::Slice slab = SlabSlice(std::move(frame.slab), std::move(frame.slot));
   for (const CompactFrame::Piece& piece : compact.literals) {
     slices.push_back(slab.sub(static_cast<size_t>(piece.offset),
                               static_cast<size_t>(piece.offset + piece.size)));
   }
   return grpc::ByteBuffer(slices.data(), slices.size());
-}
-
-absl::StatusOr<wire::StreamRequest> Decode(grpc::ByteBuffer& bytes) {
-  v1::StreamBatchesRequest message;
-  const grpc::Status status =
-      grpc::SerializationTraits<v1::StreamBatchesRequest>::Deserialize(&bytes, &message);
-  if (!status.ok()) return absl::InvalidArgumentError("the request is not a StreamBatchesRequest");
-  return wire::ParseRequest(message);
 }
 
 class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBuffer>>,
@@ -89,11 +68,12 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   // Not in the constructor: the answer may come before it returns. The stream may end while it is
   // being opened, and the reactor with it.
   void Start(const grpc::ByteBuffer& request) {
-    if (absl::Status status = call().CheckOpen(); !status.ok()) return stream_->Stop(status);
-    stream_->Start([&streams = streams_,
-                    request = grpc::ByteBuffer(request)](FrameStream::OpenDone done) mutable {
-      Open(streams, request, std::move(done));
-    });
+    auto admitted = RequestBytes::Admit(call(), request);
+    if (!admitted.ok()) return stream_->Stop(admitted.status());
+    stream_->Start(
+        [&streams = streams_, bytes = *std::move(admitted)](FrameStream::OpenDone done) mutable {
+          Open(streams, std::move(bytes), std::move(done));
+        });
   }
 
   void Write(FrameStream::Message message) override {
@@ -112,16 +92,20 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   void OnCancel() override { stream_->Stop(absl::CancelledError("cancelled by the client")); }
 
  private:
-  static void Open(StreamContext& streams, grpc::ByteBuffer& request, FrameStream::OpenDone done) {
-    absl::StatusOr<wire::StreamRequest> parsed = Decode(request);
-    if (!parsed.ok()) return done(parsed.status());
-    if (streams.filter) {
-      done = [&streams,
-              done = std::move(done)](absl::StatusOr<FrameStream::Opened> opened) mutable {
-        done(opened.ok() ? streams.filter(*std::move(opened)) : std::move(opened));
-      };
-    }
-    OpenStream(*std::move(parsed), streams.maker, streams.admission, streams.calls.metrics(),
+  static void Open(StreamContext& streams, std::shared_ptr<RequestBytes> bytes,
+                   FrameStream::OpenDone done) {
+    v1::StreamBatchesRequest message;
+    if (absl::Status status = bytes->Parse(message); !status.ok()) return done(status);
+    absl::StatusOr<wire::StreamRequest> request = wire::ParseRequest(message);
+    if (!request.ok()) return done(request.status());
+    message.Clear();
+    done = [&streams, bytes = std::move(bytes),
+            done = std::move(done)](absl::StatusOr<FrameStream::Opened> opened) mutable {
+      bytes.reset();  // what is kept of the request is the stream's
+      if (opened.ok() && streams.filter) opened = streams.filter(*std::move(opened));
+      done(std::move(opened));
+    };
+    OpenStream(*std::move(request), streams.maker, streams.admission, streams.calls.metrics(),
                streams.prefetch, std::move(done));
   }
 

@@ -1,6 +1,9 @@
 #ifndef GRAPHFEED_SERVER_RPC_TRANSFER_CONTEXT_H_
 #define GRAPHFEED_SERVER_RPC_TRANSFER_CONTEXT_H_
 
+#include <cstdint>
+
+#include "absl/time/time.h"
 #include "server/rpc/call.h"
 #include "server/serving/admission.h"
 #include "server/serving/task_queue.h"
@@ -14,6 +17,9 @@ struct TransferContext {
   TaskQueue& pool;
   Catalog& catalog;
   Admission& admission;  // of their number
+  // Ingests only: what one message may take, and how long one may be waited for.
+  int64_t max_message_bytes = 0;
+  absl::Duration idle_timeout = absl::InfiniteDuration();
 };
 
 }  // namespace graphfeed

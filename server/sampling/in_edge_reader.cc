@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 
 namespace graphfeed {
 
@@ -13,6 +14,7 @@ absl::Status InEdgeReader::Visit(GraphStore& graph, int edge_type, absl::Span<co
   pieces_.clear();
   positions_.clear();
   const auto flush = [&]() -> absl::Status {
+    GF_RETURN_IF_ERROR(CheckWanted());
     sources_.resize(positions_.size());
     GF_RETURN_IF_ERROR(graph.Sources(edge_type, positions_, absl::MakeSpan(sources_)));
     GF_RETURN_IF_ERROR(visitor(pieces_, positions_, sources_));

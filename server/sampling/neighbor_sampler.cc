@@ -16,6 +16,7 @@
 #include "server/sampling/uniform_choice.h"
 #include "storage/base/check.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 
 namespace graphfeed {
 
@@ -115,6 +116,8 @@ class NeighborSampler::Impl {
   }
 
  private:
+  // Edges that are looked up between two looks at whether anybody still wants them.
+  static constexpr size_t kPieceEdges = size_t{1} << 20;
   static constexpr int64_t kMaxPlaces = std::numeric_limits<int32_t>::max();
 
   int64_t TotalNodes() const {
@@ -233,20 +236,25 @@ class NeighborSampler::Impl {
     GF_RETURN_IF_ERROR(CheckNodes(type.source, subgraph.nodes[type.source].size(), chosen));
 
     Subgraph::Edges& edges = subgraph.edges[edge_type];
-    if (state.sources.size() < chosen) state.sources.resize(chosen);
-    const auto sources = absl::MakeSpan(state.sources).subspan(0, chosen);
-    GF_RETURN_IF_ERROR(graph_.adjacency.Sources(
-        edge_type, absl::MakeConstSpan(state.positions[edge_type]).subspan(first), sources));
-    state.source_trees.clear();
-    if (disjoint_) {
-      for (size_t i = first; i < edges.target.size(); ++i) {
-        state.source_trees.push_back(subgraph.tree[type.target][edges.target[i]]);
-      }
-    }
     edges.source.resize(first + chosen);
-    state.tables[type.source]->FindOrAppend(
-        sources, state.source_trees, {subgraph.nodes[type.source], subgraph.tree[type.source]},
-        edges.source.data() + first);
+    for (size_t begin_piece = first; begin_piece < first + chosen; begin_piece += kPieceEdges) {
+      GF_RETURN_IF_ERROR(CheckWanted());
+      const size_t piece = std::min(kPieceEdges, first + chosen - begin_piece);
+      if (state.sources.size() < piece) state.sources.resize(piece);
+      const auto sources = absl::MakeSpan(state.sources).subspan(0, piece);
+      GF_RETURN_IF_ERROR(graph_.adjacency.Sources(
+          edge_type, absl::MakeConstSpan(state.positions[edge_type]).subspan(begin_piece, piece),
+          sources));
+      state.source_trees.clear();
+      if (disjoint_) {
+        for (size_t i = begin_piece; i < begin_piece + piece; ++i) {
+          state.source_trees.push_back(subgraph.tree[type.target][edges.target[i]]);
+        }
+      }
+      state.tables[type.source]->FindOrAppend(
+          sources, state.source_trees, {subgraph.nodes[type.source], subgraph.tree[type.source]},
+          edges.source.data() + begin_piece);
+    }
     return absl::OkStatus();
   }
 

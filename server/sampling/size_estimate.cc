@@ -13,6 +13,7 @@
 #include "server/sampling/sampled_batch.h"
 #include "server/sampling/seed_sampler.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 
 namespace graphfeed {
 namespace {
@@ -44,6 +45,7 @@ absl::Status ForEachBatch(const GraphView& graph, const ResolvedSpec& spec, cons
                         EpochPlan::Create(spec, items, request.seed, epoch));
     const int64_t num_batches = std::min(missing, plan->num_batches());
     for (int64_t batch = 0; batch < num_batches; ++batch) {
+      GF_RETURN_IF_ERROR(CheckWanted());
       GF_RETURN_IF_ERROR(sampler->Sample(*plan, request.seed, batch, sampled));
       use(sampled);
     }

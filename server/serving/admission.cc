@@ -4,11 +4,18 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 
 namespace graphfeed {
 
-Admission::Admission(const char* what, int64_t capacity_bytes, int64_t max_places)
-    : state_(std::make_shared<State>(what, capacity_bytes, max_places)) {}
+Admission::Admission(const char* what, int64_t capacity_bytes, int64_t max_places,
+                     const char* memory)
+    : state_(std::make_shared<State>(what, memory, capacity_bytes, max_places)) {}
+
+std::string Admission::State::Refusal(const std::string& needs, int64_t free_bytes) const {
+  return absl::StrCat(absl::StrReplaceAll(flag, {{"-", " "}}), ": ", needs, "; ", free_bytes,
+                      " of ", capacity_bytes, " are free (--", flag, ")");
+}
 
 Admission::Place::~Place() {
   MutexLock lock(&state_->mu);
@@ -27,10 +34,10 @@ absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(int64_t fra
   }
   const int64_t free_bytes = state.capacity_bytes - state.reserved_bytes;
   if (fixed_bytes > free_bytes || frame_bytes > free_bytes - fixed_bytes) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("slab memory: a frame needs up to ", frame_bytes, " bytes",
-                     fixed_bytes > 0 ? absl::StrCat(", lists ", fixed_bytes, " beside it") : "",
-                     "; ", free_bytes, " of ", state.capacity_bytes, " are free (--slab-memory)"));
+    return absl::ResourceExhaustedError(state.Refusal(
+        absl::StrCat("a frame needs up to ", frame_bytes, " bytes",
+                     fixed_bytes > 0 ? absl::StrCat(", lists ", fixed_bytes, " beside it") : ""),
+        free_bytes));
   }
   if (frame_bytes > 0) {
     frames =
@@ -51,8 +58,7 @@ absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::ReserveShared(absl:
   const int64_t free_bytes = state.capacity_bytes - state.reserved_bytes;
   if (bytes > free_bytes || leave_bytes > free_bytes - bytes) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("slab memory: ", what, " takes ", bytes, " bytes; ", free_bytes, " of ",
-                     state.capacity_bytes, " are free (--slab-memory)"));
+        state.Refusal(absl::StrCat(what, " takes ", bytes, " bytes"), free_bytes));
   }
   auto place = std::make_shared<Place>(state_, bytes, 0);
   state.reserved_bytes += bytes;

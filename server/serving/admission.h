@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -38,8 +39,10 @@ class Admission {
     const uint32_t frames_;
   };
 
-  // `what` names the places in errors: "streams".
-  Admission(const char* what, int64_t capacity_bytes, int64_t max_places);
+  // `what` names the places in errors, "streams", and `memory` the bytes, by the flag that bounds
+  // them: "slab-memory".
+  Admission(const char* what, int64_t capacity_bytes, int64_t max_places,
+            const char* memory = "slab-memory");
 
   // Room for `fixed_bytes` and `frames` frames, or as many as are free but at least one.
   // RESOURCE_EXHAUSTED says how much is needed and free. Requires frames > 0, no negative bytes.
@@ -56,10 +59,14 @@ class Admission {
 
  private:
   struct State {
-    State(const char* name, int64_t capacity, int64_t places)
-        : what(name), capacity_bytes(capacity), max_places(places) {}
+    State(const char* name, const char* memory_flag, int64_t capacity, int64_t places)
+        : what(name), flag(memory_flag), capacity_bytes(capacity), max_places(places) {}
+
+    // "slab memory: ..., 5 of 10 are free (--slab-memory)".
+    std::string Refusal(const std::string& needs, int64_t free_bytes) const;
 
     const char* const what;
+    const char* const flag;
     const int64_t capacity_bytes;
     const int64_t max_places;
     Mutex mu;

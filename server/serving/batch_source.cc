@@ -167,9 +167,15 @@ absl::StatusOr<Opening> ReserveStream(const wire::StreamRequest& request, BatchM
 absl::StatusOr<FrameStream::Opened> FinishOpening(Opening opening, Metrics& metrics,
                                                   FrameSource::EpochOr first) {
   if (!first.ok()) return first.status();
-  if (opening.num_epochs == 0 && (*first)->info().plan.num_frames == 0) {
-    return absl::InvalidArgumentError(absl::StrCat("num_epochs: 0 means without end, but epoch ",
-                                                   opening.stream->first_epoch, " has no frames"));
+  const PlanSummary& plan = (*first)->info().plan;
+  const ShardPosition whole{.start_ordinal = 0,
+                            .num_shards = opening.stream->shard.num_shards,
+                            .shard_index = opening.stream->shard.shard_index,
+                            .uneven = opening.stream->shard.uneven};
+  if (opening.num_epochs == 0 && whole.NumFrames(plan.num_frames) == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("num_epochs: 0 means without end, but epochs have ", plan.num_frames,
+                     " frames for ", whole.num_shards, " shards, none for this one"));
   }
   const Recipe& recipe = *opening.stream->recipe;
   FrameStream::Opened opened;

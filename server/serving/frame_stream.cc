@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
+#include "storage/base/allocation.h"
+
 namespace graphfeed {
 
 // The frames of a stream that exist. Shared by the stream and its slots, which gRPC may drop when
@@ -81,7 +84,12 @@ std::shared_ptr<FrameStream> FrameStream::Create(TaskQueue& builds, TaskQueue& p
 void FrameStream::Start(Opener open) {
   planning_.Post([self = shared_from_this(), open = std::move(open)]() mutable {
     if (self->stopped()) return;
-    open([self](absl::StatusOr<Opened> opened) { self->OnOpened(std::move(opened)); });
+    const WorkScope scope(self->ended_);
+    auto lost = [self] { self->OnOpened(OutOfMemory()); };
+    open([self, lost = absl::Cleanup(std::move(lost))](absl::StatusOr<Opened> opened) mutable {
+      std::move(lost).Cancel();
+      self->OnOpened(std::move(opened));
+    });
   });
 }
 
@@ -162,7 +170,10 @@ void FrameStream::BuildNext() {
     slots_->Take();
     slot = Slot(slots_, running_->reservation);
   }
-  absl::StatusOr<BuiltFrame> built = epoch->Build(j);
+  absl::StatusOr<BuiltFrame> built = WithinMemory([&] {
+    const WorkScope scope(ended_);
+    return epoch->Build(j);
+  });
   {
     MutexLock lock(&mu_);
     if (!stop_.has_value()) {
@@ -265,6 +276,7 @@ FrameStream::Action FrameStream::Decide() {
   }
 
   if (stop_.has_value()) {
+    *ended_ = true;
     slots_->Close();
     action.dropped_entries.swap(entries_);
     action.dropped.push_back(std::move(running_));
@@ -305,8 +317,13 @@ void FrameStream::Advance(bool build) {
   if (action.open_epoch.has_value()) {
     planning_.Post([self, source = std::move(action.source), epoch = *action.open_epoch] {
       if (self->stopped()) return;
-      source->OpenEpoch(epoch,
-                        [self](FrameSource::EpochOr opened) { self->OnEpoch(std::move(opened)); });
+      const WorkScope scope(self->ended_);
+      auto lost = [self] { self->OnEpoch(OutOfMemory()); };
+      source->OpenEpoch(epoch, [self, lost = absl::Cleanup(std::move(lost))](
+                                   FrameSource::EpochOr opened) mutable {
+        std::move(lost).Cancel();
+        self->OnEpoch(std::move(opened));
+      });
     });
   }
   if (auto* message = std::get_if<Message>(&action.step)) {

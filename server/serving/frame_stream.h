@@ -1,6 +1,7 @@
 #ifndef GRAPHFEED_SERVER_SERVING_FRAME_STREAM_H_
 #define GRAPHFEED_SERVER_SERVING_FRAME_STREAM_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -20,6 +21,7 @@
 #include "proto/frame/stream_info.h"
 #include "server/serving/task_queue.h"
 #include "storage/base/mutex.h"
+#include "storage/base/work_scope.h"
 
 namespace graphfeed {
 
@@ -196,6 +198,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   TaskQueue& planning_;
   Sink& sink_;
   const std::shared_ptr<Slots> slots_;  // frames that exist; shared with their slots
+  // Set when the stream has ended: what still works for it stops. Shared with that work.
+  const std::shared_ptr<std::atomic<bool>> ended_ = std::make_shared<std::atomic<bool>>(false);
 
   Mutex mu_;
   std::unique_ptr<Running> running_ ABSL_GUARDED_BY(mu_);

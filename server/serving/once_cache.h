@@ -1,6 +1,7 @@
 #ifndef GRAPHFEED_SERVER_SERVING_ONCE_CACHE_H_
 #define GRAPHFEED_SERVER_SERVING_ONCE_CACHE_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +16,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "storage/base/allocation.h"
 #include "storage/base/mutex.h"
+#include "storage/base/work_scope.h"
 #include "storage/graph/dataset_info.h"
 
 namespace graphfeed {
@@ -23,7 +26,8 @@ namespace graphfeed {
 // Values that are in use, and those last used, as many as the memory allows and at most
 // Key::kMaxEntries; or, if Key::kKeepUnused is false, those in use alone. However many ask for a
 // value at once, it is made once, and nobody waits for it: who comes while it is made leaves word
-// where to go on. Thread-safe.
+// where to go on. It is made for all of their calls, until the last of them is cancelled
+// (WorkScope). Thread-safe.
 //
 // A Key is ordered by its `fingerprint` first, and what() names its value and the memory that
 // it takes, in errors. A Value knows its memory_bytes().
@@ -37,9 +41,10 @@ class OnceCache {
 
   using Done = absl::AnyInvocable<void(ValueOr)>;
 
-  // Gives the value to `done`, once and without any lock: before it returns, calling `make` if
-  // there is none; or, when another thread is making it, from that thread, which shares its error
-  // too. RESOURCE_EXHAUSTED when the values in use leave no room for it.
+  // Gives the value to `done`, once, without any lock, and on behalf of the call that asked: before
+  // it returns, calling `make` if there is none; or, when another thread is making it, from that
+  // thread, which shares its error too. RESOURCE_EXHAUSTED when the values in use leave no room
+  // for it, or an allocation fails.
   void Get(const Key& key, absl::FunctionRef<ValueOr()> make, Done done);
 
   // Drops the unused values of this dataset; those in use when they are released.
@@ -69,13 +74,18 @@ class OnceCache {
     std::shared_ptr<Charged> charged;  // shared with the value's users
     std::weak_ptr<Charged> in_use;     // instead, if unused values are not kept
     uint64_t last_used = 0;
-    std::vector<Done> waiting;  // while it is made
+    // While it is made: who waits, and all who have asked, its maker among them.
+    std::vector<std::pair<CancelToken, Done>> waiting;
+    std::vector<CancelToken> asked;
   };
   using Trash = std::vector<std::shared_ptr<Entry>>;
 
   static std::shared_ptr<const Value> Handle(const std::shared_ptr<Charged>& charged) {
     return std::shared_ptr<const Value>(charged, charged->value.get());
   }
+
+  // Whether all who have asked for what is being made are gone. Nobody joins them then.
+  bool Unwanted(const Key& key, const std::shared_ptr<Entry>& entry);
 
   // What comes of a making. Whoever calls destroys `trash` when the mutex is free again.
   ValueOr Keep(const Key& key, const std::shared_ptr<Entry>& entry, ValueOr made, Trash& trash)
@@ -105,7 +115,8 @@ void OnceCache<Key, Value>::Get(const Key& key, absl::FunctionRef<ValueOr()> mak
     entry = it->second;
     entry->last_used = ++clock_;
     if (!inserted && !entry->made) {
-      entry->waiting.push_back(std::move(done));
+      entry->asked.push_back(WorkScope::Token());
+      entry->waiting.emplace_back(WorkScope::Token(), std::move(done));
       return;
     }
     if (!inserted) {
@@ -117,21 +128,42 @@ void OnceCache<Key, Value>::Get(const Key& key, absl::FunctionRef<ValueOr()> mak
         entry->last_used = clock_;
       }
     }
+    if (value == nullptr) entry->asked.push_back(WorkScope::Token());
   }
   if (value != nullptr) return done(std::move(value));
 
-  ValueOr made = make();
+  ValueOr made = WithinMemory([&] {
+    const auto unwanted = [&] { return Unwanted(key, entry); };
+    const WorkScope scope(unwanted);
+    return make();
+  });
 
   Trash trash;
-  std::vector<Done> waiting;
+  std::vector<std::pair<CancelToken, Done>> waiting;
   {
     MutexLock lock(&mu_);
     made = Keep(key, entry, std::move(made), trash);
     waiting.swap(entry->waiting);
+    entry->asked.clear();
   }
   trash.clear();
   done(made);
-  for (Done& other : waiting) other(made);
+  for (auto& [token, other] : waiting) {
+    const WorkScope scope(token);
+    other(made);
+  }
+}
+
+template <typename Key, typename Value>
+bool OnceCache<Key, Value>::Unwanted(const Key& key, const std::shared_ptr<Entry>& entry) {
+  Trash trash;
+  MutexLock lock(&mu_);
+  if (!std::all_of(entry->asked.begin(), entry->asked.end(), IsCancelled)) return false;
+  if (auto it = entries_.find(key); it != entries_.end() && it->second == entry) {
+    trash.push_back(std::move(it->second));
+    entries_.erase(it);
+  }
+  return true;
 }
 
 template <typename Key, typename Value>

@@ -25,10 +25,6 @@ int64_t BoundOf(int64_t graphs, int64_t max, int64_t total, bool repeats) {
   return repeats ? product : std::min(product, total);
 }
 
-int64_t BytesOf(const std::vector<int64_t>& list) {
-  return static_cast<int64_t>(list.capacity() * sizeof(int64_t));
-}
-
 }  // namespace
 
 std::string Recipe::dataset_name() const { return absl::StrCat(info().name, "@", info().version); }
@@ -65,17 +61,6 @@ int64_t Recipe::FrameBound(int64_t max_frame_bytes) const {
   return placement.ok() ? placement->slab_bytes : max_frame_bytes;
 }
 
-int64_t Recipe::held_bytes() const {
-  int64_t bytes = BytesOf(spec().selection.ids) + BytesOf(spec().selection.batch_sizes);
-  if (!spec().sampling.has_value()) return bytes;
-  const ResolvedSampling& sampling = *spec().sampling;
-  bytes += BytesOf(sampling.input_time);
-  if (sampling.links.has_value()) {
-    bytes += BytesOf(sampling.links->sources) + BytesOf(sampling.links->targets) +
-             BytesOf(sampling.links->labels) +
-             static_cast<int64_t>(sampling.links->float_labels.capacity() * sizeof(float));
-  }
-  return bytes;
-}
+int64_t Recipe::held_bytes() const { return spec().list_bytes(); }
 
 }  // namespace graphfeed

@@ -1,5 +1,7 @@
 #include "server/serving/task_queue.h"
 
+#include "storage/base/allocation.h"
+
 namespace graphfeed {
 
 class ThreadPool::Queue final : public TaskQueue {
@@ -56,7 +58,11 @@ void ThreadPool::Run() {
       --num_tasks_;
       if (!line->empty()) turns_.push_back(std::move(line));
     }
-    task();
+    // Whose call it was has been told by what the task held, when that was let go (absl::Cleanup).
+    (void)WithinMemory([&] {
+      task();
+      return absl::OkStatus();
+    });
   }
 }
 

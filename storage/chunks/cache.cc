@@ -9,6 +9,7 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "storage/base/aligned_memory.h"
+#include "storage/base/work_scope.h"
 #include "storage/chunks/column_reader.h"
 #include "storage/chunks/table.h"
 
@@ -142,6 +143,7 @@ absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ra
         guard = epochs_.Enter();
       } else if (guarded_bytes > kGuardBytes) {
         guard.End();
+        if (absl::Status status = CheckWanted(); !status.ok()) return status;
         guarded_bytes = 0;
         guard = epochs_.Enter();
       }
@@ -189,6 +191,7 @@ absl::Status ChunkCache::ReadChunks(Column& column, absl::Span<const uint32_t> n
   };
   std::unique_ptr<std::byte, FreeBuffer> homeless;  // a chunk at a time for which there is no room
   store_.ReadChunks(keys, [&](size_t k, absl::StatusOr<absl::string_view> value) {
+    if (status.ok()) status = CheckWanted();
     if (!status.ok()) return;
     ++num_read;
     const ChunkKey key = keys[k];

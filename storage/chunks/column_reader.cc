@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 
 namespace graphfeed {
 namespace {
@@ -53,6 +54,7 @@ absl::Status ReadColumn(ChunkStore& store, const ColumnStorage& storage,
                         absl::FunctionRef<absl::Status(absl::string_view rows)> visitor) {
   ColumnReader reader(store, storage);
   for (;;) {
+    GF_RETURN_IF_ERROR(CheckWanted());
     GF_ASSIGN_OR_RETURN(const absl::string_view rows, reader.Next());
     if (rows.empty()) return absl::OkStatus();
     GF_RETURN_IF_ERROR(visitor(rows));

@@ -21,6 +21,8 @@ absl::Status FileError(int error, absl::string_view what) {
     case ENOSPC:
     case EDQUOT:
       return DiskFullError(text);
+    case ECANCELED:
+      return absl::CancelledError(text);
     case ENOENT:
       return absl::NotFoundError(text);
     case EROFS:

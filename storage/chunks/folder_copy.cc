@@ -12,6 +12,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 #include "storage/chunks/disk_errors.h"
 
 namespace graphfeed {
@@ -34,6 +35,7 @@ int Sync(const std::string& path) {
 int CopyBytes(int from, int to) {
   std::string buffer(kCopyBytes, '\0');
   while (true) {
+    if (!CheckWanted().ok()) return ECANCELED;
     const ssize_t count = read(from, buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return errno;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/base/check.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 #include "storage/chunks/cache.h"
 #include "storage/chunks/table.h"
 
@@ -81,6 +82,7 @@ absl::Status ChunkCache::Gather(Column& column, absl::Span<const int64_t> rows, 
   const int64_t mask = column.mask;
   std::vector<uint64_t> wanted;
   for (size_t begin = 0; begin < rows.size(); begin += kGroupRows) {
+    GF_RETURN_IF_ERROR(CheckWanted());
     const int64_t* const group = rows.data() + begin;
     const size_t size = std::min(kGroupRows, rows.size() - begin);
     // Every row is checked when it is fetched, before anything else is done with it. Returns where
@@ -148,6 +150,7 @@ absl::Status ChunkCache::GatherRuns(Column& column, absl::Span<const int64_t> ro
   GF_CHECK(rows.size() == runs.size());
   GF_CHECK(column.storage.row_bytes == sizeof(int64_t));
   for (size_t begin = 0; begin < rows.size(); begin += kGroupRows) {
+    GF_RETURN_IF_ERROR(CheckWanted());
     GF_RETURN_IF_ERROR(GatherRunsOfGroup(column, rows.subspan(begin, kGroupRows),
                                          runs.subspan(begin, kGroupRows)));
   }

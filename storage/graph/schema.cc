@@ -293,4 +293,8 @@ absl::Status ValidateSchema(const Schema& schema) {
   return absl::OkStatus();
 }
 
+absl::Status ValidateColumn(const Schema& types, const ColumnSchema& column) {
+  return CheckColumn(types, column);
+}
+
 }  // namespace graphfeed

@@ -91,6 +91,8 @@ bool IsReservedColumnName(absl::string_view name);
 
 // Checks types, names, shapes, indices. INVALID_ARGUMENT naming the column and the rule.
 absl::Status ValidateSchema(const Schema& schema);
+// The same of one column alone, in a schema whose types have been checked.
+absl::Status ValidateColumn(const Schema& types, const ColumnSchema& column);
 
 // The canonical little-endian encoding (docs/storage_format.md): two schemas are equal exactly if
 // their encodings are. The order of types and columns counts.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 #include "storage/chunks/column_reader.h"
 #include "storage/chunks/column_writer.h"
 
@@ -137,7 +138,11 @@ absl::StatusOr<StoredAdjacency> Builder::Build() {
   return StoredAdjacency{in_ptr_->stored(), in_source_->stored(), in_edge_id_->stored()};
 }
 
-absl::Status Builder::Scan(const Bucket& bucket, EdgeVisitor visitor) {
+absl::Status Builder::Scan(const Bucket& bucket, EdgeVisitor use) {
+  const auto visitor = [&](absl::Span<const Edge> edges) -> absl::Status {
+    GF_RETURN_IF_ERROR(CheckWanted());
+    return use(edges);
+  };
   if (!bucket.stored) return ScanEdges(host_.store(), edges_, visitor);
   std::vector<Edge> some;
   return ReadColumn(host_.store(), *bucket.stored, [&](absl::string_view rows) {
@@ -166,6 +171,7 @@ absl::Status Builder::AppendEmpty(const Bucket& bucket) {
                                   num_appended_);
   for (int64_t left = bucket.width(); left > 0;) {
     const int64_t rows = std::min(left, kPieceRows);
+    GF_RETURN_IF_ERROR(CheckWanted());
     GF_RETURN_IF_ERROR(in_ptr_->Append(rows, AsBytes(same.data(), static_cast<size_t>(rows))));
     left -= rows;
   }

@@ -186,9 +186,7 @@ absl::Status CheckColumnKind(const Schema& types, const ColumnBlock& column) {
   } else if (schema.level == Level::kGraph) {
     schema.rows_per_graph = 1;
   }
-  Schema alone = types;
-  alone.columns = {std::move(schema)};
-  return ValidateSchema(alone);
+  return ValidateColumn(types, schema);
 }
 
 absl::Status CheckColumnRows(const Schema& types, const ColumnBlock& column, int64_t num_graphs) {

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/base/little_endian.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 
 namespace graphfeed {
 namespace {
@@ -76,6 +77,7 @@ absl::Status GraphSizes::Finish(Manifest& manifest) {
   info.total_node_sizes = total_node_sizes_.Summary();
   info.total_edge_sizes = total_edge_sizes_.Summary();
   for (size_t i = 0; i < writers_.size(); ++i) {
+    GF_RETURN_IF_ERROR(CheckWanted());
     GF_RETURN_IF_ERROR(writers_[i].Finish());
     auto& list = i < num_nodes_.size() ? manifest.node_offsets : manifest.edge_offsets;
     list.push_back(writers_[i].stored());

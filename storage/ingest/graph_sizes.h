@@ -31,6 +31,7 @@ class GraphSizes {
   absl::Status Finish(Manifest& manifest);
 
   int64_t num_graphs() const { return num_graphs_; }
+  const std::vector<int64_t>& num_nodes() const { return num_nodes_; }
   const std::vector<int64_t>& num_edges() const { return num_edges_; }  // totals by type
   int64_t memory_bytes() const;
 

@@ -1,6 +1,7 @@
 #include "storage/ingest/session.h"
 
 #include <iterator>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 #include "storage/chunks/column_writer.h"
 #include "storage/ingest/adjacency_builder.h"
 #include "storage/ingest/column.h"
@@ -27,6 +29,10 @@ namespace {
 absl::Status Prefixed(absl::string_view prefix, const absl::Status& status) {
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(prefix, ": ", status.message()));
+}
+
+int64_t Sum(const std::vector<int64_t>& values) {
+  return std::accumulate(values.begin(), values.end(), int64_t{0});
 }
 
 // Rows stream into column writers as they come, since they are stored the same way at every level;
@@ -93,6 +99,11 @@ class Session : public GraphSink {
                                                      options_.memory_bytes));
   }
 
+  // RESOURCE_EXHAUSTED if the transforms of a block would take too much; before they do.
+  absl::Status CheckTransformMemory(const GraphBlock& block) const;
+  // INVALID_ARGUMENT for more nodes than what has come can speak of.
+  absl::Status CheckNumNodes(int64_t num_nodes) const;
+
   bool Buffers() const { return !spec_.collection && !spec_.transforms.empty(); }
   int64_t num_graphs() const { return sizes_ ? sizes_->num_graphs() : 0; }
 
@@ -111,6 +122,7 @@ class Session : public GraphSink {
   GraphParts parts_;
   GraphBlock buffer_;
   int64_t buffered_bytes_ = 0;
+  int64_t received_bytes_ = 0;
   int64_t charged_ = 0;
 };
 
@@ -118,6 +130,7 @@ absl::Status Session::DoAppend(GraphBlock block) {
   const int64_t bytes = BlockBytes(block);
   if (bytes > options_.memory_bytes) return OverLimit("a block has", bytes);
   Charge(charged_ + bytes);
+  received_bytes_ += bytes;
   if (const bool more = block.continues; more || !parts_.empty()) {
     GF_RETURN_IF_ERROR(AddPart(block));
     if (more) return ChargeWriters();
@@ -132,6 +145,7 @@ absl::Status Session::DoAppend(GraphBlock block) {
   }
   if (!spec_.transforms.empty()) {
     DeclareLevels(block);
+    GF_RETURN_IF_ERROR(CheckTransformMemory(block));
     GF_RETURN_IF_ERROR(Prefixed(GraphRange(types_, num_graphs(), block.num_graphs),
                                 ApplyTransforms(spec_.transforms, given_types_, block)));
     GF_RETURN_IF_ERROR(columns_->Check(block, num_graphs()));
@@ -158,6 +172,7 @@ absl::Status Session::Write(const GraphBlock& block) {
   if (spec_.collection || block.num_graphs > 0) {
     GF_RETURN_IF_ERROR(OpenSizes());
     GF_RETURN_IF_ERROR(sizes_->Append(block));
+    GF_RETURN_IF_ERROR(CheckNumNodes(Sum(sizes_->num_nodes())));
   }
   for (const ColumnBlock& column : block.columns) {
     IngestColumn& known = *columns_->all()[columns_->IndexOf(column)];
@@ -243,6 +258,7 @@ absl::Status Session::WriteTransformed() {
   for (const int64_t n : spec_.num_nodes) buffer_.num_nodes.push_back({n});
   for (const int64_t n : spec_.num_edges) buffer_.num_edges.push_back({n});
   DeclareLevels(buffer_);
+  GF_RETURN_IF_ERROR(CheckTransformMemory(buffer_));
   GF_RETURN_IF_ERROR(ApplyTransforms(spec_.transforms, given_types_, buffer_));
   GF_RETURN_IF_ERROR(columns_->CheckColumns(buffer_, 0));
   GF_RETURN_IF_ERROR(Write(buffer_));
@@ -281,11 +297,30 @@ absl::StatusOr<Schema> Session::MakeSchema() const {
   return schema;
 }
 
+absl::Status Session::CheckTransformMemory(const GraphBlock& block) const {
+  const int64_t bytes = TransformBytes(spec_.transforms, given_types_, block);
+  if (bytes <= options_.memory_bytes - BlockBytes(block)) return absl::OkStatus();
+  return OverLimit(
+      absl::StrCat("transforms of ", GraphRange(types_, num_graphs(), block.num_graphs),
+                   " take, beside its rows,"),
+      bytes);
+}
+
+// Nodes without rows cost a sender nothing and the store eight bytes each.
+absl::Status Session::CheckNumNodes(int64_t num_nodes) const {
+  constexpr int64_t kFreeNodes = int64_t{1} << 24;
+  if (num_nodes <= kFreeNodes + received_bytes_) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "num_nodes: ", num_nodes, " nodes in all, with ", received_bytes_, " bytes of rows; at most ",
+      kFreeNodes, " and one more for each byte: add a ", "column of the nodes"));
+}
+
 absl::StatusOr<DatasetInfo> Session::DoCommit() {
   if (!parts_.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("graph ", num_graphs(), " has come in part only"));
   }
+  if (!spec_.collection) GF_RETURN_IF_ERROR(CheckNumNodes(Sum(spec_.num_nodes)));
   if (Buffers()) {
     GF_RETURN_IF_ERROR(WriteTransformed());
   } else if (!spec_.collection) {
@@ -311,6 +346,7 @@ absl::StatusOr<DatasetInfo> Session::DoCommit() {
   info.name = spec_.name;
   GF_ASSIGN_OR_RETURN(info.schema, MakeSchema());
   for (const auto& column : columns_->all()) {
+    GF_RETURN_IF_ERROR(CheckWanted());
     if (!column->has_writers()) GF_RETURN_IF_ERROR(OpenWriters(*column));
     GF_RETURN_IF_ERROR(column->Finish());
     info.columns.push_back(column->info());

@@ -31,6 +31,19 @@ absl::Status CheckSizes(absl::string_view field, const std::vector<int64_t>& siz
   return absl::OkStatus();
 }
 
+// Lists of transforms are kept with the version, and come with every list of datasets.
+constexpr size_t kMaxTransforms = 1024;
+constexpr size_t kMaxTransformBytes = 64 << 10;
+
+absl::Status CheckTransformTexts(absl::string_view field, const std::vector<std::string>& texts) {
+  size_t bytes = 0;
+  for (const std::string& text : texts) bytes += text.size();
+  if (texts.size() <= kMaxTransforms && bytes <= kMaxTransformBytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, " has ", texts.size(), " entries of ", bytes, " bytes; at most ",
+                   kMaxTransforms, " entries of ", kMaxTransformBytes, " bytes in all"));
+}
+
 }  // namespace
 
 absl::Status CheckDatasetName(absl::string_view name) {
@@ -72,11 +85,15 @@ absl::StatusOr<Schema> CheckIngestSpec(const IngestSpec& spec) {
       return absl::InvalidArgumentError(absl::StrCat("copy_of.version is ", spec.copy_of->version,
                                                      "; it is 0 to ", kMaxCopiedVersion));
     }
+    GF_RETURN_IF_ERROR(CheckTransformTexts("copy_of.transforms", spec.copy_of->transforms));
     if (!spec.transforms.empty()) {
       return absl::InvalidArgumentError(
           "transforms are given with copy_of; a copy has the rows of the original");
     }
   }
+  std::vector<std::string> texts;
+  for (const Transform& transform : spec.transforms) texts.push_back(TransformName(transform));
+  GF_RETURN_IF_ERROR(CheckTransformTexts("transforms", texts));
   Schema schema = Schema::Homogeneous(spec.collection);
   if (spec.heterogeneous) {
     schema.heterogeneous = true;

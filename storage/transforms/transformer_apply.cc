@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 #include "storage/graph/element_access.h"
 #include "storage/transforms/transformer.h"
 #include "storage/transforms/transforms.h"
@@ -103,6 +104,7 @@ absl::Status Transformer::AddLoops(const AddSelfLoops& transform, int type) {
   std::vector<std::vector<int64_t>> loops(block_.num_graphs);  // nodes that get one
   int64_t first = 0;
   for (int64_t g = 0; g < block_.num_graphs; ++g) {
+    GF_RETURN_IF_ERROR(CheckWanted());
     GF_ASSIGN_OR_RETURN(const std::vector<Edge> edges, ReadEdges(type, g, first));
     std::vector<bool> has_loop(num_nodes[g]);
     for (const Edge& edge : edges) {
@@ -195,6 +197,7 @@ absl::Status Transformer::Coalesce(int type) {
   std::vector<int64_t> new_counts(block_.num_graphs);
   int64_t first = 0;
   for (int64_t g = 0; g < block_.num_graphs; ++g) {
+    GF_RETURN_IF_ERROR(CheckWanted());
     GF_ASSIGN_OR_RETURN(std::vector<Edge> edges, ReadEdges(type, g, first));
     const size_t num_edges = edges.size();
     edges.reserve(2 * num_edges);

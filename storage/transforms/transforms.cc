@@ -1,6 +1,7 @@
 #include "storage/transforms/transforms.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <string>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 #include "storage/transforms/transformer.h"
 
 namespace graphfeed {
@@ -162,6 +164,7 @@ absl::Status ApplyTransforms(absl::Span<const Transform> transforms, const Schem
   Transformer transformer(types, block);
   GF_RETURN_IF_ERROR(transformer.Init());
   for (const Transform& transform : transforms) {
+    GF_RETURN_IF_ERROR(CheckWanted());
     GF_RETURN_IF_ERROR(std::visit([&](const auto& t) { return transformer.Apply(t); }, transform));
   }
   return absl::OkStatus();
@@ -169,6 +172,44 @@ absl::Status ApplyTransforms(absl::Span<const Transform> transforms, const Schem
 
 absl::Status ApplyTransforms(absl::Span<const Transform> transforms, GraphBlock& block) {
   return ApplyTransforms(transforms, Schema::Homogeneous(/*collection=*/true), block);
+}
+
+int64_t TransformBytes(absl::Span<const Transform> transforms, const Schema& types,
+                       const GraphBlock& block) {
+  // Of a node: its new id and its place, twice. Of an edge: ends, place, and as much for its
+  // reverse.
+  constexpr int64_t kNodeBytes = 32;
+  constexpr int64_t kEdgeBytes = 48;
+  __int128 bytes = 0;
+  const auto sum = [](const std::vector<int64_t>& sizes) {
+    __int128 total = 0;
+    for (const int64_t size : sizes) total += size;
+    return total;
+  };
+  for (const Transform& transform : transforms) {
+    if (std::holds_alternative<NormalizeFeatures>(transform)) continue;
+    for (const std::vector<int64_t>& sizes : block.num_nodes) bytes += sum(sizes) * kNodeBytes;
+    for (const std::vector<int64_t>& sizes : block.num_edges) bytes += sum(sizes) * kEdgeBytes;
+    if (!std::holds_alternative<AddSelfLoops>(transform)) continue;
+    for (const ColumnBlock& column : block.columns) {
+      const auto type = static_cast<size_t>(types.heterogeneous ? column.type : 0);
+      const bool may_be_edges =
+          !types.heterogeneous || column.level.value_or(Level::kEdge) == Level::kEdge;
+      if (!may_be_edges || type >= types.edge_types.size() || column.dtype == DType::kString) {
+        continue;
+      }
+      // A level that is not declared is that of the sizes: rows of nodes are no rows of edges.
+      if (!column.level.has_value() && column.name != "edge_index" &&
+          column.sizes == block.num_nodes[0] && column.sizes != block.num_edges[0]) {
+        continue;
+      }
+      __int128 row_bytes = static_cast<int64_t>(SizeOf(column.dtype));
+      for (const int64_t dim : column.row_shape) row_bytes *= dim;
+      bytes += row_bytes * sum(block.num_nodes[types.edge_types[type].source]);
+    }
+  }
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  return bytes > kMax ? kMax : static_cast<int64_t>(bytes);
 }
 
 absl::StatusOr<Transform> ParseTransform(absl::string_view text) {

@@ -50,6 +50,11 @@ absl::Status ApplyTransforms(absl::Span<const Transform> transforms, const Schem
 // The same for homogeneous graphs of a collection.
 absl::Status ApplyTransforms(absl::Span<const Transform> transforms, GraphBlock& block);
 
+// About how many bytes the transforms take beside the rows of such a block: lists of nodes and of
+// edges, and the rows that they add. Saturates.
+int64_t TransformBytes(absl::Span<const Transform> transforms, const Schema& types,
+                       const GraphBlock& block);
+
 // Inverse of TransformName (but for abridged lists); options may be left out: "add_self_loops",
 // "add_self_loops(fill_value=0)", "normalize_features(columns=x,pos)", "subgraph(movie=:1000)",
 // "subgraph(3,1,2)". INVALID_ARGUMENT lists what there is.

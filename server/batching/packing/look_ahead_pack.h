@@ -5,6 +5,8 @@
 #include <limits>
 #include <vector>
 
+#include "absl/status/statusor.h"
+
 namespace graphfeed {
 
 // What a pack holds at most: items, and of their sizes in each dimension.
@@ -32,7 +34,9 @@ inline constexpr int64_t kPackSizeLimit = std::numeric_limits<int32_t>::max();
 // longest opens the next pack. A dimension, the number of items too, counts the less the more room
 // there is in it. All arithmetic is of integers: the result is the same everywhere. Time: of
 // molecules some 50 (packs of 127) to 300 (of 15) comparisons an item. Items of a pack ascend.
-PackedItems PackWithLookAhead(const PackCapacity& capacity, std::vector<std::vector<int32_t>> sizes);
+// Fails if nobody waits for it any more (CheckWanted).
+absl::StatusOr<PackedItems> PackWithLookAhead(const PackCapacity& capacity,
+                                              std::vector<std::vector<int32_t>> sizes);
 
 }  // namespace graphfeed
 

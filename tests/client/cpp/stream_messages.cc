@@ -71,9 +71,13 @@ std::string HeaderMessage(const StreamInfo& info) {
 }
 
 std::string EpochMessage(int64_t epoch, int64_t shard_frames) {
+  return EpochMessage(epoch, shard_frames, shard_frames);
+}
+
+std::string EpochMessage(int64_t epoch, int64_t shard_frames, int64_t num_frames) {
   EpochInfo info{.epoch = epoch, .plan = {}};
-  info.plan.num_batches = shard_frames;
-  info.plan.num_frames = shard_frames;
+  info.plan.num_batches = num_frames;
+  info.plan.num_frames = num_frames;
   info.plan.shard_frames = shard_frames;
   info.plan.real = {.graphs = 0, .nodes = {0}, .edges = {0}};
   v1::StreamBatchesResponse response;

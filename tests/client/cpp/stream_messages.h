@@ -20,7 +20,10 @@ Layout RaggedLayout();
 // Of d@1, seed 7, prefetch 2, batch size 2.
 StreamInfo MakeStreamInfo(Layout layout);
 std::string HeaderMessage(const StreamInfo& info);
+// An epoch of `shard_frames` frames, those of the only shard; of one of several if they are
+// `num_frames` in all.
 std::string EpochMessage(int64_t epoch, int64_t shard_frames);
+std::string EpochMessage(int64_t epoch, int64_t shard_frames, int64_t num_frames);
 
 // The bytes of a frame's slab: a pattern of `ordinal`.
 std::string Payload(int64_t ordinal, int64_t size);

@@ -98,7 +98,7 @@ TEST(LookAheadPackTest, EachItemIsPackedOnceWhateverTheSizes) {
         dimension.push_back(static_cast<int32_t>(stream.Below(largest + 1)));
       }
     }
-    ExpectValid(capacity, sizes, PackWithLookAhead(capacity, sizes));
+    ExpectValid(capacity, sizes, *PackWithLookAhead(capacity, sizes));
   }
 }
 
@@ -108,7 +108,7 @@ TEST(LookAheadPackTest, MoleculesMeetTheBound) {
     const PackCapacity capacity{.items = items, .sizes = {nodes, edges}};
     for (uint64_t seed = 0; seed < 20; ++seed) {
       const Sizes sizes = Molecules(20'000, seed);
-      const PackedItems packs = PackWithLookAhead(capacity, sizes);
+      const PackedItems packs = *PackWithLookAhead(capacity, sizes);
       ExpectValid(capacity, sizes, packs);
       const int64_t bound = Bound(capacity, sizes);
       EXPECT_LE(static_cast<double>(NumPacks(packs)), static_cast<double>(bound) * 1.002 + 1)
@@ -121,7 +121,7 @@ TEST(LookAheadPackTest, HeavyTailsCostOnePackAtMost) {
   const PackCapacity capacity{.items = 63, .sizes = {1239, 4699}};
   for (uint64_t seed = 0; seed < 20; ++seed) {
     const Sizes sizes = Proteins(1113, seed);
-    const PackedItems packs = PackWithLookAhead(capacity, sizes);
+    const PackedItems packs = *PackWithLookAhead(capacity, sizes);
     ExpectValid(capacity, sizes, packs);
     EXPECT_LE(NumPacks(packs), Bound(capacity, sizes) + 1) << seed;
   }
@@ -130,7 +130,7 @@ TEST(LookAheadPackTest, HeavyTailsCostOnePackAtMost) {
 // The first item waits for nobody, and none is taken from further ahead than 384.
 TEST(LookAheadPackTest, ItLooksAheadSoFarAndNoFurther) {
   const Sizes sizes = Molecules(5000, 1);
-  const PackedItems packs = PackWithLookAhead({.items = 15, .sizes = {255, 559}}, sizes);
+  const PackedItems packs = *PackWithLookAhead({.items = 15, .sizes = {255, 559}}, sizes);
   std::vector<bool> packed(sizes[0].size());
   int64_t first_left = 0;
   for (int64_t p = 0; p < NumPacks(packs); ++p) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <latch>
 #include <memory>
+#include <new>
 #include <string>
 #include <thread>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/batching/resolved_spec.h"
+#include "storage/base/work_scope.h"
 #include "tests/support/memory_features.h"
 
 namespace graphfeed {
@@ -122,6 +124,71 @@ TEST_F(PlanCacheTest, WhoAsksWhileItIsMadeSharesTheErrorAndWhoAsksThenDoesNot) {
       });
   EXPECT_EQ(first, absl::FailedPreconditionError("graph 17"));
   EXPECT_EQ(second, first);
+}
+
+TEST_F(PlanCacheTest, AMakingIsWantedUntilTheLastWhoAskedHasGone) {
+  PlanCache cache(10 * plan_bytes_);
+  const auto first = std::make_shared<std::atomic<bool>>(false);
+  const auto second = std::make_shared<std::atomic<bool>>(false);
+  std::vector<absl::Status> ends(3, absl::UnknownError(""));
+  const auto keep = [&](size_t i) {
+    return [&ends, i](const PlanOr& plan) { ends[i] = plan.status(); };
+  };
+  const WorkScope scope(first);
+  cache.Get(
+      PlanKey{},
+      [&]() -> PlanOr {
+        {
+          const WorkScope other(second);
+          cache.Get(
+              PlanKey{}, [&] { return Make(0); }, keep(1));
+        }
+        *first = true;
+        EXPECT_TRUE(CheckWanted().ok()) << "the second still wants it";
+        *second = true;
+        const absl::Status status = CheckWanted();
+        EXPECT_TRUE(absl::IsCancelled(status)) << status;
+        // Who comes now has a making of its own.
+        const WorkScope third(std::make_shared<std::atomic<bool>>(false));
+        cache.Get(
+            PlanKey{}, [&] { return Make(0); }, keep(2));
+        return status;
+      },
+      keep(0));
+  EXPECT_TRUE(absl::IsCancelled(ends[0]));
+  EXPECT_TRUE(absl::IsCancelled(ends[1]));
+  EXPECT_TRUE(ends[2].ok()) << ends[2];
+  EXPECT_TRUE(Get(cache, 0).ok());
+}
+
+TEST_F(PlanCacheTest, WhatGoesOnForSomebodyWorksForHisCall) {
+  PlanCache cache(10 * plan_bytes_);
+  const auto mine = std::make_shared<std::atomic<bool>>(false);
+  CancelToken seen;
+  cache.Get(
+      PlanKey{},
+      [&] {
+        const WorkScope scope(mine);
+        cache.Get(
+            PlanKey{}, [&] { return Make(0); }, [&](const PlanOr&) { seen = WorkScope::Token(); });
+        return Make(0);
+      },
+      [](const PlanOr&) {});
+  EXPECT_EQ(seen, mine);
+  EXPECT_EQ(WorkScope::Token(), nullptr);
+}
+
+TEST_F(PlanCacheTest, AnAllocationThatFailsIsAnErrorOfAllWhoAsked) {
+  PlanCache cache(10 * plan_bytes_);
+  absl::Status second;
+  const PlanOr first = GetOr(cache, PlanKey{}, [&]() -> PlanOr {
+    cache.Get(
+        PlanKey{}, [&] { return Make(0); }, [&](const PlanOr& plan) { second = plan.status(); });
+    throw std::bad_alloc();
+  });
+  EXPECT_TRUE(absl::IsResourceExhausted(first.status())) << first.status();
+  EXPECT_EQ(second, first.status());
+  EXPECT_TRUE(Get(cache, 0).ok());
 }
 
 TEST_F(PlanCacheTest, ManyThreadsShareOneMaking) {

@@ -232,10 +232,11 @@ TEST_F(StreamDecoderTest, ShardsSeeTheirOwnOrdinals) {
   options_.num_shards = 4;
   options_.shard_index = 1;
   options_.num_epochs = 2;
-  const absl::Status status = Feed({header_, EpochMessage(3, 2), SmallFrame(3, 11),
-                                    SmallFrame(3, 15), EpochMessage(4, 1), SmallFrame(4, 1)});
+  const absl::Status status = Feed({header_, EpochMessage(3, 2, 18), SmallFrame(3, 11),
+                                    SmallFrame(3, 15), EpochMessage(4, 1, 4), SmallFrame(4, 1)});
   EXPECT_TRUE(status.ok()) << status;
-  ExpectDataLoss({header_, EpochMessage(3, 2), SmallFrame(3, 10)}, "where 11 is due");
+  ExpectDataLoss({header_, EpochMessage(3, 2, 18), SmallFrame(3, 10)}, "where 11 is due");
+  ExpectDataLoss({header_, EpochMessage(3, 2, 19)}, "the plan has 2 frames for shard 1 of 4");
 }
 
 TEST_F(StreamDecoderTest, NullFramesAndRepeatsStandWhereTheServerPutsThem) {

@@ -1,0 +1,149 @@
+// Work that nobody waits for ends: within a second of its callers' going, and at a shutdown.
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/integration/request_calls.h"
+#include "tests/integration/request_limits.h"
+
+namespace graphfeed {
+namespace {
+
+class LongWorkTest : public RequestLimitsTest {
+ protected:
+  // A ring with chords: 5,000 nodes, 100,000 edges.
+  void StartWithGraph() {
+    Start({"--drain-timeout", "3s"});
+    std::vector<int32_t> ends;
+    for (int32_t node = 0; node < 5000; ++node) {
+      for (int32_t j = 1; j <= 20; ++j) {
+        ends.push_back((node + j * j) % 5000);
+        ends.push_back(node);
+      }
+    }
+    const absl::Status status = SendIngest(*stub_, EdgesOnly("ring", 5000, ends));
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  static v1::EstimateOptionsRequest Endless(int64_t k) {
+    v1::EstimateOptionsRequest request;
+    request.set_dataset("ring");
+    request.set_sample_limit(1'000'000);
+    v1::BatchSpec& spec = *request.mutable_spec();
+    spec.set_strategy(v1::NEIGHBOR);
+    spec.set_batch_size(64);
+    spec.set_shuffle(true);
+    v1::Sampling::Fanout& fanout = *spec.mutable_sampling()->add_num_neighbors();
+    for (const int64_t count : {int64_t{-1}, int64_t{-1}, int64_t{-1}, k}) {
+      fanout.add_num_neighbors(count);
+    }
+    return request;
+  }
+  // Both planning threads are given endless work; returns when the callers have gone.
+  void AskAndGo() {
+    std::vector<std::thread> callers;
+    for (const int64_t k : {1, 2, 3}) {
+      callers.emplace_back([this, k] {
+        grpc::ClientContext context;
+        context.set_deadline(After(2));
+        v1::EstimateOptionsResponse response;
+        EXPECT_EQ(stub_->EstimateOptions(&context, Endless(k), &response).error_code(),
+                  grpc::StatusCode::DEADLINE_EXCEEDED);
+      });
+    }
+    for (std::thread& caller : callers) caller.join();
+  }
+};
+
+TEST_F(LongWorkTest, WorkEndsWithinASecondOfItsCallersGoing) {
+  StartWithGraph();
+  AskAndGo();
+  // The next to use the same threads is answered at once.
+  v1::EstimateOptionsRequest request = Endless(1);
+  request.set_sample_limit(1);
+  grpc::ClientContext context;
+  context.set_deadline(After(1.5));
+  v1::EstimateOptionsResponse response;
+  EXPECT_TRUE(stub_->EstimateOptions(&context, request, &response).ok());
+}
+
+TEST_F(LongWorkTest, WhoStillWaitsGetsWhatOthersNoLongerWantToo) {
+  StartWithGraph();
+  v1::EstimateOptionsRequest request = Endless(1);
+  request.set_sample_limit(1500);
+  std::thread first([&] {
+    grpc::ClientContext context;
+    context.set_deadline(After(0.3));
+    v1::EstimateOptionsResponse response;
+    (void)stub_->EstimateOptions(&context, request, &response);
+  });
+  grpc::ClientContext context;
+  v1::EstimateOptionsResponse response;
+  const grpc::Status status = stub_->EstimateOptions(&context, request, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(response.num_samples(), 1500);
+  first.join();
+}
+
+TEST_F(LongWorkTest, TheDrainTimeoutHoldsForEstimates) {
+  StartWithGraph();
+  std::vector<std::thread> callers;
+  std::atomic<int> cancelled = 0;
+  for (const int64_t k : {1, 2, 3}) {
+    callers.emplace_back([&, k] {
+      grpc::ClientContext context;
+      v1::EstimateOptionsResponse response;
+      if (!stub_->EstimateOptions(&context, Endless(k), &response).ok()) ++cancelled;
+    });
+  }
+  absl::SleepFor(absl::Seconds(1));
+  const absl::Time start = absl::Now();
+  EXPECT_EQ(server_->Terminate(absl::Seconds(30)), 0);
+  EXPECT_LT(absl::Now() - start, absl::Seconds(5));
+  for (std::thread& caller : callers) caller.join();
+  EXPECT_EQ(cancelled, 3);
+  Start({});  // for the end of the test
+}
+
+TEST_F(LongWorkTest, ABatchIsGivenUpInTheMiddle) {
+  StartWithGraph();
+  // Trees of all that is within five hops: tens of millions of edges, for seconds.
+  v1::GetBatchRequest request;
+  request.set_dataset("ring");
+  request.set_seed(1);
+  v1::BatchSpec& spec = *request.mutable_spec();
+  spec.set_strategy(v1::NEIGHBOR);
+  spec.set_batch_size(20);
+  v1::Sampling& sampling = *spec.mutable_sampling();
+  sampling.set_disjoint(true);
+  v1::Sampling::Fanout& fanout = *sampling.add_num_neighbors();
+  for (int hop = 0; hop < 5; ++hop) fanout.add_num_neighbors(-1);
+  v1::FixedSizeOptions& options = *spec.mutable_options();
+  options.add_num_nodes()->set_count(1000);
+  options.add_num_edges()->set_count(1000);
+  options.set_num_graphs(2);
+  spec.set_over_size(v1::OVER_SIZE_TRIM_NODES_AND_EDGES);
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 4; ++i) {
+    callers.emplace_back([&] {
+      grpc::ClientContext context;
+      context.set_deadline(After(0.5));
+      v1::GetBatchResponse response;
+      (void)stub_->GetBatch(&context, request, &response);
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  fanout.clear_num_neighbors();
+  fanout.add_num_neighbors(1);
+  grpc::ClientContext context;
+  context.set_deadline(After(1.5));
+  v1::GetBatchResponse response;
+  const grpc::Status status = stub_->GetBatch(&context, request, &response);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
+}  // namespace
+}  // namespace graphfeed
