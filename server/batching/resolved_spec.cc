@@ -10,8 +10,9 @@
 namespace graphfeed {
 namespace {
 
-int64_t BytesOf(const std::vector<int64_t>& list) {
-  return static_cast<int64_t>(list.capacity() * sizeof(int64_t));
+template <typename T>
+int64_t BytesOf(const std::vector<T>& list) {
+  return static_cast<int64_t>(list.capacity() * sizeof(T));
 }
 
 int64_t BytesOf(const std::vector<std::string>& list) {
