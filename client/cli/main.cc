@@ -1,5 +1,9 @@
 #include <iostream>
 
 #include "client/cli/cli.h"
+#include "client/cpp/receive_memory.h"
 
-int main(int argc, char** argv) { return graphfeed::RunCli(argc, argv, std::cout, std::cerr); }
+int main(int argc, char** argv) {
+  graphfeed::KeepReceiveMemory();
+  return graphfeed::RunCli(argc, argv, std::cout, std::cerr);
+}

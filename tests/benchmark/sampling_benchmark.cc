@@ -21,6 +21,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "client/cpp/client.h"
+#include "client/cpp/receive_memory.h"
 #include "proto/frame/slab.h"
 #include "server/batching/collater.h"
 #include "server/batching/plan.h"
@@ -293,6 +294,7 @@ int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "Measures sampled batches. Prints JSON, a line for each measurement.");
   absl::ParseCommandLine(argc, argv);
+  graphfeed::KeepReceiveMemory();
   const absl::Status status = graphfeed::Run();
   if (status.ok()) return 0;
   std::fprintf(stderr, "sampling_benchmark: %s\n", status.ToString().c_str());

@@ -22,6 +22,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "client/cpp/client.h"
+#include "client/cpp/receive_memory.h"
 #include "server/server.h"
 #include "storage/base/status_macros.h"
 #include "tests/benchmark/constant_frames.h"
@@ -182,6 +183,7 @@ int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "Measures streams of padded and packed batches. Prints JSON, a line for each measurement.");
   absl::ParseCommandLine(argc, argv);
+  graphfeed::KeepReceiveMemory();
   const absl::Status status = graphfeed::Run();
   if (status.ok()) return 0;
   std::fprintf(stderr, "stream_benchmark: %s\n", status.ToString().c_str());

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "client/cpp/receive_memory.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
 #include "client/python/native/gil.h"
