@@ -92,7 +92,7 @@ def _is_sparse(value: Any) -> bool:
 
 
 def _no_dtype(dtype: Any, kinds: str = "") -> str:
-    hint = "convert it first, bfloat16 to float32" if "bfloat16" in str(dtype) else "convert it first"
+    hint = "convert it first" + (", bfloat16 to float32" if "bfloat16" in str(dtype) else "")
     if dtype == object:
         hint = f"it is no rectangular array of numbers; it holds {kinds}"
     return f"dtype {dtype} cannot be stored ({hint}); there are {DTYPES}"

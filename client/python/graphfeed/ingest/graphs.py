@@ -56,8 +56,8 @@ def contents(graph: Any, where: str = "") -> dict:
         found = {name: graph[name] for name in names}
     else:
         raise errors.InvalidArgument(
-            f"{where}a {type(graph).__name__} is no graph; give a dict of arrays, or an object of PyG "
-            "or NetworkX"
+            f"{where}a {type(graph).__name__} is no graph; give a dict of arrays, or an object of "
+            "PyG or NetworkX"
         )
     found.update(found.pop("_global_store", {}))
     return {key: value for key, value in found.items() if value is not None}

@@ -47,8 +47,8 @@ def read_ogb(
     ):
         if files.find(raw, stranger) is not None:
             raise errors.InvalidArgument(
-                f"{raw} {what} ({stranger}); read_ogb reads homogeneous graphs of csv files. Load it "
-                "with the ogb package and give the arrays to client.ingest"
+                f"{raw} {what} ({stranger}); read_ogb reads homogeneous graphs of csv files. Load "
+                "it with the ogb package and give the arrays to client.ingest"
             )
     num_nodes, num_edges = (_read(raw, name, int)[:, 0] for name in _SIZES)
     edge_index = _read(raw, "edge", int).T
