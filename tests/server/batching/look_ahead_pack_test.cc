@@ -146,7 +146,7 @@ TEST(LookAheadPackTest, ItLooksAheadSoFarAndNoFurther) {
 // Recorded: a change of the rules changes the batches, and needs a new version.
 TEST(LookAheadPackTest, PacksAreTheRecordedOnes) {
   const PackedItems packs =
-      PackWithLookAhead({.items = 15, .sizes = {255, 559}}, Molecules(3000, 7));
+      *PackWithLookAhead({.items = 15, .sizes = {255, 559}}, Molecules(3000, 7));
   const auto bytes = [](const std::vector<int64_t>& values) {
     return absl::string_view(reinterpret_cast<const char*>(values.data()),
                              values.size() * sizeof(int64_t));
