@@ -9,6 +9,7 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "storage/base/aligned_memory.h"
+#include "storage/base/check.h"
 #include "storage/base/work_scope.h"
 #include "storage/chunks/column_reader.h"
 #include "storage/chunks/table.h"
@@ -293,6 +294,7 @@ void ChunkCache::Place(Chunk* chunk, size_t place) {
 }
 
 void ChunkCache::Retire(Chunk* chunk) {
+  GF_DCHECK(clock_[chunk->place] == chunk);
   chunk->column->chunks[chunk->number].store(nullptr);
   // Another one takes its place, on the same side of the hand.
   size_t place = chunk->place;
@@ -300,7 +302,7 @@ void ChunkCache::Retire(Chunk* chunk) {
     Place(clock_[--hand_], place);
     place = hand_;
   }
-  Place(clock_.back(), place);
+  if (place + 1 < clock_.size()) Place(clock_.back(), place);
   clock_.pop_back();
   chunk->place = Chunk::kNowhere;
   retired_bytes_ += chunk->bytes;

@@ -142,7 +142,7 @@ def test_epochs_without_batches_are_not_waited_for(dataset):
     loader = gf.DataLoader(dataset, 100, drop_last=True)
     assert list(loader) == [] and [list(epoch) for epoch in loader.epochs(3)] == [[], [], []]
     loader.set_epoch(0)
-    with pytest.raises(gf.InvalidArgument, match="without end, but epoch 0 has no frames"):
+    with pytest.raises(gf.InvalidArgument, match="without end, but epochs have 0 frames"):
         next(loader.epochs())
 
 
