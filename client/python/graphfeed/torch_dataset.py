@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +17,23 @@ from graphfeed.layout import Position
 
 if TYPE_CHECKING:
     from graphfeed.loaders.base import Loader
+
+# One that waits longer than this waits for its pipe, and not in torch.
+_FEEDER_SECONDS = 2
+
+
+@functools.cache
+def _end_after_feeders() -> None:
+    """In a worker process: the interpreter ends only when the threads that send batches have. Torch
+    leaves them, and one that comes back to Python from torch's C++ meanwhile aborts the process."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + _FEEDER_SECONDS
+        for thread in threading.enumerate():
+            if thread.name.startswith("QueueFeederThread"):  # of multiprocessing.queues
+                thread.join(max(0, deadline - time.monotonic()))
+
+    atexit.register(wait)
 
 
 class TorchDataset(IterableDataset):
@@ -37,6 +58,7 @@ class TorchDataset(IterableDataset):
         batches = iter(self.loader)
         if get_worker_info() is not None:
             self.loader._place.read_elsewhere = True  # tells the process that was forked
+            _end_after_feeders()
         return self._converted(batches)
 
     def _converted(self, batches: Iterator[Batch]) -> Iterator[Batch]:

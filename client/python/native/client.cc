@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/cpp/receive_memory.h"
+#include "client/cpp/receive_memory.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
 #include "client/python/native/gil.h"
@@ -84,6 +85,7 @@ std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
                                       int64_t max_frame_bytes, double timeout, double retry_timeout,
                                       double keepalive_time, double keepalive_timeout, bool compact,
                                       bool use_proxy) {
+  KeepReceiveMemory();
   auto notices = std::make_shared<Notices>();
   ClientOptions options;
   options.endpoints = endpoints;

@@ -12,8 +12,9 @@ namespace {
 void ExpectSet(const char* name, const char* value, bool set) {
   EXPECT_EXIT(
       {
-        for (const char* variable : {"GRAPHFEED_MALLOC", "MALLOC_TRIM_THRESHOLD_",
-                                     "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES"}) {
+        for (const char* variable :
+             {"GRAPHFEED_MALLOC", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_",
+              "MALLOC_TOP_PAD_", "GLIBC_TUNABLES"}) {
           unsetenv(variable);
         }
         setenv(name, value, 1);
@@ -27,6 +28,7 @@ TEST(ReceiveMemoryTest, TheUsersOwnSettingsStay) {
   ExpectSet("GRAPHFEED_MALLOC", "default", false);
   ExpectSet("MALLOC_TRIM_THRESHOLD_", "131072", false);
   ExpectSet("MALLOC_MMAP_THRESHOLD_", "131072", false);
+  ExpectSet("MALLOC_TOP_PAD_", "0", false);
   ExpectSet("GLIBC_TUNABLES", "glibc.rtld.optional_static_tls=1:glibc.malloc.arena_max=1", false);
   ExpectSet("GLIBC_TUNABLES", "glibc.rtld.optional_static_tls=1", true);
   ExpectSet("GRAPHFEED_MALLOC", "", true);
