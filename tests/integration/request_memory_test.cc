@@ -122,7 +122,10 @@ TEST_F(RequestMemoryTest, RequestsThatWaitAreBounded) {
     return ToStatus(
         stub.DescribePlan(&context, PlanOf(16 << 20, static_cast<uint64_t>(i)), &response));
   });
-  EXPECT_EQ(codes[absl::StatusCode::kResourceExhausted], 40);
+  // Under pressure gRPC's quota closes a connection instead.
+  EXPECT_EQ(codes[absl::StatusCode::kResourceExhausted] + codes[absl::StatusCode::kUnavailable],
+            40);
+  EXPECT_GT(codes[absl::StatusCode::kResourceExhausted], 0);
   EXPECT_LT(server_->PeakResidentBytes(), kSumOfFlags + kProcess + kComingIn);
 }
 
