@@ -51,8 +51,8 @@ struct ClientOptions {
   // takes longer than `keepalive_timeout`. Servers accept pings once a second.
   absl::Duration keepalive_time = absl::Seconds(10);
   absl::Duration keepalive_timeout = absl::Seconds(10);
-  // Whether the proxies that the environment names (grpc_proxy, https_proxy, http_proxy, but not for
-  // hosts in no_grpc_proxy or no_proxy, by name or address) are used.
+  // Whether the proxies that the environment names (grpc_proxy, https_proxy, http_proxy, but not
+  // for hosts in no_grpc_proxy or no_proxy, by name or address) are used.
   bool use_proxy = true;
   // Told once for each time that a stream goes on at another call; and when no server answers, at
   // once and then every 10 s, that it is tried again. On a thread of the client or of a call.

@@ -21,8 +21,8 @@ struct NpyOptions {
 // are read in pieces as the blocks are made; memory is one block and a few kilobytes a file.
 //
 // The level of an undeclared homogeneous column follows from its rows: as many as nodes, as edges
-// (as many as both: an "edge" in the name decides), or a multiple of the graphs. INVALID_ARGUMENT if it is not
-// what the column's name means (NameContradiction).
+// (as many as both: an "edge" in the name decides), or a multiple of the graphs. INVALID_ARGUMENT
+// if it is not what the column's name means (NameContradiction).
 absl::StatusOr<std::unique_ptr<GraphSource>> OpenNpyFolder(const std::string& folder,
                                                            const NpyOptions& options);
 

@@ -11,7 +11,6 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/cpp/receive_memory.h"
-#include "client/cpp/receive_memory.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
 #include "client/python/native/gil.h"

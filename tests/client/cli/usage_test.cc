@@ -57,7 +57,8 @@ TEST(UsageTest, FailuresExitWithOneAndNameTheCode) {
               HasSubstr("INVALID_ARGUMENT: unknown transform 'add_loops'"));
   EXPECT_THAT(RunWith({"import", "npy", "/nonexistent", "--kinds", "w"}).err,
               HasSubstr("--kinds is 'w'"));
-  EXPECT_THAT(RunWith({"plan", "m", "--num-edges", "5"}).err, HasSubstr("--num-edges needs --num-nodes"));
+  EXPECT_THAT(RunWith({"plan", "m", "--num-edges", "5"}).err,
+              HasSubstr("--num-edges needs --num-nodes"));
 }
 
 }  // namespace
