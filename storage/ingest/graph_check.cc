@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
@@ -260,6 +261,15 @@ absl::Status CheckEdgeIndex(const Schema& types, const ColumnBlock& column,
         bad->row, "); the graph has ", num_nodes[bad->row], " ", nodes));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckNumNodes(absl::Span<const int64_t> num_nodes, int64_t received_bytes) {
+  constexpr int64_t kFreeNodes = int64_t{1} << 24;
+  const int64_t total = std::accumulate(num_nodes.begin(), num_nodes.end(), int64_t{0});
+  if (total <= kFreeNodes + received_bytes) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "num_nodes: ", total, " nodes in all, with ", received_bytes, " bytes of rows; at most ",
+      kFreeNodes, " and one more for each byte: add a column of the nodes"));
 }
 
 }  // namespace graphfeed

@@ -54,6 +54,10 @@ struct EdgeIndexPlace {
 absl::Status CheckEdgeIndex(const Schema& types, const ColumnBlock& column,
                             const EdgeIndexPlace& place);
 
+// Nodes without rows cost a sender nothing and the store eight bytes each: INVALID_ARGUMENT for more
+// of them, over all types, than 2^24 and one for each byte of rows that has come.
+absl::Status CheckNumNodes(absl::Span<const int64_t> num_nodes, int64_t received_bytes);
+
 }  // namespace graphfeed
 
 #endif  // GRAPHFEED_STORAGE_INGEST_GRAPH_CHECK_H_

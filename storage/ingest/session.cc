@@ -1,7 +1,6 @@
 #include "storage/ingest/session.h"
 
 #include <iterator>
-#include <numeric>
 #include <optional>
 #include <string>
 #include <utility>
@@ -29,10 +28,6 @@ namespace {
 absl::Status Prefixed(absl::string_view prefix, const absl::Status& status) {
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(prefix, ": ", status.message()));
-}
-
-int64_t Sum(const std::vector<int64_t>& values) {
-  return std::accumulate(values.begin(), values.end(), int64_t{0});
 }
 
 // Rows stream into column writers as they come, since they are stored the same way at every level;
@@ -101,8 +96,6 @@ class Session : public GraphSink {
 
   // RESOURCE_EXHAUSTED if the transforms of a block would take too much; before they do.
   absl::Status CheckTransformMemory(const GraphBlock& block) const;
-  // INVALID_ARGUMENT for more nodes than what has come can speak of.
-  absl::Status CheckNumNodes(int64_t num_nodes) const;
 
   bool Buffers() const { return !spec_.collection && !spec_.transforms.empty(); }
   int64_t num_graphs() const { return sizes_ ? sizes_->num_graphs() : 0; }
@@ -172,7 +165,7 @@ absl::Status Session::Write(const GraphBlock& block) {
   if (spec_.collection || block.num_graphs > 0) {
     GF_RETURN_IF_ERROR(OpenSizes());
     GF_RETURN_IF_ERROR(sizes_->Append(block));
-    GF_RETURN_IF_ERROR(CheckNumNodes(Sum(sizes_->num_nodes())));
+    GF_RETURN_IF_ERROR(CheckNumNodes(sizes_->num_nodes(), received_bytes_));
   }
   for (const ColumnBlock& column : block.columns) {
     IngestColumn& known = *columns_->all()[columns_->IndexOf(column)];
@@ -306,21 +299,12 @@ absl::Status Session::CheckTransformMemory(const GraphBlock& block) const {
       bytes);
 }
 
-// Nodes without rows cost a sender nothing and the store eight bytes each.
-absl::Status Session::CheckNumNodes(int64_t num_nodes) const {
-  constexpr int64_t kFreeNodes = int64_t{1} << 24;
-  if (num_nodes <= kFreeNodes + received_bytes_) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "num_nodes: ", num_nodes, " nodes in all, with ", received_bytes_, " bytes of rows; at most ",
-      kFreeNodes, " and one more for each byte: add a ", "column of the nodes"));
-}
-
 absl::StatusOr<DatasetInfo> Session::DoCommit() {
   if (!parts_.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat("graph ", num_graphs(), " has come in part only"));
   }
-  if (!spec_.collection) GF_RETURN_IF_ERROR(CheckNumNodes(Sum(spec_.num_nodes)));
+  if (!spec_.collection) GF_RETURN_IF_ERROR(CheckNumNodes(spec_.num_nodes, received_bytes_));
   if (Buffers()) {
     GF_RETURN_IF_ERROR(WriteTransformed());
   } else if (!spec_.collection) {
