@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -275,17 +276,15 @@ void ChunkCache::EvictOne() {
 }
 
 bool ChunkCache::EvictEmptiestBlock() {
-  int64_t evicted = 0;
-  memory_.VisitEmptiestBlock([&](std::byte* buffer) {
+  std::vector<Chunk*> linked;
+  memory_.VisitEmptiestBlock([&linked](std::byte* buffer) {
     auto* const chunk = reinterpret_cast<Chunk*>(buffer);
-    if (chunk->place != Chunk::kNowhere) {
-      Retire(chunk);
-      ++evicted;
-    }
+    if (chunk->place != Chunk::kNowhere) linked.push_back(chunk);
     return chunk->bytes;
   });
-  evictions_.fetch_add(evicted, std::memory_order_relaxed);
-  return evicted > 0;
+  for (Chunk* chunk : linked) Retire(chunk);
+  evictions_.fetch_add(std::ssize(linked), std::memory_order_relaxed);
+  return !linked.empty();
 }
 
 void ChunkCache::Place(Chunk* chunk, size_t place) {
