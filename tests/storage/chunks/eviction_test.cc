@@ -123,6 +123,24 @@ TEST_F(EvictionTest, ChunksOfAllSizesShareTheBudget) {
   EXPECT_LE(misses, first_misses / 20);
 }
 
+// Chunks of any place in the clock go when their block or their column does: those that stay are
+// found again, and go in their turn.
+TEST_F(EvictionTest, BlocksAndColumnsAreClearedAnywhereInTheClock) {
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    std::mt19937_64 rng(seed);
+    const int64_t budget = 20'000 + static_cast<int64_t>(rng() % 3) * kMiB;
+    std::vector<ColumnStorage> columns;
+    for (const int64_t bytes : {4100, 900, 2500, 7000}) columns.push_back(Write(bytes, 2 * kMiB));
+    ChunkCache cache(store_, budget);
+    for (int step = 0; step < 60; ++step) {
+      const ColumnStorage& column = columns[rng() % columns.size()];
+      if (rng() % 8 == 0) cache.Forget(column.uid);
+      Read(cache, column, static_cast<int64_t>(rng() % kMiB), rng);
+      ASSERT_LE(cache.stats().cached_bytes, budget);
+    }
+  }
+}
+
 // What is evicted while a guard may see it keeps its memory. Then a chunk that finds no room is not
 // kept, rather than that all others go.
 TEST_F(EvictionTest, AReaderWhoStaysDoesNotEmptyTheCache) {
