@@ -1,13 +1,9 @@
 #include "client/cli/stream_meter.h"
 
-#include <numeric>
+#include "storage/base/arithmetic.h"
 
 namespace graphfeed {
 namespace {
-
-int64_t Sum(const std::vector<int64_t>& counts) {
-  return std::accumulate(counts.begin(), counts.end(), int64_t{0});
-}
 
 double Share(int64_t real, int64_t padded) {
   return padded > 0 ? static_cast<double>(real) / static_cast<double>(padded) : 1;

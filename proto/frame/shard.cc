@@ -2,15 +2,10 @@
 
 #include <algorithm>
 
+#include "storage/base/arithmetic.h"
 #include "storage/base/check.h"
 
 namespace graphfeed {
-namespace {
-
-int64_t CeilDivide(int64_t a, int64_t b) { return a / b + (a % b != 0 ? 1 : 0); }
-
-}  // namespace
-
 int64_t ShardPosition::NumFrames(int64_t num_frames) const {
   const int64_t left = std::max<int64_t>(num_frames - start_ordinal, 0);
   return uneven == UnevenShards::kDrop ? left / num_shards : CeilDivide(left, num_shards);

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/batching/packing/pack_dimensions.h"
 #include "server/batching/packing/stream_pack.h"
+#include "storage/base/arithmetic.h"
 #include "storage/base/check.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/work_scope.h"
@@ -16,17 +17,6 @@ namespace {
 
 // Graphs, or batches, between two looks at whether anybody still wants the plan.
 constexpr int64_t kGraphsAtOnce = 4096;
-
-int64_t CeilDivide(int64_t a, int64_t b) {
-  GF_CHECK(a >= 0 && b > 0) << a << " / " << b;
-  return a / b + (a % b != 0 ? 1 : 0);
-}
-
-int64_t Sum(const std::vector<int64_t>& values) {
-  int64_t sum = 0;
-  for (const int64_t value : values) sum += value;
-  return sum;
-}
 
 bool Trims(const ResolvedSpec& spec) {
   return spec.fixed_size() && spec.over_size != OverSize::kError &&

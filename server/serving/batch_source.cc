@@ -1,18 +1,14 @@
 #include "server/serving/batch_source.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "storage/base/arithmetic.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
-
-int64_t Sum(const std::vector<int64_t>& values) {
-  return std::accumulate(values.begin(), values.end(), int64_t{0});
-}
 
 // What a stream's epochs share.
 struct StreamPlan {

@@ -1,9 +1,9 @@
 #include "server/serving/sampler_memory.h"
 
-#include <numeric>
 #include <utility>
 
 #include "server/sampling/node_table.h"
+#include "storage/base/arithmetic.h"
 
 namespace graphfeed {
 
@@ -56,8 +56,7 @@ std::shared_ptr<SamplerMemory> SamplerMemories::Of(const DatasetInfo& dataset) {
   std::weak_ptr<SamplerMemory>& known = memories_[dataset.fingerprint];
   std::shared_ptr<SamplerMemory> memory = known.lock();
   if (memory == nullptr) {
-    const int64_t num_nodes =
-        std::accumulate(dataset.num_nodes.begin(), dataset.num_nodes.end(), int64_t{0});
+    const int64_t num_nodes = Sum(dataset.num_nodes);
     memory =
         std::make_shared<SamplerMemory>(admission_, kDenseBytesPerNode * num_nodes, max_tables_);
     known = memory;

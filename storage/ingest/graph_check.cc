@@ -2,17 +2,16 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "storage/base/arithmetic.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
 
-// Sizes stay far below what sums of them could overflow.
-constexpr int64_t kMaxElements = int64_t{1} << 48;
+constexpr int64_t kMaxSize = int64_t{1} << 48;
 
 size_t NumTypes(const Schema& types, std::optional<Level> level) {
   if (!level || *level == Level::kGraph) return 1;
@@ -35,10 +34,7 @@ absl::Status CheckCounts(absl::string_view field, const std::vector<std::vector<
           absl::StrCat(field, " has ", list.size(), " entries for ", num_graphs, " graphs"));
     }
     for (const int64_t size : list) {
-      if (size < 0 || size > kMaxElements) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(field, " holds ", size, "; it is 0 to ", kMaxElements));
-      }
+      GF_RETURN_IF_ERROR(CheckSize(field, size));
     }
   }
   return absl::OkStatus();
@@ -140,6 +136,12 @@ std::string GraphRange(const Schema& types, int64_t first, int64_t count) {
   return absl::StrCat("graphs ", first, " to ", first + count - 1);
 }
 
+absl::Status CheckSize(absl::string_view field, int64_t size) {
+  if (size >= 0 && size <= kMaxSize) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(field, " holds ", size, "; it is 0 to ", kMaxSize));
+}
+
 absl::Status CheckGraphCounts(const Schema& types, const GraphBlock& block) {
   if (block.num_graphs < 0) {
     return absl::InvalidArgumentError(
@@ -217,11 +219,9 @@ absl::Status CheckColumnRows(const Schema& types, const ColumnBlock& column, int
   }
   int64_t rows = column.sizes.empty() ? num_graphs : 0;
   for (const int64_t size : column.sizes) {
-    if (size < 0 || size > kMaxElements || rows > kMaxElements) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("sizes holds ", size, "; it is 0 to ", kMaxElements));
-    }
+    GF_RETURN_IF_ERROR(CheckSize("sizes", size));
     rows += size;
+    GF_RETURN_IF_ERROR(CheckSize("sum of sizes", rows));
   }
   if (strings) {
     if (static_cast<int64_t>(column.strings.size()) != rows) {
@@ -265,7 +265,7 @@ absl::Status CheckEdgeIndex(const Schema& types, const ColumnBlock& column,
 
 absl::Status CheckNumNodes(absl::Span<const int64_t> num_nodes, int64_t received_bytes) {
   constexpr int64_t kFreeNodes = int64_t{1} << 24;
-  const int64_t total = std::accumulate(num_nodes.begin(), num_nodes.end(), int64_t{0});
+  const int64_t total = Sum(num_nodes);
   if (total <= kFreeNodes + received_bytes) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat(
       "num_nodes: ", total, " nodes in all, with ", received_bytes, " bytes of rows; at most ",

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "storage/graph/graph_block.h"
 #include "storage/graph/schema.h"
@@ -35,6 +36,8 @@ std::string GraphRange(const Schema& types, int64_t first, int64_t count);
 // The following check a block as it comes from outside; `types` is a schema without columns.
 // INVALID_ARGUMENT names the rule; who calls adds graphs and column.
 
+// A number of nodes, edges or rows: 0 to 2^48, far below what sums of them could overflow.
+absl::Status CheckSize(absl::string_view field, int64_t size);
 // Numbers of graphs, nodes and edges.
 absl::Status CheckGraphCounts(const Schema& types, const GraphBlock& block);
 // Name, level, type, dtype and shape: what all blocks of a column share.
@@ -54,8 +57,8 @@ struct EdgeIndexPlace {
 absl::Status CheckEdgeIndex(const Schema& types, const ColumnBlock& column,
                             const EdgeIndexPlace& place);
 
-// Nodes without rows cost a sender nothing and the store eight bytes each: INVALID_ARGUMENT for more
-// of them, over all types, than 2^24 and one for each byte of rows that has come.
+// Nodes without rows cost a sender nothing and the store eight bytes each: INVALID_ARGUMENT for
+// more of them, over all types, than 2^24 and one for each byte of rows that has come.
 absl::Status CheckNumNodes(absl::Span<const int64_t> num_nodes, int64_t received_bytes);
 
 }  // namespace graphfeed

@@ -7,13 +7,12 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
+#include "storage/ingest/graph_check.h"
 
 namespace graphfeed {
 namespace {
 
 constexpr size_t kMaxNameBytes = 128;
-// Sizes stay far below what sums of them could overflow.
-constexpr int64_t kMaxElements = int64_t{1} << 48;
 
 absl::Status CheckSizes(absl::string_view field, const std::vector<int64_t>& sizes,
                         size_t num_types) {
@@ -23,10 +22,7 @@ absl::Status CheckSizes(absl::string_view field, const std::vector<int64_t>& siz
                                                    "one for each of ", num_types, " types"));
   }
   for (const int64_t size : sizes) {
-    if (size < 0 || size > kMaxElements) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(field, " holds ", size, "; it is 0 to ", kMaxElements));
-    }
+    GF_RETURN_IF_ERROR(CheckSize(field, size));
   }
   return absl::OkStatus();
 }

@@ -38,7 +38,7 @@ std::unique_ptr<MemoryDataset> MakeDataset(bool heterogeneous) {
   for (int type = 0; type < num_types; ++type) {
     schema.columns.push_back(NodeColumn("x", DType::kFloat32, {2}, type));
     schema.columns.push_back(NodeColumn("z", DType::kInt64, {}, type));
-    schema.columns.push_back(EdgeIndex(schema, type));
+    schema.columns.push_back(EdgeIndexColumn(schema, type));
   }
   schema.columns.push_back(GraphColumn("y", DType::kInt64, {1}));
   auto dataset = std::make_unique<MemoryDataset>(schema);

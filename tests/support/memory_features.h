@@ -216,7 +216,8 @@ inline ColumnSchema GraphColumn(std::string name, DType dtype, std::vector<int64
   return column;
 }
 
-inline ColumnSchema EdgeIndex(const Schema& schema, int type = 0, DType dtype = DType::kInt64) {
+inline ColumnSchema EdgeIndexColumn(const Schema& schema, int type = 0,
+                                    DType dtype = DType::kInt64) {
   ColumnSchema column = EdgeColumn("edge_index", dtype, {2}, type);
   column.concat_last = true;
   column.index_types = {schema.edge_types[type].source, schema.edge_types[type].target};

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "storage/base/arithmetic.h"
 #include "storage/base/check.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/work_scope.h"
@@ -23,8 +24,6 @@ constexpr size_t kPacksAtOnce = 64;
 constexpr int64_t kNone = -1;
 constexpr int64_t kNoCost = std::numeric_limits<int64_t>::max();
 constexpr int32_t kPacked = std::numeric_limits<int32_t>::max();  // in the first dimension
-
-int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 class LookAhead {
  public:

@@ -1,9 +1,9 @@
 #include "server/batching/packing/pack_dimensions.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "storage/base/arithmetic.h"
 
 namespace graphfeed {
 
@@ -20,8 +20,7 @@ PackDimensions::PackDimensions(const ResolvedSpec& spec, const GraphOffsets& off
     }
   }
   if (!options.num_edges.empty()) {
-    Add(Kind::kAllEdges, 0,
-        std::accumulate(options.num_edges.begin(), options.num_edges.end(), int64_t{0}) - 1);
+    Add(Kind::kAllEdges, 0, Sum(options.num_edges) - 1);
   }
 }
 

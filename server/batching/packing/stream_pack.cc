@@ -3,15 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "storage/base/arithmetic.h"
 
 namespace graphfeed {
 namespace {
-
-int64_t Sum(const std::vector<int64_t>& values) {
-  int64_t sum = 0;
-  for (const int64_t value : values) sum += value;
-  return sum;
-}
 
 int64_t TotalNodes(const GraphOffsets& offsets, int64_t graph) {
   int64_t total = 0;

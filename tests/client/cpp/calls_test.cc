@@ -42,7 +42,7 @@ std::unique_ptr<Client> Connect(const FakeServer& server,
   return *std::move(client);
 }
 
-v1::DatasetInfo Dataset(const std::string& name) {
+v1::DatasetInfo EmptyDatasetMessage(const std::string& name) {
   DatasetInfo info;
   info.name = name;
   info.version = 3;
@@ -69,8 +69,8 @@ TEST(ClientTest, OptionsThatCannotBeAreRefused) {
 
 TEST(ClientTest, ListsDatasets) {
   v1::ListDatasetsResponse response;
-  *response.add_datasets() = Dataset("mutag");
-  *response.add_datasets() = Dataset("qm9");
+  *response.add_datasets() = EmptyDatasetMessage("mutag");
+  *response.add_datasets() = EmptyDatasetMessage("qm9");
   const auto server = FakeServer::Start({{"ListDatasets", Answer(response.SerializeAsString())}});
   const auto datasets = Connect(*server)->ListDatasets();
   ASSERT_TRUE(datasets.ok()) << datasets.status();
@@ -89,7 +89,7 @@ TEST(ClientTest, ErrorsCarryTheServersCodeAndMessage) {
 }
 
 TEST(ClientTest, AnswersThatCannotBeReadAreDataLoss) {
-  v1::DatasetInfo info = Dataset("mutag");
+  v1::DatasetInfo info = EmptyDatasetMessage("mutag");
   info.set_fingerprint("short");
   const auto server = FakeServer::Start({{"GetDataset", Answer(info.SerializeAsString())}});
   const absl::Status status = Connect(*server)->GetDataset("mutag").status();
@@ -164,18 +164,19 @@ TEST(ClientTest, PartitionsTheDatasetNamedHoweverLongItTakes) {
   v1::PartitionDatasetRequest request;
   absl::Notification started;
   absl::Notification later;
-  const auto server = FakeServer::Start({{"PartitionDataset",
-                                          [&](FakeCall& call) {
-                                            request.ParseFromString(*call.Read());
-                                            started.Notify();
-                                            later.WaitForNotification();
-                                            call.Write(Dataset("arxiv").SerializeAsString());
-                                            return absl::OkStatus();
-                                          }},
-                                         {"ListDatasets", [](FakeCall& call) {
-                                            call.WaitUntilCancelled();
-                                            return absl::OkStatus();
-                                          }}});
+  const auto server =
+      FakeServer::Start({{"PartitionDataset",
+                          [&](FakeCall& call) {
+                            request.ParseFromString(*call.Read());
+                            started.Notify();
+                            later.WaitForNotification();
+                            call.Write(EmptyDatasetMessage("arxiv").SerializeAsString());
+                            return absl::OkStatus();
+                          }},
+                         {"ListDatasets", [](FakeCall& call) {
+                            call.WaitUntilCancelled();
+                            return absl::OkStatus();
+                          }}});
   const auto client = Connect(*server, absl::Milliseconds(50));
   absl::StatusOr<DatasetInfo> info = absl::UnknownError("not asked");
   std::thread partition([&] { info = client->Partition("arxiv@2", 100, 7, "cluster"); });
@@ -299,7 +300,7 @@ class IngestTest : public ::testing::Test {
       requests_.push_back(std::move(request));
     }
     if (!requests_.empty() && requests_.back().has_commit()) {
-      call.Write(Dataset("d").SerializeAsString());
+      call.Write(EmptyDatasetMessage("d").SerializeAsString());
     }
     return absl::OkStatus();
   }

@@ -20,7 +20,7 @@ Schema SmallSchema() {
   ColumnSchema scal = GraphColumn("scal", DType::kInt16);
   scal.zero_dim = true;
   schema.columns = {NodeColumn("x", DType::kFloat32, {2}),
-                    EdgeIndex(schema),
+                    EdgeIndexColumn(schema),
                     EdgeColumn("w", DType::kInt32),
                     GraphColumn("y", DType::kFloat32, {2}),
                     k,

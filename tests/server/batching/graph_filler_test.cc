@@ -18,7 +18,7 @@ TEST(GraphFillerTest, IndexColumnsOfAnyLevelAreShiftedAndPaddedAsOthers) {
   face.index_types = {0};
   ColumnSchema root = GraphColumn("root_index", DType::kInt64, {1});
   root.index_types = {0};
-  schema.columns = {EdgeIndex(schema, 0, DType::kInt32), parent, face, root};
+  schema.columns = {EdgeIndexColumn(schema, 0, DType::kInt32), parent, face, root};
   MemoryDataset data(schema, 1);
   data.AddGraph({3}, {1});
   data.Append<int32_t>("edge_index", {2, 0});
@@ -51,8 +51,8 @@ MemoryDataset Typed() {
   schema.columns = {GraphColumn("y", DType::kInt64),
                     NodeColumn("x", DType::kFloat32, {1}, 0),
                     NodeColumn("x", DType::kFloat32, {1}, 1),
-                    EdgeIndex(schema, 0),
-                    EdgeIndex(schema, 1),
+                    EdgeIndexColumn(schema, 0),
+                    EdgeIndexColumn(schema, 1),
                     EdgeColumn("w", DType::kInt64, {}, 1)};
   MemoryDataset data(schema, 2);
   data.AddGraph({2, 1}, {2, 1});

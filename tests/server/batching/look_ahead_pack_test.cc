@@ -24,7 +24,7 @@ RandomStream Stream(uint64_t seed) {
 }
 
 // Sizes as those of QM9: about 18 nodes, of 3 to 29, and a little more than twice as many edges.
-Sizes Molecules(int64_t count, uint64_t seed) {
+Sizes MoleculeSizes(int64_t count, uint64_t seed) {
   RandomStream stream = Stream(seed);
   Sizes sizes(2);
   for (int64_t i = 0; i < count; ++i) {
@@ -107,7 +107,7 @@ TEST(LookAheadPackTest, MoleculesMeetTheBound) {
            {127, 2303, 4773}, {159, 2303, 4899}, {31, 511, 1099}, {15, 255, 559}}) {
     const PackCapacity capacity{.items = items, .sizes = {nodes, edges}};
     for (uint64_t seed = 0; seed < 20; ++seed) {
-      const Sizes sizes = Molecules(20'000, seed);
+      const Sizes sizes = MoleculeSizes(20'000, seed);
       const PackedItems packs = *PackWithLookAhead(capacity, sizes);
       ExpectValid(capacity, sizes, packs);
       const int64_t bound = Bound(capacity, sizes);
@@ -129,7 +129,7 @@ TEST(LookAheadPackTest, HeavyTailsCostOnePackAtMost) {
 
 // The first item waits for nobody, and none is taken from further ahead than 384.
 TEST(LookAheadPackTest, ItLooksAheadSoFarAndNoFurther) {
-  const Sizes sizes = Molecules(5000, 1);
+  const Sizes sizes = MoleculeSizes(5000, 1);
   const PackedItems packs = *PackWithLookAhead({.items = 15, .sizes = {255, 559}}, sizes);
   std::vector<bool> packed(sizes[0].size());
   int64_t first_left = 0;
@@ -146,7 +146,7 @@ TEST(LookAheadPackTest, ItLooksAheadSoFarAndNoFurther) {
 // Recorded: a change of the rules changes the batches, and needs a new version.
 TEST(LookAheadPackTest, PacksAreTheRecordedOnes) {
   const PackedItems packs =
-      *PackWithLookAhead({.items = 15, .sizes = {255, 559}}, Molecules(3000, 7));
+      *PackWithLookAhead({.items = 15, .sizes = {255, 559}}, MoleculeSizes(3000, 7));
   const auto bytes = [](const std::vector<int64_t>& values) {
     return absl::string_view(reinterpret_cast<const char*>(values.data()),
                              values.size() * sizeof(int64_t));
@@ -155,7 +155,7 @@ TEST(LookAheadPackTest, PacksAreTheRecordedOnes) {
   EXPECT_EQ(Hash64(bytes(packs.items), Hash64(bytes(packs.starts), 0)), 13103727533954415763u);
 }
 
-MemoryDataset Sized(const Sizes& sizes) {
+MemoryDataset DatasetOf(const Sizes& sizes) {
   MemoryDataset data(Schema::Homogeneous(true));
   for (size_t i = 0; i < sizes[0].size(); ++i) data.AddGraph({sizes[0][i]}, {sizes[1][i]});
   data.Finish();
@@ -170,7 +170,7 @@ BatchSpec Request(int64_t num_nodes, int64_t num_edges, int64_t num_graphs, bool
 }
 
 TEST(PackPlanTest, NamesTheGraphThatFitsNoBatchOrLeavesItOut) {
-  MemoryDataset data = Sized({{1, 1, 9, 1}, {1, 66, 1, 1}});
+  MemoryDataset data = DatasetOf({{1, 1, 9, 1}, {1, 66, 1, 1}});
   auto plan = Epoch::Create(data, Request(9, 60, 5, false));
   EXPECT_EQ(plan.status(),
             absl::FailedPreconditionError(
@@ -190,7 +190,7 @@ TEST(PackPlanTest, AnEpochDoesNotDriftFromOneSizeToAnother) {
   constexpr int kEpochs = 50;
   constexpr size_t kParts = 10;
   const Sizes sizes = Proteins(2000, 3);
-  MemoryDataset data = Sized(sizes);
+  MemoryDataset data = DatasetOf(sizes);
   std::vector<size_t> by_size(sizes[0].size());
   std::iota(by_size.begin(), by_size.end(), size_t{0});
   std::stable_sort(by_size.begin(), by_size.end(),
@@ -233,8 +233,8 @@ TEST(PackPlanTest, AnEpochDoesNotDriftFromOneSizeToAnother) {
 TEST(PackPlanTest, TheSameGraphsDoNotMeetAgainAndAgain) {
   constexpr int kEpochs = 200;
   constexpr size_t kGraphs = 300;
-  Sizes sizes = Molecules(kGraphs, 5);
-  MemoryDataset data = Sized(sizes);
+  Sizes sizes = MoleculeSizes(kGraphs, 5);
+  MemoryDataset data = DatasetOf(sizes);
   std::vector<int> met(kGraphs * kGraphs);
   double pairs = 0;
   for (int64_t e = 0; e < kEpochs; ++e) {
@@ -259,7 +259,7 @@ TEST(PackPlanTest, TheSameGraphsDoNotMeetAgainAndAgain) {
 }
 
 TEST(PackPlanTest, WithoutShufflingPacksKeepTheirOrder) {
-  MemoryDataset data = Sized(Molecules(500, 9));
+  MemoryDataset data = DatasetOf(MoleculeSizes(500, 9));
   auto epoch = Epoch::Create(data, Request(256, 560, 16, false), 1, 3);
   ASSERT_TRUE(epoch.ok()) << epoch.status();
   int64_t before = -1;

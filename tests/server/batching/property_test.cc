@@ -16,7 +16,7 @@ World RandomWorld(uint64_t seed) {
   const CounterRandom random(seed, 9, RandomPurpose::kTrim);
   RandomStream stream(random, 0, 0);
   Schema schema = Schema::Homogeneous(true);
-  schema.columns = {NodeColumn("x", DType::kFloat32, {3}), EdgeIndex(schema),
+  schema.columns = {NodeColumn("x", DType::kFloat32, {3}), EdgeIndexColumn(schema),
                     EdgeColumn("edge_attr", DType::kInt16, {2}), GraphColumn("y", DType::kFloat64)};
   MemoryDataset data(schema, static_cast<int64_t>(1 + stream.Below(9)));
   const auto num_graphs = static_cast<int64_t>(1 + stream.Below(40));

@@ -20,7 +20,7 @@ MemoryDataset Data(bool heterogeneous = false) {
     schema.heterogeneous = true;
     schema.node_types = {"a", "b"};
     schema.edge_types = {{0, "to", 1}};
-    schema.columns = {NodeColumn("x", DType::kFloat32, {1}, 0), EdgeIndex(schema, 0)};
+    schema.columns = {NodeColumn("x", DType::kFloat32, {1}, 0), EdgeIndexColumn(schema, 0)};
     MemoryDataset data(schema);
     data.AddGraph({3, 0}, {0});
     data.AddGraph({1, 4}, {2});
@@ -33,7 +33,7 @@ MemoryDataset Data(bool heterogeneous = false) {
   k.non_tensor = true;
   ColumnSchema root = GraphColumn("root_index", DType::kInt64);
   root.index_types = {0};
-  schema.columns = {NodeColumn("x", DType::kFloat32, {2}), EdgeIndex(schema),
+  schema.columns = {NodeColumn("x", DType::kFloat32, {2}), EdgeIndexColumn(schema),
                     NodeColumn("u8", DType::kUint8),       GraphColumn("big", DType::kInt64),
                     GraphColumn("y", DType::kFloat64),     k,
                     GraphColumn("name", DType::kString),   root};

@@ -27,7 +27,7 @@ MemoryDataset Traceable(uint64_t seed, int num_graphs, bool heterogeneous) {
     schema.columns.push_back(NodeColumn("id", DType::kInt64, {}, t));
   }
   for (int r = 0; r < num_edge_types; ++r) {
-    schema.columns.push_back(EdgeIndex(schema, r));
+    schema.columns.push_back(EdgeIndexColumn(schema, r));
     schema.columns.push_back(EdgeColumn("edge_id", DType::kInt64, {}, r));
   }
   MemoryDataset data(schema, 4);
@@ -201,7 +201,7 @@ TEST(TrimTest, NodesAndEdgesOfEveryTypeAreTrimmed) {
 // Four nodes in a ring, all edges both ways.
 MemoryDataset Ring() {
   Schema schema = Schema::Homogeneous(true);
-  schema.columns = {NodeColumn("id", DType::kInt64), EdgeIndex(schema)};
+  schema.columns = {NodeColumn("id", DType::kInt64), EdgeIndexColumn(schema)};
   MemoryDataset data(schema);
   for (int64_t g = 0; g < 2; ++g) {
     data.AddGraph({4}, {8});
@@ -310,7 +310,7 @@ TEST(TrimTest, Int32EdgesAreRenumberedAlike) {
 
 TEST(TrimTest, EdgesWithoutEndsAreDataLoss) {
   Schema schema = Schema::Homogeneous(true);
-  schema.columns = {EdgeIndex(schema)};
+  schema.columns = {EdgeIndexColumn(schema)};
   MemoryDataset data(schema);
   data.AddGraph({4}, {1});
   data.Append<int64_t>("edge_index", {0, 4});

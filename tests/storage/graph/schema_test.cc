@@ -21,8 +21,8 @@ Schema Typed() {
   schema.edge_types = {{0, "to", 1}, {1, "to", 0}};
   schema.columns = {NodeColumn("x", DType::kFloat32, {8}, 0),
                     NodeColumn("x", DType::kFloat16, {4, 2}, 1),
-                    EdgeIndex(schema, 0),
-                    EdgeIndex(schema, 1, DType::kInt32),
+                    EdgeIndexColumn(schema, 0),
+                    EdgeIndexColumn(schema, 1, DType::kInt32),
                     GraphColumn("y", DType::kInt64, {}, 3),
                     GraphColumn("name", DType::kString)};
   return schema;
@@ -37,7 +37,7 @@ Schema Molecules() {
   ColumnSchema root = NodeColumn("root_index", DType::kInt64, {3});
   root.index_types = {0};
   schema.columns = {NodeColumn("x", DType::kFloat32, {11}),
-                    EdgeIndex(schema),
+                    EdgeIndexColumn(schema),
                     EdgeColumn("edge_attr", DType::kFloat32, {0}),
                     scalar,
                     number,

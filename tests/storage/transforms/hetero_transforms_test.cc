@@ -243,7 +243,7 @@ TEST(HeteroTransformsTest, BrokenBlocksAreRefused) {
 }
 
 // Several graphs with random edges of all types, columns with each edge's and node's number.
-GraphBlock RandomBlock(std::mt19937& random) {
+GraphBlock RandomMovies(std::mt19937& random) {
   GraphBlock block;
   block.num_graphs = 8;
   block.num_nodes.resize(3);
@@ -302,7 +302,7 @@ TEST(HeteroTransformsTest, PropertiesHoldOnRandomGraphs) {
   const Schema types = Types(/*collection=*/true);
   for (unsigned seed = 0; seed < 50; ++seed) {
     std::mt19937 random(seed);
-    const GraphBlock original = RandomBlock(random);
+    const GraphBlock original = RandomMovies(random);
 
     GraphBlock pruned = original;
     ASSERT_TRUE(Apply({RemoveIsolatedNodes()}, pruned, types).ok());
