@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "proto/frame/digest.h"
 #include "server/batching/graph_filler.h"
 #include "server/batching/resolve/sizes.h"
 #include "server/sampling/graph_view.h"
@@ -251,7 +250,6 @@ absl::StatusOr<BuiltFrame> BatchMaker::Build(const Recipe& recipe, const EpochPl
                                  return frame.slab.data();
                                }));
   frame.info.repeat = step.repeat;
-  frame.info.digest = FrameDigest(frame.slab.data(), frame.slab.size());
   metrics_.FrameBuilt(recipe.spec().strategy, std::chrono::steady_clock::now() - start);
   return frame;
 }
