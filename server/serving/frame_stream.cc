@@ -180,7 +180,7 @@ void FrameStream::BuildNext() {
       Entry& entry = entries_[number - first_];
       if (built.ok()) {
         entry.result = Frame{std::move(built->info), std::move(built->slab), std::move(slot),
-                             std::move(built->compact)};
+                             std::move(built->compact), std::move(built->ring)};
       } else {
         entry.result = built.status();
         running_->exhausted = true;

@@ -25,10 +25,13 @@
 
 namespace graphfeed {
 
+class SlabRing;
+
 struct BuiltFrame {
   FrameInfo info;
   Slab slab;
   std::optional<CompactFrame> compact = {};  // how to send it, if not as it is
+  std::shared_ptr<SlabRing> ring = nullptr;  // shared with the client, where the slab is one of it
 };
 
 // What a stream sends, pulled piece by piece: the seam between scheduling (FrameStream) and
@@ -102,6 +105,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     Slab slab;
     Slot slot;
     std::optional<CompactFrame> compact = {};
+    std::shared_ptr<SlabRing> ring = nullptr;  // shared with the client; the slab is lent to it
   };
   using Message = std::variant<StreamInfo, EpochInfo, Frame>;
 
