@@ -89,6 +89,13 @@ class BatchSource final : public FrameSource {
         });
   }
 
+  // Clients ask for one epoch at a time: the next one's first batch does not wait for its packing.
+  void Foresee(int64_t epoch) override {
+    if (!Packs(stream_->recipe->spec().strategy) || !stream_->recipe->spec().shuffle) return;
+    stream_->maker.Plan(stream_->recipe, stream_->seed, epoch,
+                        [](const absl::StatusOr<std::shared_ptr<const EpochPlan>>&) {});
+  }
+
  private:
   const std::shared_ptr<StreamPlan> stream_;
 };
