@@ -151,11 +151,10 @@ absl::StatusOr<int64_t> ExpandedBytes(absl::string_view runs, int64_t payload_by
   return slab;
 }
 
-void Expand(absl::string_view runs, const std::byte* payload, std::byte* slab) {
+bool Expand(absl::string_view runs, PayloadReader read, std::byte* slab) {
   while (!runs.empty()) {
-    const auto literal = static_cast<size_t>(*TakeVarint(runs));
-    if (literal > 0) std::memcpy(slab, payload, literal);
-    payload += literal;
+    const int64_t literal = *TakeVarint(runs);
+    if (literal > 0 && !read(slab, literal)) return false;
     slab += literal;
     const auto run = static_cast<size_t>(*TakeVarint(runs));
     if (run == 0) continue;
@@ -176,6 +175,7 @@ void Expand(absl::string_view runs, const std::byte* payload, std::byte* slab) {
     slab += run;
     runs.remove_prefix(row);
   }
+  return true;
 }
 
 }  // namespace graphfeed

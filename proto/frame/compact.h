@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -38,8 +39,12 @@ CompactFrame Compact(const Layout& layout, absl::Span<const Counts> real, const 
 absl::StatusOr<int64_t> ExpandedBytes(absl::string_view runs, int64_t payload_bytes,
                                       int64_t max_bytes);
 
-// Writes every byte of the slab. Requires that ExpandedBytes has accepted the code.
-void Expand(absl::string_view runs, const std::byte* payload, std::byte* slab);
+// Writes the next `size` bytes of a payload to `to`; false: they cannot be had.
+using PayloadReader = absl::FunctionRef<bool(std::byte* to, int64_t size)>;
+
+// Writes every byte of the slab: literals straight from the payload to their places. Requires that
+// ExpandedBytes has accepted the code. False: the payload could not be read.
+bool Expand(absl::string_view runs, PayloadReader read, std::byte* slab);
 
 }  // namespace graphfeed
 

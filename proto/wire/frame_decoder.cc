@@ -69,24 +69,24 @@ absl::Status ReadMessage(CodedInputStream& input, absl::string_view what, Messag
 // The peer's message is well-formed, its content is not: to a client that is lost data, too.
 absl::Status BadContent(const absl::Status& status) { return Malformed(status.message()); }
 
-absl::Status ReadPayload(CodedInputStream& input,
-                         absl::FunctionRef<std::byte*(int64_t size)> allocate,
-                         DecodedFrame& frame) {
+absl::Status ReadPayload(CodedInputStream& input, absl::string_view runs, TakePayload take,
+                         int64_t& payload_bytes) {
   int length = 0;
   if (!input.ReadVarintSizeAsInt(&length)) return Malformed("frame.payload: no length");
   if (length > input.BytesUntilLimit()) return Malformed("frame.payload: longer than the frame");
-  frame.payload_bytes = length;
-  frame.payload = allocate(length);
-  if (frame.payload == nullptr && length > 0) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("frame of ", length, " bytes refused by the receiver"));
-  }
-  if (!input.ReadRaw(frame.payload, length)) return Malformed("frame.payload: truncated");
+  payload_bytes = length;
+  int64_t left = length;
+  const absl::Status taken = take(runs, length, [&](std::byte* to, int64_t size) {
+    if (size < 0 || size > left) return false;
+    left -= size;
+    return input.ReadRaw(to, static_cast<int>(size));
+  });
+  if (!taken.ok()) return taken;
+  if (!input.Skip(static_cast<int>(left))) return Malformed("frame.payload: truncated");
   return absl::OkStatus();
 }
 
-absl::StatusOr<DecodedFrame> ReadFrame(CodedInputStream& input,
-                                       absl::FunctionRef<std::byte*(int64_t size)> allocate) {
+absl::StatusOr<DecodedFrame> ReadFrame(CodedInputStream& input, TakePayload take) {
   int length = 0;
   if (!input.ReadVarintSizeAsInt(&length)) return Malformed("frame: no length");
   const CodedInputStream::Limit limit = input.PushLimit(length);
@@ -96,13 +96,17 @@ absl::StatusOr<DecodedFrame> ReadFrame(CodedInputStream& input,
   DecodedFrame frame;
   bool has_payload = false;
   std::string fields;
+  v1::Frame message;
   {
     StringOutputStream fields_stream(&fields);
     CodedOutputStream copy(&fields_stream);
     while (const uint32_t tag = input.ReadTag()) {
       if (tag == kPayloadTag) {
         if (std::exchange(has_payload, true)) return Malformed("frame.payload: given twice");
-        absl::Status status = ReadPayload(input, allocate, frame);
+        copy.Trim();
+        if (!message.ParseFromString(fields)) return Malformed("frame: not a message");
+        frame.runs = std::move(*message.mutable_runs());
+        absl::Status status = ReadPayload(input, frame.runs, take, frame.payload_bytes);
         if (!status.ok()) return status;
       } else if (copy.ByteCount() > kMaxFrameHeaderBytes || !PassField(input, tag, &copy)) {
         return Malformed("frame: truncated or unreadable field");
@@ -114,23 +118,26 @@ absl::StatusOr<DecodedFrame> ReadFrame(CodedInputStream& input,
   }
   input.PopLimit(limit);
 
-  v1::Frame message;
   if (!message.ParseFromString(fields)) return Malformed("frame: not a message");
   absl::StatusOr<FrameInfo> info = FromProto(message);
   if (!info.ok()) return BadContent(info.status());
   frame.info = *std::move(info);
+  if (has_payload && message.runs() != frame.runs)
+    return Malformed("frame.runs: behind the payload");
   frame.runs = std::move(*message.mutable_runs());
   frame.place = message.place();
   if (frame.place > 0 && has_payload) return Malformed("frame: a place and a payload");
-  if (frame.place == 0 && !has_payload) allocate(0);
+  if (frame.place == 0 && !has_payload) {
+    absl::Status status = take(frame.runs, 0, [](std::byte*, int64_t size) { return size == 0; });
+    if (!status.ok()) return status;
+  }
   return frame;
 }
 
 }  // namespace
 
-absl::StatusOr<StreamEvent> DecodeStreamResponse(
-    google::protobuf::io::ZeroCopyInputStream& stream,
-    absl::FunctionRef<std::byte*(int64_t size)> allocate) {
+absl::StatusOr<StreamEvent> DecodeStreamResponse(google::protobuf::io::ZeroCopyInputStream& stream,
+                                                 TakePayload take) {
   CodedInputStream input(&stream);
   std::optional<StreamEvent> event;
   while (const uint32_t tag = input.ReadTag()) {
@@ -152,7 +159,7 @@ absl::StatusOr<StreamEvent> DecodeStreamResponse(
       if (!info.ok()) return BadContent(info.status());
       event = *std::move(info);
     } else if (tag == kFrameTag) {
-      GF_ASSIGN_OR_RETURN(event, ReadFrame(input, allocate));
+      GF_ASSIGN_OR_RETURN(event, ReadFrame(input, take));
     } else if (!PassField(input, tag, nullptr)) {
       return Malformed("truncated or unreadable field");
     }

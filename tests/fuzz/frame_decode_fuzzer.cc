@@ -25,10 +25,12 @@ void Check(const DecodedFrame& frame, const std::string& payload) {
       EncodeFrameHeader(frame.info, frame.payload_bytes, frame.runs) + payload;
   google::protobuf::io::ArrayInputStream input(bytes.data(), static_cast<int>(bytes.size()));
   std::string again;
-  const auto event = DecodeStreamResponse(input, [&](int64_t size) {
-    again.resize(size);
-    return reinterpret_cast<std::byte*>(again.data());
-  });
+  const auto event =
+      DecodeStreamResponse(input, [&](absl::string_view, int64_t size, PayloadReader read) {
+        again.resize(size);
+        return read(reinterpret_cast<std::byte*>(again.data()), size) ? absl::OkStatus()
+                                                                      : absl::DataLossError("");
+      });
   if (!event.ok() || again != payload ||
       ToProto(std::get<DecodedFrame>(*event).info).SerializeAsString() !=
           ToProto(frame.info).SerializeAsString()) {
@@ -41,7 +43,15 @@ void CheckExpansion(const DecodedFrame& frame, const std::byte* payload) {
   const auto size = ExpandedBytes(frame.runs, frame.payload_bytes, kMaxPayload);
   if (!size.ok()) return;
   const auto slab = std::make_unique<std::byte[]>(static_cast<size_t>(*size));
-  Expand(frame.runs, payload, slab.get());
+  const bool read = Expand(
+      frame.runs,
+      [&](std::byte* to, int64_t piece) {
+        std::memcpy(to, payload, static_cast<size_t>(piece));
+        payload += piece;
+        return true;
+      },
+      slab.get());
+  if (!read) std::abort();
 }
 
 void Check(const StreamInfo& info) {
@@ -61,12 +71,13 @@ void Fuzz(const uint8_t* data, size_t size) {
   google::protobuf::io::ArrayInputStream input(data + 1, static_cast<int>(size - 1), slice);
   std::unique_ptr<std::byte[]> payload;  // exactly as large as asked for
   int allocations = 0;
-  const auto event = DecodeStreamResponse(input, [&](int64_t payload_size) -> std::byte* {
-    if (payload_size < 0 || ++allocations > 1) std::abort();
-    if (payload_size > kMaxPayload) return nullptr;
-    payload = std::make_unique<std::byte[]>(payload_size);
-    return payload.get();
-  });
+  const auto event =
+      DecodeStreamResponse(input, [&](absl::string_view, int64_t payload_size, PayloadReader read) {
+        if (payload_size < 0 || ++allocations > 1) std::abort();
+        if (payload_size > kMaxPayload) return absl::ResourceExhaustedError("");
+        payload = std::make_unique<std::byte[]>(payload_size);
+        return read(payload.get(), payload_size) ? absl::OkStatus() : absl::DataLossError("");
+      });
   if (!event.ok()) {
     if (event.status().code() != absl::StatusCode::kDataLoss &&
         event.status().code() != absl::StatusCode::kResourceExhausted) {

@@ -162,32 +162,16 @@ StreamDecoder::StreamDecoder(const StreamOptions& options, int64_t max_frame_byt
 absl::StatusOr<StreamDecoder::Event> StreamDecoder::Decode(
     google::protobuf::io::ZeroCopyInputStream& message) {
   Slab slab;
-  absl::Status refused;
-  const auto allocate = [&](int64_t size) -> std::byte* {
-    if (!frames_.has_value()) {
-      refused = absl::DataLossError("a frame before the header");
-      return nullptr;
-    }
-    // A payload as large as the slab is the slab, whichever encoding was asked for.
-    if (encoding_ == Encoding::kCompact && size < frames_->slab_bytes()) return CompactBuffer(size);
-    absl::StatusOr<Slab> taken = frames_->Allocate(size);
-    if (!taken.ok()) {
-      refused = taken.status();
-      return nullptr;
-    }
-    slab = *std::move(taken);
-    return slab.data();
-  };
-  absl::StatusOr<wire::StreamEvent> event = wire::DecodeStreamResponse(message, allocate);
-  GF_RETURN_IF_ERROR(refused);
+  absl::StatusOr<wire::StreamEvent> event = wire::DecodeStreamResponse(
+      message, [&](absl::string_view runs, int64_t size, PayloadReader read) {
+        return TakePayload(runs, size, read, slab);
+      });
   if (!event.ok()) return event.status();
   if (auto* header = std::get_if<StreamInfo>(&*event)) return TakeHeader(std::move(*header));
   if (auto* epoch = std::get_if<EpochInfo>(&*event)) return TakeEpoch(std::move(*epoch));
   auto& frame = std::get<wire::DecodedFrame>(*event);
   if (frame.place > 0) {
     GF_ASSIGN_OR_RETURN(slab, TakePlace(frame.place));
-  } else if (!slab) {
-    GF_ASSIGN_OR_RETURN(slab, ExpandFrame(frame));
   }
   return TakeFrame(std::move(frame.info), std::move(slab));
 }
@@ -208,20 +192,18 @@ absl::StatusOr<Slab> StreamDecoder::TakePlace(uint32_t place) {
   return copy;
 }
 
-std::byte* StreamDecoder::CompactBuffer(int64_t size) {
-  if (compact_ == nullptr || size > compact_bytes_) {
-    compact_ = std::make_unique_for_overwrite<std::byte[]>(static_cast<size_t>(size));
-    compact_bytes_ = size;
+// A payload as large as the slab is the slab, whichever encoding was asked for.
+absl::Status StreamDecoder::TakePayload(absl::string_view runs, int64_t size, PayloadReader read,
+                                        Slab& slab) {
+  if (!frames_.has_value()) return absl::DataLossError("a frame before the header");
+  int64_t slab_bytes = size;
+  const bool compact = encoding_ == Encoding::kCompact && size < frames_->slab_bytes();
+  if (compact) {
+    GF_ASSIGN_OR_RETURN(slab_bytes, ExpandedBytes(runs, size, frames_->slab_bytes()));
   }
-  return compact_.get();
-}
-
-absl::StatusOr<Slab> StreamDecoder::ExpandFrame(const wire::DecodedFrame& frame) {
-  GF_ASSIGN_OR_RETURN(const int64_t size,
-                      ExpandedBytes(frame.runs, frame.payload_bytes, frames_->slab_bytes()));
-  GF_ASSIGN_OR_RETURN(Slab slab, frames_->Allocate(size));
-  Expand(frame.runs, frame.payload, slab.data());
-  return slab;
+  GF_ASSIGN_OR_RETURN(slab, frames_->Allocate(slab_bytes));
+  if (compact ? Expand(runs, read, slab.data()) : read(slab.data(), size)) return absl::OkStatus();
+  return absl::DataLossError("a frame whose payload is truncated");
 }
 
 absl::StatusOr<StreamDecoder::Event> StreamDecoder::TakeHeader(StreamInfo info) {

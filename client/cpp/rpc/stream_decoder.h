@@ -9,9 +9,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "client/cpp/client.h"
 #include "client/cpp/rpc/slab_passage.h"
 #include "google/protobuf/io/zero_copy_stream.h"
+#include "proto/frame/compact.h"
 #include "proto/frame/layout.h"
 #include "proto/frame/slab.h"
 #include "proto/frame/stream_info.h"
@@ -77,9 +79,7 @@ class StreamDecoder {
   absl::StatusOr<Event> TakeHeader(StreamInfo info);
   absl::StatusOr<Event> TakeEpoch(EpochInfo info);
   absl::StatusOr<Event> TakeFrame(FrameInfo info, Slab slab);
-  // Room for a payload that is not yet a slab, reused by the next one.
-  std::byte* CompactBuffer(int64_t size);
-  absl::StatusOr<Slab> ExpandFrame(const wire::DecodedFrame& frame);
+  absl::Status TakePayload(absl::string_view runs, int64_t size, PayloadReader read, Slab& slab);
   absl::StatusOr<Slab> TakePlace(uint32_t place);
   absl::Status CheckEpochComplete() const;
   absl::Status CheckPosition(const FrameInfo& info) const;
@@ -89,8 +89,6 @@ class StreamDecoder {
   const Encoding encoding_;
   std::unique_ptr<SlabPassage> passage_;  // null: frames have payloads
   bool passage_failed_ = false;
-  std::unique_ptr<std::byte[]> compact_;  // compact_bytes_ of them
-  int64_t compact_bytes_ = 0;
   std::optional<FrameReader> frames_;       // after the header
   std::shared_ptr<const EpochInfo> epoch_;  // the latest; shared with the stream
   int64_t epoch_frames_ = 0;                // received of it

@@ -46,11 +46,14 @@ Decoded Decode(const std::string& bytes, int slice_bytes = -1, int64_t limit = 1
   Decoded result{.event = absl::UnknownError(""), .allocated = {}};
   google::protobuf::io::ArrayInputStream input(bytes.data(), static_cast<int>(bytes.size()),
                                                slice_bytes);
-  result.event = DecodeStreamResponse(input, [&](int64_t size) -> std::byte* {
-    if (size > limit) return nullptr;
-    result.allocated.emplace_back(static_cast<size_t>(size), '?');
-    return reinterpret_cast<std::byte*>(result.allocated.back().data());
-  });
+  result.event =
+      DecodeStreamResponse(input, [&](absl::string_view, int64_t size, PayloadReader read) {
+        if (size > limit) return absl::ResourceExhaustedError("too large");
+        std::string& bytes_read = result.allocated.emplace_back(static_cast<size_t>(size), '?');
+        return read(reinterpret_cast<std::byte*>(bytes_read.data()), size)
+                   ? absl::OkStatus()
+                   : absl::DataLossError("truncated");
+      });
   return result;
 }
 
@@ -126,11 +129,47 @@ TEST(FrameCodecTest, UnknownFieldsAreSkippedInsideAndOutsideTheFrame) {
   ExpectFrame(Decode(bytes), SomeInfo(), payload);
 }
 
-TEST(FrameCodecTest, ARefusedPayloadIsResourceExhausted) {
+TEST(FrameCodecTest, APayloadIsReadInPiecesAndWhatIsLeftIsPassedOver) {
+  const std::string payload = SomePayload(1000);
+  const std::string bytes = EncodeFrameHeader(SomeInfo(), 1000, "runs") + payload;
+  google::protobuf::io::ArrayInputStream input(bytes.data(), static_cast<int>(bytes.size()), 7);
+  std::string taken(900, '?');
+  bool more = true;
+  const auto event =
+      DecodeStreamResponse(input, [&](absl::string_view runs, int64_t size, PayloadReader read) {
+        EXPECT_EQ(runs, "runs");
+        EXPECT_EQ(size, 1000);
+        auto* to = reinterpret_cast<std::byte*>(taken.data());
+        EXPECT_TRUE(read(to, 300) && read(to + 300, 0) && read(to + 300, 600));
+        more = read(to, 101);
+        return absl::OkStatus();
+      });
+  ASSERT_TRUE(event.ok()) << event.status();
+  EXPECT_FALSE(more);
+  EXPECT_EQ(taken, payload.substr(0, 900));
+  EXPECT_TRUE(std::get<DecodedFrame>(*event).info == SomeInfo());
+}
+
+TEST(FrameCodecTest, RunsBehindThePayloadAreDataLoss) {
+  v1::Frame runs;
+  runs.set_runs("late");
+  const std::string late = runs.SerializeAsString();
+  v1::Frame frame = ToProto(SomeInfo());
+  frame.set_payload("payload");
+  std::string fields = frame.SerializeAsString() + late;
+  std::string bytes = Tag(3, 2);
+  bytes += static_cast<char>(fields.size());
+  ASSERT_LT(fields.size(), 128u);
+  const Decoded decoded = Decode(bytes + fields);
+  EXPECT_EQ(decoded.event.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(decoded.event.status().message()), HasSubstr("runs"));
+}
+
+TEST(FrameCodecTest, WhatThePlaceOfAPayloadSaysIsTheError) {
   const std::string bytes = EncodeFrameHeader(SomeInfo(), 3000) + SomePayload(3000);
   const Decoded decoded = Decode(bytes, -1, 2999);
   EXPECT_EQ(decoded.event.status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(std::string(decoded.event.status().message()), HasSubstr("3000"));
+  EXPECT_EQ(decoded.event.status().message(), "too large");
 }
 
 TEST(FrameCodecTest, NoPayloadIsAnEmptyOne) {
