@@ -1,9 +1,12 @@
 #include "client/cli/comparison_output.h"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/cli/json_output.h"
 #include "client/cli/text_output.h"
 #include "client/flags/spec_json.h"
@@ -39,6 +42,14 @@ std::string Remark(const StrategyPlan& plan) {
     absl::StrAppend(&text, text.empty() ? "" : "; ", FormatCount(skipped), " graphs skipped");
   }
   return text;
+}
+
+// As --num-nodes and --num-edges take them, for a shell.
+std::string FlagValue(const std::map<std::string, int64_t>& counts) {
+  if (counts.size() == 1 && counts.begin()->first.empty()) {
+    return absl::StrCat(counts.begin()->second);
+  }
+  return absl::StrCat("'", absl::StrJoin(counts, ",", absl::PairFormatter("=")), "'");
 }
 
 // A column for each strategy that has a plan: how many batches hold how many graphs.
@@ -115,11 +126,11 @@ std::string ComparisonText(const PlanComparison& comparison) {
   const StrategyPlan& best = *comparison.Find(*comparison.recommended);
   const FixedSizeOptions& options = *best.description.resolved_spec.options;
   absl::StrAppend(&text, "--strategy ", Name(best));
-  if (best.choice.has_value() && options.num_nodes.count("") > 0) {
+  if (best.choice.has_value()) {
     absl::StrAppend(&text, " --num-graphs ", options.num_graphs, " --num-nodes ",
-                    options.num_nodes.at(""));
-    if (options.num_edges.count("") > 0) {
-      absl::StrAppend(&text, " --num-edges ", options.num_edges.at(""));
+                    FlagValue(options.num_nodes));
+    if (!options.num_edges.empty()) {
+      absl::StrAppend(&text, " --num-edges ", FlagValue(options.num_edges));
     }
   }
   return absl::StrCat(text, ": the fewest bytes for all graphs\n");

@@ -186,7 +186,7 @@ def test_targets_and_strategies(ingest):
     for target in ({"num_nodes": 200}, {"num_graphs": 16}, {"num_bytes": 20_000}):
         for strategy in ("PadToMax", "StreamPack", PACK):
             options = gf.FixedSizeOptions.best(dataset, strategy=strategy, **target)
-            (name, limit), = target.items()
+            ((name, limit),) = target.items()
             value = options.expected.batch_bytes if name == "num_bytes" else getattr(options, name)
             assert value <= limit
             loader = gf.FixedSizeDataLoader(

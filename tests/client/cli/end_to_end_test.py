@@ -432,9 +432,7 @@ class EndToEndTest(unittest.TestCase):
             self.assertEqual(entry["plan"]["num_graphs"], 10)
             self.assertEqual(entry["slab_bytes"], entry["choice"]["batch_bytes"])
         least = min(by_name.values(), key=lambda entry: entry["epoch_bytes"])
-        self.assertEqual(
-            by_name[plan["recommended"]]["epoch_bytes"], least["epoch_bytes"]
-        )
+        self.assertEqual(by_name[plan["recommended"]]["epoch_bytes"], least["epoch_bytes"])
         shown = self.run_command("plan", "cycles", *best)
         self.assertIn(f"recommended      --strategy {plan['recommended']} --num-graphs ", shown)
         streamed = self.run_command("stream", "cycles", *best, "--json").splitlines()
