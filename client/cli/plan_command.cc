@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -7,8 +6,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
+#include "client/cli/comparison_output.h"
 #include "client/cli/json_output.h"
 #include "client/cli/text_output.h"
+#include "client/cpp/plan_comparison.h"
 #include "client/flags/spec_flags.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
@@ -16,45 +17,29 @@
 namespace graphfeed {
 namespace {
 
-constexpr int64_t kBarWidth = 40;
-
 struct PlanFlags {
   ServerFlags server;
   SpecFlags spec;
   bool json = false;
 };
 
-std::string TypedText(const std::map<std::string, int64_t>& values) {
-  if (values.size() == 1 && values.begin()->first.empty()) {
-    return FormatCount(values.begin()->second);
-  }
-  std::string text;
-  for (const auto& [type, value] : values) {
-    absl::StrAppend(&text, text.empty() ? "" : ", ", type, " ", FormatCount(value));
-  }
-  return text;
-}
-
-// How many batches hold how many real graphs.
-std::string Histogram(const std::vector<int64_t>& graphs_per_batch) {
-  int64_t most = 1;
-  for (const int64_t batches : graphs_per_batch) most = std::max(most, batches);
-  TextTable table({">GRAPHS", ">BATCHES", ""});
-  for (size_t graphs = 0; graphs < graphs_per_batch.size(); ++graphs) {
-    const int64_t batches = graphs_per_batch[graphs];
-    if (batches == 0) continue;
-    table.Add({absl::StrCat(graphs), FormatCount(batches),
-               std::string(std::max<int64_t>(batches * kBarWidth / most, 1), '#')});
-  }
-  return table.ToString();
-}
-
 absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
   GF_ASSIGN_OR_RETURN(StreamOptions options, flags.spec.Build());
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, flags.server.Connect());
-  GF_ASSIGN_OR_RETURN(const std::optional<SizeEstimate> sizes,
-                      flags.spec.EstimateSizes(*client, options));
-  GF_ASSIGN_OR_RETURN(const PlanDescription description, client->DescribePlan(options));
+  // Of strategies that could replace each other.
+  std::optional<PlanComparison> comparison;
+  std::optional<SizeEstimate> sizes;
+  PlanDescription description;
+  if (Pads(options.spec.strategy) && !Samples(options.spec.strategy)) {
+    GF_ASSIGN_OR_RETURN(const std::optional<SizeTarget> target, flags.spec.target());
+    GF_ASSIGN_OR_RETURN(comparison, ComparePlans(*client, options, target));
+    const StrategyPlan& asked = *comparison->Find(options.spec.strategy);
+    GF_RETURN_IF_ERROR(asked.refused);
+    description = asked.description;
+  } else {
+    GF_ASSIGN_OR_RETURN(sizes, flags.spec.EstimateSizes(*client, options));
+    GF_ASSIGN_OR_RETURN(description, client->DescribePlan(options));
+  }
   const PlanSummary& plan = description.plan;
   const BatchSpec& spec = description.resolved_spec;
   if (flags.json) {
@@ -68,6 +53,7 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
                  {"slab_bytes", description.layout.slab_bytes},
                  {"tensors", LayoutToJson(description.layout, description.layout.places)}};
     if (sizes.has_value()) json["budget"] = ToJson(*sizes);
+    if (comparison.has_value()) AddComparison(*comparison, json);
     console.out << Dump(json, 2) << "\n";
     return absl::OkStatus();
   }
@@ -79,8 +65,8 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
       << "seed, epoch      " << options.seed << ", " << options.start_epoch << "\n";
   if (spec.options.has_value()) {
     out << "padded to        " << FormatCount(spec.options->num_graphs) << " graphs, "
-        << TypedText(spec.options->num_nodes) << " nodes, " << TypedText(spec.options->num_edges)
-        << " edges\n";
+        << FormatTypedCounts(spec.options->num_nodes) << " nodes, "
+        << FormatTypedCounts(spec.options->num_edges) << " edges\n";
   }
   if (sizes.has_value()) out << "sizes            " << FormatSizeEstimate(*sizes) << "\n";
   out << "batches          " << FormatCount(plan.num_batches);
@@ -113,7 +99,12 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
     out << "bytes per batch  " << FormatCount(description.layout.slab_bytes) << "\n\n"
         << LayoutTable(description.layout, description.layout.places);
   }
-  out << "\n" << Histogram(description.graphs_per_batch);
+  out << "\n";
+  if (comparison.has_value()) {
+    out << ComparisonText(*comparison);
+  } else {
+    out << Histogram(description.graphs_per_batch);
+  }
   return absl::OkStatus();
 }
 

@@ -95,6 +95,15 @@ std::string FormatShape(absl::Span<const int64_t> shape) {
   return absl::StrCat("[", absl::StrJoin(shape, ", "), "]");
 }
 
+std::string FormatTypedCounts(const std::map<std::string, int64_t>& counts) {
+  if (counts.size() == 1 && counts.begin()->first.empty()) {
+    return FormatCount(counts.begin()->second);
+  }
+  return absl::StrJoin(counts, ", ", [](std::string* out, const auto& entry) {
+    absl::StrAppend(out, entry.first, " ", FormatCount(entry.second));
+  });
+}
+
 std::string ColumnShape(const ColumnSchema& column) {
   if (column.zero_dim || column.non_tensor) return "[]";
   const std::string axis = column.level == Level::kNode   ? "num_nodes"

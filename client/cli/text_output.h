@@ -2,6 +2,7 @@
 #define GRAPHFEED_CLIENT_CLI_TEXT_OUTPUT_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,9 @@ std::string FormatCount(int64_t count);                    // "130,839"
 std::string FormatFixed(double value, int digits);         // "39.91"
 std::string FormatPercent(double fraction);                // "39.91 %"
 std::string FormatShape(absl::Span<const int64_t> shape);  // "[17, 7]"
+
+// "2,304", or by type "actor 30, movie 20".
+std::string FormatTypedCounts(const std::map<std::string, int64_t>& counts);
 
 // "[num_nodes, 7]", "[2, num_edges]", "[1]": the tensor of one graph.
 std::string ColumnShape(const ColumnSchema& column);

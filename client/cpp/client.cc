@@ -97,6 +97,15 @@ class RpcClient final : public Client {
     return ReadAnswer(wire::FromProto(response));
   }
 
+  absl::StatusOr<SizeChoice> ChooseSizes(const std::string& dataset, const BatchSpec& spec,
+                                         const SizeTarget& target) override {
+    v1::EstimateOptionsRequest request = MakeChoiceRequest(spec, target);
+    GF_ASSIGN_OR_RETURN(*request.mutable_dataset(), Pinned(dataset));
+    v1::EstimateOptionsResponse response;
+    GF_RETURN_IF_ERROR(Ask(methods::kEstimateOptions, request, &response));
+    return ReadAnswer(wire::ChoiceFromProto(response));
+  }
+
   absl::StatusOr<DatasetInfo> Partition(const std::string& dataset, int64_t num_parts,
                                         uint64_t seed, const std::string& column) override {
     v1::PartitionDatasetRequest request;

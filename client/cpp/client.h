@@ -19,6 +19,7 @@
 #include "client/cpp/stream.h"
 #include "proto/frame/batch_spec.h"
 #include "proto/frame/layout.h"
+#include "proto/frame/size_choice.h"
 #include "proto/frame/slab.h"
 #include "proto/frame/stream_info.h"
 #include "storage/graph/dataset_info.h"
@@ -110,6 +111,10 @@ class Client {
                                                          int64_t sample_limit) = 0;
   // Makes the batches to measure them. As long as that takes: without a deadline.
   virtual absl::StatusOr<SizeEstimate> EstimateSizes(const SizeEstimateRequest& estimate) = 0;
+  // The sizes within a target that waste least (nodes, edges and bytes alike) for `spec`: a strategy
+  // that pads whole graphs, whose options do not matter.
+  virtual absl::StatusOr<SizeChoice> ChooseSizes(const std::string& dataset, const BatchSpec& spec,
+                                                 const SizeTarget& target) = 0;
   // Splits the nodes of a homogeneous single graph into clusters and publishes a version that has
   // their numbers as one more node column, `column`. As long as that takes: without a deadline. An
   // interruption ends it at the server too, and nothing is published.

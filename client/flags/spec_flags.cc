@@ -45,6 +45,18 @@ absl::StatusOr<std::map<std::string, int64_t>> ParseTypedSizes(absl::string_view
   return sizes;
 }
 
+absl::StatusOr<SizeTarget> ParseSizeTarget(absl::string_view text) {
+  const std::pair<absl::string_view, absl::string_view> parts =
+      absl::StrSplit(text, absl::MaxSplits('=', 1));
+  const std::optional<SizeLimit> limit = FromFlag<SizeLimit>(parts.first);
+  SizeTarget target;
+  if (!limit.has_value() || !absl::SimpleAtoi(parts.second, &target.at_most)) {
+    return FlagError("--best", text, "not nodes=NUMBER, bytes=NUMBER or graphs=NUMBER");
+  }
+  target.limit = *limit;
+  return target;
+}
+
 absl::StatusOr<Selection> ParseSelection(absl::string_view text) {
   Selection selection;
   const std::pair<absl::string_view, absl::string_view> range =
@@ -90,6 +102,10 @@ void SpecFlags::Register(CLI::App& command) {
       "padded edges of a batch: likewise (default: num_nodes * (num_nodes - 1))");
   add("--num-graphs", num_graphs_, "padded graphs of a batch (default: --batch-size, or 2)")
       ->check(CLI::PositiveNumber);
+  add("--best", best_,
+      "sizes that waste least with the strategy, with at most so many padded nodes, bytes or "
+      "padded graphs in a batch: nodes=NUMBER, bytes=NUMBER or graphs=NUMBER; instead of the flags "
+      "above");
   add("--node-pad-value", node_pad_value_, "value of padding in node columns")
       ->capture_default_str();
   add("--edge-pad-value", edge_pad_value_, "value of padding in edge columns")
@@ -146,7 +162,28 @@ void SpecFlags::Register(CLI::App& command) {
       ->check(CLI::IsMember(Flags<UnevenShards>()));
 }
 
+absl::StatusOr<std::optional<SizeTarget>> SpecFlags::target() const {
+  if (best_.empty()) return std::optional<SizeTarget>();
+  GF_ASSIGN_OR_RETURN(const SizeTarget target, ParseSizeTarget(best_));
+  return std::optional<SizeTarget>(target);
+}
+
+absl::Status SpecFlags::CheckBest(const BatchSpec& spec) const {
+  GF_RETURN_IF_ERROR(target().status());
+  if (Samples(spec.strategy) || !Pads(spec.strategy)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--best finds sizes for --strategy pad, pack and best-pack, not ", FlagOf(spec.strategy)));
+  }
+  if (!num_nodes_.empty() || !num_edges_.empty() || spec.batch_size > 0) {
+    return absl::InvalidArgumentError(
+        "--best finds the sizes of batches; --num-nodes, --num-edges, --num-graphs and "
+        "--batch-size name them: one or the other");
+  }
+  return absl::OkStatus();
+}
+
 absl::Status SpecFlags::BuildSizes(BatchSpec& spec) const {
+  if (!best_.empty()) GF_RETURN_IF_ERROR(CheckBest(spec));
   const bool sampled = Samples(spec.strategy);
   if (spec.strategy == Strategy::kPlain || ragged_) {
     if (!num_nodes_.empty() || !num_edges_.empty()) {
@@ -173,7 +210,7 @@ absl::Status SpecFlags::BuildSizes(BatchSpec& spec) const {
     return absl::OkStatus();
   }
   if (!num_edges_.empty()) return absl::InvalidArgumentError("--num-edges needs --num-nodes");
-  if (spec.batch_size == 0) spec.batch_size = 2;
+  if (spec.batch_size == 0 && best_.empty()) spec.batch_size = 2;
   if (node_pad_value_ != 0 || edge_pad_value_ != 0 || graph_pad_value_ != 0) {
     return absl::InvalidArgumentError("pad values need --num-nodes");
   }
@@ -240,6 +277,12 @@ absl::StatusOr<StreamOptions> SpecFlags::Build() const {
 absl::StatusOr<std::optional<SizeEstimate>> SpecFlags::EstimateSizes(Client& client,
                                                                      StreamOptions& options) const {
   BatchSpec& spec = options.spec;
+  GF_ASSIGN_OR_RETURN(const std::optional<SizeTarget> best, target());
+  if (best.has_value()) {
+    GF_ASSIGN_OR_RETURN(const SizeChoice choice, client.ChooseSizes(options.dataset, spec, *best));
+    spec.options = choice.options;
+    return std::optional<SizeEstimate>();
+  }
   if (!Samples(spec.strategy) || spec.ragged || spec.options.has_value()) {
     return std::optional<SizeEstimate>();
   }

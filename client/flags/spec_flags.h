@@ -13,12 +13,15 @@
 #include "client/cpp/client.h"
 #include "client/flags/sampling_flags.h"
 #include "proto/frame/batch_spec.h"
+#include "proto/frame/size_choice.h"
 
 namespace graphfeed {
 
 // "100" for all types, or "movie=100,director=50".
 absl::StatusOr<std::map<std::string, int64_t>> ParseTypedSizes(absl::string_view flag,
                                                                absl::string_view text);
+// "nodes=2304", "bytes=500000", "graphs=128".
+absl::StatusOr<SizeTarget> ParseSizeTarget(absl::string_view text);
 // "0:150" or "3,1,2".
 absl::StatusOr<Selection> ParseSelection(absl::string_view text);
 
@@ -30,14 +33,18 @@ class SpecFlags {
   // INVALID_ARGUMENT names the flag.
   absl::StatusOr<StreamOptions> Build() const;
   const std::string& dataset() const { return dataset_; }
-  // The sizes of sampled, padded batches that the flags do not tell, into `options`: from batches
-  // that the server makes. Nothing for other batches.
+  // What --best says. INVALID_ARGUMENT names the flag.
+  absl::StatusOr<std::optional<SizeTarget>> target() const;
+  // The sizes that the flags do not tell, into `options`: those of --best; those of sampled, padded
+  // batches from batches that the server makes, with what is known of them.
   absl::StatusOr<std::optional<SizeEstimate>> EstimateSizes(Client& client,
                                                             StreamOptions& options) const;
 
  private:
   absl::Status BuildBatches(BatchSpec& spec) const;
   absl::Status BuildSizes(BatchSpec& spec) const;
+
+  absl::Status CheckBest(const BatchSpec& spec) const;
 
   SamplingFlags sampling_;
   std::string dataset_;
@@ -50,6 +57,7 @@ class SpecFlags {
   double node_pad_value_ = 0;
   double edge_pad_value_ = 0;
   double graph_pad_value_ = 0;
+  std::string best_;
   std::string graphs_;
   bool shuffle_ = false;
   bool drop_last_ = false;

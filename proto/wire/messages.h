@@ -16,6 +16,7 @@
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/frame/batch_spec.h"
 #include "proto/frame/layout.h"
+#include "proto/frame/size_choice.h"
 #include "proto/frame/stream_info.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/graph_block.h"
@@ -43,6 +44,13 @@ absl::StatusOr<FixedSizeOptions> FromProto(const v1::FixedSizeOptions& message);
 
 v1::EstimateOptionsResponse ToProto(const SizeEstimate& report);
 absl::StatusOr<SizeEstimate> FromProto(const v1::EstimateOptionsResponse& message);
+
+v1::SizeTarget ToProto(const SizeTarget& target);
+absl::StatusOr<SizeTarget> FromProto(const v1::SizeTarget& message);
+
+// What is chosen, as an answer of EstimateOptions.
+v1::EstimateOptionsResponse ToProto(const SizeChoice& choice);
+absl::StatusOr<SizeChoice> ChoiceFromProto(const v1::EstimateOptionsResponse& message);
 
 v1::Layout ToProto(const Layout& layout);
 absl::StatusOr<Layout> FromProto(const v1::Layout& message);

@@ -78,13 +78,38 @@ absl::StatusOr<double> Quantile(double value) {
   return FieldError("quantile", absl::StrCat(value, "; above 0, at most 1"));
 }
 
-// The part of an EstimateOptionsRequest that is about sampled batches.
-absl::Status ParseSampledSizes(const v1::EstimateOptionsRequest& message,
-                               SizeEstimateRequest& request) {
+// That sizes can be chosen for the spec, and that nothing else is asked for.
+absl::Status CheckChoice(const v1::EstimateOptionsRequest& message,
+                         const SizeEstimateRequest& request) {
+  const Strategy strategy = request.spec->strategy;
+  if (!Pads(strategy) || Samples(strategy)) {
+    return FieldError("spec.strategy", absl::StrCat(v1::Strategy_Name(message.spec().strategy()),
+                                                    "; PAD_TO_MAX, STREAM_PACK or PACK"));
+  }
+  if (request.sample_limit != 0) {
+    return FieldError("sample_limit",
+                      absl::StrCat(request.sample_limit, "; not together with best"));
+  }
+  if (request.quantile != 1) {
+    return FieldError("quantile", absl::StrCat(request.quantile, "; not together with best"));
+  }
+  if (!request.spec->selection.batch_sizes.empty()) {
+    return FieldError("spec.selection.batch_sizes", "not together with best, which cuts batches");
+  }
+  return absl::OkStatus();
+}
+
+// The part of an EstimateOptionsRequest that is about batches of a spec.
+absl::Status ParseSpecSizes(const v1::EstimateOptionsRequest& message,
+                            SizeEstimateRequest& request) {
   GF_ASSIGN_OR_RETURN(request.quantile, Quantile(message.quantile()));
   request.seed = message.seed();
   request.epoch = message.epoch();
   GF_RETURN_IF_ERROR(CheckRange("epoch", request.epoch, kMaxEpoch));
+  if (message.has_best()) {
+    GF_ASSIGN_OR_RETURN(request.best, FromProto(message.best()));
+    if (!message.has_spec()) return FieldError("spec", "not set; best needs it");
+  }
   if (!message.has_spec()) {
     if (request.quantile == 1) return absl::OkStatus();
     return FieldError(
@@ -98,6 +123,7 @@ absl::Status ParseSampledSizes(const v1::EstimateOptionsRequest& message,
     return FieldError("selection", "not together with spec, which has it");
   }
   GF_ASSIGN_OR_RETURN(request.spec, Spec(message.spec(), /*is_set=*/true));
+  if (request.best.has_value()) return CheckChoice(message, request);
   if (!Samples(request.spec->strategy)) {
     return FieldError("spec.strategy", absl::StrCat(v1::Strategy_Name(message.spec().strategy()),
                                                     "; NEIGHBOR or CLUSTER"));
@@ -187,7 +213,7 @@ absl::StatusOr<SizeEstimateRequest> ParseRequest(const v1::EstimateOptionsReques
   if (request.sample_limit < 0) {
     return FieldError("sample_limit", absl::StrCat(request.sample_limit, "; at least 0"));
   }
-  GF_RETURN_IF_ERROR(ParseSampledSizes(message, request));
+  GF_RETURN_IF_ERROR(ParseSpecSizes(message, request));
   return request;
 }
 

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/frame/batch_spec.h"
+#include "proto/frame/size_choice.h"
 #include "proto/frame/stream_info.h"
 #include "proto/wire/limits.h"
 #include "storage/graph/dataset_info.h"
@@ -63,8 +64,10 @@ struct SizeEstimateRequest {
   Selection selection;
   int64_t batch_size = 0;
   int64_t sample_limit = 0;
-  // Sampled batches (kNeighbor, kCluster), instead of selection and batch_size.
+  // Sampled batches (kNeighbor, kCluster), instead of selection and batch_size; with a target
+  // batches of a strategy that pads whole graphs.
   std::optional<BatchSpec> spec;
+  std::optional<SizeTarget> best;
   uint64_t seed = 0;
   int64_t epoch = 0;
   double quantile = 1;  // in (0, 1]

@@ -254,20 +254,21 @@ absl::Status EpochPlan::SummarizeFill() {
       all_edges == 0 ? 1 : edges / (batches * static_cast<double>(all_edges));
 
   int64_t bound = CeilDivide(summary_.num_graphs, options.num_graphs - 1);
-  if (!Trims(spec_)) {
-    // A packed batch keeps one node and one edge for padding; a padded one may be exactly full.
-    const int64_t kept = Packs(spec_.strategy) ? 1 : 0;
-    bound = std::max(bound, CeilDivide(Sum(summary_.real.nodes), all_nodes - kept));
-    if (all_edges > kept) {
-      bound = std::max(bound, CeilDivide(Sum(summary_.real.edges), all_edges - kept));
-    }
+  if (Packs(spec_.strategy)) {
+    bound = PackDimensions(spec_, offsets_).LowerBound(summary_.num_graphs, [&](int64_t i) {
+      return graphs_[i];
+    });
+    bound = std::max(bound, NumLargeGraphs());
+  } else if (!Trims(spec_)) {
+    // A padded batch may be exactly full.
+    bound = std::max(bound, CeilDivide(Sum(summary_.real.nodes), all_nodes));
+    if (all_edges > 0) bound = std::max(bound, CeilDivide(Sum(summary_.real.edges), all_edges));
     for (size_t t = 0; t < options.num_nodes.size(); ++t) {
       bound = std::max(bound, CeilDivide(summary_.real.nodes[t], options.num_nodes[t]));
     }
     for (size_t r = 0; r < options.num_edges.size(); ++r) {
       bound = std::max(bound, CeilDivide(summary_.real.edges[r], options.num_edges[r]));
     }
-    bound = std::max(bound, NumLargeGraphs());
   }
   summary_.lower_bound_batches = std::min(bound, summary_.num_batches);
   return absl::OkStatus();
@@ -276,7 +277,6 @@ absl::Status EpochPlan::SummarizeFill() {
 // Graphs of packed batches that take more than half of the nodes or of the edges: no two of them
 // share a batch.
 int64_t EpochPlan::NumLargeGraphs() const {
-  if (!Packs(spec_.strategy)) return 0;
   const int64_t nodes = Sum(spec_.options.num_nodes) - 1;
   const int64_t edges = Sum(spec_.options.num_edges) - 1;
   int64_t by_nodes = 0;
@@ -335,20 +335,28 @@ void EpochPlan::PositionsOf(int64_t batch, std::vector<int64_t>& positions) cons
   for (int64_t place = begin; place < end; ++place) positions.push_back(PositionAt(place));
 }
 
-std::vector<int64_t> EpochPlan::GraphsPerBatch() const {
-  std::vector<int64_t> histogram;
-  const auto count = [&](int64_t size, int64_t batches) {
-    if (static_cast<int64_t>(histogram.size()) <= size) histogram.resize(size + 1);
-    histogram[size] += batches;
-  };
+int64_t EpochPlan::LargestBatch() const {
   const int64_t batches = summary_.num_batches;
+  if (starts_.empty()) return batches == 0 ? 0 : std::min(spec_.items_per_batch(), num_selected_);
+  int64_t largest = 0;
+  for (int64_t b = 0; b < batches; ++b) largest = std::max(largest, starts_[b + 1] - starts_[b]);
+  return largest;
+}
+
+int64_t EpochPlan::histogram_bytes() const {
+  return (LargestBatch() + 1) * static_cast<int64_t>(sizeof(int64_t));
+}
+
+std::vector<int64_t> EpochPlan::GraphsPerBatch() const {
+  const int64_t batches = summary_.num_batches;
+  if (batches == 0) return {};
+  std::vector<int64_t> histogram(static_cast<size_t>(LargestBatch()) + 1);
   if (!starts_.empty()) {
-    for (int64_t b = 0; b < batches; ++b) count(starts_[b + 1] - starts_[b], 1);
-  } else if (batches > 0) {
+    for (int64_t b = 0; b < batches; ++b) ++histogram[starts_[b + 1] - starts_[b]];
+  } else {
     const int64_t size = spec_.items_per_batch();
-    const int64_t last = std::min(size, num_selected_ - (batches - 1) * size);
-    if (batches > 1) count(size, batches - 1);
-    count(last, 1);
+    histogram.back() += batches - 1;
+    ++histogram[std::min(size, num_selected_ - (batches - 1) * size)];
   }
   return histogram;
 }

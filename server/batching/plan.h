@@ -43,6 +43,8 @@ class EpochPlan {
 
   // Entry i: number of batches with i real graphs.
   std::vector<int64_t> GraphsPerBatch() const;
+  // Of that: 8 for each graph of the largest batch, and 8.
+  int64_t histogram_bytes() const;
 
   ~EpochPlan();
 
@@ -59,6 +61,7 @@ class EpochPlan {
   absl::Status Summarize();
   absl::Status SummarizeFill();
   int64_t NumLargeGraphs() const;
+  int64_t LargestBatch() const;  // how many graphs it has
 
   const ResolvedSpec& spec_;
   const GraphOffsets& offsets_;

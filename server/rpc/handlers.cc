@@ -90,8 +90,8 @@ absl::Status EstimateGraphs(Catalog& catalog, const wire::SizeEstimateRequest& r
   return absl::OkStatus();
 }
 
-void Describe(const Recipe& recipe, const EpochPlan& plan, const wire::PlanRequest& request,
-              v1::DescribePlanResponse& response) {
+void Describe(const Recipe& recipe, const EpochPlan& plan, absl::Span<const int64_t> histogram,
+              const wire::PlanRequest& request, v1::DescribePlanResponse& response) {
   const ShardPosition shard{.start_ordinal = 0,
                             .num_shards = request.num_shards,
                             .shard_index = request.shard_index,
@@ -102,7 +102,7 @@ void Describe(const Recipe& recipe, const EpochPlan& plan, const wire::PlanReque
   *response.mutable_resolved_spec() =
       wire::ToProto(SpecFromResolved(recipe.spec(), recipe.info().schema));
   *response.mutable_layout() = wire::ToProto(recipe.layout());
-  for (int64_t count : plan.GraphsPerBatch()) response.add_graphs_per_batch(count);
+  response.mutable_graphs_per_batch()->Assign(histogram.begin(), histogram.end());
   const Fingerprint& fingerprint = recipe.info().fingerprint;
   response.set_fingerprint(fingerprint.data(), fingerprint.size());
   response.set_spec_digest(recipe.spec_digest.data(), recipe.spec_digest.size());
@@ -202,6 +202,12 @@ void Handlers::Handle(const v1::EstimateOptionsRequest& message,
   absl::StatusOr<wire::SizeEstimateRequest> request = wire::ParseRequest(message);
   if (!request.ok()) return done(request.status());
   if (!request->spec.has_value()) return done(EstimateGraphs(catalog_, *request, response));
+  if (request->best.has_value()) {
+    const absl::StatusOr<SizeChoice> choice =
+        maker_.ChooseSizes(request->dataset, *request->spec, *request->best);
+    if (choice.ok()) response = wire::ToProto(*choice);
+    return done(choice.status());
+  }
   maker_.EstimateSizes(
       request->dataset, *request->spec,
       {.seed = request->seed,
@@ -222,12 +228,18 @@ void Handlers::Handle(const v1::DescribePlanRequest& message, v1::DescribePlanRe
   maker_.Open((*request)->dataset, std::nullopt, (*request)->spec, wire::kMaxFrameBytes,
               [this, request, &response, done = std::move(done)](RecipeOr recipe) mutable {
                 if (!recipe.ok()) return done(recipe.status());
-                maker_.Plan(*recipe, (*request)->seed, (*request)->epoch,
-                            [recipe = *recipe, request, &response,
-                             done = std::move(done)](const PlanOr& plan) mutable {
-                              if (plan.ok()) Describe(*recipe, **plan, **request, response);
-                              done(plan.status());
-                            });
+                maker_.Plan(
+                    *recipe, (*request)->seed, (*request)->epoch,
+                    [this, recipe = *recipe, request, &response,
+                     done = std::move(done)](const PlanOr& plan) mutable {
+                      if (!plan.ok()) return done(plan.status());
+                      // Counted and in the answer.
+                      const auto charge = maker_.ChargePlans("a histogram of graphs per batch",
+                                                             2 * (*plan)->histogram_bytes());
+                      if (!charge.ok()) return done(charge.status());
+                      Describe(*recipe, **plan, (*plan)->GraphsPerBatch(), **request, response);
+                      done(absl::OkStatus());
+                    });
               });
 }
 

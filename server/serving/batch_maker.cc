@@ -9,10 +9,12 @@
 #include "absl/strings/str_cat.h"
 #include "server/batching/graph_filler.h"
 #include "server/batching/resolve/sizes.h"
+#include "server/batching/sizing/choose_sizes.h"
 #include "server/sampling/graph_view.h"
 #include "server/sampling/sampled_filler.h"
 #include "server/sampling/seed_sampler.h"
 #include "server/sampling/size_estimate.h"
+#include "storage/base/allocation.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
@@ -210,6 +212,17 @@ SizeEstimateCache::ValueOr BatchMaker::MakeEstimate(const Recipe& recipe,
                     .trimmed_batches = sizes.trimmed_batches,
                     .num_samples = sizes.num_samples};
   return made;
+}
+
+absl::StatusOr<SizeChoice> BatchMaker::ChooseSizes(absl::string_view dataset, const BatchSpec& spec,
+                                                   const SizeTarget& target) {
+  GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> opened, catalog_.OpenDataset(dataset));
+  const DatasetInfo& info = opened->info();
+  GF_ASSIGN_OR_RETURN(const std::shared_ptr<const void> charge,
+                      ChargePlans("a choice of sizes", ChooseSizesBytes(spec, info)));
+  return WithinMemory([&]() -> absl::StatusOr<SizeChoice> {
+    return graphfeed::ChooseSizes(spec, target, info, opened->offsets(), max_frame_bytes_);
+  });
 }
 
 void BatchMaker::Plan(const std::shared_ptr<const Recipe>& recipe, uint64_t seed, int64_t epoch,

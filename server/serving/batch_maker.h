@@ -8,7 +8,9 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "proto/frame/size_choice.h"
 #include "proto/frame/slab.h"
 #include "proto/frame/stream_info.h"
 #include "server/batching/plan.h"
@@ -58,6 +60,11 @@ class BatchMaker {
   void EstimateSizes(absl::string_view dataset, const BatchSpec& spec, SizeEstimateOptions request,
                      Done<SizeEstimate> done);
 
+  // Sizes within a target, for batches of whole graphs (graphfeed::ChooseSizes). What it works with
+  // is charged to the memory of plans: RESOURCE_EXHAUSTED.
+  absl::StatusOr<SizeChoice> ChooseSizes(absl::string_view dataset, const BatchSpec& spec,
+                                         const SizeTarget& target);
+
   // The epoch's plan, which all who ask for the same share.
   void Plan(const std::shared_ptr<const Recipe>& recipe, uint64_t seed, int64_t epoch,
             Done<std::shared_ptr<const EpochPlan>> done);
@@ -73,6 +80,11 @@ class BatchMaker {
     plans_.Forget(fingerprint);
     estimates_.Forget(fingerprint);
     seeds_.Forget(fingerprint);
+  }
+
+  // Room for `bytes` beside plans, as long as it lives. `what` names it in RESOURCE_EXHAUSTED.
+  absl::StatusOr<std::shared_ptr<const void>> ChargePlans(absl::string_view what, int64_t bytes) {
+    return plans_.Charge(absl::StrCat("plan memory: ", what), bytes);
   }
 
   int64_t plan_bytes() const { return plans_.bytes(); }

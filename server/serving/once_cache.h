@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -50,7 +51,11 @@ class OnceCache {
   // Drops the unused values of this dataset; those in use when they are released.
   void Forget(const Fingerprint& fingerprint);
 
-  // Of all values, in use or not.
+  // Room for `bytes` that are no value, for as long as what it returns lives: unused values make
+  // way for it. RESOURCE_EXHAUSTED, naming it `what`, when those in use leave none.
+  absl::StatusOr<std::shared_ptr<const void>> Charge(const std::string& what, int64_t bytes);
+
+  // Of all values, in use or not, and of what is charged beside them.
   int64_t bytes() const { return *total_bytes_; }
 
  private:
@@ -95,6 +100,11 @@ class OnceCache {
   // there are at most kMaxEntries. Whoever calls destroys them when the mutex is free again;
   // returns the bytes that are free then.
   int64_t Evict(int64_t bytes, Trash& trash) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  absl::Status Refusal(const std::string& what, int64_t bytes, int64_t free_bytes) const {
+    return absl::ResourceExhaustedError(absl::StrCat(what, " needs ", bytes, " bytes; ", free_bytes,
+                                                     " of ", capacity_bytes_, " are free"));
+  }
 
   const int64_t capacity_bytes_;
   // Of all values that exist; shared with them, since they may outlive the cache.
@@ -186,15 +196,23 @@ typename OnceCache<Key, Value>::ValueOr OnceCache<Key, Value>::Keep(
       }
       return Handle(charged);
     }
-    made = absl::ResourceExhaustedError(absl::StrCat(key.what(), " needs ", bytes, " bytes; ",
-                                                     free_bytes, " of ", capacity_bytes_,
-                                                     " are free"));
+    made = Refusal(key.what(), bytes, free_bytes);
   }
   // Errors are not kept. Unless Forget has made room for another one meanwhile.
   if (auto it = entries_.find(key); it != entries_.end() && it->second == entry) {
     entries_.erase(it);
   }
   return made;
+}
+
+template <typename Key, typename Value>
+absl::StatusOr<std::shared_ptr<const void>> OnceCache<Key, Value>::Charge(const std::string& what,
+                                                                          int64_t bytes) {
+  Trash trash;
+  MutexLock lock(&mu_);
+  const int64_t free_bytes = Evict(bytes, trash);
+  if (bytes > free_bytes) return Refusal(what, bytes, free_bytes);
+  return std::make_shared<const Charged>(nullptr, bytes, total_bytes_);
 }
 
 template <typename Key, typename Value>

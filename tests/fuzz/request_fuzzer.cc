@@ -18,6 +18,7 @@
 #include "server/batching/plan.h"
 #include "server/batching/resolve/sizes.h"
 #include "server/batching/resolved_spec.h"
+#include "server/batching/sizing/choose_sizes.h"
 #include "tests/support/memory_features.h"
 
 namespace graphfeed {
@@ -168,6 +169,14 @@ void Fuzz(const uint8_t* data, size_t size) {
       const auto request = wire::ParseRequest(message);
       if (!request.ok()) return CheckRefusal(request.status());
       if (!(request->quantile > 0 && request->quantile <= 1)) std::abort();
+      if (request->best.has_value()) {
+        if (!request->spec.has_value()) std::abort();
+        RoundTrip(wire::ToProto(*request->best));
+        const auto choice = ChooseSizes(*request->spec, *request->best, dataset.info(),
+                                        dataset.offsets(), wire::kMaxFrameBytes);
+        if (!choice.ok()) CheckRefusal(choice.status());
+        return;
+      }
       if (request->spec.has_value()) return RoundTrip(wire::ToProto(*request->spec));
       const auto options = EstimateSizes(dataset.schema(), dataset.offsets(), request->selection,
                                          request->batch_size, request->sample_limit);

@@ -114,6 +114,40 @@ TEST_F(RequestMemoryTest, PlansCountTheListsThatTheyKeep) {
             grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
+TEST_F(RequestMemoryTest, HistogramsAndChoicesOfSizesCountAsPlansDo) {
+  Start();
+  const auto describe = [&](int64_t batch_size) {
+    v1::DescribePlanRequest request = PlanOf(1 << 20, 7);
+    request.mutable_spec()->set_batch_size(batch_size);
+    grpc::ClientContext context;
+    v1::DescribePlanResponse response;
+    return stub_->DescribePlan(&context, request, &response);
+  };
+  const auto choose = [&](size_t num_ids) {
+    v1::EstimateOptionsRequest request;
+    request.set_dataset("tiny");
+    request.mutable_spec()->set_strategy(v1::PACK);
+    request.mutable_spec()->mutable_selection()->set_ids(std::string(num_ids, '\0'));
+    request.mutable_best()->set_num_nodes(64);
+    grpc::ClientContext context;
+    v1::EstimateOptionsResponse response;
+    return stub_->EstimateOptions(&context, request, &response);
+  };
+  // One batch of a million graphs: a histogram of 8 MB, counted and in the answer.
+  grpc::Status status = describe(1 << 20);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << status.error_message();
+  EXPECT_THAT(status.error_message(),
+              HasSubstr("plan memory: a histogram of graphs per batch needs 16777232 bytes"));
+  status = describe(1 << 10);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+
+  status = choose(1 << 20);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << status.error_message();
+  EXPECT_THAT(status.error_message(), HasSubstr("plan memory: a choice of sizes needs "));
+  status = choose(1 << 10);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
 TEST_F(RequestMemoryTest, RequestsThatWaitAreBounded) {
   Start();
   auto codes = AskAll(40, [](int i, v1::GraphFeed::Stub& stub) {

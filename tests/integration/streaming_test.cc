@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/cpp/plan_comparison.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/test_graphs.h"
@@ -270,6 +271,59 @@ TEST_F(StreamingTest, EstimatedOptionsFitEveryBatch) {
   StreamOptions stream = Options(Strategy::kPadToMax);
   stream.spec.options = *options;
   EXPECT_EQ(Collect(stream).size(), 29u);  // 200 graphs, 7 a batch
+}
+
+TEST_F(StreamingTest, ChosenSizesAreWithinTheTargetAndFitEveryBatch) {
+  for (const Strategy strategy : {Strategy::kPadToMax, Strategy::kStreamPack, Strategy::kPack}) {
+    StreamOptions stream = Options(strategy);
+    const auto choice = client_->ChooseSizes("molecules", stream.spec,
+                                             {.limit = SizeLimit::kBytes, .at_most = 40'000});
+    ASSERT_TRUE(choice.ok()) << choice.status();
+    EXPECT_LE(choice->batch_bytes, 40'000);
+    EXPECT_EQ(choice->num_graphs, 200);
+    stream.spec.options = choice->options;
+    stream.spec.batch_size = 0;
+    const auto plan = client_->DescribePlan(stream);
+    ASSERT_TRUE(plan.ok()) << plan.status();
+    EXPECT_EQ(plan->layout.slab_bytes, choice->batch_bytes);
+    EXPECT_EQ(static_cast<int64_t>(Collect(stream).size()), plan->plan.num_batches);
+    EXPECT_EQ(plan->plan.num_graphs, 200);
+  }
+  const auto refused = client_->ChooseSizes("molecules", Options(Strategy::kPack).spec,
+                                            {.limit = SizeLimit::kNodes, .at_most = 2});
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument) << refused.status();
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("best.num_nodes is 2; a batch"));
+}
+
+TEST_F(StreamingTest, StrategiesAreCompared) {
+  StreamOptions options = Options(Strategy::kPadToMax);
+  const auto within =
+      ComparePlans(*client_, options, SizeTarget{.limit = SizeLimit::kNodes, .at_most = 300});
+  ASSERT_TRUE(within.ok()) << within.status();
+  ASSERT_EQ(within->plans.size(), 3u);
+  EXPECT_EQ(within->recommended, Strategy::kPack);
+  for (const StrategyPlan& plan : within->plans) {
+    EXPECT_TRUE(plan.refused.ok()) << plan.refused;
+    EXPECT_EQ(plan.description.plan.num_graphs, 200);
+    EXPECT_GE(plan.epoch_bytes, within->Find(Strategy::kPack)->epoch_bytes);
+    EXPECT_EQ(plan.cut_nodes, 0);
+  }
+
+  // Sizes that not every padded batch meets.
+  const StrategyPlan& packed = *within->Find(Strategy::kPack);
+  options.spec.options = packed.choice->options;
+  options.spec.batch_size = 0;
+  const auto same = ComparePlans(*client_, options, std::nullopt);
+  ASSERT_TRUE(same.ok()) << same.status();
+  EXPECT_EQ(same->Find(Strategy::kPack)->epoch_bytes, packed.epoch_bytes);
+  EXPECT_NE(same->recommended, Strategy::kPadToMax);
+  EXPECT_GT(same->Find(Strategy::kPadToMax)->cut_nodes, 0);
+
+  options.spec.options->num_nodes[""] = 3;
+  const auto none = ComparePlans(*client_, options, std::nullopt);
+  ASSERT_TRUE(none.ok()) << "a padded plan is made whatever the sizes";
+  EXPECT_EQ(none->recommended, std::nullopt);
+  EXPECT_EQ(none->Find(Strategy::kPack)->refused.code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(StreamingTest, AnotherFingerprintIsRefusedAndBothAreNamed) {

@@ -92,6 +92,16 @@ v1::EstimateOptionsRequest MakeSizeEstimateRequest(const SizeEstimateRequest& es
   return request;
 }
 
+v1::EstimateOptionsRequest MakeChoiceRequest(const BatchSpec& spec, const SizeTarget& target) {
+  v1::EstimateOptionsRequest request;
+  *request.mutable_spec() = wire::ToProto(spec);
+  request.mutable_spec()->clear_options();
+  request.mutable_spec()->clear_batch_size();
+  request.mutable_spec()->clear_sample_limit();
+  *request.mutable_best() = wire::ToProto(target);
+  return request;
+}
+
 absl::StatusOr<v1::DescribePlanRequest> MakePlanRequest(const StreamOptions& options) {
   GF_RETURN_IF_ERROR(CheckShards(options));
   v1::DescribePlanRequest request;

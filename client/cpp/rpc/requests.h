@@ -24,6 +24,8 @@ void AskForMemory(const std::string& token, uint32_t held_frames,
 v1::GetBatchRequest MakeGetBatchRequest(const StreamOptions& options, int64_t epoch,
                                         int64_t ordinal, int64_t max_frame_bytes);
 v1::EstimateOptionsRequest MakeSizeEstimateRequest(const SizeEstimateRequest& estimate);
+// Without the dataset.
+v1::EstimateOptionsRequest MakeChoiceRequest(const BatchSpec& spec, const SizeTarget& target);
 absl::StatusOr<v1::DescribePlanRequest> MakePlanRequest(const StreamOptions& options);
 
 absl::StatusOr<PlanDescription> FromResponse(const v1::DescribePlanResponse& response);

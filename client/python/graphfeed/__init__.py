@@ -52,8 +52,15 @@ from graphfeed.loaders.links import (
 from graphfeed.loaders.neighbors import FixedSizeNeighborLoader, NeighborLoader
 from graphfeed.loaders.position import merge_states
 from graphfeed.loaders.sampled import NumNeighbors
-from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy, TrimReport
+from graphfeed.options import (
+    ExpectedEpoch,
+    FixedSizeOptions,
+    FixedSizeStrategy,
+    OverSizeStrategy,
+    TrimReport,
+)
 from graphfeed.planetoid import read_planetoid
+from graphfeed.plans import PlanComparison, StrategyPlan, compare_strategies
 from graphfeed.readers.npy import read_npy
 from graphfeed.readers.ogb import read_ogb
 from graphfeed.readers.tu import read_tu
@@ -76,6 +83,7 @@ __all__ = [
     "DatasetInfo",
     "DeadlineExceeded",
     "Error",
+    "ExpectedEpoch",
     "FailedPrecondition",
     "FixedSizeClusterLoader",
     "FixedSizeDataLoader",
@@ -95,16 +103,19 @@ __all__ = [
     "OutOfRange",
     "OverSizeStrategy",
     "PermissionDenied",
+    "PlanComparison",
     "PlanSummary",
     "Position",
     "ResourceExhausted",
     "Stats",
+    "StrategyPlan",
     "Summary",
     "TrimReport",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
     "__version__",
+    "compare_strategies",
     "connect",
     "from_networkx",
     "make_exclude_keys",

@@ -291,6 +291,26 @@ class BudgetReport:
     trimmed_batches: float  # share of batches that would be
     num_samples: int
 
+class SizeChoice:
+    options: FixedSizeOptions
+    num_graphs: int
+    sampled_graphs: int
+    num_batches: int
+    lower_bound_batches: int
+    node_efficiency: float
+    edge_efficiency: float
+    padding_share: float
+    batch_bytes: int
+
+class StrategyPlan:
+    strategy: str
+    refused: str  # empty: there is a description
+    description: PlanDescription
+    choice: Optional[SizeChoice]
+    cut_nodes: float
+    cut_edges: float
+    epoch_bytes: int
+
 class PlanDescription:
     plan: PlanSummary
     resolved_spec: BatchSpec
@@ -332,6 +352,14 @@ class Client:
     ) -> BudgetReport:
         """A budget for the sampled batches of `spec`, whose options do not matter, from as many
         epochs as sample_limit needs. No deadline."""
+
+    def choose_sizes(self, dataset: str, spec: BatchSpec, limit: str, at_most: int) -> SizeChoice:
+        """`limit`: "num_nodes", "num_bytes" or "num_graphs". The options of `spec` do not matter."""
+
+    def compare_plans(
+        self, options: StreamOptions, epoch: int, limit: str = "", at_most: int = 0
+    ) -> tuple[list[StrategyPlan], str]:
+        """By each strategy that pads whole graphs, and which one is recommended ("": none)."""
 
     def partition(
         self, dataset: str, num_parts: int, seed: int = 0, column: str = "partition"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from graphfeed import errors
+from graphfeed import _arguments, _graphfeed, errors
 from graphfeed.info import DatasetInfo, EdgeType, edge_type_name
 
 
@@ -45,6 +45,31 @@ def sampled(loader: Any, quantile: float, seed: int, sample_limit: int = 0) -> A
             info.full_name, spec, seed, quantile=quantile, sample_limit=sample_limit
         )
     )
+
+
+def target(**limits: int | None) -> tuple[str, int]:
+    """The limit that is given, and what it is.
+
+    Raises:
+        ValueError: none is given, or several; it is out of range.
+    """
+    given = {name: value for name, value in limits.items() if value is not None}
+    if len(given) != 1:
+        raise errors.InvalidArgument(
+            f"{' and '.join(given) or 'no target'} given; it takes one of {', '.join(limits)}"
+        )
+    ((name, value),) = given.items()
+    return name, _arguments.integer(name, value, 2 if name == "num_graphs" else 1)
+
+
+def spec_of(dataset: Any, strategy: str, shuffle: bool, exclude_keys: Iterable[str]) -> Any:
+    """Native BatchSpec of padded batches of a dataset's graphs, without sizes."""
+    spec = _graphfeed.BatchSpec()
+    spec.strategy = strategy
+    spec.selection = dataset._selection()
+    spec.shuffle = bool(shuffle)
+    spec.exclude_keys = _arguments.columns("exclude_keys", exclude_keys, dataset.info)
+    return spec
 
 
 def largest(loader: Iterable, sample_limit: int) -> dict[str, Any]:

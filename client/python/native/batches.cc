@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cpp/client.h"
+#include "client/cpp/plan_comparison.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
 #include "client/python/native/handles.h"
@@ -139,6 +140,28 @@ void BindValues(py::module_& m) {
                              [](const PlanDescription& self) { return ToBytes(self.fingerprint); })
       .def_property_readonly("spec_digest",
                              [](const PlanDescription& self) { return ToBytes(self.spec_digest); });
+
+  py::class_<SizeChoice>(m, "SizeChoice")
+      .def_readonly("options", &SizeChoice::options)
+      .def_readonly("num_graphs", &SizeChoice::num_graphs)
+      .def_readonly("sampled_graphs", &SizeChoice::sampled_graphs)
+      .def_readonly("num_batches", &SizeChoice::num_batches)
+      .def_readonly("lower_bound_batches", &SizeChoice::lower_bound_batches)
+      .def_readonly("node_efficiency", &SizeChoice::node_efficiency)
+      .def_readonly("edge_efficiency", &SizeChoice::edge_efficiency)
+      .def_readonly("padding_share", &SizeChoice::padding_share)
+      .def_readonly("batch_bytes", &SizeChoice::batch_bytes);
+
+  py::class_<StrategyPlan>(m, "StrategyPlan")
+      .def_property_readonly(
+          "strategy", [](const StrategyPlan& self) { return std::string(NameOf(self.strategy)); })
+      .def_property_readonly(
+          "refused", [](const StrategyPlan& self) { return std::string(self.refused.message()); })
+      .def_readonly("description", &StrategyPlan::description)
+      .def_readonly("choice", &StrategyPlan::choice)
+      .def_readonly("cut_nodes", &StrategyPlan::cut_nodes)
+      .def_readonly("cut_edges", &StrategyPlan::cut_edges)
+      .def_readonly("epoch_bytes", &StrategyPlan::epoch_bytes);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "client/cpp/plan_comparison.h"
 #include "client/cpp/receive_memory.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
@@ -156,6 +158,33 @@ void BindClient(py::module_& m) {
           },
           py::arg("dataset"), py::arg("spec"), py::arg("seed"), py::arg("epoch") = 0,
           py::arg("quantile") = 1.0, py::arg("sample_limit") = 0)
+      .def(
+          "choose_sizes",
+          [](const ClientHandle& self, const std::string& dataset, const BatchSpec& spec,
+             const std::string& limit, int64_t at_most) {
+            const SizeTarget target{.limit = ValueOf<SizeLimit>("limit", limit),
+                                    .at_most = at_most};
+            return Blocking(
+                [&, &client = self.Get()] { return client.ChooseSizes(dataset, spec, target); });
+          },
+          py::arg("dataset"), py::arg("spec"), py::arg("limit"), py::arg("at_most"))
+      .def(
+          "compare_plans",
+          [](const ClientHandle& self, StreamOptions options, int64_t epoch,
+             const std::string& limit, int64_t at_most) {
+            options.start_epoch = epoch;
+            std::optional<SizeTarget> target;
+            if (!limit.empty()) {
+              target = {.limit = ValueOf<SizeLimit>("limit", limit), .at_most = at_most};
+            }
+            const PlanComparison comparison = Blocking(
+                [&, &client = self.Get()] { return ComparePlans(client, options, target); });
+            std::string recommended;
+            if (comparison.recommended.has_value())
+              recommended = std::string(NameOf(*comparison.recommended));
+            return py::make_tuple(comparison.plans, recommended);
+          },
+          py::arg("options"), py::arg("epoch") = 0, py::arg("limit") = "", py::arg("at_most") = 0)
       .def(
           "partition",
           [](const ClientHandle& self, const std::string& dataset, int64_t num_parts, uint64_t seed,

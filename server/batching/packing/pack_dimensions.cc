@@ -72,4 +72,18 @@ absl::Status PackDimensions::Explain(int64_t graph) const {
   return absl::FailedPreconditionError(absl::StrCat("graph ", graph, " fits no batch"));
 }
 
+int64_t PackDimensions::LowerBound(int64_t count,
+                                   absl::FunctionRef<int64_t(int64_t)> graph_at) const {
+  std::vector<int64_t> sums(size());
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t graph = graph_at(i);
+    for (size_t d = 0; d < size(); ++d) sums[d] += Size(d, graph);
+  }
+  int64_t bound = CeilDivide(count, capacity_.items);
+  for (size_t d = 0; d < size(); ++d) {
+    if (sums[d] > 0) bound = std::max(bound, CeilDivide(sums[d], capacity_.sizes[d]));
+  }
+  return bound;
+}
+
 }  // namespace graphfeed

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "server/batching/packing/look_ahead_pack.h"
 #include "server/batching/resolved_spec.h"
@@ -28,6 +29,9 @@ class PackDimensions {
   bool Fits(int64_t graph) const;
   // Why a graph fits no batch: FAILED_PRECONDITION with its size and the limit.
   absl::Status Explain(int64_t graph) const;
+  // No packing of the graphs graph_at(0) to graph_at(count - 1), which fit, needs fewer packs: by
+  // their number and by the sum of their sizes in each dimension.
+  int64_t LowerBound(int64_t count, absl::FunctionRef<int64_t(int64_t)> graph_at) const;
 
  private:
   enum class Kind { kNodes, kEdges, kAllEdges };

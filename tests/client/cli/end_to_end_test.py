@@ -412,7 +412,35 @@ class EndToEndTest(unittest.TestCase):
         self.assertEqual(shapes["x"], [20, 2])
         self.assertEqual(shapes["edge_index"], [2, 40])
         self.assertEqual(shapes["ptr"], [6])
-        self.assertIn("GRAPHS  BATCHES", self.run_command("plan", "cycles", *spec))
+        shown = self.run_command("plan", "cycles", *spec)
+        self.assertIn("STRATEGY   BATCHES  AT LEAST", shown)
+        self.assertRegex(shown, r"GRAPHS +pad +pack +best-pack\n")
+        self.assertIn("recommended      --strategy ", shown)
+        by_name = {entry["strategy"]: entry for entry in plan["strategies"]}
+        self.assertEqual(list(by_name), ["pad", "pack", "best-pack"])
+        self.assertEqual(by_name["pack"]["plan"], plan["plan"])
+        self.assertEqual(by_name["pack"]["graphs_per_batch"], plan["graphs_per_batch"])
+        self.assertIn(plan["recommended"], ("pack", "best-pack"))
+        self.assertIn("GRAPHS  BATCHES", self.run_command("plan", "cycles", "--strategy", "plain"))
+
+        best = ["--strategy", "best-pack", "--best", "nodes=25", "--seed", 1]
+        plan = json.loads(self.run_command("plan", "cycles", *best, "--json"))
+        by_name = {entry["strategy"]: entry for entry in plan["strategies"]}
+        self.assertEqual(plan["spec"]["options"], by_name["best-pack"]["options"])
+        for entry in by_name.values():
+            self.assertLessEqual(entry["options"]["num_nodes"], 25)
+            self.assertEqual(entry["plan"]["num_graphs"], 10)
+            self.assertEqual(entry["slab_bytes"], entry["choice"]["batch_bytes"])
+        least = min(by_name.values(), key=lambda entry: entry["epoch_bytes"])
+        self.assertEqual(by_name[plan["recommended"]]["epoch_bytes"], least["epoch_bytes"])
+        shown = self.run_command("plan", "cycles", *best)
+        self.assertIn(f"recommended      --strategy {plan['recommended']} --num-graphs ", shown)
+        streamed = self.run_command("stream", "cycles", *best, "--json").splitlines()
+        self.assertEqual(
+            json.loads(streamed[-1])["batches"], by_name["best-pack"]["plan"]["num_batches"]
+        )
+        error = self.run_command("plan", "cycles", "--best", "nodes=9", code=1)
+        self.assertIn("best.num_nodes is 9; a batch with room for the largest graphs", error)
 
         lines = self.run_command(
             "stream", "cycles", *spec, "--seed", 1, "--epochs", 2, "--shuffle", "--json"

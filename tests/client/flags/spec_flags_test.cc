@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "tests/client/flags/parse_flags.h"
 
 namespace graphfeed {
@@ -92,6 +93,30 @@ TEST(SpecFlagsTest, ContradictionsNameTheFlags) {
     EXPECT_EQ(options.status().code(), absl::StatusCode::kInvalidArgument) << arguments;
     EXPECT_THAT(options.status().message(), HasSubstr(error));
   }
+}
+
+TEST(SpecFlagsTest, BestSizesAreLeftToTheServer) {
+  const auto options = Parse("mutag --strategy best-pack --best nodes=2304");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_FALSE(options->spec.options.has_value());
+  EXPECT_EQ(options->spec.batch_size, 0);
+  for (const SizeLimit limit : {SizeLimit::kNodes, SizeLimit::kBytes, SizeLimit::kGraphs}) {
+    const auto target = ParseSizeTarget(absl::StrCat(FlagOf(limit), "=12"));
+    ASSERT_TRUE(target.ok()) << target.status();
+    EXPECT_EQ(target->limit, limit);
+    EXPECT_EQ(target->at_most, 12);
+  }
+  for (const char* wrong : {"nodes", "nodes=", "nodes=many", "edges=5", "=5"}) {
+    EXPECT_THAT(std::string(Parse(absl::StrCat("mutag --best ", wrong)).status().message()),
+                HasSubstr("not nodes=NUMBER, bytes=NUMBER or graphs=NUMBER"))
+        << wrong;
+  }
+  const auto error = [](const char* arguments) {
+    return std::string(Parse(arguments).status().message());
+  };
+  EXPECT_THAT(error("mutag --best nodes=9 --strategy plain"), HasSubstr("not plain"));
+  EXPECT_THAT(error("mutag --best nodes=9 --num-nodes 9"), HasSubstr("one or the other"));
+  EXPECT_THAT(error("mutag --best nodes=9 --batch-size 9"), HasSubstr("one or the other"));
 }
 
 TEST(SpecFlagsTest, UnknownWordsAreUsageErrors) {

@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/limits.h"
+#include "proto/wire/messages.h"
 #include "tests/proto/wire/expect_invalid.h"
 
 namespace graphfeed::wire {
@@ -171,6 +172,58 @@ TEST(SizeEstimateRequestTest, SampledBatchesAreDescribedByTheirSpec) {
   EXPECT_EQ(request->seed, 7u);
   EXPECT_EQ(request->epoch, 3);
   EXPECT_EQ(request->quantile, 0.999);
+}
+
+v1::EstimateOptionsRequest ChoiceRequest() {
+  v1::EstimateOptionsRequest request;
+  request.set_dataset("qm9");
+  request.mutable_spec()->set_strategy(v1::PACK);
+  request.mutable_best()->set_num_nodes(2304);
+  return request;
+}
+
+TEST(SizeEstimateRequestTest, SizesAreChosenForATarget) {
+  const auto request = ParseRequest(ChoiceRequest());
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(request->spec->strategy, Strategy::kPack);
+  ASSERT_TRUE(request->best.has_value());
+  EXPECT_EQ(request->best->limit, SizeLimit::kNodes);
+  EXPECT_EQ(request->best->at_most, 2304);
+  for (const SizeLimit limit : {SizeLimit::kNodes, SizeLimit::kBytes, SizeLimit::kGraphs}) {
+    const auto back = FromProto(ToProto(SizeTarget{.limit = limit, .at_most = 77}));
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(back->limit, limit);
+    EXPECT_EQ(back->at_most, 77);
+  }
+}
+
+TEST(SizeEstimateRequestTest, RefusalsOfTargetsNameTheField) {
+  const auto error = [](auto change) {
+    v1::EstimateOptionsRequest request = ChoiceRequest();
+    change(request);
+    return ParseRequest(request).status();
+  };
+  ExpectInvalid(error([](auto& r) { r.mutable_best()->clear_at_most(); }),
+                "best: no target; one of num_nodes, num_bytes and num_graphs");
+  ExpectInvalid(error([](auto& r) { r.mutable_best()->set_num_nodes(0); }),
+                "best.num_nodes: 0; 1 to 2^40");
+  ExpectInvalid(error([](auto& r) { r.mutable_best()->set_num_graphs(1); }),
+                "best.num_graphs: 1; 2 to 2^40");
+  ExpectInvalid(error([](auto& r) { r.mutable_best()->set_num_bytes(INT64_MAX); }),
+                "best.num_bytes: 9223372036854775807; 1 to 2^40");
+  ExpectInvalid(error([](auto& r) { r.clear_spec(); }), "spec: not set; best needs it");
+  for (const v1::Strategy strategy : {v1::PLAIN, v1::NEIGHBOR, v1::CLUSTER}) {
+    ExpectInvalid(error([&](auto& r) { r.mutable_spec()->set_strategy(strategy); }),
+                  "; PAD_TO_MAX, STREAM_PACK or PACK");
+  }
+  ExpectInvalid(error([](auto& r) { r.set_sample_limit(7); }),
+                "sample_limit: 7; not together with best");
+  ExpectInvalid(error([](auto& r) { r.set_quantile(0.5); }), "quantile: 0.5; not together");
+  ExpectInvalid(error([](auto& r) { r.set_batch_size(8); }), "batch_size: 8; not together");
+  ExpectInvalid(error([](auto& r) {
+                  r.mutable_spec()->mutable_selection()->set_batch_sizes(EncodeIds({1, 1}));
+                }),
+                "spec.selection.batch_sizes: not together with best");
 }
 
 TEST(SizeEstimateRequestTest, SampledRefusalsNameTheField) {

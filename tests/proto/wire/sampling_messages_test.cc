@@ -140,5 +140,45 @@ TEST(SizeEstimateMessageTest, RoundTripsAndRefusesWhatIsNoShare) {
   ExpectInvalid(with([](auto& m) { m.set_num_samples(-1); }), "num_samples: -1");
 }
 
+TEST(SizeChoiceMessageTest, RoundTripsAndRefusesWhatIsNoShare) {
+  SizeChoice choice{.options = {},
+                    .num_graphs = 130'839,
+                    .sampled_graphs = 100'000,
+                    .num_batches = 1028,
+                    .lower_bound_batches = 1027,
+                    .node_efficiency = 0.75,
+                    .edge_efficiency = 0.5,
+                    .padding_share = 0.25,
+                    .batch_bytes = 280'512};
+  choice.options.num_nodes = {{"", 2303}};
+  choice.options.num_edges = {{"", 4758}};
+  choice.options.num_graphs = 134;
+  const v1::EstimateOptionsResponse message = ToProto(choice);
+  const auto back = ChoiceFromProto(message);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->options.num_nodes, choice.options.num_nodes);
+  EXPECT_EQ(back->options.num_edges, choice.options.num_edges);
+  EXPECT_EQ(back->options.num_graphs, 134);
+  EXPECT_EQ(back->num_graphs, 130'839);
+  EXPECT_EQ(back->sampled_graphs, 100'000);
+  EXPECT_EQ(back->num_batches, 1028);
+  EXPECT_EQ(back->lower_bound_batches, 1027);
+  EXPECT_EQ(back->node_efficiency, 0.75);
+  EXPECT_EQ(back->edge_efficiency, 0.5);
+  EXPECT_EQ(back->padding_share, 0.25);
+  EXPECT_EQ(back->batch_bytes, 280'512);
+
+  const auto with = [&](auto change) {
+    v1::EstimateOptionsResponse changed = message;
+    change(changed);
+    return ChoiceFromProto(changed).status();
+  };
+  ExpectInvalid(with([](auto& m) { m.clear_choice(); }), "choice: not set");
+  ExpectInvalid(with([](auto& m) { m.mutable_choice()->set_padding_share(-0.5); }),
+                "choice.padding_share: -0.5; a share is 0 to 1");
+  ExpectInvalid(with([](auto& m) { m.mutable_choice()->set_num_batches(-1); }),
+                "choice.num_batches: -1; at least 0");
+}
+
 }  // namespace
 }  // namespace graphfeed::wire

@@ -342,6 +342,19 @@ TEST(EpochPlanTest, LowerBoundIsTheTightestRatio) {
   EXPECT_EQ(bound(Sized({{6, 1}, {6, 1}, {6, 1}}), Packed(12, 90, 6)), 3);
 }
 
+TEST(EpochPlanTest, AHistogramIsAsLongAsTheLargestBatch) {
+  MemoryDataset data = Molecules(50, 6);
+  for (const BatchSpec& request :
+       {Padded(900, 2000, 30), Padded(90'000, 200'000, 1000), Packed(900, 2000, 60)}) {
+    const auto epoch = Epoch::Create(data, request);
+    ASSERT_TRUE(epoch.ok()) << epoch.status();
+    const std::vector<int64_t> histogram = epoch->plan().GraphsPerBatch();
+    EXPECT_EQ(epoch->plan().histogram_bytes(), 8 * std::ssize(histogram));
+    EXPECT_GT(histogram.back(), 0);
+    EXPECT_LE(histogram.size(), 51);
+  }
+}
+
 TEST(EpochPlanTest, TakesEightBytesAGraphWhenPackedAndNoneWhenPadded) {
   MemoryDataset data = Molecules(5000, 6);
   EXPECT_LT(Epoch::Create(data, Padded(900, 2000, 30))->plan().memory_bytes(), 1000);

@@ -76,6 +76,25 @@ TEST_F(PlanCacheTest, TheSamePlanIsMadeOnce) {
   EXPECT_EQ(cache.bytes(), plan_bytes_);
 }
 
+TEST_F(PlanCacheTest, WhatIsChargedBesidePlansTakesTheirPlace) {
+  PlanCache cache(2 * plan_bytes_);
+  ASSERT_TRUE(Get(cache, 1).ok());
+  auto used = Get(cache, 2);
+  ASSERT_TRUE(used.ok());
+  EXPECT_EQ(cache.bytes(), 2 * plan_bytes_);
+  {
+    const auto charge = cache.Charge("a histogram", plan_bytes_);
+    ASSERT_TRUE(charge.ok()) << charge.status();
+    EXPECT_EQ(cache.bytes(), 2 * plan_bytes_) << "the unused plan has made way";
+    EXPECT_EQ(cache.Charge("another", 1).status(),
+              absl::ResourceExhaustedError(
+                  absl::StrCat("another needs 1 bytes; 0 of ", 2 * plan_bytes_, " are free")));
+    EXPECT_FALSE(Get(cache, 3).ok());
+  }
+  EXPECT_EQ(cache.bytes(), plan_bytes_);
+  EXPECT_TRUE(Get(cache, 3).ok());
+}
+
 TEST_F(PlanCacheTest, WhoAsksWhileItIsMadeGoesOnWhenItIsThereAndNobodyWaits) {
   PlanCache cache(10 * plan_bytes_);
   made_ = 0;
