@@ -80,7 +80,10 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
   if (spec.options.has_value()) {
     out << "padded to        " << FormatCount(spec.options->num_graphs) << " graphs, "
         << TypedText(spec.options->num_nodes) << " nodes, " << TypedText(spec.options->num_edges)
-        << " edges\n";
+        << " edges";
+    if (!spec.options->num_rows.empty())
+      out << ", " << TypedText(spec.options->num_rows) << " rows";
+    out << "\n";
   }
   if (sizes.has_value()) out << "sizes            " << FormatSizeEstimate(*sizes) << "\n";
   out << "batches          " << FormatCount(plan.num_batches);
