@@ -36,6 +36,9 @@ struct Address {
 struct LogLevel {
   std::string ServerConfig::*member;
 };
+struct Switch {
+  bool ServerConfig::*member;
+};
 using Text = std::string ServerConfig::*;
 using Time = absl::Duration ServerConfig::*;
 
@@ -43,7 +46,7 @@ struct Flag {
   const char* name;
   const char* value;  // as the help shows it
   const char* help;
-  std::variant<Text, Address, Bytes, Number, Time, LogLevel> target;
+  std::variant<Text, Address, Bytes, Number, Time, LogLevel, Switch> target;
 };
 
 const std::vector<Flag>& Flags() {
@@ -86,6 +89,9 @@ const std::vector<Flag>& Flags() {
       {"max-prefetch", "N", "frames ahead at most; more are clamped",
        Number{&ServerConfig::max_prefetch, 1, 1024}},
       {"max-streams", "N", "open streams at most", Number{&ServerConfig::max_streams, 1, 1000000}},
+      {"shared-memory", "on|off",
+       "whether clients of this host that come over a Unix socket may have frames in shared memory",
+       Switch{&ServerConfig::shared_memory}},
       {"max-ingests", "N", "running ingests at most, and as many exports",
        Number{&ServerConfig::max_ingests, 1, 1000}},
       {"ingest-idle-timeout", "TIME",
@@ -131,6 +137,9 @@ absl::Status SetFlag(const Flag& flag, const std::string& value, ServerConfig& c
     const absl::StatusOr<std::string> parsed = ParseLogLevel(value);
     if (!parsed.ok()) return FlagError(flag.name, value, parsed.status().message());
     config.*(level->member) = *parsed;
+  } else if (const auto* either = std::get_if<Switch>(&flag.target)) {
+    if (value != "on" && value != "off") return FlagError(flag.name, value, "on or off");
+    config.*(either->member) = value == "on";
   } else if (!absl::ParseDuration(value, &(config.*std::get<Time>(flag.target)))) {
     return FlagError(flag.name, value, "a time, such as 30s or 2m");
   }
@@ -180,6 +189,9 @@ std::string DefaultOf(const Flag& flag) {
     return absl::StrCat(defaults.*(number->member));
   }
   if (const auto* level = std::get_if<LogLevel>(&flag.target)) return defaults.*(level->member);
+  if (const auto* either = std::get_if<Switch>(&flag.target)) {
+    return defaults.*(either->member) ? "on" : "off";
+  }
   return absl::FormatDuration(defaults.*std::get<Time>(flag.target));
 }
 

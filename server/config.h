@@ -34,7 +34,8 @@ struct ServerConfig {
   int64_t default_prefetch = 4;
   int64_t max_prefetch = 64;
   int64_t max_streams = 1000;
-  int64_t max_ingests = 8;                                 // and as many exports
+  bool shared_memory = true;  // with clients of this host, where `listen` is a Unix socket
+  int64_t max_ingests = 8;    // and as many exports
   absl::Duration ingest_idle_timeout = absl::Minutes(10);  // an ingest may be silent for so long
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration sweep_after = absl::Hours(1);  // what no version uses is kept for so long

@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
         std::string("the server cannot start within the limits of its process: ") + error.what());
   }
   if (!server.ok()) {
-    SayWhyNot(server.status().ToString());
+    SayWhyNot(server.status().ToString(absl::StatusToStringMode::kWithNoExtraData));
     return 1;
   }
   stop.Serving();

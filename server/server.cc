@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <optional>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -18,6 +20,7 @@
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
 #include "proto/frame/slab.h"
+#include "proto/passage/passage.h"
 #include "proto/wire/limits.h"
 #include "server/metrics/metrics.h"
 #include "server/rpc/call.h"
@@ -26,6 +29,7 @@
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
+#include "server/sharing/slab_socket.h"
 #include "server/store_watch.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
@@ -154,6 +158,7 @@ struct Server::Impl {
   StreamContext streams;
   TransferContext ingests;
   TransferContext exports;
+  std::unique_ptr<SlabSocket> sharing;
   std::unique_ptr<grpc::Service> service;
   std::unique_ptr<grpc::Server> server;
   bool read_only = false;
@@ -241,6 +246,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
                                         .ingest = *impl->ingest_pool,
                                         .partition = *impl->partition_pool},
                                        impl->handlers, impl->streams, impl->ingests, impl->exports);
+  const std::optional<std::string> socket = passage::SocketOf(config.listen);
+  if (config.shared_memory && socket.has_value()) {
+    GF_ASSIGN_OR_RETURN(
+        impl->sharing,
+        SlabSocket::Listen(*socket, static_cast<size_t>(config.max_streams + kOtherCalls)));
+    impl->streams.sharing = impl->sharing.get();
+  }
   grpc::ServerBuilder builder;
   ConfigureChannels(config, builder);
   builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &impl->port);
@@ -286,6 +298,7 @@ void Server::Shutdown(absl::Time deadline) {
     // for all reactors, which need the pools.
     impl_->server->Shutdown(std::chrono::system_clock::now());
     impl_->server->Wait();
+    impl_->sharing.reset();          // with what clients still hold
     impl_->metrics.StopListening();  // scrapes read the pools
     impl_->planning_pool.reset();
     impl_->build_pool.reset();

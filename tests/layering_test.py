@@ -24,22 +24,26 @@ ALLOWED = {
     "storage/partition": {"storage/base", "storage/graph", "storage"},
     "proto/frame": {"storage/base", "storage/graph"},
     "proto/wire": {"storage/base", "storage/graph", "proto/frame", "graphfeed/v1"},
+    "proto/passage": {"storage/base"},
     "server/batching": {"storage/base", "storage/graph", "proto/frame"},
     "server/sampling": {"storage/base", "storage/graph", "proto/frame", "server/batching"},
     "server/metrics": {"storage/base", "proto/frame"},
+    "server/sharing": {"storage/base", "proto/frame", "proto/passage"},
     "server/serving": {
         "storage/base", "storage/graph", "storage", "proto/frame", "proto/wire",
-        "server/batching", "server/sampling", "server/metrics",
+        "server/batching", "server/sampling", "server/metrics", "server/sharing",
     },
     "server/rpc": {
         "storage/base", "storage/graph", "storage/ingest", "storage/partition", "storage", "proto/frame", "proto/wire",
-        "graphfeed/v1", "server/batching", "server/metrics", "server/serving",
+        "graphfeed/v1", "server/batching", "server/metrics", "server/sharing", "server/serving",
     },
     "server": {
-        "storage/base", "storage/graph", "storage/chunks", "storage", "proto/frame", "proto/wire", "server/metrics",
-        "server/serving", "server/rpc",
+        "storage/base", "storage/graph", "storage/chunks", "storage", "proto/frame", "proto/passage", "proto/wire",
+        "server/metrics", "server/sharing", "server/serving", "server/rpc",
     },
-    "client/cpp": {"storage/base", "storage/graph", "proto/frame", "proto/wire", "graphfeed/v1"},
+    "client/cpp": {
+        "storage/base", "storage/graph", "proto/frame", "proto/passage", "proto/wire", "graphfeed/v1",
+    },
     "client/flags": {"storage/base", "storage/graph", "proto/frame", "client/cpp"},
     "client/cli": {
         "storage/base", "storage/graph", "storage/chunks", "storage/importers", "storage/partition", "storage/transforms",

@@ -34,6 +34,8 @@ void ServerFlags::Register(CLI::App& command) {
       ->capture_default_str()
       ->check(CLI::Range(1, 3600));
   command.add_flag("--no-proxy", no_proxy, "ignore the proxies that the environment names");
+  command.add_flag("--no-shared-memory", no_shared_memory,
+                   "let frames travel also from a server of this host (unix:...)");
 }
 
 absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect() const {
@@ -45,6 +47,7 @@ absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect() const {
   options.keepalive_time = absl::Seconds(keepalive_seconds);
   options.keepalive_timeout = absl::Seconds(keepalive_seconds);
   options.use_proxy = !no_proxy;
+  options.shared_memory = !no_shared_memory;
   return Client::Create(options);
 }
 

@@ -49,6 +49,7 @@ struct ServerFlags {
   double keepalive_seconds = 10;
   Encoding encoding = Encoding::kDense;
   bool no_proxy = false;
+  bool no_shared_memory = false;
 
   ServerFlags();
   void Register(CLI::App& command);

@@ -54,6 +54,9 @@ struct ClientOptions {
   // Whether the proxies that the environment names (grpc_proxy, https_proxy, http_proxy, but not
   // for hosts in no_grpc_proxy or no_proxy, by name or address) are used.
   bool use_proxy = true;
+  // Whether frames of a server on this host come in memory that both share, where the endpoint is a
+  // Unix socket and the server does that too. A batch then keeps its place in that memory.
+  bool shared_memory = true;
   // Told once for each time that a stream goes on at another call; and when no server answers, at
   // once and then every 10 s, that it is tried again. On a thread of the client or of a call.
   // Empty: a line on standard error.

@@ -24,6 +24,7 @@ struct Slab::Block {
   int64_t size = 0;
   int64_t capacity = 0;  // `size` rounded up to the alignment, at least one unit
   std::shared_ptr<SlabPool::Shared> shared;  // the pool to return to; unset while idle
+  absl::AnyInvocable<void() &&> released;    // instead of a pool: the memory is somebody else's
 };
 
 struct SlabPool::Shared {
@@ -63,6 +64,11 @@ struct SlabPool::Shared {
 
   // Takes the block of a slab whose last reference is gone.
   static void Return(Slab::Block* block) {
+    if (block->released) {
+      absl::AnyInvocable<void()&&> released = std::move(block->released);
+      delete block;
+      return std::move(released)();
+    }
     // The pool's state must outlive this call, but an idle block must not keep it alive.
     const std::shared_ptr<Shared> shared = std::move(block->shared);
     {
@@ -95,6 +101,14 @@ Slab::~Slab() {
   if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     SlabPool::Shared::Return(block_);
   }
+}
+
+Slab Slab::Of(std::byte* data, int64_t size, absl::AnyInvocable<void() &&> released) {
+  auto* block = new Block;
+  block->data = data;
+  block->size = block->capacity = size;
+  block->released = std::move(released);
+  return Slab(block);
 }
 
 Slab Slab::Share() const {
@@ -144,6 +158,8 @@ Slab SlabPool::Take(int64_t size) {
   block->shared = shared_;
   return Slab(block);
 }
+
+void SlabPool::AddBytes(int64_t bytes) { total_bytes.fetch_add(bytes, std::memory_order_relaxed); }
 
 int64_t SlabPool::TotalBytes() { return total_bytes.load(std::memory_order_relaxed); }
 

@@ -7,6 +7,8 @@
 #include <memory>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
+
 namespace graphfeed {
 
 class SlabPool;
@@ -19,6 +21,9 @@ class Slab {
   Slab(Slab&& other) noexcept;
   Slab& operator=(Slab&& other) noexcept;
   ~Slab();
+
+  // Over memory of somebody else's, who is told when the last reference goes.
+  static Slab Of(std::byte* data, int64_t size, absl::AnyInvocable<void() &&> released);
 
   Slab Share() const;
   explicit operator bool() const { return block_ != nullptr; }
@@ -48,8 +53,10 @@ class SlabPool {
   // Empty when the memory cannot be had.
   Slab Take(int64_t size);
 
-  // Bytes held by all pools' buffers of the process, in use and idle.
+  // Bytes held by all pools' buffers of the process, in use and idle, and of memory that is counted
+  // with them.
   static int64_t TotalBytes();
+  static void AddBytes(int64_t bytes);
 
  private:
   friend class Slab;

@@ -72,7 +72,8 @@ struct StreamInfo {
   BatchSpec resolved_spec;
   Fingerprint spec_digest{};
   uint64_t seed = 0;
-  uint32_t prefetch = 0;  // effective
+  uint32_t prefetch = 0;       // effective
+  uint32_t shared_places = 0;  // of memory that client and server share; 0: none
 };
 
 // What precedes the frames of each epoch.

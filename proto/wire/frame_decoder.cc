@@ -120,7 +120,9 @@ absl::StatusOr<DecodedFrame> ReadFrame(CodedInputStream& input,
   if (!info.ok()) return BadContent(info.status());
   frame.info = *std::move(info);
   frame.runs = std::move(*message.mutable_runs());
-  if (!has_payload) allocate(0);
+  frame.place = message.place();
+  if (frame.place > 0 && has_payload) return Malformed("frame: a place and a payload");
+  if (frame.place == 0 && !has_payload) allocate(0);
   return frame;
 }
 

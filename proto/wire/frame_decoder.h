@@ -19,12 +19,14 @@ struct DecodedFrame {
   std::string runs;  // empty: the payload is the slab
   std::byte* payload = nullptr;
   int64_t payload_bytes = 0;
+  uint32_t place = 0;  // of shared memory, where there is no payload; 0: none
 };
 
 using StreamEvent = std::variant<StreamInfo, EpochInfo, DecodedFrame>;
 
 // Reads one StreamBatchesResponse. For a frame asks `allocate` for the payload's place (nullptr
-// refuses it: RESOURCE_EXHAUSTED) and copies it there once. Accepts fields in any order, skips
+// refuses it: RESOURCE_EXHAUSTED) and copies it there once. A frame that has a place instead has no
+// payload. Accepts fields in any order, skips
 // unknown ones. DATA_LOSS for bytes that are no such message; never reads or writes out of bounds
 // whatever the bytes.
 absl::StatusOr<StreamEvent> DecodeStreamResponse(

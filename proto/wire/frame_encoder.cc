@@ -5,6 +5,7 @@
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "graphfeed/v1/batch.pb.h"
+#include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/wire/frame_fields.h"
 #include "proto/wire/messages.h"
 #include "storage/base/check.h"
@@ -36,6 +37,13 @@ std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes, absl
     output.WriteVarint32(payload);
   }
   return header;
+}
+
+std::string EncodeFrameAt(const FrameInfo& info, uint32_t place) {
+  v1::StreamBatchesResponse message;
+  *message.mutable_frame() = ToProto(info);
+  message.mutable_frame()->set_place(place);
+  return message.SerializeAsString();
 }
 
 }  // namespace graphfeed::wire

@@ -20,6 +20,9 @@ std::string EncodeFrameHeader(const FrameInfo& info, int64_t payload_bytes,
                               absl::string_view runs = "",
                               FrameOf message = FrameOf::kStreamBatchesResponse);
 
+// A whole StreamBatchesResponse that carries a frame whose slab is at a place of shared memory.
+std::string EncodeFrameAt(const FrameInfo& info, uint32_t place);
+
 }  // namespace graphfeed::wire
 
 #endif  // GRAPHFEED_PROTO_WIRE_FRAME_ENCODER_H_

@@ -143,6 +143,8 @@ absl::StatusOr<StreamRequest> ParseRequest(const v1::StreamBatchesRequest& messa
   request.prefetch = message.prefetch();
   GF_ASSIGN_OR_RETURN(request.max_frame_bytes, MaxFrameBytes(message.max_frame_bytes()));
   GF_ASSIGN_OR_RETURN(request.encoding, FromProto(message.encoding()));
+  request.passage_token = message.passage_token();
+  request.held_frames = message.held_frames();
   GF_ASSIGN_OR_RETURN(request.spec, Spec(message.spec(), message.has_spec()));
   return request;
 }

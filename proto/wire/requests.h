@@ -31,6 +31,8 @@ struct StreamRequest {
   uint32_t prefetch = 0;  // 0: the server's default
   Encoding encoding = Encoding::kDense;
   int64_t max_frame_bytes = kDefaultMaxFrameBytes;
+  std::string passage_token;  // empty: no memory is shared
+  uint32_t held_frames = 0;
 };
 absl::StatusOr<StreamRequest> ParseRequest(const v1::StreamBatchesRequest& message);
 

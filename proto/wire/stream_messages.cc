@@ -262,6 +262,7 @@ v1::StreamHeader ToProto(const StreamInfo& info) {
   message.set_dataset(info.dataset);
   message.set_seed(info.seed);
   message.set_prefetch(info.prefetch);
+  message.set_shared_places(info.shared_places);
   return message;
 }
 
@@ -274,6 +275,7 @@ absl::StatusOr<StreamInfo> FromProto(const v1::StreamHeader& message) {
   GF_ASSIGN_OR_RETURN(info.spec_digest, FingerprintFromProto(message.spec_digest(), "spec_digest"));
   info.seed = message.seed();
   info.prefetch = message.prefetch();
+  info.shared_places = message.shared_places();
   return info;
 }
 

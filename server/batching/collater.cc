@@ -83,9 +83,8 @@ absl::StatusOr<FrameInfo> Collater::Collate(
     return absl::ResourceExhaustedError(
         absl::StrCat("no memory for a batch of ", slab_bytes, " bytes"));
   }
-  GF_RETURN_IF_ERROR(Fill(places, slab_bytes, slab, *frame));
-
   FrameInfo info;
+  GF_ASSIGN_OR_RETURN(info.digest, Fill(places, slab_bytes, slab, *frame));
   info.epoch = plan.epoch();
   info.ordinal = ordinal;
   info.null_frame = null_frame;
@@ -97,20 +96,23 @@ absl::StatusOr<FrameInfo> Collater::Collate(
   return info;
 }
 
-// Writes every byte of the slab.
-absl::Status Collater::Fill(const std::vector<TensorPlace>& places, int64_t slab_bytes,
-                            std::byte* slab, Filler::Frame& frame) const {
+absl::StatusOr<uint64_t> Collater::Fill(const std::vector<TensorPlace>& places, int64_t slab_bytes,
+                                        std::byte* slab, Filler::Frame& frame) const {
+  RunningDigest digest(slab);
   int64_t end = 0;
   for (size_t i = 0; i < places.size(); ++i) {
     std::memset(slab + end, 0, places[i].offset - end);
     end = places[i].offset + places[i].size_bytes;
     GF_RETURN_IF_ERROR(FillTensor({.tensor = tensors_[i],
                                    .begin = slab + places[i].offset,
-                                   .block_bytes = places[i].size_bytes / spec_.micro_batches},
+                                   .block_bytes = places[i].size_bytes / spec_.micro_batches,
+                                   .digest = &digest},
                                   frame));
+    digest.Advance(slab + end);
   }
   std::memset(slab + end, 0, slab_bytes - end);
-  return absl::OkStatus();
+  digest.Advance(slab + slab_bytes);
+  return digest.Finish();
 }
 
 absl::Status Collater::FillTensor(const TensorBlocks& to, Filler::Frame& frame) const {

@@ -47,7 +47,7 @@ class Collater {
 
   // Makes the frame `ordinal` of the plan, or a null frame (all padding) of that position. Asks
   // `allocate` once for the slab's bytes (64-byte-aligned; nullptr is RESOURCE_EXHAUSTED) and
-  // writes every byte of it, gaps included. Returns counts; the digest is left 0.
+  // writes every byte of it, gaps included. Returns counts and digest.
   // FAILED_PRECONDITION: the batch does not fit and may not be trimmed, naming graphs, sizes and
   // limit. RESOURCE_EXHAUSTED: a ragged frame exceeds `max_frame_bytes`.
   absl::StatusOr<FrameInfo> Collate(const EpochPlan& plan, uint64_t seed, int64_t ordinal,
@@ -59,8 +59,9 @@ class Collater {
   Collater(const Schema& schema, const ResolvedSpec& spec, Layout layout,
            std::unique_ptr<const Filler> filler);
 
-  absl::Status Fill(const std::vector<TensorPlace>& places, int64_t slab_bytes, std::byte* slab,
-                    Filler::Frame& frame) const;
+  // Writes every byte of the slab; returns its digest.
+  absl::StatusOr<uint64_t> Fill(const std::vector<TensorPlace>& places, int64_t slab_bytes,
+                                std::byte* slab, Filler::Frame& frame) const;
   absl::Status FillTensor(const TensorBlocks& to, Filler::Frame& frame) const;
 
   const Schema& schema_;

@@ -193,8 +193,11 @@ class GraphFiller::GraphFrame final : public Filler::Frame {
       for (const int node_type : {type.source, type.target}) {
         const Survivors& survivors = batch.node_survivors[node_type];
         for (int64_t g = 0; survivors.trimmed() && g < batch.real.graphs; ++g) {
-          Renumber(dtype, survivors.new_id.data() + survivors.stored_ptr[g],
-                   batch.node_ptr[node_type][g], edge_ptr[g], edge_ptr[g + 1], row);
+          const absl::Span<const int64_t> new_id =
+              absl::MakeConstSpan(survivors.new_id)
+                  .subspan(survivors.stored_ptr[g],
+                           survivors.stored_ptr[g + 1] - survivors.stored_ptr[g]);
+          Renumber(dtype, new_id, batch.node_ptr[node_type][g], edge_ptr[g], edge_ptr[g + 1], row);
         }
         row += edge_ptr.back() * size;
       }

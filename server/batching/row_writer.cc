@@ -167,12 +167,15 @@ void WriteEdges(DType dtype, int64_t source, int64_t target, int64_t begin, int6
   });
 }
 
-void Renumber(DType dtype, const int64_t* new_id, int64_t first, int64_t begin, int64_t end,
-              std::byte* row) {
+void Renumber(DType dtype, absl::Span<const int64_t> new_id, int64_t first, int64_t begin,
+              int64_t end, std::byte* row) {
   WithIndexType(dtype, row, [&](auto* values) {
     using T = std::remove_pointer_t<decltype(values)>;
     for (int64_t e = begin; e < end; ++e) {
-      values[e] = static_cast<T>(first + new_id[values[e] - first]);
+      // Read once, and no more than a number: where memory is shared with a client it may have
+      // become any.
+      const auto id = static_cast<uint64_t>(static_cast<int64_t>(values[e]) - first);
+      values[e] = static_cast<T>(first + (id < new_id.size() ? new_id[id] : 0));
     }
   });
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/types/span.h"
 #include "storage/graph/dtype.h"
 
 namespace graphfeed {
@@ -64,8 +65,8 @@ void WriteEdges(DType dtype, int64_t source, int64_t target, int64_t begin, int6
 
 // Renumbers element [begin, end) of one row of an edge_index block, whose values are the first
 // node `first` of their graph plus a stored local id: new_id[local id] takes its place.
-void Renumber(DType dtype, const int64_t* new_id, int64_t first, int64_t begin, int64_t end,
-              std::byte* row);
+void Renumber(DType dtype, absl::Span<const int64_t> new_id, int64_t first, int64_t begin,
+              int64_t end, std::byte* row);
 
 }  // namespace graphfeed
 

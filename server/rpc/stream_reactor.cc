@@ -11,6 +11,7 @@
 #include "proto/wire/requests.h"
 #include "server/rpc/message_bytes.h"
 #include "server/rpc/reactor.h"
+#include "server/sharing/slab_ring.h"
 
 namespace graphfeed {
 namespace {
@@ -32,6 +33,19 @@ grpc::ByteBuffer Encode(FrameStream::Message message) {
     return Encode(response);
   }
   auto& frame = std::get<FrameStream::Frame>(message);
+  if (frame.ring != nullptr) {
+    SlabRing& ring = *frame.ring;
+    const FrameInfo info = std::move(frame.info);
+    const Slab slab = frame.slab.Share();
+    // The place first: the slot's release starts the next build.
+    const uint32_t place =
+        ring.Lend(slab, [slab = std::move(frame.slab), slot = std::move(frame.slot)]() mutable {
+          slab = Slab();
+          slot = FrameStream::Slot();
+        });
+    const grpc::Slice slice(wire::EncodeFrameAt(info, place));
+    return grpc::ByteBuffer(&slice, 1);
+  }
   if (!frame.compact.has_value()) {
     const std::string header = wire::EncodeFrameHeader(frame.info, frame.slab.size());
     const grpc::Slice slices[] = {grpc::Slice(header),
@@ -106,7 +120,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
       done(std::move(opened));
     };
     OpenStream(*std::move(request), streams.maker, streams.admission, streams.calls.metrics(),
-               streams.prefetch, std::move(done));
+               streams.prefetch, streams.sharing, std::move(done));
   }
 
   StreamContext& streams_;

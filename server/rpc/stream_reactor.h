@@ -20,6 +20,7 @@ struct StreamContext {
   Admission& admission;
   PrefetchLimits prefetch;
   StreamFilter filter = nullptr;  // may be empty
+  SlabSocket* sharing = nullptr;  // null: no memory is shared with clients
 };
 
 // Starts a call of StreamBatches: a FrameStream whose sink is gRPC. Slabs are written as they are,

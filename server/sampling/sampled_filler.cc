@@ -201,7 +201,7 @@ class SampledFiller::SampledFrame final : public Filler::Frame {
       const absl::Span<const int64_t> ids = column.level == Level::kNode
                                                 ? subgraph.nodes[column.type]
                                                 : subgraph.edges[column.type].edge_id;
-      GF_RETURN_IF_ERROR(GatherIds(index, to.tensor.spec.dtype, ids, writer, to.block(m)));
+      GF_RETURN_IF_ERROR(GatherIds(index, ids, writer, m, to));
     }
     return absl::OkStatus();
   }
@@ -220,21 +220,32 @@ class SampledFiller::SampledFrame final : public Filler::Frame {
         });
   }
 
-  absl::Status GatherIds(int index, DType dtype, absl::Span<const int64_t> ids,
-                         const RowWriter& writer, std::byte* block) {
+  // Some at a time: what was written is hashed before it leaves the cache, and rows that change on
+  // their way need little memory.
+  absl::Status GatherIds(int index, absl::Span<const int64_t> ids, const RowWriter& writer,
+                         int64_t micro_batch, const TensorBlocks& to) {
+    constexpr int64_t kBytesAtOnce = 256 << 10;
     const ColumnSchema& column = schema_.columns[index];
-    if (dtype == column.dtype && !column.concat_last) {
-      return features_.GatherRows(index, ids, block);
-    }
-    // Rows that change on their way, some at a time.
-    constexpr size_t kRowsAtOnce = 4096;
+    std::byte* const block = to.block(micro_batch);
+    const bool as_stored = to.tensor.spec.dtype == column.dtype && !column.concat_last;
+    const int64_t row_bytes = std::max<int64_t>(column.row_bytes(), 1);
+    const auto rows_at_once = static_cast<size_t>(std::max<int64_t>(kBytesAtOnce / row_bytes, 1));
     std::vector<std::byte>& rows = scratch_.rows;
-    for (size_t first = 0; first < ids.size(); first += kRowsAtOnce) {
-      const absl::Span<const int64_t> some = ids.subspan(first, kRowsAtOnce);
-      rows.resize(some.size() * static_cast<size_t>(column.row_bytes()));
-      GF_RETURN_IF_ERROR(features_.GatherRows(index, some, rows.data()));
-      writer.Write(rows.data(), static_cast<int64_t>(some.size()), static_cast<int64_t>(first),
-                   block);
+    for (size_t first = 0; first < ids.size(); first += rows_at_once) {
+      const absl::Span<const int64_t> some = ids.subspan(first, rows_at_once);
+      const size_t end = first + some.size();
+      if (as_stored) {
+        GF_RETURN_IF_ERROR(
+            features_.GatherRows(index, some, block + static_cast<int64_t>(first) * row_bytes));
+      } else {
+        rows.resize(some.size() * static_cast<size_t>(row_bytes));
+        GF_RETURN_IF_ERROR(features_.GatherRows(index, some, rows.data()));
+        writer.Write(rows.data(), static_cast<int64_t>(some.size()), static_cast<int64_t>(first),
+                     block);
+      }
+      if (micro_batch == 0 && !column.concat_last) {
+        to.Finished(block + end * column.row_elements() * SizeOf(to.tensor.spec.dtype));
+      }
     }
     return absl::OkStatus();
   }

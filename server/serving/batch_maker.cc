@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "proto/frame/digest.h"
 #include "server/batching/graph_filler.h"
 #include "server/batching/resolve/sizes.h"
 #include "server/sampling/graph_view.h"
@@ -235,7 +234,8 @@ void BatchMaker::Plan(const std::shared_ptr<const Recipe>& recipe, uint64_t seed
 
 absl::StatusOr<BuiltFrame> BatchMaker::Build(const Recipe& recipe, const EpochPlan& plan,
                                              uint64_t seed, const ShardPosition::Step& step,
-                                             int64_t max_frame_bytes, SlabPool& slabs) {
+                                             int64_t max_frame_bytes,
+                                             absl::FunctionRef<Slab(int64_t size)> take) {
   if (!step.null_frame && step.ordinal >= plan.num_frames()) {
     return absl::InvalidArgumentError(absl::StrCat("ordinal: ", step.ordinal, "; epoch ",
                                                    plan.epoch(), " has ", plan.num_frames(),
@@ -247,11 +247,10 @@ absl::StatusOr<BuiltFrame> BatchMaker::Build(const Recipe& recipe, const EpochPl
       frame.info,
       recipe.collater->Collate(plan, seed, step.ordinal, step.null_frame, recipe.dataset(),
                                std::min(max_frame_bytes, max_frame_bytes_), [&](int64_t size) {
-                                 frame.slab = slabs.Take(size);
+                                 frame.slab = take(size);
                                  return frame.slab.data();
                                }));
   frame.info.repeat = step.repeat;
-  frame.info.digest = FrameDigest(frame.slab.data(), frame.slab.size());
   metrics_.FrameBuilt(recipe.spec().strategy, std::chrono::steady_clock::now() - start);
   return frame;
 }

@@ -62,10 +62,11 @@ class BatchMaker {
   void Plan(const std::shared_ptr<const Recipe>& recipe, uint64_t seed, int64_t epoch,
             Done<std::shared_ptr<const EpochPlan>> done);
 
-  // One frame, digest included. INVALID_ARGUMENT for an ordinal beyond the plan.
+  // One frame in a slab that `take` gives, digest included. INVALID_ARGUMENT for an ordinal beyond
+  // the plan.
   absl::StatusOr<BuiltFrame> Build(const Recipe& recipe, const EpochPlan& plan, uint64_t seed,
                                    const ShardPosition::Step& step, int64_t max_frame_bytes,
-                                   SlabPool& slabs);
+                                   absl::FunctionRef<Slab(int64_t size)> take);
 
   // Plans of deleted datasets must not keep them open.
   void Forget(const Fingerprint& fingerprint) {

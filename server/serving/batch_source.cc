@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/sharing/slab_ring.h"
+#include "server/sharing/slab_socket.h"
 #include "storage/base/arithmetic.h"
 #include "storage/base/status_macros.h"
 
@@ -20,6 +22,7 @@ struct StreamPlan {
   int64_t max_frame_bytes;
   bool compact;
   SlabPool slabs;
+  std::shared_ptr<SlabRing> ring;      // instead of them; shared with the client and its frames
   std::shared_ptr<const void> tables;  // of its sampler, if it uses any
 };
 
@@ -39,8 +42,13 @@ class BatchEpoch final : public FrameSource::Epoch {
     GF_ASSIGN_OR_RETURN(BuiltFrame frame,
                         stream_->maker.Build(*stream_->recipe, *plan_, stream_->seed,
                                              shard_.At(j, plan_->num_frames()),
-                                             stream_->max_frame_bytes, stream_->slabs));
-    if (stream_->compact) {
+                                             stream_->max_frame_bytes, [this](int64_t size) {
+                                               return stream_->ring != nullptr
+                                                          ? stream_->ring->Take()
+                                                          : stream_->slabs.Take(size);
+                                             }));
+    frame.ring = stream_->ring;
+    if (frame.ring == nullptr && stream_->compact) {
       frame.compact = Compact(stream_->recipe->layout(), frame.info.real, frame.slab.data());
       // A slab that is nearly all data is received faster as it is: without a copy between.
       if (frame.compact->payload_bytes > frame.slab.size() / 8 * 7) frame.compact.reset();
@@ -79,6 +87,13 @@ class BatchSource final : public FrameSource {
          done = std::move(done)](absl::StatusOr<std::shared_ptr<const EpochPlan>> plan) mutable {
           done(plan.ok() ? MakeEpoch(std::move(stream), epoch, *std::move(plan)) : plan.status());
         });
+  }
+
+  // Clients ask for one epoch at a time: the next one's first batch does not wait for its packing.
+  void Foresee(int64_t epoch) override {
+    if (!Packs(stream_->recipe->spec().strategy) || !stream_->recipe->spec().shuffle) return;
+    stream_->maker.Plan(stream_->recipe, stream_->seed, epoch,
+                        [](const absl::StatusOr<std::shared_ptr<const EpochPlan>>&) {});
   }
 
  private:
@@ -134,11 +149,24 @@ struct Opening {
   int64_t num_epochs = 1;
 };
 
+// The memory that a client of this host shares, if it asked for that and it can be had: null is no
+// error, its frames travel.
+std::shared_ptr<SlabRing> ShareMemory(const wire::StreamRequest& request, uint32_t frames,
+                                      const Recipe& recipe, SlabSocket* sharing) {
+  if (sharing == nullptr || request.passage_token.empty() || recipe.layout().ragged) return nullptr;
+  absl::StatusOr<std::shared_ptr<SlabRing>> ring =
+      SlabRing::Create(frames, recipe.layout().slab_bytes);
+  if (!ring.ok() || !sharing->Pass(request.passage_token, *ring)) return nullptr;
+  return *std::move(ring);
+}
+
 absl::StatusOr<Opening> ReserveStream(const wire::StreamRequest& request, BatchMaker& maker,
                                       Admission& admission, const PrefetchLimits& limits,
+                                      SlabSocket* sharing,
                                       const std::shared_ptr<const Recipe>& recipe) {
-  const uint32_t wanted =
-      std::min(request.prefetch == 0 ? limits.default_frames : request.prefetch, limits.max_frames);
+  const uint32_t prefetch = request.prefetch == 0 ? limits.default_frames : request.prefetch;
+  const uint32_t held = request.passage_token.empty() ? 0 : request.held_frames;
+  const uint32_t wanted = std::min(prefetch + std::min(held, limits.max_frames), limits.max_frames);
   Opening opening{.stream = nullptr, .place = nullptr, .num_epochs = request.num_epochs};
   GF_ASSIGN_OR_RETURN(opening.place, admission.Reserve(recipe->FrameBound(request.max_frame_bytes),
                                                        wanted, recipe->held_bytes()));
@@ -156,6 +184,7 @@ absl::StatusOr<Opening> ReserveStream(const wire::StreamRequest& request, BatchM
                      .max_frame_bytes = request.max_frame_bytes,
                      .compact = request.encoding == Encoding::kCompact && !recipe->layout().ragged,
                      .slabs = SlabPool(idle_slabs),
+                     .ring = ShareMemory(request, opening.place->frames(), *recipe, sharing),
                      .tables = recipe->HoldTables()});
   return opening;
 }
@@ -176,6 +205,9 @@ absl::StatusOr<FrameStream::Opened> FinishOpening(Opening opening, Metrics& metr
   const Recipe& recipe = *opening.stream->recipe;
   FrameStream::Opened opened;
   opened.header = recipe.Header(opening.stream->seed, opening.place->frames());
+  if (opening.stream->ring != nullptr) {
+    opened.header.shared_places = opening.stream->ring->memory().places;
+  }
   opened.source = std::make_unique<BatchSource>(opening.stream);
   opened.first_epoch = *std::move(first);
   opened.num_epochs = opening.num_epochs;
@@ -187,14 +219,15 @@ absl::StatusOr<FrameStream::Opened> FinishOpening(Opening opening, Metrics& metr
 }  // namespace
 
 void OpenStream(wire::StreamRequest request, BatchMaker& maker, Admission& admission,
-                Metrics& metrics, const PrefetchLimits& limits, FrameStream::OpenDone done) {
+                Metrics& metrics, const PrefetchLimits& limits, SlabSocket* sharing,
+                FrameStream::OpenDone done) {
   const auto asked = std::make_shared<const wire::StreamRequest>(std::move(request));
   maker.Open(asked->dataset, asked->fingerprint, asked->spec, asked->max_frame_bytes,
-             [asked, &maker, &admission, &metrics, &limits, done = std::move(done)](
+             [asked, &maker, &admission, &metrics, &limits, sharing, done = std::move(done)](
                  absl::StatusOr<std::shared_ptr<const Recipe>> recipe) mutable {
                if (!recipe.ok()) return done(recipe.status());
                absl::StatusOr<Opening> opening =
-                   ReserveStream(*asked, maker, admission, limits, *recipe);
+                   ReserveStream(*asked, maker, admission, limits, sharing, *recipe);
                if (!opening.ok()) return done(opening.status());
                BatchSource source(opening->stream);
                source.OpenEpoch(asked->start_epoch,

@@ -16,11 +16,15 @@ struct PrefetchLimits {
   uint32_t max_frames = 64;
 };
 
+class SlabSocket;
+
 // Does everything for a stream that can be refused: opens the dataset, resolves the spec, computes
 // the layout, reserves the frames' memory, plans the first epoch. Calls `done` once, as
-// BatchMaker::Open does. All but `request` must outlive the stream.
+// BatchMaker::Open does. All but `request` must outlive the stream. `sharing` is how clients of
+// this host get memory; null: they do not.
 void OpenStream(wire::StreamRequest request, BatchMaker& maker, Admission& admission,
-                Metrics& metrics, const PrefetchLimits& limits, FrameStream::OpenDone done);
+                Metrics& metrics, const PrefetchLimits& limits, SlabSocket* sharing,
+                FrameStream::OpenDone done);
 
 }  // namespace graphfeed
 

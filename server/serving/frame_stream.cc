@@ -180,7 +180,7 @@ void FrameStream::BuildNext() {
       Entry& entry = entries_[number - first_];
       if (built.ok()) {
         entry.result = Frame{std::move(built->info), std::move(built->slab), std::move(slot),
-                             std::move(built->compact)};
+                             std::move(built->compact), std::move(built->ring)};
       } else {
         entry.result = built.status();
         running_->exhausted = true;
@@ -233,7 +233,11 @@ void FrameStream::Schedule(Action& action) {
 
 void FrameStream::PlanAhead(Action& action) {
   Running& run = *running_;
-  if (run.epoch == nullptr || run.opening || run.next_epoch.has_value() || run.epochs_left == 0) {
+  if (run.epoch == nullptr || run.opening || run.next_epoch.has_value()) return;
+  if (run.epochs_left == 0) {
+    if (std::exchange(run.foreseen, true)) return;
+    action.foresee_epoch = run.epoch->info().epoch + 1;
+    action.source = run.source;
     return;
   }
   run.opening = true;
@@ -324,6 +328,13 @@ void FrameStream::Advance(bool build) {
         std::move(lost).Cancel();
         self->OnEpoch(std::move(opened));
       });
+    });
+  }
+  if (action.foresee_epoch.has_value()) {
+    planning_.Post([self, source = std::move(action.source), epoch = *action.foresee_epoch] {
+      if (self->stopped()) return;
+      const WorkScope scope(self->ended_);
+      source->Foresee(epoch);
     });
   }
   if (auto* message = std::get_if<Message>(&action.step)) {

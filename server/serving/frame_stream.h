@@ -25,10 +25,13 @@
 
 namespace graphfeed {
 
+class SlabRing;
+
 struct BuiltFrame {
   FrameInfo info;
   Slab slab;
   std::optional<CompactFrame> compact = {};  // how to send it, if not as it is
+  std::shared_ptr<SlabRing> ring = nullptr;  // shared with the client, where the slab is one of it
 };
 
 // What a stream sends, pulled piece by piece: the seam between scheduling (FrameStream) and
@@ -51,6 +54,9 @@ class FrameSource {
   // Calls `done` once: before it returns or, if somebody else is planning the same, later from
   // their thread. Does not wait. Epochs are opened in order, each once, one at a time.
   virtual void OpenEpoch(int64_t epoch, absl::AnyInvocable<void(EpochOr)> done) = 0;
+  // Another stream will probably ask for this epoch: the one after the last of this stream, which
+  // has begun. Once, on a planning thread.
+  virtual void Foresee(int64_t /*epoch*/) {}
 };
 
 // Is told what a stream does, for metrics. Thread-safe.
@@ -102,6 +108,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     Slab slab;
     Slot slot;
     std::optional<CompactFrame> compact = {};
+    std::shared_ptr<SlabRing> ring = nullptr;  // shared with the client; the slab is lent to it
   };
   using Message = std::variant<StreamInfo, EpochInfo, Frame>;
 
@@ -158,6 +165,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     std::variant<std::monostate, Message, absl::Status> step;  // Write, Finish
     int builds = 0;                                            // tasks to post
     std::optional<int64_t> open_epoch;                         // of `source`
+    std::optional<int64_t> foresee_epoch;                      // of `source`
     std::shared_ptr<FrameSource> source;
     // What must not be destroyed under the mutex.
     std::deque<Entry> dropped_entries;
@@ -174,6 +182,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     bool opening = false;
     std::optional<FrameSource::EpochOr> next_epoch;
     std::optional<int64_t> epochs_left;  // not yet opened; nullopt: no end
+    bool foreseen = false;               // what comes after the last epoch
     bool exhausted = false;              // everything has been scheduled
   };
 
@@ -188,7 +197,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   void Advance(bool build = false);
   Action Decide() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Schedule(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // As soon as an epoch begins, the one after it is opened.
+  // As soon as an epoch begins, the one after it is opened, or foreseen.
   void PlanAhead(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EnterEpoch(std::shared_ptr<FrameSource::Epoch> epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ChargeWait() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -108,6 +108,25 @@ absl::Status OpenError(const rocksdb::Status& status, const FolderLock& lock) {
   return error;
 }
 
+// RocksDB opens what has the name of one of its files, and waits for a FIFO's writer or aborts where
+// that is not a file.
+absl::Status CheckRegularFiles(const FolderLock& lock) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(lock.path(), error)) {
+    const std::string name = entry.path().filename().string();
+    const bool opened = name == "CURRENT" || name == "IDENTITY" || name == "LOCK" ||
+                        absl::StartsWith(name, "LOG") || absl::StartsWith(name, "MANIFEST-") ||
+                        absl::StartsWith(name, "OPTIONS-") || absl::EndsWith(name, ".sst") ||
+                        absl::EndsWith(name, ".log") || absl::EndsWith(name, ".dbtmp");
+    std::error_code unknown;
+    if (!opened || entry.is_regular_file(unknown)) continue;
+    return absl::DataLossError(
+        absl::StrCat(lock.folder(), "/", name, " is not a regular file: the data folder is damaged"));
+  }
+  if (!error) return absl::OkStatus();
+  return FileError(error.value(), absl::StrCat("reading the folder ", lock.folder()));
+}
+
 }  // namespace
 
 absl::Status FromRocksDb(const rocksdb::Status& status, const FolderLock& lock) {
@@ -155,6 +174,7 @@ absl::StatusOr<std::unique_ptr<RocksDbDatabase>> RocksDbDatabase::Open(const Fol
                                                                        Mode mode,
                                                                        int max_open_files) {
   std::unique_ptr<RocksDbDatabase> database(new RocksDbDatabase(lock, max_open_files));
+  GF_RETURN_IF_ERROR(CheckRegularFiles(lock));
   if (mode != Mode::kCreate) GF_RETURN_IF_ERROR(CurrentManifest(lock).status());
   GF_RETURN_IF_ERROR(database->OpenFamilies(mode));
   return database;

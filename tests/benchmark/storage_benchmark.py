@@ -30,6 +30,17 @@ def report(name: str, **values) -> None:
     print(json.dumps({"benchmark": name, **values}), flush=True)
 
 
+def collection_of(qm9: pathlib.Path | None) -> gf.Collection:
+    """QM9, or as many generated molecules."""
+    if qm9 is not None:
+        from qm9 import read_qm9
+
+        return read_qm9(qm9)
+    from molecules import molecules
+
+    return molecules(130_000)
+
+
 @contextlib.contextmanager
 def server(binary: pathlib.Path, data_dir: str, budget: int):
     """Yields (process, client) of a server with a memory budget of `budget` bytes."""
@@ -75,15 +86,7 @@ def main() -> None:
     args = parser.parse_args()
     binary = args.bin / "graphfeed-server"
 
-    if args.qm9 is not None:
-        from qm9 import read_qm9
-
-        collection = read_qm9(args.qm9)
-    else:
-        from molecules import molecules
-
-        collection = molecules(130_000)
-
+    collection = collection_of(args.qm9)
     with tempfile.TemporaryDirectory(prefix="graphfeed-bench-") as data_dir:
         budget = args.budget_mb << 20
         with server(binary, data_dir, budget) as (process, client):

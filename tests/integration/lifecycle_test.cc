@@ -147,6 +147,28 @@ TEST(LifecycleTest, MetricsCountWhatAStreamSent) {
   EXPECT_EQ(server.Metric("graphfeed_memory_limit_bytes{use=\"chunk_cache\"}"), 64 << 20);
 }
 
+TEST(LifecycleTest, TheNextPackedEpochIsPlannedWhileTheLastOneIsStreamed) {
+  TestServer server([](ServerConfig& config) { config.metrics_listen = "127.0.0.1:0"; });
+  auto client = server.NewClient();
+  ASSERT_TRUE(IngestMolecules(*client, "molecules", 1000).ok());
+  StreamOptions options;
+  options.dataset = "molecules";
+  options.spec.strategy = Strategy::kPack;
+  options.spec.shuffle = true;
+  options.spec.options = FixedSizeOptions{.num_nodes = {{"", 300}},
+                                          .num_edges = {{"", 700}},
+                                          .num_graphs = 16,
+                                          .pad_graph_defaults = {}};
+  options.seed = 3;
+  auto stream = client->StreamBatches(options);
+  ASSERT_TRUE(stream.ok());
+  ASSERT_TRUE((*stream)->Next().ok());
+  ASSERT_TRUE(Eventually([&] { return server.Metric("graphfeed_plan_seconds_count") == 2; }));
+  options.start_epoch = 1;
+  ASSERT_TRUE(client->DescribePlan(options).ok());
+  EXPECT_EQ(server.Metric("graphfeed_plan_seconds_count"), 2);
+}
+
 TEST(LifecycleTest, ADrainLetsStreamsFinishTheirFrameAndRefusesNewCalls) {
   TestServer server;
   auto client = server.NewClient({.retry_timeout = absl::ZeroDuration()});

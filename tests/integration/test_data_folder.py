@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-import signal
+import re
 import subprocess
 import time
 
@@ -99,20 +99,15 @@ def test_columns_that_an_older_catalogue_lacks_are_said_and_kept(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["CATALOG", "CURRENT"])
-def test_a_start_that_waits_is_ended_by_sigterm(folder, file):
+def test_a_start_does_not_wait_for_what_is_no_file(folder, file):
     (folder / file).unlink()
     os.mkfifo(folder / file)
-    process = subprocess.Popen(
+    process = subprocess.run(
         [os.environ["GRAPHFEED_SERVER"], "--data-dir", str(folder), "--listen", "127.0.0.1:0"],
-        stderr=subprocess.PIPE, text=True,
+        stderr=subprocess.PIPE, text=True, timeout=60,
     )
-    if file == "CATALOG":  # not even opened to be read
-        assert process.wait(timeout=60) == 1
-        assert "no regular file" in process.stderr.read()
-        return
-    with open(folder / file, "w"):  # returns when the server reads
-        process.terminate()
-        assert process.wait(timeout=60) == -signal.SIGTERM
+    assert process.returncode == 1
+    assert re.search(f"{file}.* (is no|is not a) regular file", process.stderr)
 
 
 def test_a_folder_that_cannot_be_written_is_served(folder, tmp_path):
@@ -172,6 +167,37 @@ def test_a_full_disk_is_said_heals_and_holds_up_no_shutdown(disk):
     filler.unlink()
     server = Server(data)
     assert [name for name, *_ in contents(gf.connect(server.address))] == ["d", "e"]
+    assert server.stop() == 0
+
+
+def test_a_copy_onto_a_full_disk_is_said_and_goes_on_when_there_is_room(disk, tmp_path):
+    writer = Server(tmp_path / "writer")
+    gf.connect(writer.address).ingest("d", GRAPHS)
+    replica = Server(disk / "data")
+    filler = fill(disk)
+    copy = ["sync", "--from", writer.address, "--server", replica.address]
+    for _ in range(2):
+        done = cli(*copy)
+        assert done.returncode == 1 and "the disk is full" in done.stderr
+    assert contents(gf.connect(replica.address)) == []
+    filler.unlink()
+    assert cli(*copy).returncode == 0
+    assert contents(gf.connect(replica.address)) == contents(gf.connect(writer.address))
+    assert writer.stop() == 0 and replica.stop() == 0
+
+
+def test_a_partition_on_a_full_disk_is_said_and_made_when_there_is_room(disk):
+    server = Server(disk / "data")
+    client = gf.connect(server.address)
+    rng = np.random.default_rng(0)
+    client.ingest("one", {"num_nodes": 3000, "edge_index": rng.integers(0, 3000, (2, 9000))})
+    filler = fill(disk)
+    for _ in range(2):
+        with pytest.raises(gf.ResourceExhausted, match="the disk is full"):
+            client.partition("one", 8)
+    assert [version for _, version, _ in contents(client)] == [1]
+    filler.unlink()
+    client.partition("one", 8)
     assert server.stop() == 0
 
 

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <cstdio>
@@ -171,6 +172,33 @@ TEST_F(FolderFaultTest, AFileThatIsMissingLosesNothingInSilenceAndNothingIsMadeA
     Check(file, [&, name = file, content = bytes] { WriteFile(folder_ / name, content); });
     if (HasFatalFailure()) return;
   }
+}
+
+// A FIFO holds up who opens it, a device or a folder surprises RocksDB.
+TEST_F(FolderFaultTest, WhatIsNoFileInAFilesPlaceIsSaidAtOnceAndLosesNothing) {
+  const std::function<void(const fs::path&)> things[] = {
+      [](const fs::path& path) { fs::create_directory(path); },
+      [](const fs::path& path) { ASSERT_EQ(mkfifo(path.c_str(), 0600), 0); },
+      [](const fs::path& path) { fs::create_symlink("/dev/null", path); },
+      [](const fs::path& path) { fs::create_symlink("nowhere", path); },
+  };
+  for (const auto& [file, bytes] : image_) {
+    for (const auto& put : things) {
+      SCOPED_TRACE(file);
+      fs::remove(folder_ / file);
+      put(folder_ / file);
+      for (const bool read_only : {true, false}) {
+        const auto catalog = OpenFolder(folder_, {.read_only = read_only});
+        EXPECT_TRUE(absl::IsDataLoss(catalog.status())) << catalog.status();
+        EXPECT_THAT(std::string(catalog.status().message()), HasSubstr(file));
+      }
+      fs::remove(folder_ / file);
+      RestoreFolder(folder_, image_);
+    }
+  }
+  const auto catalog = OpenFolder(folder_);
+  ASSERT_TRUE(catalog.ok()) << catalog.status();
+  EXPECT_EQ(*Contents(**catalog), contents_);
 }
 
 // Put back by hand, it would give out again the uids of columns that are there.

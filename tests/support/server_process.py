@@ -39,6 +39,7 @@ class Server:
         for line in self.process.stdout:
             if match := re.search(r"\blistening on (\S+:\S+)", line):
                 self.address = match.group(1)
+                self.metrics = self.process.stdout.readline().removeprefix("metrics on ").strip()
                 return
         raise RuntimeError(f"the server ended with {self.process.wait()} before it listened")
 

@@ -24,7 +24,11 @@ std::string Text(const absl::Status& status) {
 
 ResumingReader::ResumingReader(const StreamOptions& options, const ClientOptions& client,
                                std::shared_ptr<Replicas> replicas)
-    : options_(options), client_(client), replicas_(std::move(replicas)), cursor_(options) {}
+    : options_(options),
+      client_(client),
+      replicas_(std::move(replicas)),
+      cursor_(options),
+      shares_memory_(client.shared_memory) {}
 
 bool ResumingReader::cancelled() const {
   absl::MutexLock lock(&mu_);
@@ -125,12 +129,21 @@ absl::Status ResumingReader::Start(std::shared_ptr<Replica> replica) {
     rest.start_ordinal = cursor_.ordinal();
     rest.num_epochs = cursor_.num_epochs();
   }
-  GF_ASSIGN_OR_RETURN(const v1::StreamBatchesRequest request,
+  GF_ASSIGN_OR_RETURN(v1::StreamBatchesRequest request,
                       MakeStreamRequest(rest, client_.encoding, client_.max_frame_bytes));
+  std::unique_ptr<SlabPassage> passage;
+  if (shares_memory_) {
+    absl::StatusOr<std::unique_ptr<SlabPassage>> connected = SlabPassage::Connect(replica->address);
+    if (connected.ok()) {  // otherwise frames travel
+      passage = *std::move(connected);
+      AskForMemory(passage->token(), StreamDecoder::HeldFrames(rest), request);
+    }
+  }
   GF_ASSIGN_OR_RETURN(std::unique_ptr<rpc::DownStream> call,
                       replica->channel->StartDown(methods::kStreamBatches, request));
   current_.emplace(Call{.replica = std::move(replica),
-                        .decoder = StreamDecoder(rest, client_.max_frame_bytes, client_.encoding)});
+                        .decoder = StreamDecoder(rest, client_.max_frame_bytes, client_.encoding,
+                                                 std::move(passage))});
   absl::MutexLock lock(&mu_);
   call_ = std::move(call);
   if (cancelled_) call_->Cancel();
@@ -181,6 +194,11 @@ absl::Status ResumingReader::TakeHeader(const StreamInfo& info) {
 }
 
 absl::Status ResumingReader::Fail(const absl::Status& status, bool by_server) {
+  if (current_->decoder.passage_failed()) {
+    shares_memory_ = false;
+    current_.reset();
+    return absl::OkStatus();
+  }
   const Failure failure = Judge(status, by_server);
   const std::shared_ptr<Replica> replica = std::move(current_->replica);
   current_.reset();

@@ -73,6 +73,7 @@ class ResumingReader {
   StreamCursor cursor_;
   std::shared_ptr<const StreamInfo> info_;  // shared with the stream; null before the first header
   std::optional<Call> current_;             // while there is a call
+  bool shares_memory_;                      // with servers of this host, as long as it works
   Outage outage_;
   std::string lost_;  // what the user is to be told when the stream goes on; empty: nothing
   Backoff backoff_;

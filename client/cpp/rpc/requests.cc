@@ -61,6 +61,12 @@ absl::StatusOr<v1::StreamBatchesRequest> MakeStreamRequest(const StreamOptions& 
   return request;
 }
 
+void AskForMemory(const std::string& token, uint32_t held_frames,
+                  v1::StreamBatchesRequest& request) {
+  request.set_passage_token(token);
+  request.set_held_frames(held_frames);
+}
+
 v1::GetBatchRequest MakeGetBatchRequest(const StreamOptions& options, int64_t epoch,
                                         int64_t ordinal, int64_t max_frame_bytes) {
   v1::GetBatchRequest request;

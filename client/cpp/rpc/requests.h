@@ -5,6 +5,7 @@
 // else is the server's to judge.
 
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -17,6 +18,9 @@ namespace graphfeed {
 absl::StatusOr<v1::StreamBatchesRequest> MakeStreamRequest(const StreamOptions& options,
                                                            Encoding encoding,
                                                            int64_t max_frame_bytes);
+// `token` is that of a SlabPassage.
+void AskForMemory(const std::string& token, uint32_t held_frames,
+                  v1::StreamBatchesRequest& request);
 v1::GetBatchRequest MakeGetBatchRequest(const StreamOptions& options, int64_t epoch,
                                         int64_t ordinal, int64_t max_frame_bytes);
 v1::EstimateOptionsRequest MakeSizeEstimateRequest(const SizeEstimateRequest& estimate);

@@ -1,5 +1,7 @@
 #include "client/cpp/rpc/stream_decoder.h"
 
+#include <algorithm>
+#include <cstring>
 #include <string>
 #include <utility>
 
@@ -152,9 +154,16 @@ absl::Status CheckShardFrames(const PlanSummary& plan, const StreamOptions& opti
                                           plan.num_frames, " in all; it is ", expected));
 }
 
+uint32_t StreamDecoder::HeldFrames(const StreamOptions& options) {
+  return static_cast<uint32_t>(std::max<size_t>(options.client_prefetch, 1) + 2);
+}
+
 StreamDecoder::StreamDecoder(const StreamOptions& options, int64_t max_frame_bytes,
-                             Encoding encoding)
-    : options_(options), max_frame_bytes_(max_frame_bytes), encoding_(encoding) {}
+                             Encoding encoding, std::unique_ptr<SlabPassage> passage)
+    : options_(options),
+      max_frame_bytes_(max_frame_bytes),
+      encoding_(encoding),
+      passage_(std::move(passage)) {}
 
 absl::StatusOr<StreamDecoder::Event> StreamDecoder::Decode(
     google::protobuf::io::ZeroCopyInputStream& message) {
@@ -181,10 +190,28 @@ absl::StatusOr<StreamDecoder::Event> StreamDecoder::Decode(
   if (auto* header = std::get_if<StreamInfo>(&*event)) return TakeHeader(std::move(*header));
   if (auto* epoch = std::get_if<EpochInfo>(&*event)) return TakeEpoch(std::move(*epoch));
   auto& frame = std::get<wire::DecodedFrame>(*event);
-  if (!slab) {
+  if (frame.place > 0) {
+    GF_ASSIGN_OR_RETURN(slab, TakePlace(frame.place));
+  } else if (!slab) {
     GF_ASSIGN_OR_RETURN(slab, ExpandFrame(frame));
   }
   return TakeFrame(std::move(frame.info), std::move(slab));
+}
+
+// Two places at least are the server's at any time: what the caller keeps must not stop the stream.
+absl::StatusOr<Slab> StreamDecoder::TakePlace(uint32_t place) {
+  if (!frames_.has_value() || passage_ == nullptr) {
+    return absl::DataLossError("a frame in memory that was not passed");
+  }
+  GF_ASSIGN_OR_RETURN(Slab shared, passage_->Take(place));
+  constexpr uint32_t kServers = 2;
+  const uint32_t places = passage_->places();
+  const uint32_t most =
+      std::min(HeldFrames(options_), places > kServers ? places - kServers : uint32_t{0});
+  if (passage_->num_taken() <= most) return shared;
+  GF_ASSIGN_OR_RETURN(Slab copy, frames_->Allocate(shared.size()));
+  std::memcpy(copy.data(), shared.data(), static_cast<size_t>(shared.size()));
+  return copy;
 }
 
 std::byte* StreamDecoder::CompactBuffer(int64_t size) {
@@ -210,6 +237,15 @@ absl::StatusOr<StreamDecoder::Event> StreamDecoder::TakeHeader(StreamInfo info) 
   GF_ASSIGN_OR_RETURN(frames_,
                       FrameReader::Create(info.layout, max_frame_bytes_, options_.verify_digests,
                                           options_.client_prefetch + 2));
+  if (info.shared_places == 0) {
+    passage_.reset();
+  } else if (passage_ == nullptr) {
+    return absl::DataLossError("the server shares memory that was not asked for");
+  } else if (absl::Status mapped = passage_->Map(info.shared_places, info.layout.slab_bytes);
+             !mapped.ok()) {
+    passage_failed_ = true;
+    return mapped;
+  }
   return std::make_shared<const StreamInfo>(std::move(info));
 }
 

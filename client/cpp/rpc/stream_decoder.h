@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/cpp/client.h"
+#include "client/cpp/rpc/slab_passage.h"
 #include "google/protobuf/io/zero_copy_stream.h"
 #include "proto/frame/layout.h"
 #include "proto/frame/slab.h"
@@ -56,11 +57,19 @@ class StreamDecoder {
   using Event =
       std::variant<std::shared_ptr<const StreamInfo>, std::shared_ptr<const EpochInfo>, Batch>;
 
+  // Frames that a stream's ring, the thread that fills it and the caller have at once: so many of
+  // memory that is shared with the server may be in use; of others copies are made.
+  static uint32_t HeldFrames(const StreamOptions& options);
+
+  // `passage`: how memory that is shared with the server comes; may be null.
   StreamDecoder(const StreamOptions& options, int64_t max_frame_bytes,
-                Encoding encoding = Encoding::kDense);
+                Encoding encoding = Encoding::kDense,
+                std::unique_ptr<SlabPassage> passage = nullptr);
 
   // After an error the stream cannot be read on.
   absl::StatusOr<Event> Decode(google::protobuf::io::ZeroCopyInputStream& message);
+  // The memory that the server passed could not be had: ask again without.
+  bool passage_failed() const { return passage_failed_; }
   // To be asked when the server has ended the stream with OK: DATA_LOSS if anything is missing.
   absl::Status CheckComplete() const;
 
@@ -71,12 +80,15 @@ class StreamDecoder {
   // Room for a payload that is not yet a slab, reused by the next one.
   std::byte* CompactBuffer(int64_t size);
   absl::StatusOr<Slab> ExpandFrame(const wire::DecodedFrame& frame);
+  absl::StatusOr<Slab> TakePlace(uint32_t place);
   absl::Status CheckEpochComplete() const;
   absl::Status CheckPosition(const FrameInfo& info) const;
 
   const StreamOptions options_;
   const int64_t max_frame_bytes_;
   const Encoding encoding_;
+  std::unique_ptr<SlabPassage> passage_;  // null: frames have payloads
+  bool passage_failed_ = false;
   std::unique_ptr<std::byte[]> compact_;  // compact_bytes_ of them
   int64_t compact_bytes_ = 0;
   std::optional<FrameReader> frames_;       // after the header

@@ -34,6 +34,7 @@ class Settings:
     keepalive_timeout: float
     encoding: str
     use_proxy: bool
+    shared_memory: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +150,7 @@ class Connection:
             settings.keepalive_timeout,
             settings.encoding == "compact",
             settings.use_proxy,
+            settings.shared_memory,
         )
 
 

@@ -315,6 +315,7 @@ class Client:
         keepalive_timeout: float = 10.0,
         compact: bool = False,
         use_proxy: bool = True,
+        shared_memory: bool = True,
     ) -> None: ...
     def take_notices(self) -> list[str]:
         """What streams had to do to go on, since the last call."""

@@ -30,6 +30,7 @@ def connect(
     keepalive_timeout: float = DEFAULT_KEEPALIVE,
     encoding: str = "dense",
     use_proxy: bool = True,
+    shared_memory: bool = True,
 ) -> Client:
     """A client of the server at "host:port", or of replicas.
 
@@ -49,6 +50,9 @@ def connect(
             are the same; worth it where the network is slower than this host's memory.
         use_proxy: whether proxies that the environment names are used (grpc_proxy, https_proxy,
             http_proxy), but for hosts whose names or addresses end as an entry of no_proxy.
+        shared_memory: whether a server of this host ("unix:PATH") may pass batches in memory that
+            both share, which is faster. What is written into such a batch the server does not see
+            elsewhere: its place is used again when the last view of the batch is gone.
 
     Raises:
         ValueError: an endpoint is not of the form host:port.
@@ -62,6 +66,7 @@ def connect(
         keepalive_timeout=keepalive_timeout,
         encoding=encoding,
         use_proxy=use_proxy,
+        shared_memory=shared_memory,
     )
 
 
@@ -83,6 +88,7 @@ class Client:
         keepalive_timeout: float = DEFAULT_KEEPALIVE,
         encoding: str = "dense",
         use_proxy: bool = True,
+        shared_memory: bool = True,
     ) -> None:
         self._connection = Connection(
             Settings(
@@ -94,6 +100,7 @@ class Client:
                 keepalive_timeout=float(keepalive_timeout),
                 encoding=encoding,
                 use_proxy=bool(use_proxy),
+                shared_memory=bool(shared_memory),
             )
         )
 

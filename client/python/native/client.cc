@@ -83,7 +83,7 @@ class ClientHandle {
 std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
                                       int64_t max_frame_bytes, double timeout, double retry_timeout,
                                       double keepalive_time, double keepalive_timeout, bool compact,
-                                      bool use_proxy) {
+                                      bool use_proxy, bool shared_memory) {
   KeepReceiveMemory();
   auto notices = std::make_shared<Notices>();
   ClientOptions options;
@@ -95,6 +95,7 @@ std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
   options.keepalive_timeout = absl::Seconds(keepalive_timeout);
   options.encoding = compact ? Encoding::kCompact : Encoding::kDense;
   options.use_proxy = use_proxy;
+  options.shared_memory = shared_memory;
   options.interrupted = [notices] {
     notices->Log();
     return SignalRaised();
@@ -114,7 +115,7 @@ void BindClient(py::module_& m) {
            py::arg("retry_timeout") = absl::ToDoubleSeconds(defaults.retry_timeout),
            py::arg("keepalive_time") = absl::ToDoubleSeconds(defaults.keepalive_time),
            py::arg("keepalive_timeout") = absl::ToDoubleSeconds(defaults.keepalive_timeout),
-           py::arg("compact") = false, py::arg("use_proxy") = true)
+           py::arg("compact") = false, py::arg("use_proxy") = true, py::arg("shared_memory") = true)
       .def("take_notices", &ClientHandle::TakeNotices)
       .def("list_datasets",
            [](const ClientHandle& self) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "proto/frame/digest.h"
 #include "proto/frame/slab.h"
 #include "server/batching/collater.h"
 #include "server/batching/graph_filler.h"
@@ -83,6 +84,7 @@ inline absl::StatusOr<TestFrame> CollateFrame(const Collater& collater, const Ep
     frame.layout.slab_bytes = placement->slab_bytes;
   }
   EXPECT_EQ(slab.size(), frame.layout.slab_bytes);
+  EXPECT_EQ(frame.info.digest, FrameDigest(slab.data(), slab.size()));
   frame.bytes.assign(slab.data(), slab.data() + slab.size());
   return frame;
 }

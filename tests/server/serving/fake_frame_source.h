@@ -64,6 +64,8 @@ struct FakeWorld {
   using Open = absl::AnyInvocable<void()>;
   std::function<void(int64_t epoch, Open open)> hold = [](int64_t, Open open) { open(); };
 
+  bool record_foreseen = false;
+  std::vector<int64_t> foreseen;  // not thread-safe: of streams without threads
   std::atomic<int64_t> opened = 0;
   std::atomic<int64_t> built = 0;
   std::atomic<int64_t> live_epochs = 0;
@@ -105,6 +107,9 @@ class FakeSource final : public FrameSource {
       if (absl::Status status = world.on_open(epoch); !status.ok()) return done(status);
       done(std::make_shared<FakeEpoch>(world, epoch));
     });
+  }
+  void Foresee(int64_t epoch) override {
+    if (world_.record_foreseen) world_.foreseen.push_back(epoch);
   }
 
  private:

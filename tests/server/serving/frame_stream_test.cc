@@ -211,6 +211,20 @@ TEST_F(FrameStreamTest, OnlyOneEpochIsPlannedAhead) {
   EXPECT_EQ(world_.opened, 2);
 }
 
+TEST_F(FrameStreamTest, WhatComesAfterTheLastEpochIsForeseenWhenThatBegins) {
+  world_.record_foreseen = true;
+  world_.frames_otherwise = 5;
+  Start(2, /*num_epochs=*/2);
+  Run(3);
+  EXPECT_THAT(world_.foreseen, IsEmpty());
+  Run(5);
+  EXPECT_THAT(sink_.log, testing::Contains("epoch 1"));
+  EXPECT_THAT(world_.foreseen, ElementsAre(2));
+  Run();
+  EXPECT_EQ(sink_.finished, absl::OkStatus());
+  EXPECT_THAT(world_.foreseen, ElementsAre(2));
+}
+
 TEST_F(FrameStreamTest, EpochsGoOnUntilStopped) {
   world_.frames_otherwise = 1;
   Start(2, 0);

@@ -197,7 +197,10 @@ def _ptr(name: str, value: Any) -> np.ndarray:
         raise errors.InvalidArgument(f"{name} is missing")
     ptr = np.asarray(value.cpu() if hasattr(value, "cpu") else value)
     if ptr.ndim != 1 or len(ptr) < 2 or ptr.dtype.kind not in "iu":
-        raise errors.InvalidArgument(f"{name} must be integers of shape [graphs + 1], at least 2")
+        raise errors.InvalidArgument(
+            f"{name} is {ptr.dtype} of shape {list(ptr.shape)}; it must be integers of shape "
+            "[graphs + 1], at least 2"
+        )
     ptr = ptr.astype(np.int64)
     if ptr[0] != 0 or (np.diff(ptr) < 0).any():
         raise errors.InvalidArgument(f"{name} must begin with 0 and never descend")

@@ -1,0 +1,239 @@
+#include "client/cpp/rpc/slab_passage.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "storage/base/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+constexpr int kTimeoutMs = 5000;  // a server of this host that does not even greet has trouble
+
+absl::Status NotMapped(absl::string_view what) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the server's memory cannot be mapped: ", what, ": ", std::strerror(errno)));
+}
+
+}  // namespace
+
+class SlabPassage::Memory : public std::enable_shared_from_this<Memory> {
+ public:
+  static absl::StatusOr<std::shared_ptr<Memory>> Map(passage::Descriptor connection,
+                                                     passage::Descriptor file, uint32_t places,
+                                                     int64_t slab_bytes);
+  ~Memory();
+
+  absl::StatusOr<Slab> Take(uint32_t place);
+  uint32_t num_taken() const {
+    absl::MutexLock lock(&mu_);
+    return num_taken_;
+  }
+  uint32_t places() const { return places_; }
+
+ private:
+  enum class State : uint8_t { kFree, kTaken, kCopied };  // kCopied: taken, and ours since a fork
+
+  Memory(passage::Descriptor connection, passage::Descriptor file, std::byte* data, uint32_t places,
+         int64_t slab_bytes)
+      : file_(std::move(file)),
+        data_(data),
+        places_(places),
+        slab_bytes_(slab_bytes),
+        place_bytes_(passage::PlaceBytes(slab_bytes)),
+        connection_(std::move(connection)),
+        states_(places, State::kFree) {}
+
+  std::byte* At(uint32_t place) const { return data_ + (place - 1) * place_bytes_; }
+  void Release(uint32_t place);
+  void CopyTaken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // All of the process, for forks.
+  struct Registry {
+    absl::Mutex mu;
+    std::set<Memory*> memories ABSL_GUARDED_BY(mu);
+  };
+  static Registry& registry();
+  static void BeforeFork() ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  static void InParent() ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  static void InChild() ABSL_NO_THREAD_SAFETY_ANALYSIS;
+
+  const passage::Descriptor file_;
+  std::byte* const data_;
+  const uint32_t places_;
+  const int64_t slab_bytes_;
+  const int64_t place_bytes_;
+
+  mutable absl::Mutex mu_;
+  passage::Descriptor connection_ ABSL_GUARDED_BY(mu_);  // none in a forked child
+  std::vector<State> states_ ABSL_GUARDED_BY(mu_);       // by place
+  uint32_t num_taken_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+SlabPassage::Memory::Registry& SlabPassage::Memory::registry() {
+  static Registry& registry = *[] {
+    (void)pthread_atfork(&BeforeFork, &InParent, &InChild);
+    return new Registry;  // views may outlive static objects
+  }();
+  return registry;
+}
+
+absl::StatusOr<std::shared_ptr<SlabPassage::Memory>> SlabPassage::Memory::Map(
+    passage::Descriptor connection, passage::Descriptor file, uint32_t places, int64_t slab_bytes) {
+  const int64_t bytes = places * passage::PlaceBytes(slab_bytes);
+  // A file that were cut later would end this process.
+  const int seals = fcntl(file.get(), F_GET_SEALS);
+  struct stat info = {};
+  if (seals < 0 || (seals & F_SEAL_SHRINK) == 0 || fstat(file.get(), &info) != 0 ||
+      info.st_size != bytes) {
+    return absl::DataLossError(
+        absl::StrCat("the server passed ", info.st_size, " bytes of memory that ",
+                     seals < 0 || (seals & F_SEAL_SHRINK) == 0 ? "can shrink" : "cannot shrink",
+                     "; it is ", bytes, " that cannot"));
+  }
+  void* const data =
+      mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+  if (data == MAP_FAILED) return NotMapped("mmap");
+  std::shared_ptr<Memory> memory(new Memory(std::move(connection), std::move(file),
+                                            static_cast<std::byte*>(data), places, slab_bytes));
+  Registry& all = registry();
+  absl::MutexLock lock(&all.mu);
+  all.memories.insert(memory.get());
+  return memory;
+}
+
+SlabPassage::Memory::~Memory() {
+  {
+    Registry& all = registry();
+    absl::MutexLock lock(&all.mu);
+    all.memories.erase(this);
+  }
+  (void)munmap(data_, static_cast<size_t>(places_ * place_bytes_));
+}
+
+absl::StatusOr<Slab> SlabPassage::Memory::Take(uint32_t place) {
+  absl::MutexLock lock(&mu_);
+  if (place == 0 || place > places_ || states_[place - 1] != State::kFree) {
+    return absl::DataLossError(
+        absl::StrCat("a frame at place ", place, " of ", places_,
+                     place > 0 && place <= places_ ? ", which is in use" : ""));
+  }
+  states_[place - 1] = State::kTaken;
+  ++num_taken_;
+  return Slab::Of(At(place), slab_bytes_,
+                  [self = shared_from_this(), place] { self->Release(place); });
+}
+
+void SlabPassage::Memory::Release(uint32_t place) {
+  absl::MutexLock lock(&mu_);
+  State& state = states_[place - 1];
+  if (!connection_) return;  // in a forked child: the place is its parent's
+  if (state == State::kCopied &&
+      mmap(At(place), static_cast<size_t>(place_bytes_), PROT_READ | PROT_WRITE,
+           MAP_SHARED | MAP_FIXED, file_.get(), (place - 1) * place_bytes_) == MAP_FAILED) {
+    return;  // the server can have it no more
+  }
+  state = State::kFree;
+  --num_taken_;
+  // Where the server has gone nobody wants it.
+  (void)passage::SendPlace(connection_.get(), place);
+}
+
+// Each taken place gets memory of ours with the same content, at its address and at once for those
+// who read it meanwhile.
+void SlabPassage::Memory::CopyTaken() {
+  const auto bytes = static_cast<size_t>(place_bytes_);
+  for (uint32_t place = 1; place <= places_; ++place) {
+    if (states_[place - 1] != State::kTaken) continue;
+    void* const copy =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (copy == MAP_FAILED) continue;  // the child cannot look at it then
+    std::memcpy(copy, At(place), static_cast<size_t>(slab_bytes_));
+    if (mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, At(place)) == MAP_FAILED) {
+      (void)munmap(copy, bytes);
+      continue;
+    }
+    states_[place - 1] = State::kCopied;
+  }
+}
+
+void SlabPassage::Memory::BeforeFork() {
+  Registry& all = registry();
+  all.mu.Lock();
+  for (Memory* memory : all.memories) {
+    memory->mu_.Lock();
+    memory->CopyTaken();
+  }
+}
+
+void SlabPassage::Memory::InParent() {
+  Registry& all = registry();
+  for (Memory* memory : all.memories) memory->mu_.Unlock();
+  all.mu.Unlock();
+}
+
+// What the parent is sent later does not concern it, and the server is to notice the parent's end.
+void SlabPassage::Memory::InChild() {
+  Registry& all = registry();
+  for (Memory* memory : all.memories) {
+    memory->connection_.Close();
+    for (uint32_t place = 1; place <= memory->places_; ++place) {
+      if (memory->states_[place - 1] == State::kCopied) continue;
+      (void)mmap(memory->At(place), static_cast<size_t>(memory->place_bytes_), PROT_NONE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    }
+    memory->mu_.Unlock();
+  }
+  all.mu.Unlock();
+}
+
+absl::StatusOr<std::unique_ptr<SlabPassage>> SlabPassage::Connect(absl::string_view address) {
+  const std::optional<std::string> socket = passage::SocketOf(address);
+  if (!socket.has_value()) return absl::UnavailableError("not a server of this host");
+  GF_ASSIGN_OR_RETURN(passage::Descriptor connection, passage::Connect(*socket));
+  GF_ASSIGN_OR_RETURN(const passage::Token token,
+                      passage::ReceiveToken(connection.get(), kTimeoutMs));
+  return std::unique_ptr<SlabPassage>(new SlabPassage(std::move(connection), token));
+}
+
+SlabPassage::SlabPassage(passage::Descriptor connection, const passage::Token& token)
+    : connection_(std::move(connection)), token_(token) {}
+
+SlabPassage::~SlabPassage() = default;
+
+absl::Status SlabPassage::Map(uint32_t places, int64_t slab_bytes) {
+  passage::Memory passed;
+  GF_ASSIGN_OR_RETURN(passage::Descriptor file,
+                      passage::ReceiveMemory(connection_.get(), kTimeoutMs, passed));
+  if (passed.places != places || passed.place_bytes != passage::PlaceBytes(slab_bytes)) {
+    return absl::DataLossError(absl::StrCat("the server passed ", passed.places, " places of ",
+                                            passed.place_bytes, " bytes; the stream has ", places,
+                                            " of slabs of ", slab_bytes));
+  }
+  GF_ASSIGN_OR_RETURN(memory_,
+                      Memory::Map(std::move(connection_), std::move(file), places, slab_bytes));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Slab> SlabPassage::Take(uint32_t place) {
+  if (memory_ == nullptr) return absl::DataLossError("a frame in memory that was not passed");
+  return memory_->Take(place);
+}
+
+uint32_t SlabPassage::num_taken() const { return memory_ == nullptr ? 0 : memory_->num_taken(); }
+
+uint32_t SlabPassage::places() const { return memory_ == nullptr ? 0 : memory_->places(); }
+
+}  // namespace graphfeed

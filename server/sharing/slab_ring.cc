@@ -1,0 +1,113 @@
+#include "server/sharing/slab_ring.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/base/check.h"
+
+namespace graphfeed {
+namespace {
+
+absl::Status NoMemory(absl::string_view what, int64_t bytes) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("no shared memory of ", bytes, " bytes: ", what, ": ", std::strerror(errno)));
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<SlabRing>> SlabRing::Create(uint32_t places, int64_t slab_bytes) {
+  GF_CHECK(places > 0 && slab_bytes >= 0) << places << " of " << slab_bytes;
+  int64_t bytes = 0;
+  if (__builtin_mul_overflow(passage::PlaceBytes(slab_bytes), static_cast<int64_t>(places),
+                             &bytes)) {
+    errno = EOVERFLOW;
+    return NoMemory("its size", INT64_MAX);
+  }
+  passage::Descriptor memory(memfd_create("graphfeed-slabs", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!memory) return NoMemory("memfd_create", bytes);
+  if (ftruncate(memory.get(), bytes) != 0) return NoMemory("ftruncate", bytes);
+  // Cut by the client, it would end us (SIGBUS).
+  if (fcntl(memory.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    return NoMemory("sealing", bytes);
+  }
+  void* const data = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, MAP_SHARED,
+                          memory.get(), 0);
+  if (bytes > 0 && data == MAP_FAILED) return NoMemory("mmap", bytes);
+  return std::shared_ptr<SlabRing>(
+      new SlabRing(std::move(memory), static_cast<std::byte*>(data), places, slab_bytes));
+}
+
+SlabRing::SlabRing(passage::Descriptor memory, std::byte* data, uint32_t places, int64_t slab_bytes)
+    : memory_(std::move(memory)),
+      data_(data),
+      places_(places),
+      slab_bytes_(slab_bytes),
+      place_bytes_(passage::PlaceBytes(slab_bytes)),
+      lent_(places) {
+  for (uint32_t place = places; place > 0; --place) free_.push_back(place);
+  SlabPool::AddBytes(places_ * place_bytes_);
+}
+
+SlabRing::~SlabRing() {
+  SlabPool::AddBytes(-(places_ * place_bytes_));
+  (void)munmap(data_, static_cast<size_t>(places_ * place_bytes_));
+}
+
+Slab SlabRing::Take() {
+  uint32_t place = 0;
+  {
+    MutexLock lock(&mu_);
+    if (free_.empty()) return Slab();
+    place = free_.back();  // the one used last: it is warm
+    free_.pop_back();
+  }
+  return Slab::Of(data_ + (place - 1) * place_bytes_, slab_bytes_,
+                  [self = shared_from_this(), place] { self->Free(place); });
+}
+
+void SlabRing::Free(uint32_t place) {
+  MutexLock lock(&mu_);
+  free_.push_back(place);
+}
+
+uint32_t SlabRing::Lend(const Slab& slab, absl::AnyInvocable<void() &&> returned) {
+  const auto place = static_cast<uint32_t>((slab.data() - data_) / place_bytes_ + 1);
+  {
+    MutexLock lock(&mu_);
+    if (!closed_) {
+      GF_CHECK(!lent_[place - 1].has_value()) << place;
+      lent_[place - 1] = std::move(returned);
+      return place;
+    }
+  }
+  std::move(returned)();
+  return place;
+}
+
+bool SlabRing::Return(uint32_t place) {
+  std::optional<absl::AnyInvocable<void() &&>> returned;
+  {
+    MutexLock lock(&mu_);
+    if (place == 0 || place > places_) return false;
+    returned.swap(lent_[place - 1]);
+  }
+  if (!returned.has_value()) return false;
+  (*std::move(returned))();
+  return true;
+}
+
+void SlabRing::Close() {
+  {
+    MutexLock lock(&mu_);
+    closed_ = true;
+  }
+  for (uint32_t place = 1; place <= places_; ++place) (void)Return(place);
+}
+
+}  // namespace graphfeed

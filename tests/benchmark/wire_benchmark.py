@@ -1,0 +1,137 @@
+#!/usr/bin/python3
+"""The same batches over TCP, a Unix socket and shared memory, in turns: JSON lines.
+
+    wire_benchmark.py --bin BUILD/bin [--qm9 FOLDER] [--rounds 5] [--epochs 8]
+
+Two servers on this host, one behind TCP and one behind a Unix socket, hold QM9 (the folder's raw
+arrays, or without it as many generated molecules) and stream padded batches of 128 and packed ones
+of the same sizes to the command line (C++) and to Python. For each client, strategy and wire: the
+median of batches a second over the rounds, and CPU microseconds of both processes for a batch, the
+median too; then the ratios to TCP of the same rounds.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import re
+import resource
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from storage_benchmark import collection_of, report
+
+import graphfeed as gf
+
+SIZES = (3712, 7168, 128)
+STRATEGIES = {"pad": gf.FixedSizeStrategy.PadToMax, "best-pack": gf.FixedSizeStrategy.Pack}
+READER = """
+import json, sys, time
+import graphfeed as gf
+address, shared, strategy, nodes, edges, graphs, epochs = sys.argv[1:]
+dataset = gf.connect(address, shared_memory=shared == "True").dataset("molecules")
+loader = gf.FixedSizeDataLoader(
+    dataset, fixed_size_options=gf.FixedSizeOptions(int(nodes), int(edges), int(graphs)),
+    fixed_size_strategy=strategy, shuffle=True, seed=1)
+batches, begin = 0, time.perf_counter()
+for _ in range(int(epochs)):
+    for batch in loader:
+        batches += 1
+        batch.x, batch.edge_index, batch.batch, batch.nodes_mask
+print(json.dumps({"batches": batches, "batches_per_second": batches / (time.perf_counter() - begin)}))
+"""
+
+
+@contextlib.contextmanager
+def server(binary: pathlib.Path, folder: str, address: str):
+    process = subprocess.Popen(
+        [binary, "--data-dir", folder, "--listen", address], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield process, re.search(r"listening on (\S+)", process.stdout.readline()).group(1)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+
+
+def cpu_seconds(process: subprocess.Popen) -> float:
+    fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def measure(command: list[str], process: subprocess.Popen) -> dict[str, float]:
+    """One run of a client: what it says, and the CPU of both sides for a batch."""
+    before, served = resource.getrusage(resource.RUSAGE_CHILDREN), cpu_seconds(process)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    said = json.loads(done.stdout.splitlines()[-1])
+    used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return {
+        "batches_per_s": said["batches_per_second"],
+        "client_us": used / said["batches"] * 1e6,
+        "server_us": (cpu_seconds(process) - served) / said["batches"] * 1e6,
+    }
+
+
+def command_line(binary: pathlib.Path, address: str, shared: bool, strategy: str, epochs: int) -> list[str]:
+    nodes, edges, graphs = map(str, SIZES)
+    return [
+        str(binary), "stream", "molecules", "--server", address, "--strategy", strategy, "--num-nodes", nodes,
+        "--num-edges", edges, "--batch-size" if strategy == "pad" else "--num-graphs", graphs, "--shuffle",
+        "--seed", "1", "--epochs", str(epochs), "--json", *([] if shared else ["--no-shared-memory"]),
+    ]  # fmt: skip
+
+
+def python(address: str, shared: bool, strategy: str, epochs: int) -> list[str]:
+    name = STRATEGIES[strategy].name
+    return [sys.executable, "-c", READER, address, str(shared), name, *map(str, SIZES), str(epochs)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bin", type=pathlib.Path, required=True)
+    parser.add_argument("--qm9", type=pathlib.Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=8)
+    arguments = parser.parse_args()
+    binary = arguments.bin / "graphfeed-server"
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server(binary, f"{folder}/far", "127.0.0.1:0") as (far, far_address),
+        server(binary, f"{folder}/near", f"unix:{folder}/socket") as (near, near_address),
+    ):
+        for address in (far_address, near_address):
+            gf.connect(address, timeout=600).ingest("molecules", collection_of(arguments.qm9))
+        wires = {
+            "tcp": (far, far_address, False),
+            "unix": (near, near_address, False),
+            "shared": (near, near_address, True),
+        }
+        for client in ("c++", "python"):
+            for strategy in STRATEGIES:
+                runs = {wire: [] for wire in wires}
+                for number in range(arguments.rounds + 1):
+                    for wire, (process, address, shared) in wires.items():
+                        command = (
+                            command_line(arguments.bin / "graphfeed", address, shared, strategy, arguments.epochs)
+                            if client == "c++"
+                            else python(address, shared, strategy, arguments.epochs)
+                        )
+                        run = measure(command, process)
+                        if number > 0:  # the first one warms up
+                            runs[wire].append(run)
+                for wire, measured in runs.items():
+                    medians = {key: round(statistics.median(run[key] for run in measured), 1) for key in measured[0]}
+                    against = statistics.median(
+                        run["batches_per_s"] / tcp["batches_per_s"]
+                        for run, tcp in zip(measured, runs["tcp"], strict=True)
+                    )
+                    report("wire", client=client, strategy=strategy, wire=wire, **medians, of_tcp=round(against, 2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""Batches in memory that a server of this host shares with its client."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+
+import graphfeed as gf
+
+GRAPHS = [
+    {
+        "x": np.full((n, 16), g, np.float32),
+        "edge_index": np.stack([np.arange(n), np.roll(np.arange(n), 1)]),
+    }
+    for g, n in enumerate(np.random.default_rng(0).integers(3, 40, 600))
+]
+SIZES = gf.FixedSizeOptions(num_nodes=400, num_edges=400, num_graphs=16)
+
+
+def shared_memories(pid: int | str = "self") -> int:
+    with open(f"/proc/{pid}/maps") as maps:
+        return len({line.split()[4] for line in maps if "graphfeed-slabs" in line})
+
+
+@pytest.fixture
+def near(start_server, tmp_path):
+    """A server behind a Unix socket."""
+    server = start_server(None, address=f"unix:{tmp_path}/socket")
+    gf.connect(server.address).ingest("d", GRAPHS)
+    return server
+
+
+def loader(server, seed: int = 1, dataset: str = "d", connection: dict | None = None, **options):
+    client = gf.connect(server.address, **(connection or {}))
+    defaults = {"fixed_size_options": SIZES, "fixed_size_strategy": gf.FixedSizeStrategy.StreamPack}
+    return gf.FixedSizeDataLoader(
+        client.dataset(dataset), shuffle=True, seed=seed, **{**defaults, **options}
+    )
+
+
+def contents(batches) -> list[bytes]:
+    return [b"".join(np.ascontiguousarray(batch[name]).tobytes() for name in sorted(batch.keys())) for batch in batches]
+
+
+def reading(server, name: str) -> float:
+    with urllib.request.urlopen(f"http://{server.metrics}/metrics") as answer:
+        text = answer.read().decode()
+    return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)[1])
+
+
+def wait_for(condition, seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_the_batches_are_those_that_travel(near):
+    far = contents(loader(near, connection={"shared_memory": False}))
+    assert shared_memories() == 0
+    stream = iter(loader(near))
+    first = next(stream)
+    assert shared_memories() == 1
+    assert contents([first, *stream]) == far
+    del stream, first
+    wait_for(lambda: shared_memories() == 0)
+
+
+@pytest.mark.parametrize("options", [
+    {"over_size_strategy": gf.OverSizeStrategy.TrimNodesAndEdges, "fixed_size_strategy": gf.FixedSizeStrategy.PadToMax,
+     "batch_size": 16, "fixed_size_options": gf.FixedSizeOptions(120, 100, 16)},
+    {"fixed_size_strategy": gf.FixedSizeStrategy.Pack},
+    {"fixed_size_strategy": gf.FixedSizeStrategy.PadToMax, "batch_size": 8,
+     "fixed_size_options": gf.FixedSizeOptions(400, 400, 8)},
+])  # fmt: skip
+def test_every_strategy_is_the_same(near, options):
+    assert contents(loader(near, **options)) == contents(
+        loader(near, connection={"shared_memory": False}, **options)
+    )
+
+
+def test_either_side_can_refuse(near, start_server, tmp_path):
+    batch = next(iter(loader(near, connection={"shared_memory": False})))
+    assert shared_memories() == 0
+    refusing = start_server(None, "--shared-memory", "off", address=f"unix:{tmp_path}/other")
+    gf.connect(refusing.address).ingest("d", GRAPHS)
+    assert not os.path.exists(f"{tmp_path}/other.slabs")
+    other = next(iter(loader(refusing)))
+    assert shared_memories() == 0
+    assert contents([batch]) == contents([other])
+
+
+def test_a_socket_that_leads_nowhere_lets_batches_travel(near, tmp_path):
+    expected = contents(loader(near))
+    (tmp_path / "socket.slabs").unlink()
+    assert contents(loader(near)) == expected
+    silent = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    silent.bind(f"{tmp_path}/socket.slabs")
+    silent.listen()
+    begin = time.monotonic()
+    assert contents(loader(near)) == expected  # after 5 s in which nothing came
+    assert time.monotonic() - begin < 30
+    silent.close()
+
+
+def test_all_batches_may_be_kept_and_written_to(near):
+    far = contents(loader(near, connection={"shared_memory": False}))
+    kept = list(loader(near))
+    assert contents(kept) == far
+    for batch in kept:
+        batch.x[:] = -1
+    again = list(loader(near))
+    assert contents(again) == far
+    assert all((batch.x == -1).all() for batch in kept)
+
+
+def test_views_outlive_batch_stream_and_server(near):
+    far = contents(loader(near, connection={"shared_memory": False}))
+    stream = iter(loader(near))
+    batch = next(stream)
+    x, content = batch.x, contents([batch])
+    del stream, batch
+    assert content == far[:1]
+    value = x.copy()
+    near.kill()
+    assert np.array_equal(x, value)
+
+
+def test_a_forked_child_keeps_what_it_inherited(near):
+    stream = iter(loader(near))
+    held = [next(stream), next(stream)]
+    before = contents(held)
+    go, told = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            os.read(go[0], 1)  # the parent's next batches lie where the held ones did
+            code = 0 if contents(held) == before and shared_memories() == 0 else 2
+        finally:
+            os._exit(code)
+    assert contents(held) == before
+    del held
+    assert len(list(stream)) > 20
+    os.write(go[1], b"x")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    for end in (*go, *told):
+        os.close(end)
+
+
+def test_after_a_fork_the_parent_goes_on(near):
+    expected = contents(loader(near, connection={"shared_memory": False}))
+    received = []
+    for i, batch in enumerate(loader(near)):
+        if i % 5 == 1:
+            child = os.fork()
+            if child == 0:
+                os._exit(0)
+            os.waitpid(child, 0)
+        received += contents([batch])
+    assert received == expected
+
+
+READS_ON = """
+import sys, time
+import graphfeed as gf
+loader = gf.FixedSizeDataLoader(
+    gf.connect(sys.argv[1]).dataset("d"), fixed_size_strategy=gf.FixedSizeStrategy.StreamPack,
+    fixed_size_options=gf.FixedSizeOptions(400, 400, 16), shuffle=True, seed=1)
+stream = iter(loader)
+kept = [next(stream) for _ in range(3)]
+print("has", flush=True)
+time.sleep(100)
+"""
+
+
+def test_a_client_that_dies_holds_nothing(near):
+    assert reading(near, 'graphfeed_memory_bytes{use="slabs_reserved"}') == 0
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READS_ON, near.address], stdout=subprocess.PIPE, text=True
+    )
+    assert reader.stdout.readline() == "has\n"
+    assert shared_memories(reader.pid) == 1 == shared_memories(near.process.pid)
+    assert reading(near, 'graphfeed_memory_bytes{use="slabs_reserved"}') > 0
+    reader.send_signal(signal.SIGKILL)
+    reader.wait()
+    reader.stdout.close()
+    wait_for(lambda: shared_memories(near.process.pid) == 0)
+    wait_for(lambda: reading(near, 'graphfeed_memory_bytes{use="slabs_reserved"}') == 0)
+
+
+def test_a_client_that_keeps_its_batches_holds_no_more_than_them(near):
+    stream = iter(loader(near))
+    kept = [next(stream) for _ in range(4)]
+    del stream  # closed, but for the places of `kept`
+    assert shared_memories(near.process.pid) == 1
+    wait_for(lambda: reading(near, "graphfeed_open_streams") == 0)
+    begin = time.monotonic()
+    assert near.stop() == 0
+    assert time.monotonic() - begin < 10
+    assert [float(batch.x.sum()) for batch in kept]
+
+
+def test_who_speaks_nonsense_is_turned_away(near, tmp_path):
+    expected = contents(loader(near, connection={"shared_memory": False}))
+    others = []
+    for packet in (b"", b"x", b"12345678", (1).to_bytes(4, "little"), (10**9).to_bytes(4, "little")):
+        other = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        other.connect(f"{tmp_path}/socket.slabs")
+        assert len(other.recv(100)) == 16
+        if packet:
+            other.send(packet)
+            other.settimeout(10)
+            assert other.recv(100) == b""  # hung up
+        others.append(other)
+    assert contents(loader(near)) == expected
+
+
+def test_sampled_batches_and_several_streams(near):
+    client = gf.connect(near.address)
+    rng = np.random.default_rng(0)
+    client.ingest("one", {"x": rng.random((3000, 64), np.float32), "edge_index": rng.integers(0, 3000, (2, 20000))})
+
+    def neighbors(shared: bool):
+        return gf.FixedSizeNeighborLoader(
+            gf.connect(near.address, shared_memory=shared).dataset("one"),
+            num_neighbors=[5, 5], batch_size=100, shuffle=True, seed=3,
+        )  # fmt: skip
+
+    expected = contents(neighbors(False))
+    streams = [iter(neighbors(True)) for _ in range(4)]
+    assert contents(streams[0]) == expected
+    for batches in zip(*streams[1:], strict=True):
+        assert len(set(contents(batches))) == 1
+    assert len(expected) == 30

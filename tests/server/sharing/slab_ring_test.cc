@@ -1,0 +1,181 @@
+#include "server/sharing/slab_ring.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/sharing/slab_socket.h"
+
+namespace graphfeed {
+namespace {
+
+constexpr int kTimeoutMs = 20'000;
+
+TEST(SlabRingTest, APlaceIsFreeOrASlabOrLent) {
+  const int64_t before = SlabPool::TotalBytes();
+  {
+    auto ring = *SlabRing::Create(2, 5000);
+    EXPECT_EQ(SlabPool::TotalBytes() - before, 2 * 8192);
+    Slab a = ring->Take();
+    Slab b = ring->Take();
+    ASSERT_TRUE(a && b);
+    EXPECT_FALSE(ring->Take());
+    EXPECT_EQ(a.size(), 5000);
+    std::memset(a.data(), 1, 5000);
+    a = Slab();
+    a = ring->Take();
+    ASSERT_TRUE(a);
+
+    int returned = 0;
+    const Slab shared = a.Share();
+    const uint32_t place =
+        ring->Lend(shared, [&returned, slab = std::move(a)]() mutable { ++returned; });
+    EXPECT_FALSE(ring->Return(0));
+    EXPECT_FALSE(ring->Return(3));
+    EXPECT_FALSE(ring->Return(3 - place));  // a slab of ours
+    EXPECT_EQ(returned, 0);
+    EXPECT_TRUE(ring->Return(place));
+    EXPECT_FALSE(ring->Return(place));
+    EXPECT_EQ(returned, 1);
+  }
+  EXPECT_EQ(SlabPool::TotalBytes(), before);
+}
+
+TEST(SlabRingTest, WhatIsLentComesBackWhenTheClientIsGone) {
+  auto ring = *SlabRing::Create(3, 64);
+  int returned = 0;
+  const auto lend = [&] {
+    Slab slab = ring->Take();
+    const Slab shared = slab.Share();
+    ring->Lend(shared, [&returned, slab = std::move(slab)]() mutable {
+      ++returned;
+      slab = Slab();
+    });
+  };
+  lend();
+  lend();
+  ring->Close();
+  EXPECT_EQ(returned, 2);
+  for (int i = 0; i < 5; ++i) lend();
+  EXPECT_EQ(returned, 7);
+}
+
+TEST(SlabRingTest, TheClientCannotCutIt) {
+  auto ring = *SlabRing::Create(2, 5000);
+  EXPECT_NE(ftruncate(ring->fd(), 0), 0);
+  EXPECT_NE(ftruncate(ring->fd(), 1 << 20), 0);
+}
+
+class SlabSocketTest : public testing::Test {
+ protected:
+  SlabSocketTest() : path_(absl::StrCat("unix:", testing::TempDir(), "slabs-", getpid())) {}
+
+  // Whether the server hangs up.
+  static bool HungUp(int connection) {
+    pollfd waiting = {connection, POLLIN, 0};
+    if (poll(&waiting, 1, kTimeoutMs) != 1) return false;
+    char byte = 0;
+    return read(connection, &byte, 1) <= 0;
+  }
+
+  const std::string path_;
+};
+
+TEST_F(SlabSocketTest, WhoIsConnectedGetsMemoryAndReturnsItsOwn) {
+  auto socket = *SlabSocket::Listen(path_, 2);
+  const passage::Descriptor client = *passage::Connect(path_);
+  const passage::Token token = *passage::ReceiveToken(client.get(), kTimeoutMs);
+  const absl::string_view text(token.data(), token.size());
+  auto ring = *SlabRing::Create(2, 10'000);
+  EXPECT_FALSE(socket->Pass("another token...", ring));
+  ASSERT_TRUE(socket->Pass(text, ring));
+  EXPECT_FALSE(socket->Pass(text, ring));  // one stream, one memory
+  passage::Memory memory;
+  const passage::Descriptor passed = *passage::ReceiveMemory(client.get(), kTimeoutMs, memory);
+  EXPECT_EQ(memory.places, 2u);
+  EXPECT_EQ(memory.place_bytes, 12288);
+
+  Slab slab = ring->Take();
+  std::memset(slab.data(), 42, 10'000);
+  std::atomic<bool> returned = false;
+  const Slab shared = slab.Share();
+  const uint32_t place =
+      ring->Lend(shared, [&returned, slab = std::move(slab)]() mutable { returned = true; });
+  void* const data = mmap(nullptr, 2 * 12288, PROT_READ | PROT_WRITE, MAP_SHARED, passed.get(), 0);
+  ASSERT_NE(data, MAP_FAILED);
+  EXPECT_EQ(static_cast<const char*>(data)[(place - 1) * 12288 + 9999], 42);
+  (void)munmap(data, 2 * 12288);
+  ASSERT_TRUE(passage::SendPlace(client.get(), place).ok());
+  while (!returned) std::this_thread::yield();
+  ASSERT_TRUE(passage::SendPlace(client.get(), place).ok());  // it has it no more
+  EXPECT_TRUE(HungUp(client.get()));
+}
+
+TEST_F(SlabSocketTest, TooManyAndNonsenseAreTurnedAway) {
+  auto socket = *SlabSocket::Listen(path_, 1);
+  {
+    const passage::Descriptor first = *passage::Connect(path_);
+    ASSERT_TRUE(passage::ReceiveToken(first.get(), kTimeoutMs).ok());
+    const passage::Descriptor second = *passage::Connect(path_);
+    EXPECT_TRUE(absl::IsUnavailable(passage::ReceiveToken(second.get(), kTimeoutMs).status()));
+    ASSERT_EQ(write(first.get(), "nonsense", 8), 8);
+    EXPECT_TRUE(HungUp(first.get()));
+  }
+  const passage::Descriptor third = *passage::Connect(path_);
+  EXPECT_TRUE(passage::ReceiveToken(third.get(), kTimeoutMs).ok());
+  const std::string file = path_.substr(5);
+  EXPECT_TRUE(std::filesystem::exists(file));
+  socket.reset();
+  EXPECT_FALSE(std::filesystem::exists(file));
+  EXPECT_TRUE(HungUp(third.get()));
+}
+
+// Clients that take, return and vanish while streams go on.
+TEST_F(SlabSocketTest, ManyClientsAtOnce) {
+  auto socket = *SlabSocket::Listen(path_, 100);
+  std::atomic<int> returned = 0;
+  std::atomic<int> lent = 0;
+  const auto run = [&](int seed) {
+    for (int round = 0; round < 20; ++round) {
+      passage::Descriptor client = *passage::Connect(path_);
+      const passage::Token token = *passage::ReceiveToken(client.get(), kTimeoutMs);
+      auto ring = *SlabRing::Create(4, 100);
+      ASSERT_TRUE(socket->Pass({token.data(), token.size()}, ring));
+      for (int frame = 0; frame < 50; ++frame) {
+        Slab slab = ring->Take();
+        if (!slab) {  // what was returned is on its way
+          std::this_thread::yield();
+          continue;
+        }
+        const Slab shared = slab.Share();
+        ++lent;
+        const uint32_t place = ring->Lend(shared, [&returned, slab = std::move(slab)]() mutable {
+          slab = Slab();
+          ++returned;
+        });
+        if ((frame + seed) % 7 != 0 || round % 2 == 0) {
+          ASSERT_TRUE(passage::SendPlace(client.get(), place).ok());
+        }
+      }
+    }
+  };
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) threads.emplace_back(run, t);
+  for (std::thread& thread : threads) thread.join();
+  socket.reset();
+  EXPECT_GT(lent, 4 * 20 * 4);
+  EXPECT_EQ(returned, lent);
+}
+
+}  // namespace
+}  // namespace graphfeed
