@@ -66,7 +66,12 @@ class StoredDataset : public Dataset {
   }
   std::string ColumnName(int column) const;
   std::string OffsetsName(Level level, size_t type) const;
-  absl::Status LoadOffsets(Level level, size_t type, std::vector<int64_t>& offsets);
+  std::string RowOffsetsName(size_t column) const {
+    return absl::StrCat(ColumnName(static_cast<int>(column)), ", row offsets");
+  }
+  // `total` is what they must end with.
+  absl::Status LoadOffsets(const std::string& name, const StoredColumn& column, int64_t total,
+                           std::vector<int64_t>& offsets);
   absl::Status CheckColumn(int column, bool strings) const;
   absl::StatusOr<std::vector<RowRange>> StringBytes(int column, absl::Span<const RowRange> ranges);
   absl::Status VerifyColumn(const StoredColumn& column);
@@ -80,6 +85,7 @@ class StoredDataset : public Dataset {
   std::optional<StoredGraph> graph_;
   std::vector<std::vector<int64_t>> node_ptr_;
   std::vector<std::vector<int64_t>> edge_ptr_;
+  std::vector<std::vector<int64_t>> row_ptr_;  // by column
   GraphOffsets offsets_;
 };
 
@@ -100,25 +106,31 @@ absl::Status StoredDataset::Load() {
   edge_ptr_.resize(schema().edge_types.size());
   offsets_.num_graphs = info().num_graphs;
   for (size_t t = 0; t < node_ptr_.size(); ++t) {
-    GF_RETURN_IF_ERROR(LoadOffsets(Level::kNode, t, node_ptr_[t]));
+    GF_RETURN_IF_ERROR(LoadOffsets(OffsetsName(Level::kNode, t), manifest_->node_offsets[t],
+                                   info().num_nodes[t], node_ptr_[t]));
     offsets_.node_ptr.push_back(node_ptr_[t]);
   }
   for (size_t t = 0; t < edge_ptr_.size(); ++t) {
-    GF_RETURN_IF_ERROR(LoadOffsets(Level::kEdge, t, edge_ptr_[t]));
+    GF_RETURN_IF_ERROR(LoadOffsets(OffsetsName(Level::kEdge, t), manifest_->edge_offsets[t],
+                                   info().num_edges[t], edge_ptr_[t]));
     offsets_.edge_ptr.push_back(edge_ptr_[t]);
+  }
+  row_ptr_.resize(schema().columns.size());
+  for (size_t c = 0; c < row_ptr_.size(); ++c) {
+    if (schema().columns[c].varying()) {
+      GF_RETURN_IF_ERROR(LoadOffsets(RowOffsetsName(c), *manifest_->columns[c].row_offsets,
+                                     info().columns[c].num_rows, row_ptr_[c]));
+    }
+    offsets_.row_ptr.push_back(row_ptr_[c]);
   }
   return absl::OkStatus();
 }
 
-absl::Status StoredDataset::LoadOffsets(Level level, size_t type, std::vector<int64_t>& offsets) {
-  const bool nodes = level == Level::kNode;
-  const StoredColumn& column =
-      nodes ? manifest_->node_offsets[type] : manifest_->edge_offsets[type];
-  const int64_t total = nodes ? info().num_nodes[type] : info().num_edges[type];
+absl::Status StoredDataset::LoadOffsets(const std::string& name, const StoredColumn& column,
+                                        int64_t total, std::vector<int64_t>& offsets) {
   offsets.resize(static_cast<size_t>(column.storage.num_rows));
   auto* end = reinterpret_cast<char*>(offsets.data());
-  GF_RETURN_IF_ERROR(Prefixed(OffsetsName(level, type),
-                              ReadColumn(store_, column.storage, [&](absl::string_view rows) {
+  GF_RETURN_IF_ERROR(Prefixed(name, ReadColumn(store_, column.storage, [&](absl::string_view rows) {
                                 std::memcpy(end, rows.data(), rows.size());
                                 end += rows.size();
                                 return absl::OkStatus();
@@ -126,8 +138,7 @@ absl::Status StoredDataset::LoadOffsets(Level level, size_t type, std::vector<in
   bool ascending = offsets.front() == 0 && offsets.back() == total;
   for (size_t g = 1; g < offsets.size(); ++g) ascending &= offsets[g - 1] <= offsets[g];
   if (ascending) return absl::OkStatus();
-  return absl::DataLossError(
-      absl::StrCat(OffsetsName(level, type), ": they do not ascend from 0 to ", total));
+  return absl::DataLossError(absl::StrCat(name, ": they do not ascend from 0 to ", total));
 }
 
 absl::Status StoredDataset::CheckColumn(int column, bool strings) const {
@@ -246,9 +257,13 @@ absl::Status StoredDataset::Verify() {
     const std::string name = ColumnName(static_cast<int>(i));
     const StoredData& data = manifest_->columns[i];
     GF_RETURN_IF_ERROR(Prefixed(name, VerifyColumn(data.rows)));
-    if (!data.string_offsets) continue;
-    GF_RETURN_IF_ERROR(
-        Prefixed(absl::StrCat(name, ", string offsets"), VerifyColumn(*data.string_offsets)));
+    if (data.string_offsets) {
+      GF_RETURN_IF_ERROR(
+          Prefixed(absl::StrCat(name, ", string offsets"), VerifyColumn(*data.string_offsets)));
+    }
+    if (data.row_offsets) {
+      GF_RETURN_IF_ERROR(Prefixed(RowOffsetsName(i), VerifyColumn(*data.row_offsets)));
+    }
   }
   for (const Level level : {Level::kNode, Level::kEdge}) {
     const auto& offsets = level == Level::kNode ? manifest_->node_offsets : manifest_->edge_offsets;
@@ -275,10 +290,13 @@ std::shared_ptr<const Manifest> ManifestOf(const Dataset& dataset) {
 
 int64_t OffsetsBytes(const Manifest& manifest) {
   int64_t bytes = 0;
-  for (const auto* offsets : {&manifest.node_offsets, &manifest.edge_offsets}) {
-    for (const StoredColumn& column : *offsets) {
-      bytes += column.storage.num_rows * column.storage.row_bytes;
-    }
+  const auto add = [&](const StoredColumn& column) {
+    bytes += column.storage.num_rows * column.storage.row_bytes;
+  };
+  for (const StoredColumn& column : manifest.node_offsets) add(column);
+  for (const StoredColumn& column : manifest.edge_offsets) add(column);
+  for (const StoredData& column : manifest.columns) {
+    if (column.row_offsets) add(*column.row_offsets);
   }
   return bytes;
 }

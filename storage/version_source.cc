@@ -61,15 +61,8 @@ class VersionSource final : public GraphSource {
   const Schema& schema() const { return dataset_->info().schema; }
 
   // Rows of a column that graphs [first, first + count) have.
-  RowRange Rows(const ColumnSchema& column, int64_t first, int64_t count) const {
-    if (column.level == Level::kGraph) {
-      return {first * column.rows_per_graph, count * column.rows_per_graph};
-    }
-    const GraphOffsets& offsets = dataset_->offsets();
-    const absl::Span<const int64_t> ptr = column.level == Level::kNode
-                                              ? offsets.node_ptr[column.type]
-                                              : offsets.edge_ptr[column.type];
-    return {ptr[first], ptr[first + count] - ptr[first]};
+  RowRange Rows(size_t column, int64_t first, int64_t count) const {
+    return dataset_->offsets().RowsOf(schema().columns, column, first, count);
   }
 
   absl::StatusOr<ColumnBlock> Read(size_t index, const RowRange& range) {
@@ -109,7 +102,7 @@ class VersionSource final : public GraphSource {
         kSizeBytes * static_cast<int64_t>(row_bytes_.size() + schema().node_types.size() +
                                           schema().edge_types.size());
     for (size_t i = 0; i < row_bytes_.size(); ++i) {
-      bytes += Rows(schema().columns[i], graph, 1).count * row_bytes_[i];
+      bytes += Rows(i, graph, 1).count * row_bytes_[i];
     }
     return bytes;
   }
@@ -126,14 +119,13 @@ class VersionSource final : public GraphSource {
     // Strings have any size, so theirs are looked up.
     for (size_t i = 0; i < schema().columns.size(); ++i) {
       if (!HoldsStrings(i)) continue;
-      const ColumnSchema& column = schema().columns[i];
       GF_ASSIGN_OR_RETURN(
           const std::vector<int64_t> sizes,
           dataset_->StringSizes(static_cast<int>(i),
-                                Rows(column, first, static_cast<int64_t>(bytes.size()))));
+                                Rows(i, first, static_cast<int64_t>(bytes.size()))));
       auto size = sizes.begin();
       for (size_t g = 0; g < bytes.size(); ++g) {
-        const auto end = size + Rows(column, first + static_cast<int64_t>(g), 1).count;
+        const auto end = size + Rows(i, first + static_cast<int64_t>(g), 1).count;
         bytes[g] = std::accumulate(size, end, bytes[g]);
         size = end;
       }
@@ -155,16 +147,15 @@ class VersionSource final : public GraphSource {
     if (first_bytes_ > kPartedBlocks * block_bytes_ && !schema().columns.empty()) {
       in_parts_ = true;
       column_ = 0;
-      row_ = Rows(schema().columns[0], first, 1).first;
+      row_ = Rows(0, first, 1).first;
       return NextPart();
     }
     GraphBlock block;
     AddSizes(first, count, block);
     for (size_t i = 0; i < schema().columns.size(); ++i) {
-      const ColumnSchema& column = schema().columns[i];
-      GF_ASSIGN_OR_RETURN(ColumnBlock rows, Read(i, Rows(column, first, count)));
+      GF_ASSIGN_OR_RETURN(ColumnBlock rows, Read(i, Rows(i, first, count)));
       for (int64_t g = first; g < first + count; ++g) {
-        rows.sizes.push_back(Rows(column, g, 1).count);
+        rows.sizes.push_back(Rows(i, g, 1).count);
       }
       block.columns.push_back(std::move(rows));
     }
@@ -190,14 +181,14 @@ class VersionSource final : public GraphSource {
   // The next rows of a graph that is too large for one block.
   absl::StatusOr<std::optional<GraphBlock>> NextPart() {
     const std::vector<ColumnSchema>& columns = schema().columns;
-    const RowRange rows = Rows(columns[column_], done_, 1);
+    const RowRange rows = Rows(column_, done_, 1);
     GF_ASSIGN_OR_RETURN(const int64_t count, CountRows(rows.first + rows.count - row_));
     GraphBlock block;
     GF_ASSIGN_OR_RETURN(block.columns.emplace_back(), Read(column_, {row_, count}));
     block.columns.back().sizes = {count};
     row_ += count;
     if (row_ == rows.first + rows.count && ++column_ < columns.size()) {
-      row_ = Rows(columns[column_], done_, 1).first;
+      row_ = Rows(column_, done_, 1).first;
     }
     block.continues = column_ < columns.size();
     if (!block.continues) {

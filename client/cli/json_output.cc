@@ -28,7 +28,12 @@ Json ColumnToJson(const Schema& schema, const ColumnSchema& column, const Column
                {"row_shape", column.row_shape},
                {"concat_last", column.concat_last},
                {"num_rows", info.num_rows}};
-  if (column.level == Level::kGraph) json["rows_per_graph"] = column.rows_per_graph;
+  if (column.varying()) {
+    json["rows_per_graph"] = nullptr;
+    if (info.row_sizes.has_value()) json["row_sizes"] = SizesToJson(*info.row_sizes);
+  } else if (column.level == Level::kGraph) {
+    json["rows_per_graph"] = column.rows_per_graph;
+  }
   if (const auto* range = std::get_if<IntRange>(&info.values)) {
     json["min"] = range->min;
     json["max"] = range->max;

@@ -66,7 +66,10 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
   if (spec.options.has_value()) {
     out << "padded to        " << FormatCount(spec.options->num_graphs) << " graphs, "
         << FormatTypedCounts(spec.options->num_nodes) << " nodes, "
-        << FormatTypedCounts(spec.options->num_edges) << " edges\n";
+        << FormatTypedCounts(spec.options->num_edges) << " edges";
+    if (!spec.options->num_rows.empty())
+      out << ", " << FormatTypedCounts(spec.options->num_rows) << " rows";
+    out << "\n";
   }
   if (sizes.has_value()) out << "sizes            " << FormatSizeEstimate(*sizes) << "\n";
   out << "batches          " << FormatCount(plan.num_batches);

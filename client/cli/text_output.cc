@@ -108,6 +108,7 @@ std::string ColumnShape(const ColumnSchema& column) {
   if (column.zero_dim || column.non_tensor) return "[]";
   const std::string axis = column.level == Level::kNode   ? "num_nodes"
                            : column.level == Level::kEdge ? "num_edges"
+                           : column.varying()             ? std::string("num_rows")
                                                           : absl::StrCat(column.rows_per_graph);
   std::vector<std::string> dims;
   for (const int64_t dim : column.row_shape) dims.push_back(absl::StrCat(dim));
@@ -129,6 +130,11 @@ std::string SummaryTable(const DatasetInfo& info) {
           absl::StrCat("#edges(", info.schema.EdgeTypeName(static_cast<int>(t)), ")"),
           &info.edge_sizes[t]);
     }
+  }
+  for (size_t c = 0; c < info.columns.size(); ++c) {
+    if (!info.columns[c].row_sizes.has_value()) continue;
+    columns.emplace_back(absl::StrCat("#rows(", info.schema.columns[c].name, ")"),
+                         &*info.columns[c].row_sizes);
   }
   constexpr std::array<absl::string_view, 7> kNames = {"mean",   "std",        "min", "quantile25",
                                                        "median", "quantile75", "max"};

@@ -100,6 +100,10 @@ void SpecFlags::Register(CLI::App& command) {
       "--batch-size, or from sampled batches)");
   add("--num-edges", num_edges_,
       "padded edges of a batch: likewise (default: num_nodes * (num_nodes - 1))");
+  add("--num-rows", num_rows_,
+      "padded rows of a batch, COLUMN=NUMBER,COLUMN=NUMBER, of columns of which every graph has "
+      "its "
+      "own number of rows");
   add("--num-graphs", num_graphs_, "padded graphs of a batch (default: --batch-size, or 2)")
       ->check(CLI::PositiveNumber);
   add("--best", best_,
@@ -186,9 +190,9 @@ absl::Status SpecFlags::BuildSizes(BatchSpec& spec) const {
   if (!best_.empty()) GF_RETURN_IF_ERROR(CheckBest(spec));
   const bool sampled = Samples(spec.strategy);
   if (spec.strategy == Strategy::kPlain || ragged_) {
-    if (!num_nodes_.empty() || !num_edges_.empty()) {
+    if (!num_nodes_.empty() || !num_edges_.empty() || !num_rows_.empty()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("--num-nodes and --num-edges are sizes of padded batches; ",
+          absl::StrCat("--num-nodes, --num-edges and --num-rows are sizes of padded batches; ",
                        ragged_ ? "--ragged" : "--strategy plain", " pads nothing"));
     }
     if (spec.batch_size == 0) spec.batch_size = 1;
@@ -201,6 +205,9 @@ absl::Status SpecFlags::BuildSizes(BatchSpec& spec) const {
     if (!num_edges_.empty()) {
       GF_ASSIGN_OR_RETURN(sizes.num_edges, ParseTypedSizes("--num-edges", num_edges_));
     }
+    if (!num_rows_.empty()) {
+      GF_ASSIGN_OR_RETURN(sizes.num_rows, ParseTypedSizes("--num-rows", num_rows_));
+    }
     if (sampled && num_graphs_ > 0) sizes.num_graphs = num_graphs_;
     if (!sampled && spec.batch_size > 0) sizes.num_graphs = spec.batch_size;
     sizes.node_pad_value = node_pad_value_;
@@ -210,6 +217,7 @@ absl::Status SpecFlags::BuildSizes(BatchSpec& spec) const {
     return absl::OkStatus();
   }
   if (!num_edges_.empty()) return absl::InvalidArgumentError("--num-edges needs --num-nodes");
+  if (!num_rows_.empty()) return absl::InvalidArgumentError("--num-rows needs --num-nodes");
   if (spec.batch_size == 0 && best_.empty()) spec.batch_size = 2;
   if (node_pad_value_ != 0 || edge_pad_value_ != 0 || graph_pad_value_ != 0) {
     return absl::InvalidArgumentError("pad values need --num-nodes");

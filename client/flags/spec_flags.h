@@ -53,6 +53,7 @@ class SpecFlags {
   int64_t batch_size_ = 0;
   std::string num_nodes_;
   std::string num_edges_;
+  std::string num_rows_;
   int64_t num_graphs_ = 0;
   double node_pad_value_ = 0;
   double edge_pad_value_ = 0;

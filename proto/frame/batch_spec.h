@@ -23,6 +23,8 @@ struct FixedSizeOptions {
   double edge_pad_value = 0;
   double graph_pad_value = 0;
   std::map<std::string, double> pad_graph_defaults;
+  // By column of which every graph has its own number of rows: how many rows a batch has.
+  std::map<std::string, int64_t> num_rows = {};
 };
 
 // Which graphs, in which order, before shuffling.

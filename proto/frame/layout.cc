@@ -31,16 +31,18 @@ std::string AtLeast(int64_t bytes) {
 
 absl::Status CheckCounts(const Layout& layout, const Counts& counts) {
   if (counts.nodes.size() != layout.node_types.size() ||
-      counts.edges.size() != layout.edge_types.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("counts of ", counts.nodes.size(), " node types and ", counts.edges.size(),
-                     " edge types for a layout of ", layout.node_types.size(), " and ",
-                     layout.edge_types.size()));
+      counts.edges.size() != layout.edge_types.size() ||
+      counts.rows.size() != layout.row_columns.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "counts of ", counts.nodes.size(), " node types, ", counts.edges.size(), " edge types and ",
+        counts.rows.size(), " columns of rows for a layout of ", layout.node_types.size(), ", ",
+        layout.edge_types.size(), " and ", layout.row_columns.size()));
   }
   const auto negative = [](int64_t count) { return count < 0; };
   if (counts.graphs < 0 || counts.seeds < 0 || counts.labels < 0 ||
       std::any_of(counts.nodes.begin(), counts.nodes.end(), negative) ||
-      std::any_of(counts.edges.begin(), counts.edges.end(), negative)) {
+      std::any_of(counts.edges.begin(), counts.edges.end(), negative) ||
+      std::any_of(counts.rows.begin(), counts.rows.end(), negative)) {
     return absl::InvalidArgumentError("counts are negative");
   }
   return absl::OkStatus();
@@ -56,6 +58,9 @@ absl::Status CheckAxis(const TensorSpec& tensor, const Counts& counts) {
       break;
     case Axis::kEdges:
       if (has_type(counts.edges)) return absl::OkStatus();
+      break;
+    case Axis::kRows:
+      if (has_type(counts.rows)) return absl::OkStatus();
       break;
     case Axis::kGraphs:
     case Axis::kPtr:
@@ -84,6 +89,8 @@ int64_t CountOf(const TensorSpec& tensor, const Counts& counts) {
       return counts.seeds;
     case Axis::kLabels:
       return counts.labels;
+    case Axis::kRows:
+      return counts.rows[tensor.type];
   }
   return 0;
 }
@@ -178,6 +185,11 @@ uint64_t LayoutDigest(const Layout& layout) {
     w.I64(place.size_bytes);
   });
   writer.I64(layout.slab_bytes);
+  // Came later than the others: layouts without them have the digests that they had.
+  if (!layout.row_columns.empty()) {
+    writer.Strings(layout.row_columns);
+    writer.I64s(layout.padded.rows);
+  }
   return XXH3_64bits(writer.bytes().data(), writer.bytes().size());
 }
 

@@ -17,10 +17,11 @@ namespace graphfeed {
 // How many graphs, nodes and edges: of a batch, of an epoch.
 struct Counts {
   int64_t graphs = 0;
-  std::vector<int64_t> nodes;  // by node type
-  std::vector<int64_t> edges;  // by edge type
-  int64_t seeds = 0;           // sampled batches: seed nodes or seed edges
-  int64_t labels = 0;          // seed edges and their negatives
+  std::vector<int64_t> nodes;      // by node type
+  std::vector<int64_t> edges;      // by edge type
+  int64_t seeds = 0;               // sampled batches: seed nodes or seed edges
+  int64_t labels = 0;              // seed edges and their negatives
+  std::vector<int64_t> rows = {};  // by Layout::row_columns
 
   friend bool operator==(const Counts&, const Counts&) = default;
 };
@@ -33,6 +34,7 @@ enum class Axis : uint8_t {
   kPtr = 4,     // graphs + 1
   kSeeds = 5,   // sampled batches: seed nodes or seed edges
   kLabels = 6,  // seed edges and their negatives
+  kRows = 7,    // rows of a column of which graphs have different numbers
 };
 
 template <>
@@ -40,6 +42,7 @@ struct EnumTable<Axis> {
   static constexpr EnumEntry<Axis> kEntries[] = {
       {Axis::kNodes, "nodes"}, {Axis::kEdges, "edges"}, {Axis::kGraphs, "graphs"},
       {Axis::kPtr, "ptr"},     {Axis::kSeeds, "seeds"}, {Axis::kLabels, "labels"},
+      {Axis::kRows, "rows"},
   };
 };
 
@@ -49,7 +52,7 @@ struct TensorSpec {
   std::string name;
   DType dtype = DType::kFloat32;
   Axis axis = Axis::kNodes;
-  int type = 0;                    // node or edge type that `axis` counts
+  int type = 0;                    // which node or edge type or row column `axis` counts
   int64_t axis_scale = 1;          // elements of the variable dimension for each thing counted
   bool concat_last = false;        // the variable dimension is the last one, not the first
   std::vector<int64_t> row_shape;  // the other dimensions
@@ -83,10 +86,11 @@ struct Layout {
   bool ragged = false;
   bool heterogeneous = false;
   std::vector<std::string> node_types;
-  std::vector<std::string> edge_types;  // "source|relation|target"
-  Counts padded;                        // of one micro-batch; fixed-size only
-  std::vector<TensorPlace> places;      // fixed-size only, by tensor
-  int64_t slab_bytes = 0;               // fixed-size only
+  std::vector<std::string> edge_types;   // "source|relation|target"
+  std::vector<std::string> row_columns;  // whose rows are counted by themselves, by name
+  Counts padded;                         // of one micro-batch; fixed-size only
+  std::vector<TensorPlace> places;       // fixed-size only, by tensor
+  int64_t slab_bytes = 0;                // fixed-size only
 
   // Index of the tensor, or -1.
   int Find(absl::string_view store, absl::string_view name) const;

@@ -49,6 +49,7 @@ void VisitOptionFields(Visitor&& visit) {
   visit("edge_pad_value", &Options::edge_pad_value...);
   visit("graph_pad_value", &Options::graph_pad_value...);
   visit("pad_graph_defaults", &Options::pad_graph_defaults...);
+  visit("num_rows", &Options::num_rows...);
 }
 
 template <typename... Samplings, typename Visitor>

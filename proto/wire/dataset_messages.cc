@@ -76,10 +76,12 @@ void ColumnInfoToProto(const ColumnInfo& info, v1::Column* message) {
     message->set_min_float(floats->min);
     message->set_max_float(floats->max);
   }
+  if (info.row_sizes.has_value()) *message->mutable_row_sizes() = SummaryToProto(*info.row_sizes);
 }
 
 ColumnInfo ColumnInfoFromProto(const v1::Column& message) {
   ColumnInfo info{.num_rows = message.num_rows(), .values = {}};
+  if (message.has_row_sizes()) info.row_sizes = SummaryFromProto(message.row_sizes());
   if (message.has_min_int() && message.has_max_int()) {
     info.values = IntRange{message.min_int(), message.max_int()};
   } else if (message.has_min_float() && message.has_max_float()) {

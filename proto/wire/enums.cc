@@ -46,7 +46,7 @@ static_assert(AreOurs<UnevenShards>({v1::UNEVEN_SHARDS_NULL, v1::UNEVEN_SHARDS_R
                                     v1::UnevenShards_MAX));
 static_assert(AreOurs<Encoding>({v1::ENCODING_DENSE, v1::ENCODING_COMPACT}, v1::Encoding_MAX));
 static_assert(AreOurs<Axis>({v1::AXIS_NODES, v1::AXIS_EDGES, v1::AXIS_GRAPHS, v1::AXIS_PTR,
-                             v1::AXIS_SEEDS, v1::AXIS_LABELS},
+                             v1::AXIS_SEEDS, v1::AXIS_LABELS, v1::AXIS_ROWS},
                             v1::Axis_MAX));
 
 template <typename E, typename Message>

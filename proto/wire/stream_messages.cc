@@ -20,6 +20,7 @@ v1::Counts CountsToProto(const Counts& counts) {
   CopyTo(counts.edges, message.mutable_edges());
   message.set_seeds(counts.seeds);
   message.set_labels(counts.labels);
+  CopyTo(counts.rows, message.mutable_rows());
   return message;
 }
 
@@ -28,7 +29,8 @@ Counts CountsFromProto(const v1::Counts& message) {
           .nodes = {message.nodes().begin(), message.nodes().end()},
           .edges = {message.edges().begin(), message.edges().end()},
           .seeds = message.seeds(),
-          .labels = message.labels()};
+          .labels = message.labels(),
+          .rows = {message.rows().begin(), message.rows().end()}};
 }
 
 // Layouts name edge types in one string.
@@ -67,11 +69,13 @@ absl::StatusOr<TensorSpec> TensorFromProto(const v1::Tensor& message, const Layo
   }
   tensor.axis = static_cast<Axis>(message.axis());
   GF_ASSIGN_OR_RETURN(tensor.type, IntFromProto(message.type(), absl::StrCat(field, ".type")));
-  // Only nodes and edges count by type; a ptr tensor may still say which nodes it cuts.
-  const size_t num_types =
-      tensor.axis == Axis::kEdges ? layout.edge_types.size() : layout.node_types.size();
-  if ((tensor.axis == Axis::kNodes || tensor.axis == Axis::kEdges) &&
-      static_cast<size_t>(tensor.type) >= num_types) {
+  // Only nodes, edges and rows count by type; a ptr tensor may still say which ones it cuts.
+  const bool counts_by_type =
+      tensor.axis == Axis::kNodes || tensor.axis == Axis::kEdges || tensor.axis == Axis::kRows;
+  const size_t num_types = tensor.axis == Axis::kEdges  ? layout.edge_types.size()
+                           : tensor.axis == Axis::kRows ? layout.row_columns.size()
+                                                        : layout.node_types.size();
+  if (counts_by_type && static_cast<size_t>(tensor.type) >= num_types) {
     return FieldError(absl::StrCat(field, ".type"),
                       absl::StrCat(tensor.type, "; the layout has ", num_types, " types"));
   }
@@ -105,7 +109,8 @@ std::string ShapeText(absl::Span<const int64_t> shape) {
 // A fixed-size layout says where its tensors lie, and the rule says so, too: both must agree.
 absl::Status CheckPlaces(const v1::Layout& message, const Layout& layout) {
   if (layout.padded.nodes.size() != layout.node_types.size() ||
-      layout.padded.edges.size() != layout.edge_types.size()) {
+      layout.padded.edges.size() != layout.edge_types.size() ||
+      layout.padded.rows.size() != layout.row_columns.size()) {
     return FieldError("layout.padded", "not one count for each type");
   }
   if (message.slab_bytes() < 0) {
@@ -165,6 +170,7 @@ v1::Layout ToProto(const Layout& layout) {
     *message.add_edge_types() = SplitEdgeType(type);
   }
   message.set_heterogeneous(layout.heterogeneous);
+  CopyTo(layout.row_columns, message.mutable_row_columns());
   if (!layout.ragged) *message.mutable_padded() = CountsToProto(layout.padded);
   message.set_digest(LayoutDigest(layout));
   return message;
@@ -184,6 +190,7 @@ absl::StatusOr<Layout> FromProto(const v1::Layout& message) {
     layout.edge_types.push_back(
         absl::StrCat(type.source(), "|", type.relation(), "|", type.target()));
   }
+  layout.row_columns.assign(message.row_columns().begin(), message.row_columns().end());
   std::set<std::pair<absl::string_view, absl::string_view>> names;
   for (int i = 0; i < message.tensors_size(); ++i) {
     GF_ASSIGN_OR_RETURN(

@@ -49,12 +49,24 @@ class Builder {
     tensor.spec.concat_last = column.concat_last;
     tensor.spec.row_shape = column.row_shape;
     const int64_t rows = column.level == Level::kGraph ? column.rows_per_graph : 1;
-    tensor.spec.axis_scale = rows;
+    if (column.varying()) {
+      tensor.spec.axis = Axis::kRows;
+      tensor.spec.type = RowsOf(c);
+    } else {
+      tensor.spec.axis_scale = rows;
+    }
+    const int type = tensor.spec.type;
     if (!std::binary_search(spec_.follow_batch.begin(), spec_.follow_batch.end(), column.name)) {
       return;
     }
-    AddOrdinals(column.level, column.type, absl::StrCat(column.name, "_batch"), rows);
-    AddPtr(column.level, column.type, absl::StrCat(column.name, "_ptr"), rows);
+    AddOrdinals(column.level, type, absl::StrCat(column.name, "_batch"), rows);
+    AddPtr(column.level, type, absl::StrCat(column.name, "_ptr"), rows);
+  }
+
+  // The number of a column among those of which graphs have different numbers of rows.
+  int RowsOf(int c) const {
+    const std::vector<int>& columns = spec_.row_columns;
+    return static_cast<int>(std::find(columns.begin(), columns.end(), c) - columns.begin());
   }
 
   void AddBatchAndPtr(int node_type) {
@@ -147,7 +159,11 @@ class Builder {
   void AddOrdinals(Level level, int type, const std::string& name, int64_t rows_per_graph) {
     BatchTensor& tensor = Add(level, type, name, Structure::kOrdinals);
     tensor.spec.dtype = spec_.index_dtype;
-    tensor.spec.axis_scale = rows_per_graph;
+    if (rows_per_graph == ColumnSchema::kVarying) {
+      tensor.spec.axis = Axis::kRows;
+    } else {
+      tensor.spec.axis_scale = rows_per_graph;
+    }
     tensor.rows_per_graph = rows_per_graph;
   }
 
@@ -221,6 +237,8 @@ absl::StatusOr<Layout> MakeLayout(const Schema& schema, const ResolvedSpec& spec
   layout.heterogeneous = schema.heterogeneous;
   layout.node_types = schema.node_types;
   layout.edge_types = EdgeTypeNames(schema);
+  for (const int column : spec.row_columns)
+    layout.row_columns.push_back(schema.columns[column].name);
   if (!spec.fixed_size()) {
     layout.ragged = true;
     return layout;
@@ -229,6 +247,7 @@ absl::StatusOr<Layout> MakeLayout(const Schema& schema, const ResolvedSpec& spec
   layout.padded.graphs = spec.options.num_graphs;
   layout.padded.nodes = spec.options.num_nodes;
   layout.padded.edges = spec.options.num_edges;
+  for (const auto& [name, rows] : spec.options.num_rows) layout.padded.rows.push_back(rows);
   if (spec.sampling.has_value()) {
     layout.padded.seeds = spec.batch_size;
     if (spec.sampling->links.has_value()) {

@@ -43,7 +43,8 @@ struct BatchTensor {
   TensorSpec spec;
   std::variant<Column, Structure, Sampled> source;
   Level level = Level::kNode;
-  int64_t rows_per_graph = 0;  // kOrdinals and kPtr of graphs: how many rows each has
+  // kOrdinals and kPtr of graphs: how many rows each has, or kVarying: those of spec.type.
+  int64_t rows_per_graph = 0;
 };
 
 // All tensors of a spec's batches, in the order of the layout (MakeLayout).

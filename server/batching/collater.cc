@@ -18,6 +18,7 @@ const std::vector<int64_t>& PtrOf(const BatchTensor& tensor, const MicroBatch& b
                                   std::vector<int64_t>& of_rows) {
   if (tensor.level == Level::kNode) return batch.node_ptr[tensor.spec.type];
   if (tensor.level == Level::kEdge) return batch.edge_ptr[tensor.spec.type];
+  if (tensor.rows_per_graph == ColumnSchema::kVarying) return batch.row_ptr[tensor.spec.type];
   of_rows.resize(batch.num_graphs + 1);
   for (int64_t g = 0; g <= batch.num_graphs; ++g) of_rows[g] = g * tensor.rows_per_graph;
   return of_rows;
@@ -89,6 +90,7 @@ absl::StatusOr<FrameInfo> Collater::Collate(
   info.null_frame = null_frame;
   info.trimmed.nodes.resize(schema_.node_types.size());
   info.trimmed.edges.resize(schema_.edge_types.size());
+  info.trimmed.rows.resize(spec_.row_columns.size());
   for (int64_t m = 0; m < spec_.micro_batches; ++m) info.real.push_back(frame->batch(m).real);
   frame->AddTrimmed(info.trimmed);
   return info;
@@ -125,8 +127,8 @@ absl::Status Collater::FillTensor(const TensorBlocks& to, Filler::Frame& frame) 
   const auto* column = std::get_if<BatchTensor::Column>(&tensor.source);
   if (column == nullptr || !spec_.fixed_size()) return absl::OkStatus();
   for (int64_t m = 0; m < spec_.micro_batches; ++m) {
-    PadColumn(schema_, spec_.options, schema_.columns[column->index], tensor.spec.dtype,
-              frame.batch(m), to.block(m));
+    PadColumn(schema_, spec_.options, schema_.columns[column->index], tensor.spec, frame.batch(m),
+              to.block(m));
   }
   return absl::OkStatus();
 }

@@ -230,6 +230,7 @@ absl::Status Fitter::Fit(const CounterRandom& random, FeatureStore& features,
   const bool trims = spec_.over_size != OverSize::kError && spec_.over_size != OverSize::kSkip;
   if (status.ok() || !trims) return status;
   GF_RETURN_IF_ERROR(CheckGraphs(batch));
+  GF_RETURN_IF_ERROR(CheckRows(batch));
   GF_RETURN_IF_ERROR(Trimmer(*this, random, features, batch).Trim());
   return Check(batch);
 }
@@ -237,6 +238,35 @@ absl::Status Fitter::Fit(const CounterRandom& random, FeatureStore& features,
 absl::Status Fitter::CheckGraphs(const GraphBatch& batch) const {
   if (batch.real.graphs <= spec_.options.num_graphs) return absl::OkStatus();
   return Refuse(batch, absl::StrCat("has more graphs than num_graphs ", spec_.options.num_graphs));
+}
+
+absl::Status Fitter::CheckRows(const GraphBatch& batch) const {
+  const bool trims = spec_.over_size != OverSize::kError && spec_.over_size != OverSize::kSkip;
+  size_t i = 0;
+  for (const auto& [name, limit] : spec_.options.num_rows) {
+    const int64_t rows = batch.real.rows[i++];
+    if (rows <= limit) continue;
+    return Refuse(batch, absl::StrCat("has ", rows, " rows of column \"", name,
+                                      "\"; a batch holds ", limit, " (num_rows)",
+                                      trims ? ", and trimming takes nodes and edges only" : ""));
+  }
+  return absl::OkStatus();
+}
+
+// Node ids of padding rows are those of padding nodes.
+absl::Status Fitter::CheckRowPadding(const GraphBatch& batch) const {
+  size_t i = 0;
+  for (const auto& [name, limit] : spec_.options.num_rows) {
+    const int64_t padding = limit - batch.real.rows[i];
+    for (const int t : schema_.columns[spec_.row_columns[i++]].index_types) {
+      if (padding == 0 || batch.real.nodes[t] < spec_.options.num_nodes[t]) continue;
+      return Refuse(
+          batch, absl::StrCat("fills all ", spec_.options.num_nodes[t], " ", NodesOf(t),
+                              " (num_nodes), but its ", padding, " padding rows of column \"", name,
+                              "\" need a padding node"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Fitter::Check(const GraphBatch& batch) const {
@@ -259,6 +289,9 @@ absl::Status Fitter::Check(const GraphBatch& batch) const {
     }
     exact = exact && batch.real.edges[r] == options.num_edges[r];
   }
+  GF_RETURN_IF_ERROR(CheckRows(batch));
+  size_t i = 0;
+  for (const auto& [name, limit] : options.num_rows) exact = exact && batch.real.rows[i++] == limit;
   if (!exact && batch.real.graphs == options.num_graphs) {
     return Refuse(batch, absl::StrCat("needs padding, but leaves no padding graph of num_graphs ",
                                       options.num_graphs));
@@ -273,7 +306,7 @@ absl::Status Fitter::Check(const GraphBatch& batch) const {
                                         EdgesOf(static_cast<int>(r)), " need a padding node"));
     }
   }
-  return absl::OkStatus();
+  return CheckRowPadding(batch);
 }
 
 absl::Status Fitter::Refuse(const GraphBatch& batch, absl::string_view why) const {

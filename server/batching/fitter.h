@@ -16,7 +16,8 @@ namespace graphfeed {
 // Decides whether a batch fits its limits, and trims it if it does not and the spec allows it.
 //
 // A batch fits if every count is within its limit, a padding graph is left if anything needs
-// padding, and each end of an edge type that needs padding edges has a padding node.
+// padding, and each end of an edge type that needs padding edges has a padding node, as does
+// what padding rows of node ids point to.
 //
 // Trimming removes nodes until every type is within its limit, with the edges that lose an end;
 // then, where edges still need padding and a type at their ends is exactly full, one node more of
@@ -42,6 +43,9 @@ class Fitter {
 
   absl::Status Check(const GraphBatch& batch) const;
   absl::Status CheckGraphs(const GraphBatch& batch) const;
+  // Of columns of which graphs have different numbers of rows, which are never trimmed.
+  absl::Status CheckRows(const GraphBatch& batch) const;
+  absl::Status CheckRowPadding(const GraphBatch& batch) const;
   absl::Status Refuse(const GraphBatch& batch, absl::string_view why) const;
   std::string NodesOf(int type) const;  // "nodes", or "nodes of type movie"
   std::string EdgesOf(int type) const;

@@ -20,7 +20,7 @@ void StartPtr(absl::Span<const int64_t> stored, const std::vector<int64_t>& grap
 
 }  // namespace
 
-void GraphBatch::Start(const GraphOffsets& offsets) {
+void GraphBatch::Start(const GraphOffsets& offsets, const std::vector<int>& row_columns) {
   const size_t num_node_types = offsets.node_ptr.size();
   const size_t num_edge_types = offsets.edge_ptr.size();
   node_ptr.resize(num_node_types);
@@ -37,6 +37,12 @@ void GraphBatch::Start(const GraphOffsets& offsets) {
   for (size_t r = 0; r < num_edge_types; ++r) {
     StartPtr(offsets.edge_ptr[r], graphs, edge_ptr[r]);
     real.edges[r] = edge_ptr[r].back();
+  }
+  row_ptr.resize(row_columns.size());
+  real.rows.resize(row_columns.size());
+  for (size_t i = 0; i < row_columns.size(); ++i) {
+    StartPtr(offsets.row_ptr[row_columns[i]], graphs, row_ptr[i]);
+    real.rows[i] = row_ptr[i].back();
   }
 }
 

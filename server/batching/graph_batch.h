@@ -28,7 +28,7 @@ struct GraphBatch : MicroBatch {
 
   // Takes the graphs as they are stored. Keeps the vectors' memory, so that a GraphBatch can be
   // used again without allocating.
-  void Start(const GraphOffsets& offsets);
+  void Start(const GraphOffsets& offsets, const std::vector<int>& row_columns);
 };
 
 }  // namespace graphfeed

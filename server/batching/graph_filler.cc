@@ -94,9 +94,9 @@ class GraphFiller::GraphFrame final : public Filler::Frame {
   absl::Status Write(const TensorBlocks& to) override {
     const int index = std::get<BatchTensor::Column>(to.tensor.source).index;
     const ColumnSchema& column = schema_.columns[index];
-    const RowWriter writer = WriterOf(column, to.tensor.spec.dtype, batches_[0]);
+    const RowWriter writer = WriterOf(column, to.tensor.spec, batches_[0]);
     const bool shifts = !column.index_types.empty();
-    PlanGather(column, /*merge=*/!shifts);
+    PlanGather(index, /*merge=*/!shifts);
     GF_RETURN_IF_ERROR(shifts ? GatherShifted(index, writer, to) : GatherRows(index, writer, to));
     if (IsEdgeIndex(column)) RenumberEnds(column, to);
     return absl::OkStatus();
@@ -106,14 +106,17 @@ class GraphFiller::GraphFrame final : public Filler::Frame {
   int64_t num_batches() const { return static_cast<int64_t>(batches_.size()); }
 
   // Which stored rows the column's tensor consists of.
-  void PlanGather(const ColumnSchema& column, bool merge) {
+  void PlanGather(int index, bool merge) {
+    const ColumnSchema& column = schema_.columns[index];
     gather_.Clear();
     for (int64_t m = 0; m < num_batches(); ++m) {
       const GraphBatch& batch = batches_[m];
       if (column.level == Level::kGraph) {
-        const int64_t rows = column.rows_per_graph;
+        int64_t row = 0;
         for (int64_t g = 0; g < batch.real.graphs; ++g) {
-          gather_.Add({batch.graphs[g] * rows, rows}, {m, g, g * rows}, merge);
+          const RowRange rows = offsets_.RowsOf(schema_.columns, index, batch.graphs[g]);
+          gather_.Add(rows, {m, g, row}, merge);
+          row += rows.count;
         }
         continue;
       }
@@ -227,7 +230,7 @@ absl::StatusOr<std::unique_ptr<Filler::Frame>> GraphFiller::Start(const EpochPla
     batch.batch = ordinal * spec_.micro_batches + m;
     batch.graphs.clear();
     if (!null_frame) plan.GraphsOf(batch.batch, batch.graphs);
-    batch.Start(offsets_);
+    batch.Start(offsets_, spec_.row_columns);
     if (!spec_.fixed_size()) continue;
     GF_RETURN_IF_ERROR(fitter_.Fit(random, features, batch));
     batch.AddPadding(spec_.options);

@@ -28,6 +28,8 @@ void MicroBatch::AddPadding(const ResolvedOptions& options) {
   for (size_t r = 0; r < edge_ptr.size(); ++r) {
     PadPtr(num_padding_graphs, options.num_edges[r], edge_ptr[r]);
   }
+  auto num_rows = options.num_rows.begin();
+  for (std::vector<int64_t>& ptr : row_ptr) PadPtr(num_padding_graphs, (num_rows++)->second, ptr);
 }
 
 int64_t MicroBatch::NumReal(Level level, int type) const {
@@ -35,9 +37,17 @@ int64_t MicroBatch::NumReal(Level level, int type) const {
   return level == Level::kNode ? real.nodes[type] : real.edges[type];
 }
 
-int64_t MicroBatch::NumElements(Level level, int type) const {
-  if (level == Level::kGraph) return num_graphs;
-  return level == Level::kNode ? node_ptr[type].back() : edge_ptr[type].back();
+int64_t MicroBatch::NumRows(const TensorSpec& column) const {
+  switch (column.axis) {
+    case Axis::kNodes:
+      return node_ptr[column.type].back();
+    case Axis::kEdges:
+      return edge_ptr[column.type].back();
+    case Axis::kRows:
+      return row_ptr[column.type].back();
+    default:
+      return num_graphs * column.axis_scale;
+  }
 }
 
 }  // namespace graphfeed

@@ -18,14 +18,19 @@ struct MicroBatch {
   // graphs, followed by the padding graphs once AddPadding has been called.
   std::vector<std::vector<int64_t>> node_ptr;
   std::vector<std::vector<int64_t>> edge_ptr;
+  std::vector<std::vector<int64_t>> row_ptr = {};  // by ResolvedSpec::row_columns
 
   // Appends the padding graphs. The padding elements of each type are divided evenly, the first
   // padding graphs get one more. Requires that the batch fits.
   void AddPadding(const ResolvedOptions& options);
 
-  // Graphs, or nodes or edges of a type; the latter with padding. `type` is 0 for graphs.
+  // Graphs, or nodes or edges of a type. `type` is 0 for graphs.
   int64_t NumReal(Level level, int type) const;
-  int64_t NumElements(Level level, int type) const;
+  // Rows of a column's tensor that hold something, and all of them with padding.
+  int64_t NumRealRows(const TensorSpec& column) const {
+    return CountOf(column, real) * column.axis_scale;
+  }
+  int64_t NumRows(const TensorSpec& column) const;
 };
 
 }  // namespace graphfeed

@@ -11,14 +11,15 @@
 
 namespace graphfeed {
 
-// What writes rows of a column into the block of `batch`, in the batch's dtype.
-RowWriter WriterOf(const ColumnSchema& column, DType dtype, const MicroBatch& batch);
+// What writes rows of a column into the block of `batch`, as `tensor` has them.
+RowWriter WriterOf(const ColumnSchema& column, const TensorSpec& tensor, const MicroBatch& batch);
 
 // Fills what the real rows of a column's block leave, once they are written: PadValue; of
 // non-tensors the user's default, or the first real graph's value; edge_index as the Collater
-// promises. Requires a fixed size.
+// promises, and node ids in columns of which graphs have different numbers of rows likewise.
+// Requires a fixed size.
 void PadColumn(const Schema& schema, const ResolvedOptions& options, const ColumnSchema& column,
-               DType dtype, const MicroBatch& batch, std::byte* block);
+               const TensorSpec& tensor, const MicroBatch& batch, std::byte* block);
 
 }  // namespace graphfeed
 

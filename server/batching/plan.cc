@@ -23,7 +23,8 @@ bool Trims(const ResolvedSpec& spec) {
          spec.over_size != OverSize::kSkip;
 }
 
-void AddGraph(const GraphOffsets& offsets, int64_t graph, int64_t times, Counts& counts) {
+void AddGraph(const ResolvedSpec& spec, const GraphOffsets& offsets, int64_t graph, int64_t times,
+              Counts& counts) {
   counts.graphs += times;
   for (size_t t = 0; t < counts.nodes.size(); ++t) {
     counts.nodes[t] += times * offsets.NumNodes(static_cast<int>(t), graph);
@@ -31,20 +32,26 @@ void AddGraph(const GraphOffsets& offsets, int64_t graph, int64_t times, Counts&
   for (size_t r = 0; r < counts.edges.size(); ++r) {
     counts.edges[r] += times * offsets.NumEdges(static_cast<int>(r), graph);
   }
+  for (size_t i = 0; i < counts.rows.size(); ++i) {
+    const absl::Span<const int64_t> ptr = offsets.row_ptr[spec.row_columns[i]];
+    counts.rows[i] += times * (ptr[graph + 1] - ptr[graph]);
+  }
 }
 
-Counts ZeroCounts(const GraphOffsets& offsets) {
+Counts ZeroCounts(const ResolvedSpec& spec, const GraphOffsets& offsets) {
   Counts counts;
   counts.nodes.resize(offsets.node_ptr.size());
   counts.edges.resize(offsets.edge_ptr.size());
+  counts.rows.resize(spec.row_columns.size());
   return counts;
 }
 
 // Sizes of all selected graphs together; O(types) unless they are listed one by one.
-Counts SizeOfSelection(const Selection& selection, const GraphOffsets& offsets) {
-  Counts counts = ZeroCounts(offsets);
+Counts SizeOfSelection(const ResolvedSpec& spec, const GraphOffsets& offsets) {
+  const Selection& selection = spec.selection;
+  Counts counts = ZeroCounts(spec, offsets);
   if (selection.kind == Selection::Kind::kIds) {
-    for (const int64_t graph : selection.ids) AddGraph(offsets, graph, 1, counts);
+    for (const int64_t graph : selection.ids) AddGraph(spec, offsets, graph, 1, counts);
     return counts;
   }
   const int64_t start = selection.start;
@@ -56,6 +63,10 @@ Counts SizeOfSelection(const Selection& selection, const GraphOffsets& offsets) 
   }
   for (size_t r = 0; r < counts.edges.size(); ++r) {
     counts.edges[r] = offsets.edge_ptr[r][stop] - offsets.edge_ptr[r][start];
+  }
+  for (size_t i = 0; i < counts.rows.size(); ++i) {
+    const absl::Span<const int64_t> ptr = offsets.row_ptr[spec.row_columns[i]];
+    counts.rows[i] = ptr[stop] - ptr[start];
   }
   return counts;
 }
@@ -201,13 +212,13 @@ absl::Status EpochPlan::Summarize() {
       starts_.empty() ? std::min(num_planned, summary_.num_batches * spec_.items_per_batch())
                       : starts_[summary_.num_batches];
   if (packed) {
-    summary_.real = ZeroCounts(offsets_);
-    for (const int64_t graph : graphs_) AddGraph(offsets_, graph, 1, summary_.real);
+    summary_.real = ZeroCounts(spec_, offsets_);
+    for (const int64_t graph : graphs_) AddGraph(spec_, offsets_, graph, 1, summary_.real);
   } else {
-    summary_.real = SizeOfSelection(spec_.selection, offsets_);
+    summary_.real = SizeOfSelection(spec_, offsets_);
   }
   for (int64_t i = num_delivered; i < num_planned; ++i) {
-    AddGraph(offsets_, packed ? graphs_[i] : GraphAt(i), -1, summary_.real);
+    AddGraph(spec_, offsets_, packed ? graphs_[i] : GraphAt(i), -1, summary_.real);
   }
   summary_.num_graphs = num_delivered;
   if (spec_.sampling.has_value()) {
@@ -238,8 +249,8 @@ absl::Status EpochPlan::SummarizeFill() {
     for (int64_t batch = 0; batch < summary_.num_batches; ++batch) {
       if (batch % kGraphsAtOnce == 0) GF_RETURN_IF_ERROR(CheckWanted());
       GraphsOf(batch, graphs);
-      Counts counts = ZeroCounts(offsets_);
-      for (const int64_t graph : graphs) AddGraph(offsets_, graph, 1, counts);
+      Counts counts = ZeroCounts(spec_, offsets_);
+      for (const int64_t graph : graphs) AddGraph(spec_, offsets_, graph, 1, counts);
       for (size_t t = 0; t < counts.nodes.size(); ++t) {
         nodes += static_cast<double>(std::min(counts.nodes[t], options.num_nodes[t]));
       }
@@ -268,6 +279,10 @@ absl::Status EpochPlan::SummarizeFill() {
     }
     for (size_t r = 0; r < options.num_edges.size(); ++r) {
       bound = std::max(bound, CeilDivide(summary_.real.edges[r], options.num_edges[r]));
+    }
+    size_t i = 0;
+    for (const auto& [name, rows] : options.num_rows) {
+      bound = std::max(bound, CeilDivide(summary_.real.rows[i++], rows));
     }
   }
   summary_.lower_bound_batches = std::min(bound, summary_.num_batches);

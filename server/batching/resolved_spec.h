@@ -29,6 +29,7 @@ struct ResolvedOptions {
   double graph_pad_value = 0;
   // Values of non-tensor columns in padding graphs, instead of the first real graph's.
   std::map<std::string, double> pad_graph_defaults;
+  std::map<std::string, int64_t> num_rows = {};  // one for each of ResolvedSpec::row_columns
 };
 
 // The same, resolved against a dataset: defaults filled in, derived options explicit. What Plan
@@ -52,6 +53,9 @@ struct ResolvedSpec {
   std::vector<std::string> float16_columns;  // sorted, unique
   std::optional<ResolvedSampling> sampling;  // kNeighbor and kCluster
   bool ragged = false;                       // no padding; always so for kPlain
+  // Columns of the schema that are in batches and of which every graph has its own number of rows,
+  // by name. Counts::rows and Axis::kRows count by them.
+  std::vector<int> row_columns;
   // The dataset's types, for messages: Schema::node_types, Schema::EdgeTypeName.
   std::vector<std::string> node_types;
   std::vector<std::string> edge_types;

@@ -44,6 +44,14 @@ class FieldEncoder {
     writer_.String(name);
     writer_.ListOf(values, [](CanonicalWriter& w, float value) { w.Double(value); });
   }
+  void operator()(absl::string_view name, const std::map<std::string, int64_t>& values) {
+    if (values.empty()) return;
+    writer_.String(name);
+    writer_.ListOf(values, [](CanonicalWriter& w, const auto& entry) {
+      w.String(entry.first);
+      w.I64(entry.second);
+    });
+  }
   void operator()(absl::string_view name, const std::vector<int64_t>& values) {
     if (name == "num_nodes") writer_.Strings(schema_.node_types);
     if (name == "num_edges") writer_.Strings(EdgeTypeNames(schema_));

@@ -50,7 +50,7 @@ absl::StatusOr<Strings> CountStrings(const Recipe& recipe, const std::vector<int
     column.index = static_cast<int>(i);
     column.rows.reserve(graphs.size());
     for (const int64_t graph : graphs) {
-      column.rows.push_back({graph * columns[i].rows_per_graph, columns[i].rows_per_graph});
+      column.rows.push_back(recipe.dataset().offsets().RowsOf(columns, i, graph));
       GF_ASSIGN_OR_RETURN(const std::vector<int64_t> sizes,
                           recipe.dataset().StringSizes(column.index, column.rows.back()));
       // As std::string; on the wire each takes less.

@@ -187,7 +187,7 @@ class SampledFiller::SampledFrame final : public Filler::Frame {
 
   absl::Status WriteColumn(int index, const TensorBlocks& to) {
     const ColumnSchema& column = schema_.columns[index];
-    const RowWriter writer = WriterOf(column, to.tensor.spec.dtype, scratch_.batches[0]);
+    const RowWriter writer = WriterOf(column, to.tensor.spec, scratch_.batches[0]);
     if (column.level == Level::kGraph) return WriteGraphColumn(index, writer, to);
     for (int64_t m = 0; m < num_batches(); ++m) {
       const Subgraph& subgraph = scratch_.sampled[m].subgraph;

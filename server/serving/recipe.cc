@@ -57,6 +57,10 @@ int64_t Recipe::FrameBound(int64_t max_frame_bytes) const {
     most.edges.push_back(BoundOf(most.graphs, dataset_info.edge_sizes[type].max,
                                  dataset_info.num_edges[type], repeats));
   }
+  for (const int column : spec().row_columns) {
+    const ColumnInfo& rows = dataset_info.columns[column];
+    most.rows.push_back(BoundOf(most.graphs, rows.row_sizes->max, rows.num_rows, repeats));
+  }
   const absl::StatusOr<Placement> placement = Place(layout(), most, max_frame_bytes);
   return placement.ok() ? placement->slab_bytes : max_frame_bytes;
 }

@@ -42,6 +42,7 @@ using ValueRange = std::variant<std::monostate, IntRange, FloatRange>;  // bool 
 struct ColumnInfo {
   int64_t num_rows = 0;
   ValueRange values;
+  std::optional<SizeSummary> row_sizes = {};  // of the rows of each graph; where they vary
 };
 
 // A published version, as users see it.

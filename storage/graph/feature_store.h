@@ -8,6 +8,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
+#include "storage/graph/schema.h"
 
 namespace graphfeed {
 
@@ -40,18 +41,32 @@ class FeatureStore {
   virtual absl::Status GatherRows(int column, absl::Span<const int64_t> rows, std::byte* dst) = 0;
 };
 
-// Where each graph's nodes and edges lie in the concatenated columns: graph g has rows
-// [ptr[g], ptr[g + 1]). A single graph is a collection of one. Views into memory owned elsewhere.
+// Where each graph's rows lie in the concatenated columns: graph g has rows [ptr[g], ptr[g + 1]). A
+// single graph is a collection of one. Views into memory owned elsewhere.
 struct GraphOffsets {
   int64_t num_graphs = 0;
   std::vector<absl::Span<const int64_t>> node_ptr;  // by node type, num_graphs + 1 entries each
   std::vector<absl::Span<const int64_t>> edge_ptr;  // by edge type
+  // By column of the schema, empty but for the varying ones; may end early where there are none.
+  std::vector<absl::Span<const int64_t>> row_ptr = {};
 
   int64_t NumNodes(int node_type, int64_t graph) const {
     return node_ptr[node_type][graph + 1] - node_ptr[node_type][graph];
   }
   int64_t NumEdges(int edge_type, int64_t graph) const {
     return edge_ptr[edge_type][graph + 1] - edge_ptr[edge_type][graph];
+  }
+  // Rows of a column of the schema that `count` graphs from `graph` on have.
+  RowRange RowsOf(const std::vector<ColumnSchema>& columns, size_t index, int64_t graph,
+                  int64_t count = 1) const {
+    const ColumnSchema& column = columns[index];
+    if (column.level == Level::kGraph && !column.varying()) {
+      return {graph * column.rows_per_graph, count * column.rows_per_graph};
+    }
+    const absl::Span<const int64_t> ptr = column.level == Level::kNode   ? node_ptr[column.type]
+                                          : column.level == Level::kEdge ? edge_ptr[column.type]
+                                                                         : row_ptr[index];
+    return {ptr[graph], ptr[graph + count] - ptr[graph]};
   }
 };
 

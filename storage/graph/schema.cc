@@ -112,7 +112,8 @@ absl::Status CheckShape(const ColumnSchema& column, absl::string_view what) {
   return absl::OkStatus();
 }
 
-absl::Status CheckGraphLevel(const ColumnSchema& column, absl::string_view what) {
+absl::Status CheckGraphLevel(const Schema& schema, const ColumnSchema& column,
+                             absl::string_view what) {
   if (column.level != Level::kGraph) {
     if (column.rows_per_graph != 0 || column.zero_dim || column.non_tensor) {
       return absl::InvalidArgumentError(absl::StrCat(
@@ -120,9 +121,15 @@ absl::Status CheckGraphLevel(const ColumnSchema& column, absl::string_view what)
     }
     return absl::OkStatus();
   }
-  if (column.rows_per_graph < 0 || column.rows_per_graph > kMaxRowsPerGraph) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        what, ": rows_per_graph is ", column.rows_per_graph, "; it is 0 to ", kMaxRowsPerGraph));
+  if (column.varying() && !schema.collection) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": the number of its rows varies, but there is one graph only"));
+  }
+  if (!column.varying() &&
+      (column.rows_per_graph < 0 || column.rows_per_graph > kMaxRowsPerGraph)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": rows_per_graph is ", column.rows_per_graph, "; it is 0 to ",
+                     kMaxRowsPerGraph, ", or ", ColumnSchema::kVarying, " where it varies"));
   }
   if ((column.zero_dim || column.non_tensor) &&
       (column.rows_per_graph != 1 || !column.row_shape.empty())) {
@@ -201,7 +208,7 @@ absl::Status CheckColumn(const Schema& schema, const ColumnSchema& column) {
         absl::StrCat(what, ": dtype ", static_cast<int>(column.dtype), " does not exist"));
   }
   GF_RETURN_IF_ERROR(CheckShape(column, what));
-  GF_RETURN_IF_ERROR(CheckGraphLevel(column, what));
+  GF_RETURN_IF_ERROR(CheckGraphLevel(schema, column, what));
   return CheckIndexTypes(schema, column, what);
 }
 

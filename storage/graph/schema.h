@@ -39,8 +39,11 @@ struct ColumnSchema {
   std::vector<int64_t> row_shape;
   bool concat_last = false;
 
-  // Graph level only: rows of every graph (y of shape [1, 19]: 1 row of shape [19]).
+  // Graph level only: rows of every graph (y of shape [1, 19]: 1 row of shape [19]), or kVarying.
   int64_t rows_per_graph = 0;
+  // Every graph has its own number of rows (triples of shape [k, 2]), which StoredData::row_offsets
+  // and GraphOffsets::row_ptr say. Of collections only.
+  static constexpr int64_t kVarying = -1;
   // Graph level only: the graph's tensor is 0-dim; batches stack it to [G].
   bool zero_dim = false;
   // Graph level only: a plain number, not a tensor. Padding graphs repeat the first real
@@ -54,6 +57,7 @@ struct ColumnSchema {
 
   friend bool operator==(const ColumnSchema&, const ColumnSchema&) = default;
 
+  bool varying() const { return level == Level::kGraph && rows_per_graph == kVarying; }
   int64_t row_elements() const;  // 1 for an empty row_shape
   int64_t row_bytes() const;     // 0 for strings
 };

@@ -162,6 +162,7 @@ class Drafter {
       }
       arrays_.erase(found);
     }
+    const std::map<std::string, std::string> cuts = TakeCuts(graphs);
     const std::optional<int64_t> nodes = RowsOf({"x", "feat", "pos", "node_type", "n_id"});
     const std::optional<int64_t> edges = RowsOf({"edge_index", "edge_attr", "edge_weight"});
     std::vector<std::string> order;
@@ -174,6 +175,11 @@ class Drafter {
     for (const std::string& stem : order) {
       npy::Column& column = *schema_.add_columns();
       Describe(arrays_[stem], stem, column);
+      if (const auto cut = cuts.find(stem); cut != cuts.end()) {
+        absl::EndsWith(cut->second, "_ptr.npy") ? column.set_ptr(cut->second)
+                                                : column.set_counts(cut->second);
+        continue;
+      }
       const std::optional<int64_t> rows = RowsOf({stem});
       std::vector<const char*> fits;
       if (rows == nodes && nodes.has_value()) fits.push_back("node");
@@ -183,6 +189,24 @@ class Drafter {
       if (fits.size() == 1) column.set_level(fits[0]);
     }
     return absl::OkStatus();
+  }
+
+  // The files NAME_ptr and NAME_counts of a collection that cut the rows of NAME into graphs, by
+  // NAME; they are no columns.
+  std::map<std::string, std::string> TakeCuts(std::optional<int64_t> graphs) {
+    std::map<std::string, std::string> cuts;
+    for (const auto& [stem, array] : arrays_) {
+      for (const char* suffix : {"_ptr", "_counts"}) {
+        const auto found = arrays_.find(stem + suffix);
+        if (found == arrays_.end() || !graphs.has_value()) continue;
+        const int64_t entries = *graphs + (absl::EndsWith(found->first, "_ptr") ? 1 : 0);
+        if (found->second.shape == std::vector<int64_t>{entries}) {
+          cuts.emplace(stem, found->first + ".npy");
+        }
+      }
+    }
+    for (const auto& [stem, file] : cuts) arrays_.erase(file.substr(0, file.size() - 4));
+    return cuts;
   }
 
   // Of the first of these arrays that there is.

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
+#include "storage/graph/column_names.h"
 #include "storage/graph/element_access.h"
 
 namespace graphfeed {
@@ -224,6 +225,24 @@ absl::StatusOr<std::unique_ptr<NpyRows>> ConvertRows(std::unique_ptr<NpyRows> ro
                                                    DTypeName(dtype), " without loss"));
   }
   return std::make_unique<ConvertedRows>(std::move(rows), dtype);
+}
+
+absl::StatusOr<std::unique_ptr<NpyRows>> OpenColumnRows(const NpyColumn& spec) {
+  std::unique_ptr<NpyRows> rows;
+  if (spec.csr_columns > 0) {
+    GF_ASSIGN_OR_RETURN(rows, OpenCsrRows(spec.path, spec.csr_columns));
+  } else {
+    GF_ASSIGN_OR_RETURN(std::unique_ptr<NpyFile> file, NpyFile::Open(spec.path));
+    const std::vector<int64_t>& shape = file->header().shape;
+    // [2, E], unless it can only be [E, 2].
+    const bool pairs =
+        spec.name == "edge_index" && shape.size() == 2 && shape[0] != 2 && shape[1] == 2;
+    const bool along_last =
+        spec.along_last.value_or(NameSaysIndex(spec.name) && shape.size() >= 2 && !pairs);
+    rows = ArrayRows(std::move(file), along_last);
+  }
+  if (!spec.dtype.has_value()) return rows;
+  return ConvertRows(std::move(rows), *spec.dtype);
 }
 
 }  // namespace graphfeed

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "storage/graph/dtype.h"
 #include "storage/importers/npy_file.h"
+#include "storage/importers/npy_schema.h"
 
 namespace graphfeed {
 
@@ -40,6 +41,9 @@ absl::StatusOr<std::unique_ptr<NpyRows>> OpenCsrRows(const std::string& prefix,
 // The same values in another dtype: integers and bool in any dtype that holds them all, float in
 // another float. INVALID_ARGUMENT names a value that cannot be held.
 absl::StatusOr<std::unique_ptr<NpyRows>> ConvertRows(std::unique_ptr<NpyRows> rows, DType dtype);
+
+// The rows of a column that a schema describes.
+absl::StatusOr<std::unique_ptr<NpyRows>> OpenColumnRows(const NpyColumn& spec);
 
 }  // namespace graphfeed
 

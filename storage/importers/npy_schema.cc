@@ -132,6 +132,15 @@ class SchemaReader {
         return bad("level", column.level(), "\"node\", \"edge\" and \"graph\"");
       }
     }
+    GF_RETURN_IF_ERROR(ReadSizes(absl::StrCat("column ", column.name()), column.ptr(),
+                                 column.counts(), result.sizes));
+    if (result.sizes.has_file()) {
+      if (result.level.value_or(Level::kGraph) != Level::kGraph) {
+        return Error(absl::StrCat("column ", column.name(), ": ptr and counts are for columns of ",
+                                  "graph level, not ", LevelName(*result.level)));
+      }
+      result.level = Level::kGraph;
+    }
     if (!column.axis().empty()) {
       if (column.axis() != "first" && column.axis() != "last") {
         return bad("axis", column.axis(), "\"first\" and \"last\"");

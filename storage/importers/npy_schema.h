@@ -12,6 +12,15 @@
 
 namespace graphfeed {
 
+// How rows of one node or edge type or column are cut into graphs: at most one of the two paths.
+struct NpySizes {
+  std::string ptr;
+  std::string counts;
+  std::optional<int64_t> total;  // single graph, if the schema says it
+
+  bool has_file() const { return !ptr.empty() || !counts.empty(); }
+};
+
 struct NpyColumn {
   std::string name;
   std::string path;  // of the file, or what the names of a sparse matrix's files begin with
@@ -20,15 +29,7 @@ struct NpyColumn {
   std::optional<bool> along_last;  // axis of concatenation, if the schema says it
   int64_t csr_columns = 0;         // above 0: a sparse matrix of so many columns
   std::optional<DType> dtype;      // if it is not the file's
-};
-
-// How rows of one node or edge type are cut into graphs: at most one of the two paths.
-struct NpySizes {
-  std::string ptr;
-  std::string counts;
-  std::optional<int64_t> total;  // single graph, if the schema says it
-
-  bool has_file() const { return !ptr.empty() || !counts.empty(); }
+  NpySizes sizes = {};             // graph level, where the number of rows varies
 };
 
 // A folder's schema.json (npy_schema.proto) with defaults filled in and file names made paths.

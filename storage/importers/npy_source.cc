@@ -18,29 +18,12 @@ namespace {
 
 constexpr int64_t kMaxBlockGraphs = 1 << 16;
 
-absl::StatusOr<std::unique_ptr<NpyRows>> OpenRows(const NpyColumn& spec) {
-  std::unique_ptr<NpyRows> rows;
-  if (spec.csr_columns > 0) {
-    GF_ASSIGN_OR_RETURN(rows, OpenCsrRows(spec.path, spec.csr_columns));
-  } else {
-    GF_ASSIGN_OR_RETURN(std::unique_ptr<NpyFile> file, NpyFile::Open(spec.path));
-    const std::vector<int64_t>& shape = file->header().shape;
-    // [2, E], unless it can only be [E, 2].
-    const bool pairs =
-        spec.name == "edge_index" && shape.size() == 2 && shape[0] != 2 && shape[1] == 2;
-    const bool along_last =
-        spec.along_last.value_or(NameSaysIndex(spec.name) && shape.size() >= 2 && !pairs);
-    rows = ArrayRows(std::move(file), along_last);
-  }
-  if (!spec.dtype.has_value()) return rows;
-  return ConvertRows(std::move(rows), *spec.dtype);
-}
-
 struct OpenColumn {
   NpyColumn spec;
   std::unique_ptr<NpyRows> rows;
   Level level = Level::kGraph;
-  int64_t rows_per_graph = 0;  // graph level of collections
+  int64_t rows_per_graph = 0;            // graph level of collections
+  std::optional<SizeCursor> sizes = {};  // instead, where the number varies
 
   int64_t num_rows() const { return rows->num_rows(); }
   int64_t row_bytes() const { return rows->row_bytes(); }
@@ -84,14 +67,16 @@ class NpySource : public GraphSource {
  private:
   absl::Status OpenColumns();
   absl::Status CountCollection();
-  absl::StatusOr<int64_t> CountGraphs(const std::vector<NpySizes>& sizes,
-                                      std::vector<SizeCursor>& cursors,
-                                      std::vector<int64_t>& totals);
+  static absl::StatusOr<int64_t> CountGraphs(const std::vector<NpySizes>& sizes,
+                                             std::vector<SizeCursor>& cursors,
+                                             std::vector<int64_t>& totals);
+  absl::Status CountRows(OpenColumn& column) const;
   absl::Status CountSingleGraph();
   absl::Status DecideLevel(OpenColumn& column) const;
   absl::StatusOr<Level> InferLevel(const OpenColumn& column) const;
   ColumnBlock EmptyBlock(const OpenColumn& column) const;
-  int64_t GraphBytes(const GraphBlock& block) const;
+  int64_t GraphBytes(const GraphBlock& block,
+                     const std::vector<std::vector<int64_t>>& rows_of_graphs) const;
   absl::StatusOr<std::optional<GraphBlock>> NextGraphs();
   absl::StatusOr<std::optional<GraphBlock>> NextRows();
 
@@ -113,7 +98,7 @@ class NpySource : public GraphSource {
 absl::Status NpySource::OpenColumns() {
   for (const NpyColumn& spec : dataset_.columns) {
     OpenColumn column{.spec = spec, .rows = nullptr};
-    GF_ASSIGN_OR_RETURN(column.rows, OpenRows(spec));
+    GF_ASSIGN_OR_RETURN(column.rows, OpenColumnRows(spec));
     if (column.rows->zero_dim() && dataset_.collection) {
       return column.Error("a collection's columns have at least one axis");
     }
@@ -244,6 +229,21 @@ absl::StatusOr<Level> NpySource::InferLevel(const OpenColumn& column) const {
                                    num_graphs_, " graphs"));
 }
 
+// Of a column with sizes of its own.
+absl::Status NpySource::CountRows(OpenColumn& column) const {
+  if (!dataset_.collection) return column.Error("ptr and counts are for collections");
+  std::vector<SizeCursor> cursors;
+  std::vector<int64_t> totals;
+  GF_ASSIGN_OR_RETURN(const int64_t num_graphs, CountGraphs({column.spec.sizes}, cursors, totals));
+  if (num_graphs != num_graphs_ || totals[0] != column.num_rows()) {
+    return column.Error(absl::StrCat("it has ", column.num_rows(), " rows; ", cursors[0].name(),
+                                     " tells of ", totals[0], " in ", num_graphs,
+                                     " graphs, of which there are ", num_graphs_));
+  }
+  column.sizes.emplace(std::move(cursors[0]));
+  return absl::OkStatus();
+}
+
 absl::Status NpySource::DecideLevel(OpenColumn& column) const {
   if (column.spec.level.has_value()) {
     column.level = *column.spec.level;
@@ -252,6 +252,7 @@ absl::Status NpySource::DecideLevel(OpenColumn& column) const {
   }
   const int64_t rows = column.num_rows();
   if (column.level == Level::kGraph) {
+    if (column.spec.sizes.has_file()) return CountRows(column);
     if (!dataset_.collection) return absl::OkStatus();
     if (num_graphs_ == 0 ? rows != 0 : rows % num_graphs_ != 0) {
       return column.Error(
@@ -285,11 +286,14 @@ ColumnBlock NpySource::EmptyBlock(const OpenColumn& column) const {
 }
 
 // Bytes of the block's last graph.
-int64_t NpySource::GraphBytes(const GraphBlock& block) const {
+int64_t NpySource::GraphBytes(const GraphBlock& block,
+                              const std::vector<std::vector<int64_t>>& rows_of_graphs) const {
   __int128 bytes = 0;
-  for (const OpenColumn& column : columns_) {
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    const OpenColumn& column = columns_[c];
     const int64_t rows = column.level == Level::kNode   ? block.num_nodes[column.spec.type].back()
                          : column.level == Level::kEdge ? block.num_edges[column.spec.type].back()
+                         : column.sizes.has_value()     ? rows_of_graphs[c].back()
                                                         : column.rows_per_graph;
     bytes += static_cast<__int128>(rows) * column.row_bytes();
   }
@@ -304,6 +308,12 @@ absl::StatusOr<std::optional<GraphBlock>> NpySource::NextGraphs() {
   block.num_edges.resize(num_edges_.size());
   std::vector<int64_t> first_node;
   std::vector<int64_t> first_edge;
+  std::vector<std::vector<int64_t>> rows_of_graphs(columns_.size());  // where they vary
+  std::vector<int64_t> first_row;
+  for (const OpenColumn& column : columns_) {
+    first_row.push_back(column.sizes.has_value() ? column.sizes->sum()
+                                                 : done_ * column.rows_per_graph);
+  }
   for (const SizeCursor& cursor : node_cursors_) first_node.push_back(cursor.sum());
   for (const SizeCursor& cursor : edge_cursors_) first_edge.push_back(cursor.sum());
   for (int64_t bytes = 0; done_ + block.num_graphs < num_graphs_ && bytes < options_.block_bytes &&
@@ -321,13 +331,19 @@ absl::StatusOr<std::optional<GraphBlock>> NpySource::NextGraphs() {
       GF_ASSIGN_OR_RETURN(const int64_t size, edge_cursors_[t].Next());
       block.num_edges[t].push_back(size);
     }
+    for (size_t c = 0; c < columns_.size(); ++c) {
+      if (!columns_[c].sizes.has_value()) continue;
+      GF_ASSIGN_OR_RETURN(const int64_t size, columns_[c].sizes->Next());
+      rows_of_graphs[c].push_back(size);
+    }
     ++block.num_graphs;
-    bytes += GraphBytes(block);
+    bytes += GraphBytes(block, rows_of_graphs);
   }
-  for (OpenColumn& column : columns_) {
+  for (size_t c = 0; c < columns_.size(); ++c) {
+    OpenColumn& column = columns_[c];
     ColumnBlock rows = EmptyBlock(column);
     const int type = column.spec.type;
-    int64_t first = done_ * column.rows_per_graph;
+    int64_t first = first_row[c];
     int64_t count = block.num_graphs * column.rows_per_graph;
     if (column.level == Level::kNode) {
       rows.sizes = block.num_nodes[type];
@@ -337,6 +353,9 @@ absl::StatusOr<std::optional<GraphBlock>> NpySource::NextGraphs() {
       rows.sizes = block.num_edges[type];
       first = first_edge[type];
       count = edge_cursors_[type].sum() - first;
+    } else if (column.sizes.has_value()) {
+      rows.sizes = std::move(rows_of_graphs[c]);
+      count = column.sizes->sum() - first;
     } else if (column.rows_per_graph != 1) {
       rows.sizes.assign(block.num_graphs, column.rows_per_graph);
     }

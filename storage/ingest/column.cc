@@ -73,11 +73,14 @@ LevelQuestion IngestColumn::question() const {
   return {.name = kind_.name,
           .collection = collection_,
           .scalar = kind_.zero_dim || kind_.non_tensor,
+          .strings = kind_.dtype == DType::kString,
           .declared = declared_};
 }
 
-absl::Status IngestColumn::Count(const RowCount& count) {
+absl::Status IngestColumn::Count(const RowCount& count, RowOffsets::Open open) {
   evidence_.Add(count);
+  // A column that is open may still turn out to hold strings or numbers.
+  if (MayVary(question())) GF_RETURN_IF_ERROR(row_offsets_.Add(count.rows, open));
   return declared_ ? CheckLevel(question(), *declared_, evidence_)
                    : CheckName(question(), evidence_);
 }
@@ -118,7 +121,21 @@ absl::Status IngestColumn::Finish() {
     GF_RETURN_IF_ERROR(WriteStrings({}));  // the first offset, where there are no strings
     GF_RETURN_IF_ERROR(string_offsets_->Finish());
   }
+  if (row_offsets_.varying()) GF_RETURN_IF_ERROR(row_offsets_.writer().Finish());
   return rows_->Finish();
+}
+
+std::optional<uint64_t> IngestColumn::DropRowOffsets(const ColumnSchema& schema) {
+  if (schema.varying() || !row_offsets_.varying()) return std::nullopt;
+  const uint64_t uid = row_offsets_.writer().stored().storage.uid;
+  row_offsets_.Discard();
+  return uid;
+}
+
+ColumnInfo IngestColumn::info() const {
+  ColumnInfo info{.num_rows = num_rows_, .values = values_};
+  if (row_offsets_.varying()) info.row_sizes = row_offsets_.Summary();
+  return info;
 }
 
 absl::StatusOr<ColumnSchema> IngestColumn::MakeSchema(const Schema& types) const {
@@ -131,7 +148,8 @@ absl::StatusOr<ColumnSchema> IngestColumn::MakeSchema(const Schema& types) const
                       .concat_last = kind_.concat_last,
                       .index_types = IndexTypes(types, level, kind_.type, kind_.name, kind_.dtype)};
   if (level == Level::kGraph) {
-    schema.rows_per_graph = evidence_.first().rows;
+    schema.rows_per_graph =
+        evidence_.against_graph() ? ColumnSchema::kVarying : evidence_.first().rows;
     schema.zero_dim = kind_.zero_dim;
     schema.non_tensor = kind_.non_tensor;
   }
@@ -141,12 +159,13 @@ absl::StatusOr<ColumnSchema> IngestColumn::MakeSchema(const Schema& types) const
 StoredData IngestColumn::stored() const {
   StoredData data{.rows = rows_->stored(), .string_offsets = std::nullopt};
   if (string_offsets_) data.string_offsets = string_offsets_->stored();
+  if (row_offsets_.varying()) data.row_offsets = row_offsets_.writer().stored();
   return data;
 }
 
 int64_t IngestColumn::memory_bytes() const {
   return (rows_ ? rows_->memory_bytes() : 0) +
-         (string_offsets_ ? string_offsets_->memory_bytes() : 0);
+         (string_offsets_ ? string_offsets_->memory_bytes() : 0) + row_offsets_.memory_bytes();
 }
 
 }  // namespace graphfeed

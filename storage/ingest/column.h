@@ -13,6 +13,7 @@
 #include "storage/graph/graph_block.h"
 #include "storage/graph/schema.h"
 #include "storage/ingest/column_levels.h"
+#include "storage/ingest/row_offsets.h"
 #include "storage/manifest/manifest.h"
 
 namespace graphfeed {
@@ -32,8 +33,8 @@ class IngestColumn {
   absl::Status CheckSameKind(const ColumnBlock& block, bool empty, int64_t num_graphs);
 
   // Notes the rows of one graph; INVALID_ARGUMENT if they contradict a declared level or
-  // the column's name.
-  absl::Status Count(const RowCount& count);
+  // the column's name. `open` makes a column of offsets, once one is needed.
+  absl::Status Count(const RowCount& count, RowOffsets::Open open);
 
   // Writes all rows of a checked block. INVALID_ARGUMENT names a value that the dtype lacks.
   absl::Status Write(const ColumnBlock& block, int64_t num_rows);
@@ -41,7 +42,10 @@ class IngestColumn {
 
   // Decides the level; requires that something was counted.
   absl::StatusOr<ColumnSchema> MakeSchema(const Schema& types) const;
-  ColumnInfo info() const { return {.num_rows = num_rows_, .values = values_}; }
+  // Once the schema is made: the column of row offsets that it does not need, if there is one. Its
+  // writer is gone.
+  std::optional<uint64_t> DropRowOffsets(const ColumnSchema& schema);
+  ColumnInfo info() const;
   StoredData stored() const;  // complete after Finish
 
   const ColumnBlock& kind() const { return kind_; }
@@ -69,6 +73,7 @@ class IngestColumn {
   int64_t string_bytes_ = 0;
   std::optional<ColumnWriter> rows_;
   std::optional<ColumnWriter> string_offsets_;
+  RowOffsets row_offsets_;  // while the column may turn out to need them
 };
 
 }  // namespace graphfeed

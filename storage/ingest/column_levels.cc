@@ -21,14 +21,27 @@ std::string Describe(const RowCount& count) {
                       " nodes, ", count.edges, " edges)");
 }
 
+std::string WayOut(const LevelQuestion& question) {
+  if (question.strings) return "a list of strings of other lengths cannot be stored";
+  return absl::StrCat("if it is a list of the graph's, of any length, ",
+                      HowToDeclare(question.name, Level::kGraph));
+}
+
 absl::Status FitsNothing(const LevelQuestion& question, const LevelEvidence& evidence) {
   return absl::InvalidArgumentError(absl::StrCat(
       "column \"", question.name, "\" fits no level: ", Describe(evidence.first()), ", ",
       Describe(*evidence.against_graph()),
-      "; a node-level column has one row per node, an edge-level one one per edge, a graph-level "
-      "one equally many in every graph; correct it, then ",
-      HowToDeclare(question.name, Level::kNode),
-      "; a list of other lengths can be a node type of its own, in heterogeneous graphs"));
+      "; a node-level column has one row per node, an edge-level one one per edge; correct it, or ",
+      WayOut(question)));
+}
+
+// Of a column that fits no level in all graphs, but nodes or edges in most.
+absl::Status NearlyFits(const LevelQuestion& question, const LevelEvidence& evidence, bool node) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "column \"", question.name, "\" has one row for each ", node ? "node" : "edge", " in ",
+      node ? evidence.num_like_nodes() : evidence.num_like_edges(), " of ", evidence.num_graphs(),
+      " graphs, but ", Describe(node ? *evidence.against_node() : *evidence.against_edge()),
+      "; correct it, or ", WayOut(question)));
 }
 
 absl::Status Ambiguous(const LevelQuestion& question, bool node, bool edge) {
@@ -43,6 +56,9 @@ absl::Status Ambiguous(const LevelQuestion& question, bool node, bool edge) {
 
 void LevelEvidence::Add(const RowCount& count) {
   if (!first_) first_ = count;
+  ++num_graphs_;
+  if (count.rows > 0 && count.rows == count.nodes) ++num_like_nodes_;
+  if (count.rows > 0 && count.rows == count.edges) ++num_like_edges_;
   if (!against_node_ && count.rows != count.nodes) against_node_ = count;
   if (!against_edge_ && count.rows != count.edges) against_edge_ = count;
   if (!against_graph_ && count.rows != first_->rows) against_graph_ = count;
@@ -50,7 +66,14 @@ void LevelEvidence::Add(const RowCount& count) {
   one_edge_ = one_edge_ && count.edges == 1;
 }
 
+bool MayVary(const LevelQuestion& question) {
+  if (!question.collection || question.scalar || question.strings) return false;
+  if (question.declared) return *question.declared == Level::kGraph;
+  return !NameSaysNode(question.name) && !NameSaysEdge(question.name) && question.name != "y";
+}
+
 absl::Status CheckLevel(const LevelQuestion& question, Level level, const LevelEvidence& evidence) {
+  if (level == Level::kGraph && MayVary(question)) return absl::OkStatus();
   const std::optional<RowCount>& against = level == Level::kNode   ? evidence.against_node()
                                            : level == Level::kEdge ? evidence.against_edge()
                                                                    : evidence.against_graph();
@@ -116,7 +139,12 @@ absl::StatusOr<Level> DecideLevel(const LevelQuestion& question, const LevelEvid
     return node ? Level::kNode : edge ? Level::kEdge : Level::kGraph;
   }
   if (!node && !edge) {
-    if (evidence.against_graph()) return FitsNothing(question, evidence);
+    if (!evidence.against_graph()) return Level::kGraph;
+    for (const bool nodes : {true, false}) {
+      const int64_t like = nodes ? evidence.num_like_nodes() : evidence.num_like_edges();
+      if (2 * like >= evidence.num_graphs()) return NearlyFits(question, evidence, nodes);
+    }
+    if (!MayVary(question)) return FitsNothing(question, evidence);
     return Level::kGraph;
   }
   const bool size_tells = evidence.against_graph() ||

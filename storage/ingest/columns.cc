@@ -94,6 +94,40 @@ void IngestColumns::FitEmpty(GraphBlock& block) const {
   }
 }
 
+absl::StatusOr<Schema> IngestColumns::MakeSchema(absl::Span<const int64_t> num_edges) const {
+  Schema schema = types_;
+  for (const auto& column : columns_) {
+    GF_ASSIGN_OR_RETURN(schema.columns.emplace_back(), column->MakeSchema(types_));
+    if (schema.columns.back().varying()) GF_RETURN_IF_ERROR(CheckDeclared(column->kind()));
+  }
+  GF_RETURN_IF_ERROR(ValidateSchema(schema));
+  for (const auto& [name, level] : spec_.kinds) {
+    if (!Has(name)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("kinds declares column \"", name, "\", which does not exist"));
+    }
+  }
+  for (size_t t = 0; t < types_.edge_types.size(); ++t) {
+    const int type = static_cast<int>(t);
+    if (num_edges[t] > 0 && schema.FindColumn(Level::kEdge, type, "edge_index") < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(types_.heterogeneous ? types_.EdgeTypeName(type) : "the dataset", " has ",
+                       num_edges[t], " edges, but no column \"edge_index\""));
+    }
+  }
+  return schema;
+}
+
+// What transforms take for rows of nodes or edges in one block and not in another is neither.
+absl::Status IngestColumns::CheckDeclared(const ColumnBlock& column) const {
+  if (spec_.transforms.empty() || column.level || spec_.kinds.contains(column.name)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "column \"", column.name, "\" has neither a row for each node nor one for each edge, ",
+      "which transforms must know before: declare it, kinds={\"", column.name, "\": \"graph\"}"));
+}
+
 absl::Status IngestColumns::CheckNoneMissing(const GraphBlock& block, int64_t num_graphs) const {
   std::vector<bool> present(columns_.size());
   for (const ColumnBlock& column : block.columns) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "storage/graph/graph_block.h"
 #include "storage/graph/schema.h"
@@ -32,12 +33,17 @@ class IngestColumns {
   // Makes the empty columns of a checked block what the others of their column are.
   void FitEmpty(GraphBlock& block) const;
 
+  // Decides the levels once all graphs have come; `num_edges` by type. INVALID_ARGUMENT names the
+  // column that fits none, or is missing.
+  absl::StatusOr<Schema> MakeSchema(absl::Span<const int64_t> num_edges) const;
+
   const std::vector<std::unique_ptr<IngestColumn>>& all() const { return columns_; }
   // In all(), of a column that is known.
   size_t IndexOf(const ColumnBlock& block) const { return by_key_.at(KeyOf(block)); }
-  bool Has(const std::string& name) const;  // in a homogeneous dataset
 
  private:
+  bool Has(const std::string& name) const;  // in a homogeneous dataset
+  absl::Status CheckDeclared(const ColumnBlock& column) const;
   // Level where columns of one name may differ in it, type, name.
   using ColumnKey = std::tuple<int, int, std::string>;
 

@@ -8,13 +8,6 @@
 #include "storage/base/work_scope.h"
 
 namespace graphfeed {
-namespace {
-
-// Totals stay where sums and products with row sizes cannot overflow.
-constexpr int64_t kMaxTotal = int64_t{1} << 48;
-
-}  // namespace
-
 GraphSizes::GraphSizes(const Schema& types, std::vector<ColumnWriter> writers)
     : num_nodes_(types.node_types.size()),
       num_edges_(types.edge_types.size()),
@@ -23,10 +16,10 @@ GraphSizes::GraphSizes(const Schema& types, std::vector<ColumnWriter> writers)
       writers_(std::move(writers)) {}
 
 absl::Status GraphSizes::AppendOffset(size_t column, int64_t offset) {
-  if (offset > kMaxTotal) {
+  if (offset > kMaxTotalSize) {
     return absl::InvalidArgumentError(
         absl::StrCat("graph ", num_graphs_, ": the graphs so far have ", offset,
-                     " nodes or edges of one type; the limit is ", kMaxTotal));
+                     " nodes or edges of one type; the limit is ", kMaxTotalSize));
   }
   std::string bytes;
   if (writers_[column].num_rows() == 0) AppendInt64(0, bytes);

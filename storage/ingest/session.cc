@@ -76,9 +76,9 @@ class Session : public GraphSink {
   // Transforms ask for the levels that the spec declares.
   void DeclareLevels(GraphBlock& block) const;
 
+  absl::StatusOr<ColumnWriter> OpenWriter(int64_t row_bytes);  // of a new column
   absl::Status OpenWriters(IngestColumn& column);
   absl::Status OpenSizes();
-  absl::StatusOr<Schema> MakeSchema() const;
   // Gives the version the original's number, or says that it is something else.
   static absl::Status BecomeCopy(const CopiedVersion& original, DatasetInfo& info);
   // Derives the in-neighbour lists of a single graph from its finished columns.
@@ -167,6 +167,7 @@ absl::Status Session::Write(const GraphBlock& block) {
     GF_RETURN_IF_ERROR(sizes_->Append(block));
     GF_RETURN_IF_ERROR(CheckNumNodes(sizes_->num_nodes(), received_bytes_));
   }
+  const auto open_offsets = [this] { return OpenWriter(sizeof(int64_t)); };
   for (const ColumnBlock& column : block.columns) {
     IngestColumn& known = *columns_->all()[columns_->IndexOf(column)];
     const Level level = column.level.value_or(Level::kGraph);
@@ -179,7 +180,7 @@ absl::Status Session::Write(const GraphBlock& block) {
       if (level == Level::kEdge || !types_.heterogeneous) {
         count.edges = block.num_edges[level == Level::kEdge ? column.type : 0][g];
       }
-      GF_RETURN_IF_ERROR(known.Count(count));
+      GF_RETURN_IF_ERROR(known.Count(count, open_offsets));
     }
     GF_RETURN_IF_ERROR(Prefixed(absl::StrCat(GraphRange(types_, first_graph, block.num_graphs),
                                              ", ", ColumnTitle(types_, column)),
@@ -195,16 +196,17 @@ absl::Status Session::WriteRows(IngestColumn& column, const ColumnBlock& block,
   return column.Write(block, NumRows(block, num_graphs_of_block));
 }
 
+absl::StatusOr<ColumnWriter> Session::OpenWriter(int64_t row_bytes) {
+  GF_ASSIGN_OR_RETURN(const uint64_t uid, new_columns_.Add());
+  return ColumnWriter(host_->store(), uid, row_bytes, options_.chunk_bytes);
+}
+
 absl::Status Session::OpenWriters(IngestColumn& column) {
-  const auto open = [&](int64_t row_bytes) -> absl::StatusOr<ColumnWriter> {
-    GF_ASSIGN_OR_RETURN(const uint64_t uid, new_columns_.Add());
-    return ColumnWriter(host_->store(), uid, row_bytes, options_.chunk_bytes);
-  };
   const bool strings = column.kind().dtype == DType::kString;
-  GF_ASSIGN_OR_RETURN(ColumnWriter rows, open(strings ? 1 : RowBytes(column.kind())));
+  GF_ASSIGN_OR_RETURN(ColumnWriter rows, OpenWriter(strings ? 1 : RowBytes(column.kind())));
   std::optional<ColumnWriter> offsets;
   if (strings) {
-    GF_ASSIGN_OR_RETURN(ColumnWriter writer, open(sizeof(int64_t)));
+    GF_ASSIGN_OR_RETURN(ColumnWriter writer, OpenWriter(sizeof(int64_t)));
     offsets.emplace(std::move(writer));
   }
   column.SetWriters(std::move(rows), std::move(offsets));
@@ -216,8 +218,8 @@ absl::Status Session::OpenSizes() {
   const size_t num_types = types_.node_types.size() + types_.edge_types.size();
   std::vector<ColumnWriter> writers;
   for (size_t i = 0; i < num_types; ++i) {
-    GF_ASSIGN_OR_RETURN(const uint64_t uid, new_columns_.Add());
-    writers.emplace_back(host_->store(), uid, sizeof(int64_t), options_.chunk_bytes);
+    GF_ASSIGN_OR_RETURN(ColumnWriter writer, OpenWriter(sizeof(int64_t)));
+    writers.push_back(std::move(writer));
   }
   sizes_.emplace(types_, std::move(writers));
   return absl::OkStatus();
@@ -267,29 +269,6 @@ void Session::DeclareLevels(GraphBlock& block) const {
   }
 }
 
-absl::StatusOr<Schema> Session::MakeSchema() const {
-  Schema schema = types_;
-  for (const auto& column : columns_->all()) {
-    GF_ASSIGN_OR_RETURN(schema.columns.emplace_back(), column->MakeSchema(types_));
-  }
-  GF_RETURN_IF_ERROR(ValidateSchema(schema));
-  for (const auto& [name, level] : spec_.kinds) {
-    if (!columns_->Has(name)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("kinds declares column \"", name, "\", which does not exist"));
-    }
-  }
-  for (size_t t = 0; t < types_.edge_types.size(); ++t) {
-    const int type = static_cast<int>(t);
-    if (sizes_->num_edges()[t] > 0 && schema.FindColumn(Level::kEdge, type, "edge_index") < 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(types_.heterogeneous ? types_.EdgeTypeName(type) : "the dataset", " has ",
-                       sizes_->num_edges()[t], " edges, but no column \"edge_index\""));
-    }
-  }
-  return schema;
-}
-
 absl::Status Session::CheckTransformMemory(const GraphBlock& block) const {
   const int64_t bytes = TransformBytes(spec_.transforms, given_types_, block);
   if (bytes <= options_.memory_bytes - BlockBytes(block)) return absl::OkStatus();
@@ -310,6 +289,7 @@ absl::StatusOr<DatasetInfo> Session::DoCommit() {
   } else if (!spec_.collection) {
     GF_RETURN_IF_ERROR(OpenSizes());
     GF_RETURN_IF_ERROR(sizes_->AppendGraph(spec_.num_nodes, spec_.num_edges));
+    const auto open_offsets = [this] { return OpenWriter(sizeof(int64_t)); };
     for (const auto& column : columns_->all()) {
       const ColumnBlock& kind = column->kind();
       RowCount count{.graph = 0, .rows = column->num_rows()};
@@ -320,7 +300,7 @@ absl::StatusOr<DatasetInfo> Session::DoCommit() {
       if (level == Level::kEdge || !types_.heterogeneous) {
         count.edges = spec_.num_edges[level == Level::kEdge ? kind.type : 0];
       }
-      GF_RETURN_IF_ERROR(column->Count(count));
+      GF_RETURN_IF_ERROR(column->Count(count, open_offsets));
     }
   }
   if (num_graphs() == 0) return absl::InvalidArgumentError("the dataset has no graphs");
@@ -328,9 +308,11 @@ absl::StatusOr<DatasetInfo> Session::DoCommit() {
   Manifest manifest;
   DatasetInfo& info = manifest.info;
   info.name = spec_.name;
-  GF_ASSIGN_OR_RETURN(info.schema, MakeSchema());
-  for (const auto& column : columns_->all()) {
+  GF_ASSIGN_OR_RETURN(info.schema, columns_->MakeSchema(sizes_->num_edges()));
+  for (size_t i = 0; i < columns_->all().size(); ++i) {
+    IngestColumn* const column = columns_->all()[i].get();
     GF_RETURN_IF_ERROR(CheckWanted());
+    if (const auto uid = column->DropRowOffsets(info.schema.columns[i])) new_columns_.Discard(*uid);
     if (!column->has_writers()) GF_RETURN_IF_ERROR(OpenWriters(*column));
     GF_RETURN_IF_ERROR(column->Finish());
     info.columns.push_back(column->info());

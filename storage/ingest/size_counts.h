@@ -8,6 +8,9 @@
 
 namespace graphfeed {
 
+// Totals of a size stay where sums and products with row sizes cannot overflow.
+inline constexpr int64_t kMaxTotalSize = int64_t{1} << 48;
+
 // Collects a size of every graph and summarises the distribution exactly. Memory grows with the
 // number of different sizes, at most the square root of twice their sum.
 class SizeCounts {

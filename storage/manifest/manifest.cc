@@ -21,6 +21,7 @@ void Visit(const Manifest& manifest, absl::FunctionRef<void(const StoredColumn&)
   for (const StoredData& column : manifest.columns) {
     visitor(column.rows);
     if (column.string_offsets) visitor(*column.string_offsets);
+    if (column.row_offsets) visitor(*column.row_offsets);
   }
   for (const StoredColumn& column : manifest.node_offsets) visitor(column);
   for (const StoredColumn& column : manifest.edge_offsets) visitor(column);
@@ -122,6 +123,11 @@ absl::Status CheckAdjacency(const Manifest& manifest) {
   return absl::OkStatus();
 }
 
+// Whether a column is one of offsets of graphs.
+bool CountGraphs(const StoredColumn& column, const DatasetInfo& info) {
+  return column.storage.num_rows == info.num_graphs + 1 && column.storage.row_bytes == 8;
+}
+
 // The parts of a manifest belong together: what a reader may rely on.
 absl::Status CheckManifest(const Manifest& manifest) {
   const DatasetInfo& info = manifest.info;
@@ -142,19 +148,26 @@ absl::Status CheckManifest(const Manifest& manifest) {
         data.rows.storage.row_bytes != (strings ? 1 : column.row_bytes())) {
       return Damaged(absl::StrCat("column \"", column.name, "\" does not match the schema"));
     }
+    const bool varying = column.varying();
+    if (data.row_offsets.has_value() != varying ||
+        info.columns[i].row_sizes.has_value() != varying ||
+        (varying && !CountGraphs(*data.row_offsets, info))) {
+      return Damaged(
+          absl::StrCat("row offsets of column \"", column.name, "\" do not match the schema"));
+    }
     int64_t expected = info.num_graphs * column.rows_per_graph;
     if (column.level == Level::kNode) expected = info.num_nodes[column.type];
     if (column.level == Level::kEdge) expected = info.num_edges[column.type];
     const int64_t rows =
         strings ? data.string_offsets->storage.num_rows - 1 : data.rows.storage.num_rows;
-    if (rows != expected) {
+    if (!varying && rows != expected) {
       return Damaged(
           absl::StrCat("column \"", column.name, "\" has ", rows, " rows instead of ", expected));
     }
   }
   for (const auto* offsets : {&manifest.node_offsets, &manifest.edge_offsets}) {
     for (const StoredColumn& column : *offsets) {
-      if (column.storage.num_rows != info.num_graphs + 1 || column.storage.row_bytes != 8) {
+      if (!CountGraphs(column, info)) {
         return Damaged("offsets do not match the number of graphs");
       }
     }
@@ -203,6 +216,7 @@ Fingerprint ComputeFingerprint(const Manifest& manifest) {
   for (const size_t i : order) {
     add(manifest.columns[i].rows);
     if (manifest.columns[i].string_offsets) add(*manifest.columns[i].string_offsets);
+    if (manifest.columns[i].row_offsets) add(*manifest.columns[i].row_offsets);
   }
   for (const StoredColumn& column : manifest.node_offsets) add(column);
   for (const StoredColumn& column : manifest.edge_offsets) add(column);
@@ -231,6 +245,12 @@ std::string EncodeManifest(const Manifest& manifest) {
       ToProto(*manifest.columns[i].string_offsets, column->mutable_string_offsets());
     }
     ToProto(info.columns[i].values, column->mutable_values());
+    if (manifest.columns[i].row_offsets) {
+      ToProto(*manifest.columns[i].row_offsets, column->mutable_row_offsets());
+    }
+    if (info.columns[i].row_sizes) {
+      ToProto(*info.columns[i].row_sizes, column->mutable_row_sizes());
+    }
   }
   for (const StoredColumn& column : manifest.node_offsets) {
     ToProto(column, proto.add_node_offsets());
@@ -283,7 +303,13 @@ absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes) {
     }
     const int64_t rows = data.string_offsets ? data.string_offsets->storage.num_rows - 1
                                              : data.rows.storage.num_rows;
-    info.columns.push_back({.num_rows = rows, .values = FromProto(column.values())});
+    if (column.has_row_offsets()) {
+      GF_ASSIGN_OR_RETURN(data.row_offsets, FromProto(column.row_offsets()));
+    }
+    ColumnInfo& read = info.columns.emplace_back();
+    read.num_rows = rows;
+    read.values = FromProto(column.values());
+    if (column.has_row_sizes()) read.row_sizes = FromProto(column.row_sizes());
     manifest.columns.push_back(data);
   }
   for (const storage::Column& column : proto.node_offsets()) {

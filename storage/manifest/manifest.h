@@ -19,6 +19,7 @@ namespace graphfeed {
 struct StoredData {
   StoredColumn rows;
   std::optional<StoredColumn> string_offsets;
+  std::optional<StoredColumn> row_offsets = {};  // varying ones: where each graph's rows begin
 };
 
 // The in-neighbour lists of an edge type (CSC by target, stable): the edge at position p comes from

@@ -115,7 +115,8 @@ class Generator {
         column.concat_last = !column.row_shape.empty() && Chance(3);
       }
       if (kind.level == Level::kGraph) {
-        kind.rows_per_graph = Below(4);
+        const bool varies = made_.spec.collection && column.dtype != DType::kString && Chance(2);
+        kind.rows_per_graph = varies ? ColumnSchema::kVarying : Below(4);
         if (kind.rows_per_graph == 1 && column.row_shape.empty()) {
           column.zero_dim = Chance(3);
           column.non_tensor = !column.zero_dim && Chance(3);
@@ -133,7 +134,7 @@ class Generator {
     }
   }
 
-  static int64_t NumRows(const Kind& kind, const Sizes& sizes) {
+  int64_t NumRows(const Kind& kind, const Sizes& sizes) {
     switch (kind.level) {
       case Level::kNode:
         return sizes.nodes[static_cast<size_t>(kind.column.type)];
@@ -142,7 +143,7 @@ class Generator {
       case Level::kGraph:
         break;
     }
-    return kind.rows_per_graph;
+    return kind.rows_per_graph == ColumnSchema::kVarying ? Below(5) : kind.rows_per_graph;
   }
 
   template <typename T>

@@ -32,7 +32,8 @@ class MemoryDataset : public FeatureStore {
       : piece_rows_(piece_rows),
         bytes_(schema.columns.size()),
         node_ptr_(schema.node_types.size(), {0}),
-        edge_ptr_(schema.edge_types.size(), {0}) {
+        edge_ptr_(schema.edge_types.size(), {0}),
+        row_ptr_(schema.columns.size()) {
     info_.name = "memory";
     info_.version = 1;
     info_.schema = std::move(schema);
@@ -45,6 +46,13 @@ class MemoryDataset : public FeatureStore {
     for (size_t r = 0; r < edge_ptr_.size(); ++r) {
       edge_ptr_[r].push_back(edge_ptr_[r].back() + num_edges[r]);
     }
+  }
+
+  // The rows of the next graph in a column of which their number varies.
+  void AddRows(absl::string_view name, int64_t rows) {
+    std::vector<int64_t>& ptr = row_ptr_[Find(name, "")];
+    if (ptr.empty()) ptr.push_back(0);
+    ptr.push_back(ptr.back() + rows);
   }
 
   // Appends to the first column of that name (in heterogeneous schemas: of that store).
@@ -68,10 +76,10 @@ class MemoryDataset : public FeatureStore {
     for (const auto& ptr : edge_ptr_) info_.num_edges.push_back(ptr.back());
     for (size_t c = 0; c < schema.columns.size(); ++c) {
       const ColumnSchema& column = schema.columns[c];
-      const int64_t rows = column.level == Level::kNode ? info_.num_nodes[column.type]
-                           : column.level == Level::kEdge
-                               ? info_.num_edges[column.type]
-                               : info_.num_graphs * column.rows_per_graph;
+      const int64_t rows = column.level == Level::kNode   ? info_.num_nodes[column.type]
+                           : column.level == Level::kEdge ? info_.num_edges[column.type]
+                           : column.varying()             ? row_ptr_[c].back()
+                                              : info_.num_graphs * column.rows_per_graph;
       GF_CHECK(column.dtype == DType::kString ||
                static_cast<int64_t>(bytes_[c].size()) == rows * column.row_bytes());
       info_.columns[c].num_rows = rows;
@@ -80,6 +88,7 @@ class MemoryDataset : public FeatureStore {
     offsets_.num_graphs = info_.num_graphs;
     for (const auto& ptr : node_ptr_) offsets_.node_ptr.emplace_back(ptr);
     for (const auto& ptr : edge_ptr_) offsets_.edge_ptr.emplace_back(ptr);
+    for (const auto& ptr : row_ptr_) offsets_.row_ptr.emplace_back(ptr);
   }
 
   const DatasetInfo& info() const { return info_; }
@@ -185,6 +194,7 @@ class MemoryDataset : public FeatureStore {
   std::vector<std::vector<std::byte>> bytes_;  // by column
   std::vector<std::vector<int64_t>> node_ptr_;
   std::vector<std::vector<int64_t>> edge_ptr_;
+  std::vector<std::vector<int64_t>> row_ptr_;  // by column
   GraphOffsets offsets_;
   absl::Status failure_;
 };

@@ -20,11 +20,13 @@ namespace {
 absl::Status CheckCounts(absl::string_view what, const Counts& counts, const Layout& layout,
                          const Counts* limit) {
   if (counts.nodes.size() != layout.node_types.size() ||
-      counts.edges.size() != layout.edge_types.size()) {
-    return absl::DataLossError(absl::StrCat(what, " counts ", counts.nodes.size(), " node and ",
-                                            counts.edges.size(), " edge types; the layout has ",
-                                            layout.node_types.size(), " and ",
-                                            layout.edge_types.size()));
+      counts.edges.size() != layout.edge_types.size() ||
+      counts.rows.size() != layout.row_columns.size()) {
+    return absl::DataLossError(
+        absl::StrCat(what, " counts ", counts.nodes.size(), " node and ", counts.edges.size(),
+                     " edge types and ", counts.rows.size(), " columns of rows; the layout has ",
+                     layout.node_types.size(), ", ", layout.edge_types.size(), " and ",
+                     layout.row_columns.size()));
   }
   const auto check = [&](absl::string_view kind, int64_t count, int64_t most) {
     if (count >= 0 && (limit == nullptr || count <= most)) return absl::OkStatus();
@@ -38,6 +40,9 @@ absl::Status CheckCounts(absl::string_view what, const Counts& counts, const Lay
   }
   for (size_t i = 0; i < counts.edges.size(); ++i) {
     GF_RETURN_IF_ERROR(check("edges", counts.edges[i], limit ? limit->edges[i] : 0));
+  }
+  for (size_t i = 0; i < counts.rows.size(); ++i) {
+    GF_RETURN_IF_ERROR(check("rows", counts.rows[i], limit ? limit->rows[i] : 0));
   }
   GF_RETURN_IF_ERROR(check("seeds", counts.seeds, limit ? limit->seeds : 0));
   return check("labels", counts.labels, limit ? limit->labels : 0);
@@ -98,6 +103,7 @@ absl::StatusOr<Batch> FrameReader::Finish(FrameInfo info, Slab slab) const {
   if (info.trimmed == Counts()) {
     info.trimmed.nodes.resize(layout_->node_types.size());
     info.trimmed.edges.resize(layout_->edge_types.size());
+    info.trimmed.rows.resize(layout_->row_columns.size());
   }
   GF_RETURN_IF_ERROR(CheckCounts(what, info.trimmed, *layout_, nullptr));
   std::shared_ptr<const Placement> placement = placement_;

@@ -30,6 +30,8 @@ class ColumnSchema:
     num_rows: int
     # (min, max) of the column's values, None when it has none.
     value_range: Optional[tuple]
+    # Of rows_per_graph -1: how many rows graphs have.
+    row_sizes: Optional[SizeSummary]
 
 class Schema:
     collection: bool
@@ -73,6 +75,7 @@ class FixedSizeOptions:
     edge_pad_value: float
     graph_pad_value: float
     pad_graph_defaults: dict[str, float]
+    num_rows: dict[str, int]
 
 class Selection:
     @staticmethod
@@ -172,6 +175,7 @@ class Counts:
     edges: list[int]
     seeds: int
     labels: int
+    rows: list[int]
 
 class FrameInfo:
     epoch: int
@@ -197,7 +201,7 @@ class TensorSpec:
     store: str
     name: str
     dtype: str
-    axis: str  # "nodes", "edges", "graphs", "ptr", "seeds", "labels"
+    axis: str  # "nodes", "edges", "graphs", "ptr", "seeds", "labels", "rows"
     type: int
     concat_last: bool
 
@@ -208,6 +212,7 @@ class Layout:
     heterogeneous: bool
     node_types: list[str]
     edge_types: list[str]
+    row_columns: list[str]
     padded: Counts
     slab_bytes: int
     digest: int

@@ -64,11 +64,17 @@ def native_options(options: FixedSizeOptions) -> Any:
         for name, value in options.pad_graph_defaults.items()
         if not isinstance(value, str)
     }
+    result.num_rows = dict(options.num_rows)
     return result
 
 
 def plain_spec(
-    selected: Any, batch_size: int, *, shuffle: bool = False, exclude_keys: Iterable[str] = ()
+    selected: Any,
+    batch_size: int,
+    *,
+    shuffle: bool = False,
+    exclude_keys: Iterable[str] = (),
+    follow_batch: Iterable[str] = (),
 ) -> Any:
     """Native BatchSpec of an unpadded loader."""
     spec = _graphfeed.BatchSpec()
@@ -78,6 +84,7 @@ def plain_spec(
     spec.selection = selected
     spec.shuffle = shuffle
     spec.exclude_keys = list(exclude_keys)
+    spec.follow_batch = list(follow_batch)
     return spec
 
 

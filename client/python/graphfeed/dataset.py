@@ -263,7 +263,7 @@ class Dataset:
     # --- contents --------------------------------------------------------------------------------
 
     def column(self, name: str) -> np.ndarray:
-        """A graph-level column of these graphs, [len * rows of a graph, ...]; strings as objects.
+        """A graph-level column of these graphs, [their rows, ...]; strings as objects.
 
         Raises:
             LookupError: there is no such column at graph level.
@@ -311,7 +311,7 @@ class Dataset:
         if not len(self):
             return
         kept, excluded = self._kept(keep)
-        spec = _spec.plain_spec(self._selection(), batch_size, exclude_keys=excluded)
+        spec = self._plain_spec(batch_size, kept, excluded)
         stream, info = self._connection.open_stream(_spec.stream_options(self.info, spec))
         try:
             layout = BatchLayout(info, self.info)
@@ -329,7 +329,7 @@ class Dataset:
         texts = [c for c in self.info.find_all("graph", "string") if keep is None or c.name in keep]
         for start in range(0, len(self), batch_size):
             part = self[start : start + batch_size]
-            spec = _spec.plain_spec(part._selection(), batch_size, exclude_keys=excluded)
+            spec = part._plain_spec(batch_size, kept, excluded)
             batch, strings = self._get_batch(spec)
             batch._layout.require(kept)
             for column in texts:
@@ -339,6 +339,16 @@ class Dataset:
                         f"{column.name!r} for {len(part)} graphs of {self.info.full_name}"
                     )
             yield batch, strings
+
+    def _plain_spec(self, batch_size: int, kept: list[Column], excluded: list[str]) -> Any:
+        """Of batches in order, with what takes them apart."""
+        varying = [c.name for c in kept if c.varying]
+        return _spec.plain_spec(
+            self._selection(),
+            batch_size,
+            exclude_keys=excluded,
+            follow_batch=varying if batch_size > 1 and offsets.can_split(self.info) else (),
+        )
 
     def _kept(self, keep: Sequence[str] | None) -> tuple[list[Column], list[str]]:
         """(the columns that batches then have, the names of all others)."""

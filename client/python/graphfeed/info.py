@@ -32,6 +32,7 @@ class Column:
     """Shape of one row, without the axis along which graphs are concatenated."""
     concat_last: bool
     rows_per_graph: int
+    """At graph level: rows of every graph; -1: every graph has its own number."""
     zero_dim: bool
     non_tensor: bool
     index_types: tuple[int, ...]
@@ -39,6 +40,13 @@ class Column:
     num_rows: int
     value_range: tuple | None
     """(min, max) of the values; None when it has none."""
+    row_sizes: Stats | None = None
+    """Rows of each graph, where their number varies."""
+
+    @property
+    def varying(self) -> bool:
+        """Whether every graph has its own number of rows, which are neither nodes nor edges."""
+        return self.level == "graph" and self.rows_per_graph < 0
 
     @property
     def row_elements(self) -> int:
@@ -199,6 +207,8 @@ class Counts:
     """Seed nodes, seed edges or clusters of a sampled batch."""
     labels: int = 0
     """Seed edges and negatives of a sampled batch."""
+    rows: dict[str, int] = field(default_factory=dict, hash=False)
+    """Rows of the batch's columns of which every graph has its own number, by name."""
 
     @property
     def total_nodes(self) -> int:
@@ -233,14 +243,17 @@ class PlanSummary:
     """Entry i: batches that hold i real graphs; of sampled batches i seeds."""
 
 
-def counts_from_native(counts: Any, heterogeneous: bool, node_types, edge_types) -> Counts:
+def counts_from_native(
+    counts: Any, heterogeneous: bool, node_types, edge_types, row_columns=()
+) -> Counts:
     """Counts by type as users see them."""
+    rows = dict(zip(row_columns, counts.rows))
     nodes, edges = list(counts.nodes), list(counts.edges)
     if heterogeneous:
         nodes, edges = dict(zip(node_types, nodes)), dict(zip(edge_types, edges))
     else:
         nodes, edges = sum(nodes), sum(edges)
-    return Counts(counts.graphs, nodes, edges, counts.seeds, counts.labels)
+    return Counts(counts.graphs, nodes, edges, counts.seeds, counts.labels, rows)
 
 
 def plan_from_native(
@@ -275,6 +288,7 @@ def _column(column: Any) -> Column:
         index_types=tuple(column.index_types),
         num_rows=column.num_rows,
         value_range=None if value_range is None else tuple(value_range),
+        row_sizes=None if column.row_sizes is None else _stats(column.row_sizes),
     )
 
 

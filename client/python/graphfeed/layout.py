@@ -31,6 +31,8 @@ class BatchLayout:
         self.edge_types: tuple[EdgeType, ...] = tuple(
             tuple(name.split("|")) for name in native.edge_types
         )
+        # Columns of which every graph has its own number of rows.
+        self.row_columns: tuple[str, ...] = tuple(native.row_columns)
         self.digest: int = native.digest
         self.padded = None if self.ragged else self.counts(native.padded)
         # Index of each tensor by store and name. The store None is the graph itself.
@@ -84,7 +86,9 @@ class BatchLayout:
         return result
 
     def counts(self, native: Any) -> Counts:
-        return counts_from_native(native, self.heterogeneous, self.node_types, self.edge_types)
+        return counts_from_native(
+            native, self.heterogeneous, self.node_types, self.edge_types, self.row_columns
+        )
 
     def _key(self, store: str) -> Any:
         if not store:
@@ -96,9 +100,9 @@ class Axis(NamedTuple):
     """What the variable dimension of a tensor counts."""
 
     name: str
-    """"nodes", "edges", "graphs", "ptr" (graphs + 1), "seeds" or "labels"."""
+    """"nodes", "edges", "graphs", "ptr" (graphs + 1), "seeds", "labels" or "rows"."""
     type: int
-    """Which type of nodes or edges."""
+    """Which type of nodes or edges, or which of the layout's row_columns."""
     last: bool
     """Whether it is the last dimension and not the first."""
 
@@ -108,6 +112,8 @@ class Axis(NamedTuple):
             numbers = getattr(counts, self.name)
             types = getattr(layout, f"{self.name[:-1]}_types")
             return numbers[types[self.type]] if isinstance(numbers, dict) else numbers
+        if self.name == "rows":
+            return counts.rows[layout.row_columns[self.type]]
         if self.name == "ptr":
             return counts.graphs + 1
         return getattr(counts, self.name)

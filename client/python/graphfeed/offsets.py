@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphfeed import errors
-from graphfeed.info import DatasetInfo
+from graphfeed.info import Column, DatasetInfo
 
 if TYPE_CHECKING:
     from graphfeed.batch import Batch
@@ -15,10 +15,28 @@ if TYPE_CHECKING:
 
 def can_split(info: DatasetInfo) -> bool:
     """Whether plain batches of several graphs can be taken apart: the edges of a graph are found
-    by their endpoints, so every type of edges that has columns needs an edge_index."""
+    by their endpoints, so every type of edges that has columns needs an edge_index; the rows of a
+    column of which every graph has its own number by what follow_batch adds."""
     edge_columns = [c for c in info.columns if c.level == "edge"]
     with_index = {c.type for c in edge_columns if c.name == "edge_index"}
-    return all(c.type in with_index for c in edge_columns)
+    others = {c.name for c in info.columns if c.level == "graph" or not info.heterogeneous}
+    added = {f"{c.name}_{part}" for c in info.columns if c.varying for part in ("batch", "ptr")}
+    return all(c.type in with_index for c in edge_columns) and not added & others
+
+
+def row_ptr(batch: Batch, column: Column) -> np.ndarray:
+    """Where each graph's rows begin in a column of which every graph has its own number: graphs + 1
+    entries. ValueError where the batch does not say it."""
+    name = f"{column.name}_ptr"
+    if batch.num_graphs == 1:
+        return np.array([0, batch.counts[0].rows[column.name]])
+    if name in batch:
+        return as_numpy(batch[name])
+    raise errors.InvalidArgument(
+        f"which rows of {column.name!r} belong to which graph is told by {name}, which the batch of "
+        f"{batch.num_graphs} graphs lacks: give the loader follow_batch=[{column.name!r}], or "
+        f"exclude_keys=[{column.name!r}]"
+    )
 
 
 def offsets(batch: Batch, info: DatasetInfo) -> tuple[list[np.ndarray], list[np.ndarray]]:

@@ -113,6 +113,9 @@ class FixedSizeOptions:
             column's dtype as C does (7.9 is 7 in an integer column).
         pad_graph_defaults: values of non-tensor attributes in padding graphs, where they shall not
             repeat the first real graph's.
+        num_rows: rows of a batch, {column: rows}, of each column of which every graph has its own
+            number of rows (and that exclude_keys does not leave out). Node ids of padding rows are
+            those of padding nodes; others hold graph_pad_value.
 
     Raises:
         ValueError: num_graphs is less than 2 or no integer; a count is negative.
@@ -125,6 +128,7 @@ class FixedSizeOptions:
     edge_pad_value: float = 0.0
     graph_pad_value: float = 0.0
     pad_graph_defaults: dict[str, Any] = field(default_factory=dict)
+    num_rows: dict[str, int] = field(default_factory=dict)
     report: TrimReport | None = field(default=None, compare=False)
     """What `estimate` found out about these sizes."""
     expected: ExpectedEpoch | None = field(default=None, compare=False)
@@ -141,6 +145,11 @@ class FixedSizeOptions:
         self.edge_pad_value = float(self.edge_pad_value)
         self.graph_pad_value = float(self.graph_pad_value)
         self.pad_graph_defaults = dict(self.pad_graph_defaults or {})
+        if not isinstance(self.num_rows, Mapping):
+            raise errors.InvalidArgument(
+                f"num_rows is {self.num_rows!r}; it gives rows by column, {{name: rows}}"
+            )
+        self.num_rows = _checked_counts("num_rows", self.num_rows)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self.__dataclass_fields__:
@@ -183,7 +192,7 @@ class FixedSizeOptions:
         progress_bar: bool | None = None,
     ) -> FixedSizeOptions:
         """Sizes that every batch of `batch_size - 1` graphs of the dataset meets: for each type the
-        largest graph's size * (batch_size - 1) + 1.
+        largest graph's size * (batch_size - 1) + 1, and of rows that vary without the 1.
 
         Args:
             dataset: a dataset or a part of one.
@@ -317,6 +326,7 @@ class FixedSizeOptions:
             edge_pad_value=native.edge_pad_value,
             graph_pad_value=native.graph_pad_value,
             pad_graph_defaults=dict(native.pad_graph_defaults),
+            num_rows=dict(native.num_rows),
         )
 
     def __repr__(self) -> str:
@@ -327,7 +337,8 @@ class FixedSizeOptions:
             f"num_graphs={self.num_graphs} (At least one graph reserved for padding), "
             f"node_pad_value={self.node_pad_value}, edge_pad_value={self.edge_pad_value}, "
             f"graph_pad_value={self.graph_pad_value}, "
-            f"pad_graph_defaults={self.pad_graph_defaults})"
+            f"pad_graph_defaults={self.pad_graph_defaults}"
+            + (f", num_rows={self.num_rows})" if self.num_rows else ")")
         )
 
     def _key(self) -> str:

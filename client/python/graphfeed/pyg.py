@@ -72,7 +72,12 @@ def _add_slices(result: Any, source: Any) -> None:
     info, num_graphs = layout.info, source.num_graphs
     try:
         node_ptr, edge_ptr = offsets.offsets(source, info)
-    except errors.InvalidArgument:  # without edge_index it stays whole
+        row_ptr = {
+            c.name: offsets.row_ptr(source, c)
+            for c in info.columns
+            if c.varying and c.name in layout.stores[None]
+        }
+    except errors.InvalidArgument:  # without what tells the graphs it stays whole
         return
     slices: dict[Any, Any] = {}
     raised: dict[Any, Any] = {}
@@ -91,7 +96,9 @@ def _add_slices(result: Any, source: Any) -> None:
         key = info.store_of(column)
         if column.name not in layout.stores[key]:
             continue
-        if column.level == "graph":
+        if column.varying:
+            ptr = row_ptr[column.name]
+        elif column.level == "graph":
             ptr = graph_ptr * (1 if column.zero_dim or column.non_tensor else column.rows_per_graph)
         else:
             ptr = (node_ptr if column.level == "node" else edge_ptr)[column.type]

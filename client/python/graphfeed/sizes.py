@@ -96,6 +96,7 @@ def largest(loader: Iterable, sample_limit: int) -> dict[str, Any]:
         "num_nodes": _plus_one(seen.nodes),
         "num_edges": _plus_one(seen.edges),
         "num_graphs": seen.graphs + 1,
+        "num_rows": seen.rows,
     }
 
 
@@ -107,9 +108,12 @@ class _LargestSizes:
         self.graphs = 1
         self.nodes: int | dict = 0
         self.edges: int | dict = 0
+        self.rows: dict[str, int] = {}
 
     def add(self, batch: Any) -> None:
         self.num_batches += 1
+        for counts in getattr(batch, "counts", ()):  # of a batch of ours
+            self.rows = _merge_max(self.rows, {k: max(n, 1) for k, n in counts.rows.items()})
         self.graphs = max(self.graphs, int(getattr(batch, "num_graphs", None) or 1))
         if isinstance(getattr(batch, "node_types", None), (list, tuple)) and batch.node_types:
             nodes = {t: int(batch[t].num_nodes) for t in batch.node_types}

@@ -28,6 +28,9 @@ def split(
         strings: graph-level string columns, one value for each graph; None: they are left out.
     """
     node_ptr, edge_ptr = offsets.offsets(batch, info)
+    row_ptr = {
+        c.name: offsets.row_ptr(batch, c) for c in info.columns if c.varying and c.name in batch
+    }
     for graph in range(batch.num_graphs):
         nodes = [slice(int(ptr[graph]), int(ptr[graph + 1])) for ptr in node_ptr]
         edges = [slice(int(ptr[graph]), int(ptr[graph + 1])) for ptr in edge_ptr]
@@ -40,7 +43,9 @@ def split(
             if column.level == "graph":
                 if column.name not in (strings or {} if column.dtype == "string" else batch):
                     continue
-                attributes[column.name] = _graph_value(batch, column, graph, nodes, strings)
+                attributes[column.name] = _graph_value(
+                    batch, column, graph, nodes, strings, row_ptr.get(column.name)
+                )
                 continue
             node_level = column.level == "node"
             store = offsets.store(batch, info.heterogeneous, info.store_of(column))
@@ -90,7 +95,12 @@ def _unshift(array: np.ndarray, column: Column, nodes: list[slice]) -> np.ndarra
 
 
 def _graph_value(
-    batch: Batch, column: Column, graph: int, nodes: list[slice], strings: Mapping
+    batch: Batch,
+    column: Column,
+    graph: int,
+    nodes: list[slice],
+    strings: Mapping,
+    row_ptr: np.ndarray | None,
 ) -> Any:
     if column.dtype == "string":
         return strings[column.name][graph]
@@ -98,6 +108,9 @@ def _graph_value(
     if column.non_tensor or column.zero_dim:
         value = _unshift(array[graph : graph + 1], column, nodes).reshape(())
         return value.item() if column.non_tensor else value
-    rows = slice(graph * column.rows_per_graph, (graph + 1) * column.rows_per_graph)
+    if row_ptr is None:
+        rows = slice(graph * column.rows_per_graph, (graph + 1) * column.rows_per_graph)
+    else:
+        rows = slice(int(row_ptr[graph]), int(row_ptr[graph + 1]))
     array = array[..., rows] if column.concat_last else array[rows]
     return _unshift(array, column, nodes)

@@ -70,7 +70,8 @@ void BindValues(py::module_& m) {
       .def_readonly("nodes", &Counts::nodes)
       .def_readonly("edges", &Counts::edges)
       .def_readonly("seeds", &Counts::seeds)
-      .def_readonly("labels", &Counts::labels);
+      .def_readonly("labels", &Counts::labels)
+      .def_readonly("rows", &Counts::rows);
 
   py::class_<FrameInfo>(m, "FrameInfo")
       .def_readonly("epoch", &FrameInfo::epoch)
@@ -109,6 +110,7 @@ void BindValues(py::module_& m) {
       .def_readonly("heterogeneous", &Layout::heterogeneous)
       .def_readonly("node_types", &Layout::node_types)
       .def_readonly("edge_types", &Layout::edge_types)
+      .def_readonly("row_columns", &Layout::row_columns)
       .def_readonly("padded", &Layout::padded)
       .def_readonly("slab_bytes", &Layout::slab_bytes)
       .def_property_readonly("digest", &LayoutDigest);

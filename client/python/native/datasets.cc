@@ -102,7 +102,8 @@ void BindDatasets(py::module_& m) {
       .def_property_readonly("non_tensor", [](const Column& c) { return c.schema.non_tensor; })
       .def_property_readonly("index_types", [](const Column& c) { return c.schema.index_types; })
       .def_property_readonly("num_rows", [](const Column& c) { return c.info.num_rows; })
-      .def_property_readonly("value_range", &RangeOf);
+      .def_property_readonly("value_range", &RangeOf)
+      .def_property_readonly("row_sizes", [](const Column& c) { return c.info.row_sizes; });
 
   py::class_<DatasetSchema>(m, "Schema")
       .def_property_readonly("collection",

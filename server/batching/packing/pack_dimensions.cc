@@ -1,11 +1,20 @@
 #include "server/batching/packing/pack_dimensions.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/arithmetic.h"
 
 namespace graphfeed {
+
+absl::Status TooManyRows(const ResolvedSpec& spec, int64_t graph, int column, int64_t rows) {
+  const auto place = std::find(spec.row_columns.begin(), spec.row_columns.end(), column);
+  const auto limit = std::next(spec.options.num_rows.begin(), place - spec.row_columns.begin());
+  return absl::FailedPreconditionError(
+      absl::StrCat("graph ", graph, " has ", rows, " rows of column \"", limit->first,
+                   "\"; a batch holds ", limit->second, " (num_rows)"));
+}
 
 PackDimensions::PackDimensions(const ResolvedSpec& spec, const GraphOffsets& offsets)
     : spec_(spec), offsets_(offsets) {
@@ -22,6 +31,8 @@ PackDimensions::PackDimensions(const ResolvedSpec& spec, const GraphOffsets& off
   if (!options.num_edges.empty()) {
     Add(Kind::kAllEdges, 0, Sum(options.num_edges) - 1);
   }
+  size_t i = 0;
+  for (const auto& [name, rows] : options.num_rows) Add(Kind::kRows, spec.row_columns[i++], rows);
 }
 
 void PackDimensions::Add(Kind kind, int type, int64_t capacity) {
@@ -36,6 +47,8 @@ int64_t PackDimensions::Size(size_t dimension, int64_t graph) const {
       return offsets_.NumNodes(type, graph);
     case Kind::kEdges:
       return offsets_.NumEdges(type, graph);
+    case Kind::kRows:
+      return offsets_.row_ptr[type][graph + 1] - offsets_.row_ptr[type][graph];
     case Kind::kAllEdges:
       break;
   }
@@ -57,6 +70,7 @@ absl::Status PackDimensions::Explain(int64_t graph) const {
     const int64_t actual = Size(d, graph);
     if (actual <= limit) continue;
     const auto [kind, type] = dimensions_[d];
+    if (kind == Kind::kRows) return TooManyRows(spec_, graph, type, actual);
     std::string of_type;
     if (kind == Kind::kNodes && spec_.node_types.size() > 1) {
       of_type = absl::StrCat(" of type ", spec_.node_types[type]);

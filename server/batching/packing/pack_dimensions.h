@@ -13,9 +13,13 @@
 
 namespace graphfeed {
 
+// Why a graph with so many rows of a column of the schema fits no batch: FAILED_PRECONDITION.
+absl::Status TooManyRows(const ResolvedSpec& spec, int64_t graph, int column, int64_t rows);
+
 // What a pack of graphs has room for: one graph, node and edge less than its batch, so that there
 // is something to pad with; in heterogeneous batches one node less of each type, the edges of each
-// type, and one edge less in total.
+// type, and one edge less in total; and the rows of every column of which graphs have different
+// numbers.
 class PackDimensions {
  public:
   // Both must outlive this.
@@ -34,10 +38,10 @@ class PackDimensions {
   int64_t LowerBound(int64_t count, absl::FunctionRef<int64_t(int64_t)> graph_at) const;
 
  private:
-  enum class Kind { kNodes, kEdges, kAllEdges };
+  enum class Kind { kNodes, kEdges, kAllEdges, kRows };
   struct Dimension {
     Kind kind;
-    int type;
+    int type;  // kRows: column of the schema
   };
   void Add(Kind kind, int type, int64_t capacity);
 

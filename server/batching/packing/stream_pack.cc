@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "server/batching/packing/pack_dimensions.h"
 #include "storage/base/arithmetic.h"
 
 namespace graphfeed {
@@ -31,7 +32,8 @@ StreamPacker::StreamPacker(const ResolvedSpec& spec, const GraphOffsets& offsets
       max_edges_(Sum(options_.num_edges) - 1),
       typed_(options_.num_nodes.size() != 1 || options_.num_edges.size() != 1),
       nodes_by_type_(typed_ ? options_.num_nodes.size() : 0),
-      edges_by_type_(typed_ ? options_.num_edges.size() : 0) {}
+      edges_by_type_(typed_ ? options_.num_edges.size() : 0),
+      rows_(spec.row_columns.size()) {}
 
 bool StreamPacker::Fits(int64_t graph) const {
   const int64_t graphs_left = max_graphs_ - graphs_ - 1;
@@ -40,6 +42,10 @@ bool StreamPacker::Fits(int64_t graph) const {
   if (!options_.num_edges.empty()) {
     const int64_t edges_left = max_edges_ - edges_ - TotalEdges(offsets_, graph);
     if (edges_left < graphs_left) return false;
+  }
+  auto num_rows = options_.num_rows.begin();
+  for (size_t i = 0; i < rows_.size(); ++i, ++num_rows) {
+    if (rows_[i] + NumRows(i, graph) > num_rows->second) return false;
   }
   if (!typed_) return true;
 
@@ -57,6 +63,7 @@ bool StreamPacker::Fits(int64_t graph) const {
 void StreamPacker::Append(int64_t graph) {
   ++graphs_;
   nodes_ += TotalNodes(offsets_, graph);
+  for (size_t i = 0; i < rows_.size(); ++i) rows_[i] += NumRows(i, graph);
   edges_ += TotalEdges(offsets_, graph);
   for (size_t t = 0; t < nodes_by_type_.size(); ++t) {
     nodes_by_type_[t] += offsets_.NumNodes(static_cast<int>(t), graph);
@@ -70,6 +77,7 @@ void StreamPacker::Clear() {
   graphs_ = nodes_ = edges_ = 0;
   std::fill(nodes_by_type_.begin(), nodes_by_type_.end(), 0);
   std::fill(edges_by_type_.begin(), edges_by_type_.end(), 0);
+  std::fill(rows_.begin(), rows_.end(), 0);
 }
 
 StreamPacker::Outcome StreamPacker::Add(int64_t graph) {
@@ -121,6 +129,11 @@ absl::Status StreamPacker::ExplainSize(int64_t graph) const {
     status = check("edges", TotalEdges(offsets_, graph), max_edges_ + 1);
   }
   if (!status.ok()) return status;
+  auto num_rows = options_.num_rows.begin();
+  for (size_t i = 0; i < rows_.size(); ++i, ++num_rows) {
+    const int64_t rows = NumRows(i, graph);
+    if (rows > num_rows->second) return TooManyRows(spec_, graph, spec_.row_columns[i], rows);
+  }
   for (size_t t = 0; t < nodes_by_type_.size(); ++t) {
     const int64_t size = offsets_.NumNodes(static_cast<int>(t), graph);
     if (size > options_.num_nodes[t] - 1) {

@@ -17,7 +17,8 @@ namespace graphfeed {
 //
 // A heterogeneous batch counts these totals over all types, and besides keeps to the limit of
 // every type: one node less than num_nodes of the type, since padding edges of any edge type need
-// a padding node at both ends, and num_edges of the edge type. So every batch can be padded and
+// a padding node at both ends, and num_edges of the edge type; and any batch to num_rows of every
+// column of which graphs have different numbers of rows. So every batch can be padded and
 // none needs trimming. With one type this adds nothing to the totals.
 //
 // Thread-compatible.
@@ -40,6 +41,10 @@ class StreamPacker {
 
  private:
   absl::Status ExplainSize(int64_t graph) const;
+  int64_t NumRows(size_t i, int64_t graph) const {
+    const absl::Span<const int64_t> ptr = offsets_.row_ptr[spec_.row_columns[i]];
+    return ptr[graph + 1] - ptr[graph];
+  }
   bool Fits(int64_t graph) const;
   void Append(int64_t graph);
   void Clear();
@@ -57,6 +62,7 @@ class StreamPacker {
   int64_t edges_ = 0;
   std::vector<int64_t> nodes_by_type_;
   std::vector<int64_t> edges_by_type_;
+  std::vector<int64_t> rows_;  // by ResolvedSpec::row_columns
 };
 
 }  // namespace graphfeed

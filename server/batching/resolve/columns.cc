@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -78,13 +79,30 @@ absl::Status CheckFollowBatch(const ResolvedSpec& spec, const Schema& schema) {
   return absl::OkStatus();
 }
 
-// A bound on the nodes (edges) of a type that any batch holds.
-int64_t LargestBatch(const ResolvedSpec& spec, const GraphOffsets& offsets, Level level, int type) {
-  if (spec.fixed_size()) {
-    return level == Level::kNode ? spec.options.num_nodes[type] : spec.options.num_edges[type];
+// Which columns have rows of their own number in each graph, and what is declared for them.
+absl::Status ResolveRows(const Schema& schema, ResolvedSpec& spec) {
+  std::map<std::string, int> found;
+  for (size_t c = 0; c < schema.columns.size(); ++c) {
+    const ColumnSchema& column = schema.columns[c];
+    if (column.varying() && IsBatched(column, spec)) found[column.name] = static_cast<int>(c);
   }
-  const absl::Span<const int64_t> ptr =
-      level == Level::kNode ? offsets.node_ptr[type] : offsets.edge_ptr[type];
+  for (const auto& [name, column] : found) {
+    spec.row_columns.push_back(column);
+    if (!spec.fixed_size() || spec.options.num_rows.contains(name)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("column \"", name, "\" has another number of rows in every graph, so that ",
+                     "batches of a fixed size need to know how many rows they have of it: declare ",
+                     "num_rows={\"", name, "\": ...} in the options, or leave the column out, ",
+                     "exclude_keys=[\"", name, "\"]"));
+  }
+  std::erase_if(spec.options.num_rows,
+                [&](const auto& rows) { return !found.contains(rows.first); });
+  return absl::OkStatus();
+}
+
+// A bound on what any plain batch holds of what graphs have from `ptr` to `ptr`.
+int64_t LargestPlainBatch(const ResolvedSpec& spec, const GraphOffsets& offsets,
+                          absl::Span<const int64_t> ptr) {
   // The sizes of a batch's graphs, the largest ones there are.
   int64_t largest = 0;
   for (int64_t g = 0; g < offsets.num_graphs; ++g) largest = std::max(largest, ptr[g + 1] - ptr[g]);
@@ -95,6 +113,15 @@ int64_t LargestBatch(const ResolvedSpec& spec, const GraphOffsets& offsets, Leve
   if (distinct && bound > total) return total;
   return bound > std::numeric_limits<int64_t>::max() ? std::numeric_limits<int64_t>::max()
                                                      : static_cast<int64_t>(bound);
+}
+
+// A bound on the nodes (edges) of a type that any batch holds.
+int64_t LargestBatch(const ResolvedSpec& spec, const GraphOffsets& offsets, Level level, int type) {
+  if (spec.fixed_size()) {
+    return level == Level::kNode ? spec.options.num_nodes[type] : spec.options.num_edges[type];
+  }
+  return LargestPlainBatch(spec, offsets,
+                           level == Level::kNode ? offsets.node_ptr[type] : offsets.edge_ptr[type]);
 }
 
 // n_id, e_id and input_id go as far as the graph.
@@ -125,11 +152,15 @@ absl::Status CheckIndexDType(const ResolvedSpec& spec, const DatasetInfo& datase
     GF_RETURN_IF_ERROR(check(absl::StrCat("nodes of type ", schema.node_types[t]),
                              LargestBatch(spec, offsets, Level::kNode, static_cast<int>(t))));
   }
-  for (const ColumnSchema& column : schema.columns) {
+  for (size_t c = 0; c < schema.columns.size(); ++c) {
+    const ColumnSchema& column = schema.columns[c];
     if (!Contains(spec.follow_batch, column.name)) continue;
     int64_t rows = 0;
     if (column.level != Level::kGraph) {
       rows = LargestBatch(spec, offsets, column.level, column.type);
+    } else if (column.varying()) {
+      rows = spec.fixed_size() ? spec.options.num_rows.at(column.name)
+                               : LargestPlainBatch(spec, offsets, offsets.row_ptr[c]);
     } else if (__builtin_mul_overflow(spec.batch_size, column.rows_per_graph, &rows)) {
       rows = std::numeric_limits<int64_t>::max();
     }
@@ -256,6 +287,7 @@ absl::Status ResolveColumns(const BatchSpec& request, const DatasetInfo& dataset
   GF_ASSIGN_OR_RETURN(spec.float16_columns,
                       ResolveNames("float16_columns", request.float16_columns, schema));
   GF_RETURN_IF_ERROR(CheckFollowBatch(spec, schema));
+  GF_RETURN_IF_ERROR(ResolveRows(schema, spec));
   GF_RETURN_IF_ERROR(CheckIndexDType(spec, dataset, offsets));
   return CheckColumns(spec, dataset, offsets);
 }

@@ -135,6 +135,19 @@ absl::StatusOr<ResolvedOptions> ResolveOptions(const FixedSizeOptions& request,
           "pad_graph_defaults names \"", name, "\", which is a tensor: graph_pad_value fills it"));
     }
   }
+  for (const auto& [name, count] : options.num_rows) {
+    GF_RETURN_IF_ERROR(CheckCount("num_rows", name, count));
+    const int column = schema.FindColumn(Level::kGraph, 0, name);
+    if (column < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("num_rows names \"", name, "\", which is no graph-level column"));
+    }
+    if (!schema.columns[column].varying()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "num_rows names \"", name, "\", of which every graph has ",
+          schema.columns[column].rows_per_graph, " rows: batches have as many for each graph"));
+    }
+  }
   return options;
 }
 
@@ -164,14 +177,16 @@ absl::StatusOr<ResolvedOptions> EstimateSizes(const Schema& schema, const GraphO
   int64_t count = selection.size(offsets.num_graphs);
   if (sample_limit > 0) count = std::min(count, sample_limit);
 
+  // Of padding one more than what batches hold, where padding graphs need one.
   const auto size = [&](absl::string_view field, const std::string& type,
-                        const absl::Span<const int64_t> ptr) -> absl::StatusOr<int64_t> {
+                        const absl::Span<const int64_t> ptr,
+                        int64_t padding = 1) -> absl::StatusOr<int64_t> {
     int64_t largest = 0;
     for (int64_t i = 0; i < count; ++i) {
       const int64_t graph = selection(i);
       largest = std::max(largest, ptr[graph + 1] - ptr[graph]);
     }
-    const __int128 total = static_cast<__int128>(largest) * (batch_size - 1) + 1;
+    const __int128 total = static_cast<__int128>(largest) * (batch_size - 1) + padding;
     if (total > kMaxCount) {
       return absl::InvalidArgumentError(
           absl::StrCat("batch_size is ", batch_size, " and the largest graph has ", largest, " ",
@@ -190,6 +205,12 @@ absl::StatusOr<ResolvedOptions> EstimateSizes(const Schema& schema, const GraphO
     GF_ASSIGN_OR_RETURN(const int64_t total, size("edges", schema.EdgeTypeName(static_cast<int>(r)),
                                                   offsets.edge_ptr[r]));
     options.num_edges.push_back(total);
+  }
+  for (size_t c = 0; c < schema.columns.size(); ++c) {
+    const std::string& name = schema.columns[c].name;
+    if (!schema.columns[c].varying()) continue;
+    GF_ASSIGN_OR_RETURN(const int64_t total, size("rows", name, offsets.row_ptr[c], 0));
+    options.num_rows[name] = std::max<int64_t>(total, 1);
   }
   return options;
 }

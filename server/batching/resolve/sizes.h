@@ -20,8 +20,8 @@ absl::StatusOr<ResolvedOptions> ResolveOptions(const FixedSizeOptions& request,
 FixedSizeOptions RequestFromOptions(const ResolvedOptions& options, const Schema& schema);
 
 // FixedSizeOptions.from_dataset: largest size of a selected graph x (batch_size - 1) + 1, per
-// type, of the first `sample_limit` graphs of the selection (0: all). INVALID_ARGUMENT for
-// batch_size < 2 or an empty selection.
+// type (of rows of columns where their number varies without the 1), of the first `sample_limit`
+// graphs of the selection (0: all). INVALID_ARGUMENT for batch_size < 2 or an empty selection.
 absl::StatusOr<ResolvedOptions> EstimateSizes(const Schema& schema, const GraphOffsets& offsets,
                                               const Selection& selection, int64_t batch_size,
                                               int64_t sample_limit);

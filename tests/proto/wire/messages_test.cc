@@ -52,12 +52,14 @@ Schema HeterogeneousSchema() {
       MakeColumn("edge_index", Level::kEdge, 1, DType::kInt64, {2}),
       MakeColumn("y", Level::kGraph, 0, DType::kInt64, {19}),
       MakeColumn("title", Level::kGraph, 0, DType::kString, {}),
+      MakeColumn("triples", Level::kGraph, 0, DType::kInt64, {2}),
   };
   for (int i : {2, 3}) {
     schema.columns[i].concat_last = true;
     schema.columns[i].index_types = {i - 2, 3 - i};
   }
   for (int i : {4, 5}) schema.columns[i].rows_per_graph = 1;
+  schema.columns[6].rows_per_graph = ColumnSchema::kVarying;
   return schema;
 }
 
@@ -96,7 +98,8 @@ TEST(DatasetInfoMessageTest, RoundTrips) {
                   {.num_rows = 12, .values = IntRange{0, 9}},
                   {.num_rows = 13, .values = IntRange{-3, 7}},
                   {.num_rows = 14, .values = IntRange{std::numeric_limits<int64_t>::min(), 0}},
-                  {.num_rows = 15, .values = {}}};
+                  {.num_rows = 15, .values = {}},
+                  {.num_rows = 16, .values = {}, .row_sizes = SizeSummary{.mean = 2.5, .max = 9}}};
   info.num_graphs = 100;
   info.num_nodes = {1000, 2000};
   info.num_edges = {3000, 4000};
@@ -119,6 +122,9 @@ TEST(DatasetInfoMessageTest, RoundTrips) {
   EXPECT_EQ(std::get<FloatRange>(back->columns[0].values).max, 2.5);
   EXPECT_TRUE(std::holds_alternative<std::monostate>(back->columns[1].values));
   EXPECT_EQ(back->node_sizes[0].quantile25, 2);
+  EXPECT_FALSE(back->columns[5].row_sizes.has_value());
+  EXPECT_EQ(back->columns[6].row_sizes.value().mean, 2.5);
+  EXPECT_EQ(back->columns[6].row_sizes.value().max, 9);
 
   v1::DatasetInfo message = ToProto(info);
   message.mutable_fingerprint()->resize(15);
@@ -138,7 +144,8 @@ BatchSpec FullSpec() {
                                   .node_pad_value = -1.5,
                                   .edge_pad_value = 2,
                                   .graph_pad_value = 3,
-                                  .pad_graph_defaults = {{"scalar", 4}}};
+                                  .pad_graph_defaults = {{"scalar", 4}},
+                                  .num_rows = {{"triples", 64}}};
   spec.batch_size = 7;
   spec.selection = {
       .kind = Selection::Kind::kIds, .ids = {5, 3, 3, 1000000, 0}, .batch_sizes = {2, 3}};
@@ -301,7 +308,11 @@ Layout SomeLayout() {
   layout.tensors[1].concat_last = true;
   layout.tensors.push_back(MakeTensor("input_id", DType::kInt64, Axis::kSeeds, {}));
   layout.tensors.push_back(MakeTensor("edge_label", DType::kInt64, Axis::kLabels, {}));
-  layout.padded = {.graphs = 4, .nodes = {10}, .edges = {20}, .seeds = 3, .labels = 6};
+  layout.tensors.push_back(MakeTensor("triples", DType::kInt64, Axis::kRows, {2}));
+  layout.tensors.back().type = 1;
+  layout.row_columns = {"angles", "triples"};
+  layout.padded = {
+      .graphs = 4, .nodes = {10}, .edges = {20}, .seeds = 3, .labels = 6, .rows = {0, 5}};
   absl::StatusOr<Placement> placement = Place(layout, layout.padded, 1 << 20);
   EXPECT_TRUE(placement.ok()) << placement.status();
   layout.places = placement->places;
@@ -317,6 +328,8 @@ TEST(LayoutMessageTest, RoundTripsFixedAndRagged) {
   EXPECT_EQ(layout->padded, SomeLayout().padded);
   EXPECT_EQ(layout->places[4].shape, std::vector<int64_t>{2 * 3});
   EXPECT_EQ(layout->places[5].shape, std::vector<int64_t>{2 * 6});
+  EXPECT_EQ(layout->places[6].shape, (std::vector<int64_t>{2 * 5, 2}));
+  EXPECT_EQ(layout->row_columns, SomeLayout().row_columns);
   EXPECT_EQ(LayoutDigest(*layout), LayoutDigest(SomeLayout()));
 
   Layout ragged = SomeLayout();

@@ -124,7 +124,12 @@ TEST(ValidateSchemaTest, RefusesNamingTheColumnAndTheRule) {
        [](auto& s) { s.columns[0].zero_dim = true; }},
       {"rows_per_graph, zero_dim and non_tensor are for graph-level",
        [](auto& s) { s.columns[0].rows_per_graph = 1; }},
-      {"column \"y\": rows_per_graph is -1", [](auto& s) { s.columns[4].rows_per_graph = -1; }},
+      {"column \"y\": rows_per_graph is -2", [](auto& s) { s.columns[4].rows_per_graph = -2; }},
+      {"column \"y\": the number of its rows varies, but there is one graph only",
+       [](auto& s) {
+         s.columns[4].rows_per_graph = ColumnSchema::kVarying;
+         s.collection = false;
+       }},
       {"column \"y\": a 0-dim or non-tensor column has one value",
        [](auto& s) { s.columns[4].zero_dim = true; }},
       {"edge_index has edge level and shape [2, num_edges]",
@@ -183,6 +188,7 @@ TEST(SchemaCodecTest, DifferentSchemasHaveDifferentEncodings) {
       },
       [](auto& s) { s.columns[1].concat_last = true; },
       [](auto& s) { s.columns[4].rows_per_graph = 2; },
+      [](auto& s) { s.columns[4].rows_per_graph = ColumnSchema::kVarying; },
       [](auto& s) { s.columns[4].index_types = {1}; },
   };
   for (const auto& change : changes) {

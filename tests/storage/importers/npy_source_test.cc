@@ -64,6 +64,44 @@ TEST(NpySourceTest, OffsetsAndCountsCutAFolderIntoGraphs) {
   EXPECT_THAT(Values<int16_t>(weight.rows), ElementsAre(10, 20, 30));
 }
 
+TEST(NpySourceTest, ColumnsMayHaveSizesOfTheirOwn) {
+  TempFolder folder;
+  WriteCollection(folder);
+  folder.Write("triples.npy", Npy<int16_t>("<i2", {4, 2}, {1, 2, 3, 4, 5, 6, 7, 8}));
+  folder.Write("t_counts.npy", Npy<int64_t>("<i8", {3}, {3, 1, 0}));
+  folder.Write("t_ptr.npy", Npy<int64_t>("<i8", {4}, {0, 3, 4, 4}));
+  const auto read = [&](const std::string& how, int64_t block_bytes = kDefaultBlockBytes) {
+    folder.Write("schema.json", R"({"columns": [{"name": "x"}, {"name": "edge_index"},
+        {"name": "triples", )" + how +
+                                    "}]}");
+    return Read(folder, {.kinds = {}, .block_bytes = block_bytes});
+  };
+  for (const char* how : {R"("counts": "t_counts.npy")", R"("ptr": "t_ptr.npy")"}) {
+    const auto blocks = read(how);
+    ASSERT_TRUE(blocks.ok()) << blocks.status();
+    const ColumnBlock& triples = (*blocks)[0].columns[2];
+    EXPECT_EQ(triples.level, Level::kGraph);
+    EXPECT_THAT(triples.sizes, ElementsAre(3, 1, 0));
+    EXPECT_THAT(Values<int16_t>(triples.rows), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8));
+    const auto pieces = read(how, /*block_bytes=*/1);
+    ASSERT_EQ(pieces->size(), 3u);
+    EXPECT_THAT((*pieces)[0].columns[2].sizes, ElementsAre(3));
+    EXPECT_THAT(Values<int16_t>((*pieces)[1].columns[2].rows), ElementsAre(7, 8));
+    EXPECT_THAT((*pieces)[2].columns[2].sizes, ElementsAre(0));
+  }
+  const auto error = [&](const std::string& how) {
+    return std::string(read(how).status().message());
+  };
+  folder.Write("t_short.npy", Npy<int64_t>("<i8", {3}, {3, 0, 0}));
+  EXPECT_THAT(error(R"("counts": "t_short.npy")"),
+              AllOf(HasSubstr("triples.npy"), HasSubstr("it has 4 rows; "),
+                    HasSubstr("tells of 3 in 3 graphs, of which there are 3")));
+  EXPECT_THAT(error(R"("counts": "t_counts.npy", "ptr": "t_ptr.npy")"),
+              HasSubstr("give the offsets or the counts, not both"));
+  EXPECT_THAT(error(R"("counts": "t_counts.npy", "level": "node")"),
+              HasSubstr("ptr and counts are for columns of graph level, not node"));
+}
+
 TEST(NpySourceTest, BlocksOfAnySizeHoldTheSameGraphs) {
   std::mt19937 random(7);
   std::vector<int64_t> node_ptr = {0};

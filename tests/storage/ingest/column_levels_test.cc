@@ -97,11 +97,26 @@ TEST(ColumnLevelsTest, GraphsOfOneNodeAndOneLoop) {
   EXPECT_THAT(Error(Decide("w", loops)), HasSubstr("one node and one edge"));
 }
 
-TEST(ColumnLevelsTest, WhatFitsNothingNamesTwoGraphsThatDiffer) {
-  const std::string error = Error(Decide("w", {{2, 3, 4}, {2, 3, 4}, {7, 5, 8}}));
-  EXPECT_THAT(error, AllOf(HasSubstr("\"w\""), HasSubstr("graph 0 has 2 rows (3 nodes, 4 edges)"),
-                           HasSubstr("graph 2 has 7 rows (5 nodes, 8 edges)"),
-                           HasSubstr("kinds={\"w\": \"node\"}")));
+TEST(ColumnLevelsTest, WhatFitsNeitherNodesNorEdgesIsTheGraphs) {
+  EXPECT_EQ(*Decide("w", {{2, 3, 4}, {2, 3, 4}, {7, 5, 8}}), Level::kGraph);
+  EXPECT_EQ(*Decide("w", {{0, 3, 0}, {2, 3, 4}, {7, 5, 8}}), Level::kGraph);
+}
+
+TEST(ColumnLevelsTest, NamesThatSayOtherwiseNameTwoGraphsThatDiffer) {
+  for (const char* name : {"y", "node_w", "edge_w"}) {
+    const std::string error = Error(Decide(name, {{2, 3, 4}, {2, 3, 4}, {7, 5, 8}}));
+    EXPECT_THAT(error, AllOf(HasSubstr(name), HasSubstr("graph 0 has 2 rows (3 nodes, 4 edges)"),
+                             HasSubstr("graph 2 has 7 rows (5 nodes, 8 edges)"),
+                             HasSubstr("\": \"graph\"}")));
+  }
+}
+
+TEST(ColumnLevelsTest, WhatFitsHalfOfTheGraphsIsAMistake) {
+  EXPECT_THAT(Error(Decide("w", {{3, 3, 4}, {5, 5, 8}, {6, 5, 9}})),
+              AllOf(HasSubstr("one row for each node in 2 of 3 graphs, but graph 2 has 6 rows"),
+                    HasSubstr("kinds={\"w\": \"graph\"}")));
+  EXPECT_THAT(Error(Decide("w", {{4, 3, 4}, {8, 5, 9}})),
+              HasSubstr("one row for each edge in 1 of 2 graphs, but graph 1 has 8 rows"));
 }
 
 TEST(ColumnLevelsTest, ScalarsAreGraphLevel) {
@@ -129,8 +144,10 @@ TEST(ColumnLevelsTest, TheFirstGraphThatContradictsADeclarationIsNamed) {
             "column \"w\" is node level, but graph 2 has 6 rows and 5 nodes");
   EXPECT_EQ(Error(Decide(LevelQuestion{.name = "w", .declared = Level::kEdge}, graphs)),
             "column \"w\" is edge level, but graph 0 has 3 rows and 4 edges");
-  EXPECT_EQ(Error(Decide(LevelQuestion{.name = "w", .declared = Level::kGraph}, graphs)),
-            "column \"w\" is graph level, but graph 1 has 5 rows where graph 0 has 3");
+  EXPECT_EQ(*Decide(LevelQuestion{.name = "w", .declared = Level::kGraph}, graphs), Level::kGraph);
+  EXPECT_EQ(
+      Error(Decide(LevelQuestion{.name = "w", .strings = true, .declared = Level::kGraph}, graphs)),
+      "column \"w\" is graph level, but graph 1 has 5 rows where graph 0 has 3");
 }
 
 TEST(ColumnLevelsTest, ASingleGraphTriesNodesThenEdgesThenItself) {

@@ -35,6 +35,8 @@ class Collection:
         node_ptr: integers [graphs + 1]: graph i has nodes node_ptr[i] to node_ptr[i + 1].
             Heterogeneous: {node type: integers}.
         edge_ptr: likewise for edges.
+        row_ptr: {name: integers [graphs + 1]}, likewise for graphs[name]: of arrays of which graphs
+            have other numbers of rows than one, [total rows, ...].
     """
 
     nodes: Mapping = field(default_factory=dict)
@@ -42,6 +44,7 @@ class Collection:
     graphs: Mapping[str, Any] = field(default_factory=dict)
     node_ptr: Any = None
     edge_ptr: Any = None
+    row_ptr: Mapping[str, Any] = field(default_factory=dict)
 
 
 def send_arrays(
@@ -153,9 +156,19 @@ def _whole_columns(
                 _check_rows(f"{store_name!r} {name!r}", column, int(ptr[-1]))
                 columns.append(column)
     for name, value in collection.graphs.items():
-        column = _column(("graph", 0, name), value, None)
-        _check_rows(f"graphs {name!r}", column, num_graphs)
+        ptr = None
+        if name in collection.row_ptr:
+            ptr = _ptr(f"row_ptr[{name!r}]", collection.row_ptr[name])
+            if len(ptr) != num_graphs + 1:
+                raise errors.InvalidArgument(
+                    f"row_ptr[{name!r}] has offsets of {len(ptr) - 1} graphs; there are {num_graphs}"
+                )
+        column = _column(("graph", 0, name), value, ptr)
+        _check_rows(f"graphs {name!r}", column, num_graphs if ptr is None else int(ptr[-1]))
         columns.append(column)
+    strangers = [name for name in collection.row_ptr if name not in collection.graphs]
+    if strangers:
+        raise errors.InvalidArgument(f"row_ptr names {strangers[0]!r}, which is not among graphs")
     return types, node_ptrs, edge_ptrs, columns
 
 

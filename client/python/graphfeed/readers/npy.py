@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from graphfeed.readers.files import folder_of
 _FIRST = ("x", "edge_index", "edge_attr", "y", "pos")
 _FIELDS = {
     "schema": "name node_ptr node_counts edge_ptr edge_counts num_nodes columns nodes edges",
-    "column": "name file level axis csr num_columns dtype",
+    "column": "name file level axis csr num_columns dtype ptr counts",
     "node type": "type ptr counts num_nodes columns",
     "edge type": "source relation target ptr counts columns",
 }
@@ -64,10 +64,23 @@ class _Folder:
         if edge_ptr is None:
             raise self._error("there are offsets of nodes, but none of edges")
         stores: dict[str, dict] = {"node": {}, "edge": {}, "graph": {}}
+        row_ptr = self._row_ptr(columns.values())
         for name, array in arrays.items():
-            level = columns[name].get("level") or self._level(name, array, node_ptr, edge_ptr)
+            level = columns[name].get("level") or (
+                "graph" if name in row_ptr else self._level(name, array, node_ptr, edge_ptr)
+            )
+            if name in row_ptr and level != "graph":
+                raise self._error(
+                    f"column {name}: ptr and counts are for columns of graph level, not {level}"
+                )
             stores[level][name] = array
-        return Collection(stores["node"], stores["edge"], stores["graph"], node_ptr, edge_ptr)
+        return Collection(
+            stores["node"], stores["edge"], stores["graph"], node_ptr, edge_ptr, row_ptr
+        )
+
+    def _row_ptr(self, columns: Iterable[Mapping]) -> dict[str, np.ndarray]:
+        found = {column["name"]: self._ptr(column, "") for column in columns}
+        return {name: ptr for name, ptr in found.items() if ptr is not None}
 
     def _typed(self) -> dict | Collection:
         nodes, edges = self._schema.get("nodes", []), self._schema.get("edges", [])
@@ -93,7 +106,8 @@ class _Folder:
             raise self._error(f"{missing[0]!r} has neither ptr nor counts, which other types have")
         by_level = [{k: v for k, v in stores.items() if isinstance(k, t)} for t in (str, tuple)]
         by_ptr = [{k: v for k, v in ptrs.items() if isinstance(k, t)} for t in (str, tuple)]
-        return Collection(by_level[0], by_level[1], graphs, by_ptr[0], by_ptr[1])
+        row_ptr = self._row_ptr(self._schema.get("columns", []))
+        return Collection(by_level[0], by_level[1], graphs, by_ptr[0], by_ptr[1], row_ptr)
 
     def _all_files(self) -> list[dict]:
         used = {f"{kind}_{what}.npy" for kind in ("node", "edge") for what in ("ptr", "counts")}
