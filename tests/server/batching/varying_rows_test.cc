@@ -12,7 +12,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-struct World {
+struct ListWorld {
   MemoryDataset data;
   std::vector<int64_t> sizes;  // rows of each graph in both columns
 };
@@ -29,10 +29,10 @@ Schema WithTriples() {
 }
 
 // Graphs of 2 to 5 nodes, without edges, with 0 to 4 triples each.
-World RandomWorld(uint64_t seed, int64_t num_graphs) {
+ListWorld RandomWorld(uint64_t seed, int64_t num_graphs) {
   const CounterRandom random(seed, 9, RandomPurpose::kTrim);
   RandomStream stream(random, 0, 0);
-  World world{MemoryDataset(WithTriples(), 3), {}};
+  ListWorld world{MemoryDataset(WithTriples(), 3), {}};
   int64_t value = 0;
   for (int64_t g = 0; g < num_graphs; ++g) {
     const auto nodes = static_cast<int64_t>(2 + stream.Below(4));
@@ -63,7 +63,7 @@ BatchSpec Request(Strategy strategy, int64_t num_graphs, int64_t rows) {
   return request;
 }
 
-std::string ErrorOf(World& world, const BatchSpec& request) {
+std::string ErrorOf(ListWorld& world, const BatchSpec& request) {
   auto epoch = Epoch::Create(world.data, request);
   if (!epoch.ok()) return std::string(epoch.status().message());
   for (int64_t f = 0; f < epoch->plan().num_frames(); ++f) {
@@ -74,7 +74,7 @@ std::string ErrorOf(World& world, const BatchSpec& request) {
 }
 
 // Compares micro-batch m with the graphs put together by hand.
-void CheckBatch(const World& world, const Epoch& epoch, const TestFrame& frame, int64_t batch,
+void CheckBatch(const ListWorld& world, const Epoch& epoch, const TestFrame& frame, int64_t batch,
                 int64_t m) {
   const int64_t k = epoch.spec().micro_batches;
   const auto part = [&](const std::vector<int64_t>& values) {
@@ -126,7 +126,7 @@ void CheckBatch(const World& world, const Epoch& epoch, const TestFrame& frame, 
 TEST(VaryingRowsBatchTest, EveryStrategyPutsThemTogetherAndPadsThem) {
   for (uint64_t seed = 0; seed < 60; ++seed) {
     SCOPED_TRACE(seed);
-    World world = RandomWorld(seed, 3 + static_cast<int64_t>(seed) % 30);
+    ListWorld world = RandomWorld(seed, 3 + static_cast<int64_t>(seed) % 30);
     constexpr Strategy kStrategies[] = {Strategy::kPlain, Strategy::kPadToMax,
                                         Strategy::kStreamPack, Strategy::kPack};
     for (const Strategy strategy : kStrategies) {
@@ -162,7 +162,7 @@ TEST(VaryingRowsBatchTest, EveryStrategyPutsThemTogetherAndPadsThem) {
 }
 
 TEST(VaryingRowsBatchTest, NullBatchesHoldPaddingOnly) {
-  World world = RandomWorld(1, 5);
+  ListWorld world = RandomWorld(1, 5);
   auto epoch = Epoch::Create(world.data, Request(Strategy::kPadToMax, 3, 8));
   ASSERT_TRUE(epoch.ok()) << epoch.status();
   const auto frame = epoch->Collate(9, /*null_frame=*/true);
@@ -174,7 +174,7 @@ TEST(VaryingRowsBatchTest, NullBatchesHoldPaddingOnly) {
 }
 
 TEST(VaryingRowsBatchTest, WithoutADeclaredSizeBothWaysOutAreNamed) {
-  World world = RandomWorld(1, 5);
+  ListWorld world = RandomWorld(1, 5);
   BatchSpec request = Request(Strategy::kPadToMax, 3, 8);
   request.options->num_rows.erase("triples");
   const auto error = [&] {
@@ -195,7 +195,7 @@ TEST(VaryingRowsBatchTest, WithoutADeclaredSizeBothWaysOutAreNamed) {
 }
 
 TEST(VaryingRowsBatchTest, DerivedSizesHoldAllBatches) {
-  World world = RandomWorld(2, 30);
+  ListWorld world = RandomWorld(2, 30);
   BatchSpec request = Request(Strategy::kPadToMax, 4, 1);
   request.options.reset();
   request.batch_size = 4;
@@ -207,7 +207,7 @@ TEST(VaryingRowsBatchTest, DerivedSizesHoldAllBatches) {
 }
 
 TEST(VaryingRowsBatchTest, WhatDoesNotFitNamesColumnSizeAndLimit) {
-  World world = RandomWorld(3, 12);
+  ListWorld world = RandomWorld(3, 12);
   const BatchSpec padded = Request(Strategy::kPadToMax, 4, 4);
   EXPECT_THAT(ErrorOf(world, padded), AllOf(HasSubstr("batch 0 (graphs 0, 1, 2) has "),
                                             HasSubstr(" rows of column \"triple_index\"; a batch "
@@ -257,7 +257,7 @@ TEST(VaryingRowsBatchTest, PaddingRowsOfIdsNeedAPaddingNode) {
 }
 
 TEST(VaryingRowsBatchTest, NarrowIndicesAreCheckedAgainstTheRows) {
-  World world = RandomWorld(4, 10);
+  ListWorld world = RandomWorld(4, 10);
   BatchSpec request = Request(Strategy::kPadToMax, 3, int64_t{1} << 33);
   request.index_dtype = DType::kInt32;
   EXPECT_EQ(
@@ -267,7 +267,7 @@ TEST(VaryingRowsBatchTest, NarrowIndicesAreCheckedAgainstTheRows) {
 }
 
 TEST(VaryingRowsBatchTest, SpecAndLayoutDigestsSayThem) {
-  World world = RandomWorld(5, 10);
+  ListWorld world = RandomWorld(5, 10);
   const Schema& schema = world.data.schema();
   const auto digests = [&](const BatchSpec& request) {
     const auto spec = ResolveSpec(request, world.data.info(), world.data.offsets());
@@ -294,7 +294,7 @@ TEST(VaryingRowsBatchTest, SpecAndLayoutDigestsSayThem) {
 
 // Recorded: see docs/determinism.md before changing a value.
 TEST(VaryingRowsBatchTest, BytesAndDigestsAreStable) {
-  World world = RandomWorld(6, 12);
+  ListWorld world = RandomWorld(6, 12);
   constexpr std::pair<Strategy, uint64_t> kFrames[] = {{Strategy::kPadToMax, 395219488478587612},
                                                        {Strategy::kStreamPack, 395219488478587612},
                                                        {Strategy::kPack, 17999230736047455729u}};
