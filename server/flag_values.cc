@@ -89,6 +89,9 @@ absl::Status CheckAddress(absl::string_view address, bool unix_sockets) {
   const auto error = absl::InvalidArgumentError(absl::StrCat(
       "HOST:PORT, such as 0.0.0.0:50051 or [::]:50051", unix_sockets ? ", or unix:PATH" : ""));
   if (const auto socket = wire::UnixSocket(address); unix_sockets && socket.has_value()) {
+    if (socket->find_first_of("#?,") != socket->npos) {
+      return absl::InvalidArgumentError("a socket's name without '#', '?' and ','");
+    }
     return socket->empty() ? error : absl::OkStatus();
   }
   for (const char* scheme : {"dns:", "ipv4:", "ipv6:"}) {

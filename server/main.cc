@@ -64,6 +64,7 @@ int main(int argc, char** argv) {
 
   graphfeed::StopSignal stop;
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of who writes it
 
   std::atomic<bool> failed = false;  // while it was serving
   absl::StatusOr<std::unique_ptr<graphfeed::Server>> server = absl::UnavailableError("not started");

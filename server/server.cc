@@ -1,7 +1,11 @@
 #include "server/server.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <limits>
 #include <optional>
 #include <string>
@@ -10,9 +14,11 @@
 #include <vector>
 
 #include "absl/base/call_once.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "grpc/grpc.h"
+#include "grpc/support/log.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
@@ -29,6 +35,7 @@
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
+#include "server/sharing/slab_ring.h"
 #include "server/sharing/slab_socket.h"
 #include "server/store_watch.h"
 #include "storage/base/status_macros.h"
@@ -90,11 +97,36 @@ void ConfigureChannels(const ServerConfig& config, grpc::ServerBuilder& builder)
   builder.AddChannelArgument(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, 1 << 20);
 }
 
+// gRPC 1.51 gives up accepting for good when descriptors run out, and says so in a line of its log
+// alone. It is this process's: so are the descriptors.
+std::atomic<bool> accepts_no_more{false};
+
+void WatchLog(gpr_log_func_args* line) {
+  const absl::string_view message(line->message);
+  if (absl::StrContains(message, "Failed accept4") &&
+      absl::StrContains(message, "Too many open files")) {
+    accepts_no_more = true;
+  }
+  std::fprintf(stderr, "gRPC: %s:%d: %s\n", line->file, line->line, line->message);
+}
+
+absl::Status CheckAccepts() {
+  if (!accepts_no_more) return absl::OkStatus();
+  rlimit limit = {};
+  (void)getrlimit(RLIMIT_NOFILE, &limit);
+  return absl::ResourceExhaustedError(
+      absl::StrCat("file descriptors ran out, of which this process may have ", limit.rlim_cur,
+                   " (ulimit -n): no further connections can be accepted"));
+}
+
 // gRPC starts with the first server and stays until the process ends: the last shutdown would join
 // a thread that sits in epoll_wait for up to 10 s (docs/decisions.md).
 void KeepGrpc() {
   static absl::once_flag started;
-  absl::call_once(started, grpc_init);
+  absl::call_once(started, [] {
+    gpr_set_log_function(&WatchLog);
+    grpc_init();
+  });
 }
 
 }  // namespace
@@ -190,6 +222,7 @@ std::vector<Metrics::Reading> Server::Impl::Readings() const {
        .values = {{"chunk_cache", static_cast<double>(stats.cached_bytes)},
                   {"slabs", static_cast<double>(SlabPool::TotalBytes())},
                   {"slabs_reserved", static_cast<double>(admission.reserved_bytes())},
+                  {"slabs_kept", static_cast<double>(SlabRing::KeptBytes())},
                   {"seeds", static_cast<double>(maker.seed_bytes())},
                   {"sampler_tables", static_cast<double>(maker.sampler_table_bytes())},
                   {"plans", static_cast<double>(maker.plan_bytes())},
@@ -246,6 +279,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
                                         .ingest = *impl->ingest_pool,
                                         .partition = *impl->partition_pool},
                                        impl->handlers, impl->streams, impl->ingests, impl->exports);
+  GF_RETURN_IF_ERROR(passage::CheckFree(config.listen));  // gRPC would take it over
   const std::optional<std::string> socket = passage::SocketOf(config.listen);
   if (config.shared_memory && socket.has_value()) {
     GF_ASSIGN_OR_RETURN(
@@ -265,7 +299,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
 
   Impl& running = *impl;
   impl->watch = std::make_unique<StoreWatch>(
-      *impl->catalog, [&running, on_failure = std::move(on_failure)](const absl::Status& status) {
+      *impl->catalog, &CheckAccepts,
+      [&running, on_failure = std::move(on_failure)](const absl::Status& status) {
         running.server->GetHealthCheckService()->SetServingStatus(false);
         if (on_failure) on_failure(status);
       });

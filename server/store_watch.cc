@@ -12,8 +12,12 @@ constexpr int kIntervalsBetweenSweeps = 60;
 
 }  // namespace
 
-StoreWatch::StoreWatch(Catalog& catalog, std::function<void(const absl::Status&)> on_failure)
-    : catalog_(catalog), on_failure_(std::move(on_failure)), thread_([this] { Run(); }) {}
+StoreWatch::StoreWatch(Catalog& catalog, std::function<absl::Status()> check,
+                       std::function<void(const absl::Status&)> on_failure)
+    : catalog_(catalog),
+      check_(std::move(check)),
+      on_failure_(std::move(on_failure)),
+      thread_([this] { Run(); }) {}
 
 StoreWatch::~StoreWatch() {
   stop_.Notify();
@@ -22,7 +26,9 @@ StoreWatch::~StoreWatch() {
 
 void StoreWatch::Run() {
   for (int interval = 1; !stop_.WaitForNotificationWithTimeout(kInterval); ++interval) {
-    if (const absl::Status status = catalog_.Health(); !status.ok()) {
+    absl::Status status = catalog_.Health();
+    if (status.ok()) status = check_();
+    if (!status.ok()) {
       on_failure_(status);
       return;
     }

@@ -15,8 +15,9 @@ namespace graphfeed {
 class StoreWatch {
  public:
   // `on_failure` is called at most once, on the watch's thread, when nothing can be stored any
-  // more. `catalog` outlives the watch.
-  StoreWatch(Catalog& catalog, std::function<void(const absl::Status&)> on_failure);
+  // more, or `check` says what else is wrong. `catalog` outlives the watch.
+  StoreWatch(Catalog& catalog, std::function<absl::Status()> check,
+             std::function<void(const absl::Status&)> on_failure);
   ~StoreWatch();
   StoreWatch(const StoreWatch&) = delete;
   StoreWatch& operator=(const StoreWatch&) = delete;
@@ -25,6 +26,7 @@ class StoreWatch {
   void Run();
 
   Catalog& catalog_;
+  const std::function<absl::Status()> check_;
   const std::function<void(const absl::Status&)> on_failure_;
   absl::Notification stop_;
   std::thread thread_;

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -161,10 +162,29 @@ std::optional<std::string> SocketOf(absl::string_view address) {
   return absl::StrCat(address, kSuffix);
 }
 
+absl::Status CheckFree(const std::string& address) {
+  if (!SocketOf(address).has_value()) return absl::OkStatus();
+  GF_ASSIGN_OR_RETURN(const Address asked, AddressOf(address));
+  struct stat info = {};
+  const bool path = asked.name.sun_path[0] != '\0';
+  if (path && lstat(asked.name.sun_path, &info) != 0) return absl::OkStatus();
+  if (path && !S_ISSOCK(info.st_mode)) {
+    return absl::UnavailableError(
+        absl::StrCat(address, " is a file that is no socket; it stays as it is"));
+  }
+  GF_ASSIGN_OR_RETURN(const Descriptor connection, MakeSocket());
+  if (connect(connection.get(), reinterpret_cast<const sockaddr*>(&asked.name), asked.size) != 0 &&
+      errno != EPROTOTYPE && errno != EAGAIN) {
+    return absl::OkStatus();  // nobody is behind it
+  }
+  return absl::UnavailableError(absl::StrCat("another process listens on ", address));
+}
+
 absl::StatusOr<Descriptor> Listen(const std::string& socket) {
+  GF_RETURN_IF_ERROR(CheckFree(socket));
   GF_ASSIGN_OR_RETURN(const Address address, AddressOf(socket));
   GF_ASSIGN_OR_RETURN(Descriptor listening, MakeSocket());
-  Remove(socket);  // of a server that has died, as gRPC does
+  Remove(socket);
   if (bind(listening.get(), reinterpret_cast<const sockaddr*>(&address.name), address.size) != 0 ||
       listen(listening.get(), kBacklog) != 0) {
     return Unavailable(absl::StrCat("listening on ", socket));

@@ -52,7 +52,12 @@ int64_t PlaceBytes(int64_t slab_bytes);
 // is no Unix socket.
 std::optional<std::string> SocketOf(absl::string_view address);
 
-// A listening socket, or a connection. Neither blocks. UNAVAILABLE with the reason.
+// UNAVAILABLE if somebody listens on the Unix socket `address` (of any kind), or a file has its
+// path that is no socket. OK for other addresses.
+absl::Status CheckFree(const std::string& address);
+
+// A listening socket, in the place of one that a dead server left, or a connection. Neither blocks.
+// UNAVAILABLE with the reason.
 absl::StatusOr<Descriptor> Listen(const std::string& socket);
 absl::StatusOr<Descriptor> Connect(const std::string& socket);
 // A path's file goes with its server.

@@ -34,16 +34,10 @@ grpc::ByteBuffer Encode(FrameStream::Message message) {
   }
   auto& frame = std::get<FrameStream::Frame>(message);
   if (frame.ring != nullptr) {
-    SlabRing& ring = *frame.ring;
-    const FrameInfo info = std::move(frame.info);
-    const Slab slab = frame.slab.Share();
-    // The place first: the slot's release starts the next build.
     const uint32_t place =
-        ring.Lend(slab, [slab = std::move(frame.slab), slot = std::move(frame.slot)]() mutable {
-          slab = Slab();
-          slot = FrameStream::Slot();
-        });
-    const grpc::Slice slice(wire::EncodeFrameAt(info, place));
+        frame.ring->Lend(std::move(frame.slab),
+                         [slot = std::move(frame.slot)]() mutable { slot = FrameStream::Slot(); });
+    const grpc::Slice slice(wire::EncodeFrameAt(frame.info, place));
     return grpc::ByteBuffer(&slice, 1);
   }
   if (!frame.compact.has_value()) {
@@ -75,6 +69,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     streams_.calls.AddStream(stream_);
   }
   ~StreamReactor() override {
+    if (ring_ != nullptr) ring_->EndStream();
     streams_.calls.RemoveStream(stream_);
     streams_.calls.metrics().StreamsOpen(-1);
   }
@@ -91,6 +86,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   }
 
   void Write(FrameStream::Message message) override {
+    if (const auto* frame = std::get_if<FrameStream::Frame>(&message)) ring_ = frame->ring;
     buffer_ = Encode(std::move(message));
     StartWrite(&buffer_);
   }
@@ -126,6 +122,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   StreamContext& streams_;
   const std::shared_ptr<FrameStream> stream_;  // shared with its tasks
   grpc::ByteBuffer buffer_;                    // in flight
+  std::shared_ptr<SlabRing> ring_;             // of the stream's frames; shared with them
 };
 
 }  // namespace

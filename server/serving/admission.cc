@@ -25,7 +25,8 @@ Admission::Place::~Place() {
 
 absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(int64_t frame_bytes,
                                                                      uint32_t frames,
-                                                                     int64_t fixed_bytes) {
+                                                                     int64_t fixed_bytes,
+                                                                     uint32_t spare_frames) {
   State& state = *state_;
   MutexLock lock(&state.mu);
   if (state.num_places >= state.max_places) {
@@ -43,6 +44,12 @@ absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(int64_t fra
     frames =
         static_cast<uint32_t>(std::min<int64_t>(frames, (free_bytes - fixed_bytes) / frame_bytes));
   }
+  const int64_t beyond = free_bytes - fixed_bytes - frame_bytes * frames - state.capacity_bytes / 2;
+  if (frame_bytes > 0) {
+    spare_frames = static_cast<uint32_t>(
+        std::min<int64_t>(spare_frames, std::max<int64_t>(beyond, 0) / frame_bytes));
+  }
+  frames += spare_frames;
   const int64_t bytes = fixed_bytes + frame_bytes * frames;
   auto place = std::make_shared<Place>(state_, bytes, frames);
   state.reserved_bytes += bytes;

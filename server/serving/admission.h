@@ -44,10 +44,12 @@ class Admission {
   Admission(const char* what, int64_t capacity_bytes, int64_t max_places,
             const char* memory = "slab-memory");
 
-  // Room for `fixed_bytes` and `frames` frames, or as many as are free but at least one.
+  // Room for `fixed_bytes` and `frames` frames, or as many as are free but at least one; and for up
+  // to `spare_frames` more, as long as half of the memory is left for others.
   // RESOURCE_EXHAUSTED says how much is needed and free. Requires frames > 0, no negative bytes.
   absl::StatusOr<std::shared_ptr<Place>> Reserve(int64_t frame_bytes, uint32_t frames,
-                                                 int64_t fixed_bytes = 0);
+                                                 int64_t fixed_bytes = 0,
+                                                 uint32_t spare_frames = 0);
 
   // Memory that streams share, charged once to whoever comes first: no place of its own among
   // `max_places`. `leave_bytes` must stay free beside it. `what` names it in the error.

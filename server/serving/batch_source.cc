@@ -152,8 +152,11 @@ struct Opening {
 // The memory that a client of this host shares, if it asked for that and it can be had: null is no
 // error, its frames travel.
 std::shared_ptr<SlabRing> ShareMemory(const wire::StreamRequest& request, uint32_t frames,
-                                      const Recipe& recipe, SlabSocket* sharing) {
+                                      const Recipe& recipe, const Admission& admission,
+                                      SlabSocket* sharing) {
   if (sharing == nullptr || request.passage_token.empty() || recipe.layout().ragged) return nullptr;
+  // What clients keep of streams that have ended is nobody's promise, but memory.
+  if (SlabRing::KeptBytes() > admission.capacity_bytes() / 2) return nullptr;
   absl::StatusOr<std::shared_ptr<SlabRing>> ring =
       SlabRing::Create(frames, recipe.layout().slab_bytes);
   if (!ring.ok() || !sharing->Pass(request.passage_token, *ring)) return nullptr;
@@ -164,28 +167,30 @@ absl::StatusOr<Opening> ReserveStream(const wire::StreamRequest& request, BatchM
                                       Admission& admission, const PrefetchLimits& limits,
                                       SlabSocket* sharing,
                                       const std::shared_ptr<const Recipe>& recipe) {
-  const uint32_t prefetch = request.prefetch == 0 ? limits.default_frames : request.prefetch;
-  const uint32_t held = request.passage_token.empty() ? 0 : request.held_frames;
-  const uint32_t wanted = std::min(prefetch + std::min(held, limits.max_frames), limits.max_frames);
+  const uint32_t wanted =
+      std::min(request.prefetch == 0 ? limits.default_frames : request.prefetch, limits.max_frames);
+  const uint32_t held = request.passage_token.empty() || recipe->layout().ragged
+                            ? 0
+                            : std::min(request.held_frames, limits.max_frames);
   Opening opening{.stream = nullptr, .place = nullptr, .num_epochs = request.num_epochs};
   GF_ASSIGN_OR_RETURN(opening.place, admission.Reserve(recipe->FrameBound(request.max_frame_bytes),
-                                                       wanted, recipe->held_bytes()));
+                                                       wanted, recipe->held_bytes(), held));
   // Ragged frames differ in size: a buffer kept for reuse would only stand beside the next one.
   const size_t idle_slabs = recipe->layout().ragged ? 0 : opening.place->frames();
-  opening.stream.reset(
-      new StreamPlan{.maker = maker,
-                     .recipe = recipe,
-                     .seed = request.seed,
-                     .shard = {.start_ordinal = request.start_ordinal,
-                               .num_shards = request.num_shards,
-                               .shard_index = request.shard_index,
-                               .uneven = request.uneven_shards},
-                     .first_epoch = request.start_epoch,
-                     .max_frame_bytes = request.max_frame_bytes,
-                     .compact = request.encoding == Encoding::kCompact && !recipe->layout().ragged,
-                     .slabs = SlabPool(idle_slabs),
-                     .ring = ShareMemory(request, opening.place->frames(), *recipe, sharing),
-                     .tables = recipe->HoldTables()});
+  opening.stream.reset(new StreamPlan{
+      .maker = maker,
+      .recipe = recipe,
+      .seed = request.seed,
+      .shard = {.start_ordinal = request.start_ordinal,
+                .num_shards = request.num_shards,
+                .shard_index = request.shard_index,
+                .uneven = request.uneven_shards},
+      .first_epoch = request.start_epoch,
+      .max_frame_bytes = request.max_frame_bytes,
+      .compact = request.encoding == Encoding::kCompact && !recipe->layout().ragged,
+      .slabs = SlabPool(idle_slabs),
+      .ring = ShareMemory(request, opening.place->frames(), *recipe, admission, sharing),
+      .tables = recipe->HoldTables()});
   return opening;
 }
 

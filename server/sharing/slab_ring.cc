@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -13,6 +14,8 @@
 
 namespace graphfeed {
 namespace {
+
+std::atomic<int64_t> kept_bytes{0};
 
 absl::Status NoMemory(absl::string_view what, int64_t bytes) {
   return absl::ResourceExhaustedError(
@@ -74,33 +77,64 @@ Slab SlabRing::Take() {
 void SlabRing::Free(uint32_t place) {
   MutexLock lock(&mu_);
   free_.push_back(place);
+  if (stream_ended_) Discard(place);
 }
 
-uint32_t SlabRing::Lend(const Slab& slab, absl::AnyInvocable<void() &&> returned) {
+// Nobody reads the place again. Shared memory is given back by punching a hole, which its mapping
+// can do.
+void SlabRing::Discard(uint32_t place) {
+  (void)madvise(data_ + (place - 1) * place_bytes_, static_cast<size_t>(place_bytes_), MADV_REMOVE);
+}
+
+uint32_t SlabRing::Lend(Slab slab, absl::AnyInvocable<void() &&> released) {
   const auto place = static_cast<uint32_t>((slab.data() - data_) / place_bytes_ + 1);
   {
     MutexLock lock(&mu_);
     if (!closed_) {
       GF_CHECK(!lent_[place - 1].has_value()) << place;
-      lent_[place - 1] = std::move(returned);
+      lent_[place - 1] = Loan{.slab = std::move(slab), .released = std::move(released)};
       return place;
     }
   }
-  std::move(returned)();
+  slab = Slab();
+  std::move(released)();
   return place;
 }
 
 bool SlabRing::Return(uint32_t place) {
-  std::optional<absl::AnyInvocable<void() &&>> returned;
+  std::optional<Loan> loan;
   {
     MutexLock lock(&mu_);
     if (place == 0 || place > places_) return false;
-    returned.swap(lent_[place - 1]);
+    loan.swap(lent_[place - 1]);
   }
-  if (!returned.has_value()) return false;
-  (*std::move(returned))();
+  if (!loan.has_value()) return false;
+  loan->slab = Slab();
+  if (loan->released) {
+    std::move(loan->released)();
+  } else {
+    kept_bytes.fetch_sub(place_bytes_, std::memory_order_relaxed);
+  }
   return true;
 }
+
+void SlabRing::EndStream() {
+  std::vector<absl::AnyInvocable<void() &&>> released;
+  {
+    MutexLock lock(&mu_);
+    stream_ended_ = true;
+    for (std::optional<Loan>& loan : lent_) {
+      if (!loan.has_value() || !loan->released) continue;
+      released.push_back(std::move(loan->released));
+      loan->released = nullptr;
+      kept_bytes.fetch_add(place_bytes_, std::memory_order_relaxed);
+    }
+    for (const uint32_t place : free_) Discard(place);
+  }
+  for (absl::AnyInvocable<void() &&>& release : released) std::move(release)();
+}
+
+int64_t SlabRing::KeptBytes() { return kept_bytes.load(std::memory_order_relaxed); }
 
 void SlabRing::Close() {
   {

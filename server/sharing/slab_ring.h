@@ -28,16 +28,23 @@ class SlabRing : public std::enable_shared_from_this<SlabRing> {
   SlabRing(const SlabRing&) = delete;
   SlabRing& operator=(const SlabRing&) = delete;
 
+  // Of the memory, until Passed.
   int fd() const { return memory_.get(); }
+  void Passed() { memory_.Close(); }
   passage::Memory memory() const { return {.places = places_, .place_bytes = place_bytes_}; }
 
   // A free place as a slab; empty when there is none.
   Slab Take();
 
-  // Lends a slab of Take to the client and returns its number, from 1 on. `returned` is called
-  // once: when the client returns it, on whatever thread that is noticed, or when the client is
-  // gone. It is to let go of the slab.
-  uint32_t Lend(const Slab& slab, absl::AnyInvocable<void() &&> returned);
+  // Lends a slab of Take to the client and returns its number, from 1 on. `released` is called
+  // once: when the client returns it, on whatever thread that is noticed, when the client is gone,
+  // or at the stream's end; the place is free by then, but at the stream's end.
+  uint32_t Lend(Slab slab, absl::AnyInvocable<void() &&> released);
+  // The stream has ended: what it was promised is free, and of the memory only the places that the
+  // client still has are kept. They count as kept.
+  void EndStream();
+  // Bytes of places that clients have of streams that have ended, in this process.
+  static int64_t KeptBytes();
   // The client has returned a place; false: it did not have it.
   bool Return(uint32_t place);
   // The client is gone: all that it had comes back, also what will be lent.
@@ -46,8 +53,14 @@ class SlabRing : public std::enable_shared_from_this<SlabRing> {
  private:
   SlabRing(passage::Descriptor memory, std::byte* data, uint32_t places, int64_t slab_bytes);
   void Free(uint32_t place);
+  void Discard(uint32_t place);
 
-  const passage::Descriptor memory_;
+  struct Loan {
+    Slab slab;
+    absl::AnyInvocable<void() &&> released;  // null: the stream has ended
+  };
+
+  passage::Descriptor memory_;
   std::byte* const data_;
   const uint32_t places_;
   const int64_t slab_bytes_;
@@ -55,8 +68,9 @@ class SlabRing : public std::enable_shared_from_this<SlabRing> {
 
   Mutex mu_;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  bool stream_ended_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<uint32_t> free_ ABSL_GUARDED_BY(mu_);
-  std::vector<std::optional<absl::AnyInvocable<void() &&>>> lent_ ABSL_GUARDED_BY(mu_);  // by place
+  std::vector<std::optional<Loan>> lent_ ABSL_GUARDED_BY(mu_);  // by place
 };
 
 }  // namespace graphfeed

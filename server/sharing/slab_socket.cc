@@ -73,6 +73,7 @@ bool SlabSocket::Pass(absl::string_view token, const std::shared_ptr<SlabRing>& 
   Client& client = clients_.at(found->second);
   if (client.ring != nullptr) return false;
   if (!passage::SendMemory(found->second, ring->memory(), ring->fd()).ok()) return false;
+  ring->Passed();
   client.ring = ring;
   return true;
 }

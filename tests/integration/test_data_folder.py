@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import socket
 import subprocess
 import time
 
@@ -108,6 +109,19 @@ def test_a_start_does_not_wait_for_what_is_no_file(folder, file):
     )
     assert process.returncode == 1
     assert re.search(f"{file}.* (is no|is not a) regular file", process.stderr)
+
+
+def test_a_server_that_runs_out_of_descriptors_says_so_and_ends(tmp_path):
+    with open(tmp_path / "log", "w+") as log:
+        server = Server(tmp_path / "data", stderr=log, within=["prlimit", "--nofile=100"])
+        host, port = server.address.rsplit(":", 1)
+        connections = [socket.create_connection((host, int(port))) for _ in range(120)]
+        assert server.process.wait(timeout=60) == 1
+        server.stop()
+        for connection in connections:
+            connection.close()
+        log.seek(0)
+        assert "file descriptors ran out, of which this process may have 100" in log.read()
 
 
 def test_a_folder_that_cannot_be_written_is_served(folder, tmp_path):

@@ -32,8 +32,8 @@ absl::Status NotMapped(absl::string_view what) {
 class SlabPassage::Memory : public std::enable_shared_from_this<Memory> {
  public:
   static absl::StatusOr<std::shared_ptr<Memory>> Map(passage::Descriptor connection,
-                                                     passage::Descriptor file, uint32_t places,
-                                                     int64_t slab_bytes);
+                                                     const passage::Descriptor& file,
+                                                     uint32_t places, int64_t slab_bytes);
   ~Memory();
 
   absl::StatusOr<Slab> Take(uint32_t place);
@@ -44,12 +44,10 @@ class SlabPassage::Memory : public std::enable_shared_from_this<Memory> {
   uint32_t places() const { return places_; }
 
  private:
-  enum class State : uint8_t { kFree, kTaken, kCopied };  // kCopied: taken, and ours since a fork
+  enum class State : uint8_t { kFree, kTaken };
 
-  Memory(passage::Descriptor connection, passage::Descriptor file, std::byte* data, uint32_t places,
-         int64_t slab_bytes)
-      : file_(std::move(file)),
-        data_(data),
+  Memory(passage::Descriptor connection, std::byte* data, uint32_t places, int64_t slab_bytes)
+      : data_(data),
         places_(places),
         slab_bytes_(slab_bytes),
         place_bytes_(passage::PlaceBytes(slab_bytes)),
@@ -59,6 +57,8 @@ class SlabPassage::Memory : public std::enable_shared_from_this<Memory> {
   std::byte* At(uint32_t place) const { return data_ + (place - 1) * place_bytes_; }
   void Release(uint32_t place);
   void CopyTaken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DropCopies() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void MoveToCopies() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // All of the process, for forks.
   struct Registry {
@@ -70,7 +70,6 @@ class SlabPassage::Memory : public std::enable_shared_from_this<Memory> {
   static void InParent() ABSL_NO_THREAD_SAFETY_ANALYSIS;
   static void InChild() ABSL_NO_THREAD_SAFETY_ANALYSIS;
 
-  const passage::Descriptor file_;
   std::byte* const data_;
   const uint32_t places_;
   const int64_t slab_bytes_;
@@ -80,6 +79,7 @@ class SlabPassage::Memory : public std::enable_shared_from_this<Memory> {
   passage::Descriptor connection_ ABSL_GUARDED_BY(mu_);  // none in a forked child
   std::vector<State> states_ ABSL_GUARDED_BY(mu_);       // by place
   uint32_t num_taken_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<void*> copies_ ABSL_GUARDED_BY(mu_);  // by place, during a fork
 };
 
 SlabPassage::Memory::Registry& SlabPassage::Memory::registry() {
@@ -91,7 +91,8 @@ SlabPassage::Memory::Registry& SlabPassage::Memory::registry() {
 }
 
 absl::StatusOr<std::shared_ptr<SlabPassage::Memory>> SlabPassage::Memory::Map(
-    passage::Descriptor connection, passage::Descriptor file, uint32_t places, int64_t slab_bytes) {
+    passage::Descriptor connection, const passage::Descriptor& file, uint32_t places,
+    int64_t slab_bytes) {
   const int64_t bytes = places * passage::PlaceBytes(slab_bytes);
   // A file that were cut later would end this process.
   const int seals = fcntl(file.get(), F_GET_SEALS);
@@ -106,8 +107,8 @@ absl::StatusOr<std::shared_ptr<SlabPassage::Memory>> SlabPassage::Memory::Map(
   void* const data =
       mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (data == MAP_FAILED) return NotMapped("mmap");
-  std::shared_ptr<Memory> memory(new Memory(std::move(connection), std::move(file),
-                                            static_cast<std::byte*>(data), places, slab_bytes));
+  std::shared_ptr<Memory> memory(
+      new Memory(std::move(connection), static_cast<std::byte*>(data), places, slab_bytes));
   Registry& all = registry();
   absl::MutexLock lock(&all.mu);
   all.memories.insert(memory.get());
@@ -138,35 +139,44 @@ absl::StatusOr<Slab> SlabPassage::Memory::Take(uint32_t place) {
 
 void SlabPassage::Memory::Release(uint32_t place) {
   absl::MutexLock lock(&mu_);
-  State& state = states_[place - 1];
   if (!connection_) return;  // in a forked child: the place is its parent's
-  if (state == State::kCopied &&
-      mmap(At(place), static_cast<size_t>(place_bytes_), PROT_READ | PROT_WRITE,
-           MAP_SHARED | MAP_FIXED, file_.get(), (place - 1) * place_bytes_) == MAP_FAILED) {
-    return;  // the server can have it no more
-  }
-  state = State::kFree;
+  states_[place - 1] = State::kFree;
   --num_taken_;
   // Where the server has gone nobody wants it.
   (void)passage::SendPlace(connection_.get(), place);
 }
 
-// Each taken place gets memory of ours with the same content, at its address and at once for those
-// who read it meanwhile.
+// What the parent goes on to use stays as it is: other threads may be writing to it.
 void SlabPassage::Memory::CopyTaken() {
-  const auto bytes = static_cast<size_t>(place_bytes_);
+  copies_.assign(places_, nullptr);
   for (uint32_t place = 1; place <= places_; ++place) {
     if (states_[place - 1] != State::kTaken) continue;
-    void* const copy =
-        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* const copy = mmap(nullptr, static_cast<size_t>(place_bytes_), PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (copy == MAP_FAILED) continue;  // the child cannot look at it then
     std::memcpy(copy, At(place), static_cast<size_t>(slab_bytes_));
-    if (mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, At(place)) == MAP_FAILED) {
-      (void)munmap(copy, bytes);
+    copies_[place - 1] = copy;
+  }
+}
+
+void SlabPassage::Memory::DropCopies() {
+  for (void* const copy : copies_) {
+    if (copy != nullptr) (void)munmap(copy, static_cast<size_t>(place_bytes_));
+  }
+  copies_.clear();
+}
+
+void SlabPassage::Memory::MoveToCopies() {
+  const auto bytes = static_cast<size_t>(place_bytes_);
+  for (uint32_t place = 1; place <= places_; ++place) {
+    void* const copy = copies_[place - 1];
+    if (copy != nullptr &&
+        mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, At(place)) != MAP_FAILED) {
       continue;
     }
-    states_[place - 1] = State::kCopied;
+    (void)mmap(At(place), bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
   }
+  copies_.clear();
 }
 
 void SlabPassage::Memory::BeforeFork() {
@@ -180,7 +190,10 @@ void SlabPassage::Memory::BeforeFork() {
 
 void SlabPassage::Memory::InParent() {
   Registry& all = registry();
-  for (Memory* memory : all.memories) memory->mu_.Unlock();
+  for (Memory* memory : all.memories) {
+    memory->DropCopies();
+    memory->mu_.Unlock();
+  }
   all.mu.Unlock();
 }
 
@@ -189,11 +202,7 @@ void SlabPassage::Memory::InChild() {
   Registry& all = registry();
   for (Memory* memory : all.memories) {
     memory->connection_.Close();
-    for (uint32_t place = 1; place <= memory->places_; ++place) {
-      if (memory->states_[place - 1] == State::kCopied) continue;
-      (void)mmap(memory->At(place), static_cast<size_t>(memory->place_bytes_), PROT_NONE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    }
+    memory->MoveToCopies();
     memory->mu_.Unlock();
   }
   all.mu.Unlock();
@@ -215,15 +224,14 @@ SlabPassage::~SlabPassage() = default;
 
 absl::Status SlabPassage::Map(uint32_t places, int64_t slab_bytes) {
   passage::Memory passed;
-  GF_ASSIGN_OR_RETURN(passage::Descriptor file,
+  GF_ASSIGN_OR_RETURN(const passage::Descriptor file,
                       passage::ReceiveMemory(connection_.get(), kTimeoutMs, passed));
   if (passed.places != places || passed.place_bytes != passage::PlaceBytes(slab_bytes)) {
     return absl::DataLossError(absl::StrCat("the server passed ", passed.places, " places of ",
                                             passed.place_bytes, " bytes; the stream has ", places,
                                             " of slabs of ", slab_bytes));
   }
-  GF_ASSIGN_OR_RETURN(memory_,
-                      Memory::Map(std::move(connection_), std::move(file), places, slab_bytes));
+  GF_ASSIGN_OR_RETURN(memory_, Memory::Map(std::move(connection_), file, places, slab_bytes));
   return absl::OkStatus();
 }
 

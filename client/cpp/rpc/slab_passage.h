@@ -15,10 +15,12 @@ namespace graphfeed {
 
 // The frames of one stream in memory that its server passes, where both are on one host
 // (proto/passage). A batch is then a view of what the server wrote; its place goes back when the
-// last view is gone, in whatever thread. Views outlive this object, the stream and the server.
+// last view is gone, in whatever thread.
 //
-// A forked child keeps the views that it inherited: before a fork they become copies, at the same
-// addresses, so that nothing the server writes later shows in them. It returns no places.
+// Views outlive this object, the stream and the server.
+//
+// A forked child keeps the views that it inherited, as copies at the same addresses, so that
+// nothing the server writes later shows in them. It returns no places.
 //
 // Thread-compatible.
 class SlabPassage {

@@ -198,16 +198,52 @@ def test_a_client_that_dies_holds_nothing(near):
     wait_for(lambda: reading(near, 'graphfeed_memory_bytes{use="slabs_reserved"}') == 0)
 
 
-def test_a_client_that_keeps_its_batches_holds_no_more_than_them(near):
+def test_what_is_kept_of_ended_streams_is_nobodys_promise(start_server, tmp_path):
+    server = start_server(None, "--slab-memory", "8M", address=f"unix:{tmp_path}/socket")
+    rng = np.random.default_rng(0)
+    graphs = [{"x": rng.random((1500, 64), np.float32), "edge_index": np.zeros((2, 1), int)} for _ in range(4)]
+    gf.connect(server.address).ingest("large", graphs)
+    options = {"fixed_size_options": gf.FixedSizeOptions(3000, 8, 2), "fixed_size_strategy": gf.FixedSizeStrategy.PadToMax}
+    kept = []
+    for epoch in range(30):  # batches of 800 KB
+        for batch in loader(server, dataset="large", seed=epoch, **options):
+            pass
+        kept.append((batch.ptr, batch.ptr.copy()))
+    wait_for(lambda: reading(server, 'graphfeed_memory_bytes{use="slabs_reserved"}') == 0)
+    bytes_kept = reading(server, 'graphfeed_memory_bytes{use="slabs_kept"}')
+    assert 3e6 < bytes_kept < 6e6  # then batches travel
+    assert all(np.array_equal(view, value) for view, value in kept)
+    # Two at a time, as of training and validation.
+    for _ in zip(loader(server, dataset="large", **options), loader(server, dataset="large", **options), strict=True):
+        pass
+    del batch, kept, _
+    wait_for(lambda: reading(server, 'graphfeed_memory_bytes{use="slabs_kept"}') == 0)
+
+
+def test_kept_batches_hold_up_no_shutdown(near):
     stream = iter(loader(near))
     kept = [next(stream) for _ in range(4)]
-    del stream  # closed, but for the places of `kept`
-    assert shared_memories(near.process.pid) == 1
+    del stream
     wait_for(lambda: reading(near, "graphfeed_open_streams") == 0)
     begin = time.monotonic()
     assert near.stop() == 0
     assert time.monotonic() - begin < 10
     assert [float(batch.x.sum()) for batch in kept]
+
+
+def test_a_socket_that_is_served_or_no_socket_is_left_alone(near, start_server, tmp_path):
+    with pytest.raises(RuntimeError, match="ended with 1"):
+        start_server(None, address=near.address)
+    assert len(list(loader(near))) > 20  # it is still there
+    for name in ("file", "file.slabs"):
+        (tmp_path / name).write_text("precious")
+        with pytest.raises(RuntimeError, match="ended with 1"):
+            start_server(None, address=f"unix:{tmp_path}/file")
+        assert (tmp_path / name).read_text() == "precious"
+        (tmp_path / name).unlink()
+    near.kill()  # leaves both behind
+    again = start_server(None, address=near.address)
+    assert gf.connect(again.address).datasets() == []
 
 
 def test_who_speaks_nonsense_is_turned_away(near, tmp_path):

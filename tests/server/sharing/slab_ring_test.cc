@@ -37,9 +37,7 @@ TEST(SlabRingTest, APlaceIsFreeOrASlabOrLent) {
     ASSERT_TRUE(a);
 
     int returned = 0;
-    const Slab shared = a.Share();
-    const uint32_t place =
-        ring->Lend(shared, [&returned, slab = std::move(a)]() mutable { ++returned; });
+    const uint32_t place = ring->Lend(std::move(a), [&returned] { ++returned; });
     EXPECT_FALSE(ring->Return(0));
     EXPECT_FALSE(ring->Return(3));
     EXPECT_FALSE(ring->Return(3 - place));  // a slab of ours
@@ -54,20 +52,33 @@ TEST(SlabRingTest, APlaceIsFreeOrASlabOrLent) {
 TEST(SlabRingTest, WhatIsLentComesBackWhenTheClientIsGone) {
   auto ring = *SlabRing::Create(3, 64);
   int returned = 0;
-  const auto lend = [&] {
-    Slab slab = ring->Take();
-    const Slab shared = slab.Share();
-    ring->Lend(shared, [&returned, slab = std::move(slab)]() mutable {
-      ++returned;
-      slab = Slab();
-    });
-  };
+  const auto lend = [&] { ring->Lend(ring->Take(), [&returned] { ++returned; }); };
   lend();
   lend();
   ring->Close();
   EXPECT_EQ(returned, 2);
   for (int i = 0; i < 5; ++i) lend();
   EXPECT_EQ(returned, 7);
+}
+
+TEST(SlabRingTest, AtTheStreamsEndOnlyWhatTheClientHasIsKept) {
+  const int64_t kept = SlabRing::KeptBytes();
+  auto ring = *SlabRing::Create(3, 64);
+  int released = 0;
+  Slab slab = ring->Take();
+  slab.data()[0] = std::byte{7};
+  const std::byte* const data = slab.data();
+  const uint32_t place = ring->Lend(std::move(slab), [&released] { ++released; });
+  ring->EndStream();
+  EXPECT_EQ(released, 1);
+  EXPECT_EQ(SlabRing::KeptBytes() - kept, 4096);
+  EXPECT_EQ(*data, std::byte{7});
+  EXPECT_TRUE(ring->Take() && ring->Take());
+  EXPECT_TRUE(ring->Return(place));
+  EXPECT_FALSE(ring->Return(place));
+  EXPECT_EQ(SlabRing::KeptBytes(), kept);
+  EXPECT_EQ(*data, std::byte{0});  // given back to the system
+  EXPECT_EQ(released, 1);
 }
 
 TEST(SlabRingTest, TheClientCannotCutIt) {
@@ -108,9 +119,7 @@ TEST_F(SlabSocketTest, WhoIsConnectedGetsMemoryAndReturnsItsOwn) {
   Slab slab = ring->Take();
   std::memset(slab.data(), 42, 10'000);
   std::atomic<bool> returned = false;
-  const Slab shared = slab.Share();
-  const uint32_t place =
-      ring->Lend(shared, [&returned, slab = std::move(slab)]() mutable { returned = true; });
+  const uint32_t place = ring->Lend(std::move(slab), [&returned] { returned = true; });
   void* const data = mmap(nullptr, 2 * 12288, PROT_READ | PROT_WRITE, MAP_SHARED, passed.get(), 0);
   ASSERT_NE(data, MAP_FAILED);
   EXPECT_EQ(static_cast<const char*>(data)[(place - 1) * 12288 + 9999], 42);
@@ -157,12 +166,8 @@ TEST_F(SlabSocketTest, ManyClientsAtOnce) {
           std::this_thread::yield();
           continue;
         }
-        const Slab shared = slab.Share();
         ++lent;
-        const uint32_t place = ring->Lend(shared, [&returned, slab = std::move(slab)]() mutable {
-          slab = Slab();
-          ++returned;
-        });
+        const uint32_t place = ring->Lend(std::move(slab), [&returned] { ++returned; });
         if ((frame + seed) % 7 != 0 || round % 2 == 0) {
           ASSERT_TRUE(passage::SendPlace(client.get(), place).ok());
         }
