@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "storage/base/arithmetic.h"
 #include "storage/base/status_macros.h"
 
@@ -180,7 +181,13 @@ absl::Status CheckColumnKind(const Schema& types, const ColumnBlock& column) {
     if ((column.level && *column.level != Level::kEdge) || !IsInteger(column.dtype) ||
         column.row_shape != std::vector<int64_t>{2}) {
       return absl::InvalidArgumentError(
-          "edge_index is edge level and holds integers of shape [2, num_edges]");
+          absl::StrCat("edge_index is edge level and holds integers of shape [2, num_edges]; this "
+                       "is ",
+                       DTypeName(column.dtype), " with ",
+                       column.row_shape.empty()
+                           ? "one number for each row"
+                           : absl::StrCat("rows of [", absl::StrJoin(column.row_shape, ", "), "]"),
+                       column.level && *column.level != Level::kEdge ? ", of another level" : ""));
     }
     const EdgeType& type = types.edge_types[column.type];
     schema.level = Level::kEdge;

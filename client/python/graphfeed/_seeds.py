@@ -126,6 +126,12 @@ def seed_edges(edge_label_index: Any, info: DatasetInfo) -> SeedEdges:
         return SeedEdges(name, None, None, total)
     array = _arguments.array(field, what)
     if array.ndim == 1:
+        if array.dtype == bool:
+            if array.shape != (total,):
+                raise errors.InvalidArgument(
+                    f"{field}: the mask has shape {list(array.shape)} for {total} edges"
+                )
+            array = np.flatnonzero(array)
         ids = _ids(field, array, total, "edges")
         return SeedEdges(name, ids, None, len(ids))
     pairs = _arguments.integers(field, array, dims=2)

@@ -53,6 +53,12 @@ class Batch:
             collected = self._collect(name.removesuffix("_dict"))
             if collected:
                 return collected
+        if name in hops.NAMES and self._layout.heterogeneous:
+            hops.require(self._layout)
+            raise AttributeError(
+                f"the batch is heterogeneous: {name}_dict has {name} of every type, batch[type].{name} "
+                "that of one"
+            )
         if name in hops.NAMES:  # the property has raised
             hops.require(self._layout)
         raise AttributeError(f"the batch has no {name!r}; it has {self.keys()}")

@@ -71,3 +71,44 @@ def test_what_an_array_of_objects_holds_is_told(client):
     torch = pytest.importorskip("torch")
     with pytest.raises(gf.InvalidArgument, match="bfloat16 to float32.*'float16'"):
         client.ingest("x", [{**G, "half": torch.ones(3, dtype=torch.bfloat16)}])
+
+
+@pytest.mark.parametrize(
+    ("graph", "options", "message"),
+    [
+        ({"x": np.ones((2, 1)), "edge_index": [[0], [1]], "sub": {"a": 1}}, {}, "'sub' is a dict; attributes of a homog"),
+        ({"x": np.ones((2, 1)), "edge_index": [[0.5], [1]]}, {}, "edge_index.* this is float32 with rows of"),
+        ({"x": np.ones((2, 1)), "edge_index": [[0], [1]], "t": "a\ud800"}, {}, "cannot be written as UTF-8"),
+        ({"x": np.ones((2, 1)), "edge_index": [[0], [1]]}, {"transforms": ["x"]}, "transforms has 'x'; it takes"),
+        ({"x": np.ones((2, 1)), "edge_index": [[0], [1]]}, {"transforms": [gf.transforms.AddSelfLoops]}, "transforms has <class"),
+        ({"x": np.ones((2, 1)), "edge_index": [[0], [1]]}, {"transforms": gf.transforms.AddSelfLoops()}, "takes a list"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("several", [False, True])
+def test_what_does_not_belong_is_named(client, graph, options, message, several):
+    with pytest.raises(gf.InvalidArgument, match=message):
+        client.ingest("strange", [graph, graph] if several else graph, **options)
+
+
+def test_names_and_graphs_of_another_kind_are_named(client):
+    with pytest.raises(gf.InvalidArgument, match="name is None"):
+        client.ingest(None, {"x": np.ones((2, 1)), "edge_index": [[0], [1]]})
+    with pytest.raises(gf.InvalidArgument, match="an? int, no graph of NetworkX"):
+        gf.from_networkx(3)
+
+
+def test_masks_of_integers_are_refused_wherever_places_are_taken(homogeneous, client):
+    mask = np.zeros(homogeneous.info.num_nodes[0], np.uint8)
+    mask[::2] = 1
+    with pytest.raises(gf.InvalidArgument, match="all 0 or 1: a mask of seeds is boolean"):
+        gf.NeighborLoader(homogeneous, [2], batch_size=4)(mask)
+    edges = np.zeros(homogeneous.info.num_edges[0], np.uint8)
+    edges[:5] = 1
+    with pytest.raises(gf.InvalidArgument, match="a mask of edges is boolean"):
+        gf.LinkNeighborLoader(homogeneous, [2], edge_label_index=edges)
+    # As the message says.
+    assert len(list(gf.LinkNeighborLoader(homogeneous, [2], edge_label_index=edges.astype(bool), batch_size=1))) == 5
+    graphs = [{"x": np.ones((2, 1)), "edge_index": np.array([[0], [1]])} for _ in range(6)]
+    collection = client.ingest("places", graphs)
+    with pytest.raises(gf.InvalidArgument, match=r"batch_sampler\[0\] has 6 integers"):
+        gf.DataLoader(collection, batch_sampler=[np.array([0, 1, 1, 0, 0, 1], np.uint8)])

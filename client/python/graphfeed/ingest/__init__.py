@@ -30,6 +30,20 @@ if TYPE_CHECKING:
 __all__ = ["Collection", "ingest"]
 
 
+def _native_transforms(transforms: Any) -> list:
+    if transforms is None:
+        return []
+    for transform in transforms if isinstance(transforms, (list, tuple)) else [transforms]:
+        if isinstance(transform, type) or not hasattr(transform, "_native"):
+            raise errors.InvalidArgument(
+                f"transforms has {transform!r}; it takes a list of those in gf.transforms, such as "
+                "[gf.transforms.ToUndirected()]"
+            )
+    if not isinstance(transforms, (list, tuple)):
+        raise errors.InvalidArgument(f"transforms is {_named(transforms)}; it takes a list of them")
+    return [transform._native() for transform in transforms]
+
+
 def ingest(
     connection: Connection,
     name: str,
@@ -39,13 +53,15 @@ def ingest(
     progress: bool | None,
 ) -> DatasetInfo:
     """See Client.ingest."""
+    if not isinstance(name, str):
+        raise errors.InvalidArgument(f"name is {_named(name)}; it takes a string")
     spec = _graphfeed.IngestSpec()
     spec.name = name
     # A reader knows levels; the user's word is the last.
     graphs = from_networkx(graphs) if is_networkx(graphs) else graphs
     known = graphs.kinds if isinstance(graphs, Graph) else {}
     spec.kinds = checked_kinds({**known, **(kinds or {})})
-    spec.transforms = [transform._native() for transform in transforms or ()]
+    spec.transforms = _native_transforms(transforms)
     if isinstance(graphs, Collection):
         return send_arrays(connection, spec, graphs, progress)
     if is_graph(graphs):

@@ -71,7 +71,10 @@ def as_array(value: Any) -> np.ndarray:
     if _is_sparse(value):
         raise ValueError("it is sparse; give a dense array, or edges as edge_index")
     if hasattr(value, "detach"):
-        value = value.detach().cpu()
+        try:
+            value = value.detach().cpu()
+        except NotImplementedError as error:  # of the device "meta"
+            raise ValueError(f"it has no data: {error}") from None
         try:
             value = value.numpy()
         except TypeError:  # bfloat16 and others that numpy does not have
@@ -98,12 +101,20 @@ def _no_dtype(dtype: Any, kinds: str = "") -> str:
     return f"dtype {dtype} cannot be stored ({hint}); there are {DTYPES}"
 
 
+def _utf8(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"{text[:50]!r} cannot be written as UTF-8: {error.reason}") from None
+    return text
+
+
 def to_rows(name: str, value: Any) -> Rows:
     """The rows of an attribute. ValueError for what cannot be stored."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):
-        return Rows(Form("string", non_tensor=True), [value])
+        return Rows(Form("string", non_tensor=True), [_utf8(value)])
     if isinstance(value, bool):
         return Rows(Form("bool", non_tensor=True), np.array([value]))
     if isinstance(value, int):
@@ -114,7 +125,7 @@ def to_rows(name: str, value: Any) -> Rows:
         return Rows(Form("float32", non_tensor=True), np.array([value], np.float32))
     if isinstance(value, (list, tuple)):
         if value and all(isinstance(item, str) for item in value):
-            return Rows(Form("string"), list(value))
+            return Rows(Form("string"), [_utf8(item) for item in value])
         array = as_array(value)
         # As torch.tensor makes of Python numbers.
         array = array.astype(np.float32) if array.dtype == np.float64 else array

@@ -86,6 +86,11 @@ class Types:
             raise errors.InvalidArgument(
                 "kinds is for homogeneous graphs; in heterogeneous ones the store tells the level"
             )
+        if "edge_index" in graph:
+            raise errors.InvalidArgument(
+                f"{where}{stores[0]!r} is a dict; attributes of a homogeneous graph, which has an "
+                "edge_index, are arrays, numbers or strings"
+            )
         node_types = [key for key in stores if isinstance(key, str)]
         edge_types = [_edge_type(key) for key in stores if not isinstance(key, str)]
         for source, _, target in edge_types:

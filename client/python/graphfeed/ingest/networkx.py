@@ -35,6 +35,8 @@ def from_networkx(graph: Any) -> Graph:
     Raises:
         ValueError: some nodes (edges) have an attribute that others lack.
     """
+    if not is_networkx(graph):
+        raise errors.InvalidArgument(f"graph is a {type(graph).__name__}, no graph of NetworkX")
     directed = graph if graph.is_directed() else graph.to_directed()
     number = {node: i for i, node in enumerate(directed.nodes())}
     nodes = _columns("nodes", [attributes for _, attributes in directed.nodes(data=True)])

@@ -55,6 +55,9 @@ class GraphSource(Source):
                 "batch_sampler makes other batches each time that it is read, but is read once: "
                 "give shuffle=True, or a loader for each epoch list(batch_sampler)"
             )
+        for number, batch in enumerate(lists):
+            if len(batch) == len(dataset) > 2:
+                _arguments.refuse_masks(f"batch_sampler[{number}]", np.asarray(batch), None, "graphs")
         self.batches = [dataset._positions(batch) for batch in lists]
         if not self.batches:
             raise errors.InvalidArgument("batch_sampler has no batches")

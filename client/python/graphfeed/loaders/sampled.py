@@ -178,6 +178,7 @@ class NeighborhoodLoader(SampledLoader):
             ValueError: there are none, or a fixed-size loader's batch has room for fewer.
         """
         places = _arguments.integers("index", index)
+        _arguments.refuse_masks("index", places, None, "seeds")
         if not len(places) or (self._padding is not None and len(places) > self.batch_size):
             most = f"1 to {self.batch_size}" if self._padding is not None else "at least 1"
             raise errors.InvalidArgument(f"index has {len(places)} places; it takes {most}")
