@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """The `graphfeed` command against a real server: every subcommand, both ways in.
 
+Long: one server and one set of datasets for all of it.
+
 GRAPHFEED_SERVER and GRAPHFEED_CLI name the programs (ctest sets them).
 """
 

@@ -1,3 +1,5 @@
+// Long: each call of the client against one fake server.
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

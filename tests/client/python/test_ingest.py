@@ -1,4 +1,4 @@
-"""What comes back is what went in, in every form in which graphs go in."""
+"""What comes back is what went in, in every form in which graphs go in. Long: a list of forms."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Epochs, shards, and what a loader says of itself."""
+"""Epochs, shards, and what a loader says of itself. Long: one set of graphs for all of it."""
 
 import pickle
 import types

@@ -1,3 +1,5 @@
+// Long: each message there and back, and each field that is refused.
+
 #include "proto/wire/messages.h"
 
 #include <limits>

@@ -1,3 +1,5 @@
+// Long: one sink and one source for every turn of the schedule.
+
 #include "server/serving/frame_stream.h"
 
 #include <memory>

@@ -1,4 +1,4 @@
-// What goes in comes out, and what is said about it is right.
+// What goes in comes out, and what is said about it is right. Long: a list of forms of graphs.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,3 +1,5 @@
+// Long: each way in which one fake server of several fails.
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
