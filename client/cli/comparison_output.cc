@@ -37,6 +37,9 @@ std::string Remark(const StrategyPlan& plan) {
     text = absl::StrCat(FormatPercent(plan.cut_nodes), " of the nodes and ",
                         FormatPercent(plan.cut_edges), " of the edges do not fit");
   }
+  if (plan.cut_unknown) {
+    absl::StrAppend(&text, text.empty() ? "" : "; ", "whether all batches fit is not known");
+  }
   const int64_t skipped = plan.description.plan.skipped_graphs;
   if (skipped > 0) {
     absl::StrAppend(&text, text.empty() ? "" : "; ", FormatCount(skipped), " graphs skipped");
@@ -153,6 +156,7 @@ void AddComparison(const PlanComparison& comparison, Json& json) {
     entry["epoch_bytes"] = plan.epoch_bytes;
     entry["cut_nodes"] = plan.cut_nodes;
     entry["cut_edges"] = plan.cut_edges;
+    entry["cut_unknown"] = plan.cut_unknown;
     if (plan.choice.has_value()) entry["choice"] = ToJson(*plan.choice);
   }
   json["recommended"] = comparison.recommended.has_value()

@@ -50,13 +50,17 @@ absl::Status Describe(Client& client, StreamOptions options,
   plan.epoch_bytes =
       static_cast<int64_t>(std::min<__int128>(bytes, std::numeric_limits<int64_t>::max()));
   if (plan.choice.has_value() || plan.strategy != Strategy::kPadToMax) return absl::OkStatus();
+  plan.cut_unknown = !spec.options.value_or(FixedSizeOptions()).num_rows.empty();
   // How much does not fit is known of batches that are trimmed.
   PlanDescription trimmed = plan.description;
   if (!Trims(spec.over_size)) {
     spec.over_size = OverSize::kTrimNodesAndEdges;
     absl::StatusOr<PlanDescription> described = client.DescribePlan(options);
     // There are columns that nothing can be trimmed beside: what fits is known when it is streamed.
-    if (absl::IsInvalidArgument(described.status())) return absl::OkStatus();
+    if (absl::IsInvalidArgument(described.status())) {
+      plan.cut_unknown = true;
+      return absl::OkStatus();
+    }
     GF_ASSIGN_OR_RETURN(trimmed, std::move(described));
   }
   const Counts& padded = trimmed.layout.padded;
@@ -102,7 +106,7 @@ absl::StatusOr<PlanComparison> ComparePlans(Client& client, const StreamOptions&
       }
       return plan.refused;
     }
-    if (plan.cut_nodes > 0 || plan.cut_edges > 0) continue;
+    if (plan.cut_nodes > 0 || plan.cut_edges > 0 || plan.cut_unknown) continue;
     if (best == nullptr || IsBetter(plan, *best)) best = &plan;
   }
   if (best != nullptr) comparison.recommended = best->strategy;

@@ -23,6 +23,9 @@ struct StrategyPlan {
   // are trimmed such batches are errors.
   double cut_nodes = 0;
   double cut_edges = 0;
+  // Nobody knows what is cut: where nothing can be trimmed beside a column, or rows that are not
+  // trimmed may be too many. Not recommended.
+  bool cut_unknown = false;
 
   int64_t epoch_bytes = 0;  // slabs of the epoch's batches
 };

@@ -314,6 +314,7 @@ class StrategyPlan:
     choice: Optional[SizeChoice]
     cut_nodes: float
     cut_edges: float
+    cut_unknown: bool
     epoch_bytes: int
 
 class PlanDescription:

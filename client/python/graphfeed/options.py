@@ -218,7 +218,7 @@ class FixedSizeOptions:
         shuffle: bool = True,
         exclude_keys: Iterable[str] = (),
     ) -> FixedSizeOptions:
-        """The sizes within a target that waste least for this dataset and strategy: the ratios of
+        """The sizes near a target that waste least for this dataset and strategy: the ratios of
         padded to real nodes, edges and bytes of an epoch have the smallest sum. By type if the
         dataset is heterogeneous. Every graph fits.
         `expected` says what an epoch with them looks like. The server packs the dataset, or 100,000

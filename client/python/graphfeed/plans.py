@@ -28,6 +28,8 @@ class StrategyPlan:
     """Of all nodes the share that is in batches beyond their sizes (PadToMax with sizes that not
     every batch meets). Such batches are errors unless they are trimmed."""
     cut_edges: float
+    cut_unknown: bool
+    """Nobody knows what is cut: a column is there beside which nothing is trimmed."""
     refused: str | None
     """Why there is no plan, and nothing of the above."""
 
@@ -96,7 +98,7 @@ def _strategy(name: str) -> FixedSizeStrategy:
 def _plan(native: Any, dataset: Dataset) -> StrategyPlan:
     strategy = _strategy(native.strategy)
     if native.refused:
-        return StrategyPlan(strategy, None, None, 0, 0.0, 0.0, native.refused)
+        return StrategyPlan(strategy, None, None, 0, 0.0, 0.0, False, native.refused)
     described = native.description
     if native.choice is not None:
         options = FixedSizeOptions._chosen(native.choice, dataset.info)
@@ -109,5 +111,6 @@ def _plan(native: Any, dataset: Dataset) -> StrategyPlan:
         native.epoch_bytes,
         native.cut_nodes,
         native.cut_edges,
+        native.cut_unknown,
         None,
     )

@@ -163,6 +163,7 @@ void BindValues(py::module_& m) {
       .def_readonly("choice", &StrategyPlan::choice)
       .def_readonly("cut_nodes", &StrategyPlan::cut_nodes)
       .def_readonly("cut_edges", &StrategyPlan::cut_edges)
+      .def_readonly("cut_unknown", &StrategyPlan::cut_unknown)
       .def_readonly("epoch_bytes", &StrategyPlan::epoch_bytes);
 }
 

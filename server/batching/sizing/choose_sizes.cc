@@ -180,6 +180,15 @@ absl::StatusOr<SizeChoice> ChooseSizes(const BatchSpec& request, const SizeTarge
                                        const DatasetInfo& dataset, const GraphOffsets& offsets,
                                        int64_t max_batch_bytes) {
   GF_RETURN_IF_ERROR(CheckRequest(request, target));
+  for (const ColumnSchema& column : dataset.schema.columns) {
+    const std::vector<std::string>& excluded = request.exclude_keys;
+    if (!column.varying() || std::count(excluded.begin(), excluded.end(), column.name) > 0)
+      continue;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "column \"", column.name,
+        "\" has another number of rows in every graph, and sizes are not ",
+        "chosen for those: leave it out, exclude_keys=[\"", column.name, "\"], or give sizes"));
+  }
   BatchSpec sized = request;
   sized.batch_size = sized.sample_limit = 0;
   sized.micro_batches = 1;

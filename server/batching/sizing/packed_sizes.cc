@@ -71,7 +71,7 @@ ResolvedOptions PackedSizes::Shares(const SizeTotals& totals, int64_t batches,
     // A node and an edge for every other graph that there is room for.
     const auto raise = [&](std::vector<int64_t>& counts, int64_t largest) {
       if (counts.empty()) return;
-      const int64_t missing = largest + options.num_graphs - 1 - Sum(counts);
+      const int64_t missing = std::max<int64_t>(largest, 1) + options.num_graphs - 1 - Sum(counts);
       if (missing > 0) *std::max_element(counts.begin(), counts.end()) += missing;
     };
     raise(options.num_nodes, selected_.largest_nodes);

@@ -373,3 +373,52 @@ def test_a_schema_with_lists_of_graphs_is_drafted(tmp_path, client, server):
     assert cuts == {"x": None, "edge_index": None, "edge_attr": None, "y": None,
                     "angles": "angles_ptr.npy", "triples": "triples_counts.npy"}  # fmt: skip
     assert_same(client, gf.read_npy(tmp_path), imported(server, "npy", tmp_path, "reader-npy"))
+
+
+def test_a_whole_column_of_node_ids_is_as_it_was_stored(ingest):
+    graphs = [
+        {"x": np.ones((2, 1)), "edge_index": np.array([[0], [1]]), "face": np.full((3, i % 3), 1), "root_index": i % 2}
+        for i in range(5000)
+    ]  # more than one reading
+    dataset = ingest(graphs, kinds={"face": "graph"})
+    assert (dataset.column("face") == 1).all() and dataset.column("face").shape == (3, 4999)
+    assert np.array_equal(dataset.column("root_index"), np.arange(5000) % 2)
+    assert np.array_equal(dataset[4090:4100].column("root_index"), np.arange(4090, 4100) % 2)
+
+
+def test_sizes_are_not_chosen_beside_varying_columns(ingest):
+    graphs = [{"x": np.ones((3, 1)), "edge_index": np.array([[0], [1]]), "t": np.ones((i % 3, 2))} for i in range(9)]
+    dataset = ingest(graphs)
+    with pytest.raises(gf.InvalidArgument, match=r'"t" has another number of rows.*exclude_keys=\["t"\], or give'):
+        gf.FixedSizeOptions.best(dataset, num_nodes=20)
+    assert gf.FixedSizeOptions.best(dataset, num_nodes=20, exclude_keys=["t"]).num_nodes <= 20
+
+
+def test_what_may_not_fit_is_not_recommended(ingest):
+    graphs = [
+        {"x": np.ones((6 + i % 9, 1)), "edge_index": np.zeros((2, 3), int), "face": np.zeros((3, 1), int)}
+        for i in range(50)
+    ]
+    dataset = ingest(graphs, kinds={"face": "graph"})
+    sizes = gf.FixedSizeOptions(num_nodes=40, num_edges=40, num_graphs=7)
+    found = gf.compare_strategies(dataset, sizes, shuffle=False)
+    assert found.plans[gf.FixedSizeStrategy.PadToMax].cut_unknown
+    assert found.recommended in (gf.FixedSizeStrategy.Pack, gf.FixedSizeStrategy.StreamPack)
+    for _ in gf.FixedSizeDataLoader(dataset, fixed_size_options=sizes, fixed_size_strategy=found.recommended):
+        pass
+
+
+def test_sizes_of_graphs_without_edges_are_chosen(ingest):
+    dataset = ingest([{"x": np.ones((2, 1)), "edge_index": np.zeros((2, 0), int)} for _ in range(40)])
+    sizes = gf.FixedSizeOptions.best(dataset, num_graphs=5, strategy="StreamPack")
+    batches = list(gf.FixedSizeDataLoader(dataset, fixed_size_options=sizes, fixed_size_strategy="StreamPack"))
+    assert sum(int(batch.graphs_mask.sum()) for batch in batches) == 40
+
+
+def test_counts_of_any_integer_dtype_are_read(client, tmp_path):
+    np.save(tmp_path / "node_counts.npy", np.array([200, 100], np.uint8))
+    np.save(tmp_path / "edge_counts.npy", np.array([1, 1], np.uint8))
+    np.save(tmp_path / "edge_index.npy", np.array([[0, 0], [1, 1]]))
+    np.save(tmp_path / "x.npy", np.ones((300, 1), np.float32))
+    info = client.ingest("counts-uint8", gf.read_npy(tmp_path))
+    assert info.num_graphs == 2 and len(client.dataset("counts-uint8")[0].x) == 200

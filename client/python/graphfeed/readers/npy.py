@@ -126,7 +126,7 @@ class _Folder:
             )
         if ptr:
             return self._load(ptr)
-        return np.concatenate([[0], np.cumsum(self._load(counts))]) if counts else None
+        return np.concatenate([[0], np.cumsum(self._load(counts), dtype=np.int64)]) if counts else None
 
     def _array(self, column: Mapping) -> np.ndarray:
         self._check_fields("column", column)
