@@ -263,8 +263,7 @@ class Dataset:
     # --- contents --------------------------------------------------------------------------------
 
     def column(self, name: str) -> np.ndarray:
-        """A graph-level column of these graphs, [their rows, ...], node ids as they are stored;
-        strings as objects.
+        """A graph-level column of these graphs, [their rows, ...], ids as stored, texts as objects.
 
         Raises:
             LookupError: there is no such column at graph level.
@@ -366,31 +365,21 @@ class Dataset:
     def _read(self, column: Column) -> np.ndarray:
         """A column's rows of these graphs."""
         if column.dtype == "string":
-            texts = [
-                text
-                for _, strings in self._batches_with_strings(_READ_GRAPHS, [column.name])
-                for text in strings[column.name]
-            ]
-            return np.array(texts, object)
+            read = self._batches_with_strings(_READ_GRAPHS, [column.name])
+            return np.array([text for _, strings in read for text in strings[column.name]], object)
         axis = -1 if column.concat_last else 0
-        pieces = []
-        if column.index_types and column.level == "graph":
-            pieces = list(self._stored_ids(column))
-        key = self.info.store_of(column)
-        for batch in self._batches(_READ_GRAPHS, [column.name]) if not pieces else ():
-            pieces.append((batch if key is None else batch[key])[column.name])
+        if column.index_types and column.level == "graph":  # batches have node ids shifted
+            batch_size = _READ_GRAPHS if offsets.can_split(self.info) else 1
+            batches = self._batches(batch_size, ["edge_index", column.name])
+            pieces = list(split.column_of(batches, self.info, column))
+        else:
+            key = self.info.store_of(column)
+            batches = self._batches(_READ_GRAPHS, [column.name])
+            pieces = [(batch if key is None else batch[key])[column.name] for batch in batches]
         if not pieces:
             rows = (*column.row_shape, 0) if column.concat_last else (0, *column.row_shape)
             return np.zeros(rows, column.dtype)
         return np.concatenate(pieces, axis=axis)
-
-    def _stored_ids(self, column: Column) -> Iterator[np.ndarray]:
-        """The rows of a column of node ids, graph by graph: batches have them shifted."""
-        batch_size = _READ_GRAPHS if offsets.can_split(self.info) else 1
-        for batch in self._batches(batch_size, ["edge_index", column.name]):
-            for graph in split.split(batch, self.info):
-                value = np.asarray(graph[column.name], column.dtype)
-                yield value.reshape(1) if value.ndim == 0 else value
 
     def _sizes(self) -> tuple[np.ndarray, np.ndarray]:
         """Nodes and edges of each graph, all types together."""

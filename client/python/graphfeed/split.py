@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,6 +78,16 @@ def split(
             )
         else:
             yield Data(attributes, nodes[0].stop - nodes[0].start, edges[0].stop - edges[0].start)
+
+
+def column_of(
+    batches: Iterable[Batch], info: DatasetInfo, column: Column
+) -> Iterator[np.ndarray]:
+    """The rows of a graph-level column, graph by graph; node ids are local to their graph."""
+    for batch in batches:
+        for graph in split(batch, info):
+            value = np.asarray(graph[column.name], column.dtype)
+            yield value.reshape(1) if value.ndim == 0 else value
 
 
 def _unshift(array: np.ndarray, column: Column, nodes: list[slice]) -> np.ndarray:
