@@ -111,8 +111,8 @@ class Client {
                                                          int64_t sample_limit) = 0;
   // Makes the batches to measure them. As long as that takes: without a deadline.
   virtual absl::StatusOr<SizeEstimate> EstimateSizes(const SizeEstimateRequest& estimate) = 0;
-  // The sizes within a target that waste least (nodes, edges and bytes alike) for `spec`: a strategy
-  // that pads whole graphs, whose options do not matter.
+  // The sizes within a target that waste least (nodes, edges and bytes alike) for `spec`: a
+  // strategy that pads whole graphs, whose options do not matter.
   virtual absl::StatusOr<SizeChoice> ChooseSizes(const std::string& dataset, const BatchSpec& spec,
                                                  const SizeTarget& target) = 0;
   // Splits the nodes of a homogeneous single graph into clusters and publishes a version that has

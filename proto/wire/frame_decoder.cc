@@ -76,7 +76,7 @@ absl::Status ReadPayload(CodedInputStream& input, absl::string_view runs, TakePa
   if (length > input.BytesUntilLimit()) return Malformed("frame.payload: longer than the frame");
   payload_bytes = length;
   int64_t left = length;
-  const absl::Status taken = take(runs, length, [&](std::byte* to, int64_t size) {
+  absl::Status taken = take(runs, length, [&](std::byte* to, int64_t size) {
     if (size < 0 || size > left) return false;
     left -= size;
     return input.ReadRaw(to, static_cast<int>(size));

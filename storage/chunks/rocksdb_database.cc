@@ -108,8 +108,8 @@ absl::Status OpenError(const rocksdb::Status& status, const FolderLock& lock) {
   return error;
 }
 
-// RocksDB opens what has the name of one of its files, and waits for a FIFO's writer or aborts where
-// that is not a file.
+// RocksDB opens what has the name of one of its files, and waits for a FIFO's writer or aborts
+// where that is not a file.
 absl::Status CheckRegularFiles(const FolderLock& lock) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(lock.path(), error)) {
@@ -120,8 +120,8 @@ absl::Status CheckRegularFiles(const FolderLock& lock) {
                         absl::EndsWith(name, ".log") || absl::EndsWith(name, ".dbtmp");
     std::error_code unknown;
     if (!opened || entry.is_regular_file(unknown)) continue;
-    return absl::DataLossError(
-        absl::StrCat(lock.folder(), "/", name, " is not a regular file: the data folder is damaged"));
+    return absl::DataLossError(absl::StrCat(lock.folder(), "/", name,
+                                            " is not a regular file: the data folder is damaged"));
   }
   if (!error) return absl::OkStatus();
   return FileError(error.value(), absl::StrCat("reading the folder ", lock.folder()));
@@ -190,6 +190,7 @@ absl::Status RocksDbDatabase::OpenFamilies(Mode mode) {
     if (!status.ok()) return OpenError(status, lock_);
   }
   std::vector<rocksdb::ColumnFamilyDescriptor> descriptors;
+  descriptors.reserve(families.size());
   for (const std::string& family : families) descriptors.emplace_back(family, ChunkOptions());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
@@ -239,6 +240,7 @@ std::vector<TableFile> RocksDbDatabase::Tables() const {
   std::vector<rocksdb::LiveFileMetaData> files;
   db_->GetLiveFilesMetaData(&files);
   std::vector<TableFile> tables;
+  tables.reserve(files.size());
   for (const rocksdb::LiveFileMetaData& file : files) {
     tables.push_back({.name = file.relative_filename,
                       .family = file.column_family_name,

@@ -19,7 +19,7 @@ class LargestSizes {
 
   // What it takes at most: for small sizes, and for large ones among sizes of graphs that together
   // have `total`; fewer than the root of 2 * total are different.
-  static constexpr int64_t kSmallBytes = 2 * 4096 * sizeof(int64_t);  // as vectors grow
+  static constexpr int64_t kSmallBytes = int64_t{2} * 4096 * sizeof(int64_t);  // as vectors grow
   static int64_t LargeBytes(int64_t total);
 
  private:

@@ -173,6 +173,7 @@ absl::StatusOr<std::vector<PackedSizes::Slacks>> PackedSizes::Search(const SizeT
   std::stable_sort(order.begin(), order.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Slacks> found;
+  found.reserve(order.size());
   for (auto& [waste, slacks] : order) found.push_back(std::move(slacks));
   return found;
 }
