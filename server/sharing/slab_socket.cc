@@ -80,9 +80,11 @@ bool SlabSocket::Pass(absl::string_view token, const std::shared_ptr<SlabRing>& 
 
 void SlabSocket::Run() {
   constexpr int kEvents = 64;
+  constexpr int kPauseMs = 100;
   epoll_event events[kEvents];
   for (;;) {
-    const int ready = epoll_wait(events_.get(), events, kEvents, -1);
+    const int ready = epoll_wait(events_.get(), events, kEvents, accepting_ ? -1 : kPauseMs);
+    if (ready == 0) accepting_ = Watch(events_.get(), listening_.get());
     if (ready < 0 && errno != EINTR) return;
     for (int i = 0; i < ready; ++i) {
       const int fd = events[i].data.fd;
@@ -100,8 +102,10 @@ void SlabSocket::Accept() {
   passage::Descriptor connection(
       accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!connection) {
-    constexpr useconds_t kPause = 100'000;  // who waits to be accepted stays in epoll's sight
-    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) (void)usleep(kPause);
+    // Who waits to be accepted would wake epoll again at once.
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+      accepting_ = epoll_ctl(events_.get(), EPOLL_CTL_DEL, listening_.get(), nullptr) != 0;
+    }
     return;
   }
   passage::Token token;

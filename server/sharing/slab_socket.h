@@ -51,6 +51,7 @@ class SlabSocket {
   const passage::Descriptor listening_;
   const passage::Descriptor events_;  // epoll
   const passage::Descriptor stop_;    // readable: end
+  bool accepting_ = true;             // of the thread: false while descriptors are short
   Mutex mu_;
   std::map<int, Client> clients_ ABSL_GUARDED_BY(mu_);                        // by connection
   std::map<std::string, int, std::less<>> connections_ ABSL_GUARDED_BY(mu_);  // by token

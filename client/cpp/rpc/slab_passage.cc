@@ -20,6 +20,7 @@
 namespace graphfeed {
 namespace {
 
+constexpr uint32_t kMaxPlaces = 1 << 14;  // no server's prefetch is near it
 constexpr int kTimeoutMs = 5000;  // a server of this host that does not even greet has trouble
 
 absl::Status NotMapped(absl::string_view what) {
@@ -223,6 +224,10 @@ SlabPassage::SlabPassage(passage::Descriptor connection, const passage::Token& t
 SlabPassage::~SlabPassage() = default;
 
 absl::Status SlabPassage::Map(uint32_t places, int64_t slab_bytes) {
+  if (places > kMaxPlaces) {
+    return absl::DataLossError(
+        absl::StrCat("the server shares ", places, " places; at most ", kMaxPlaces));
+  }
   passage::Memory passed;
   GF_ASSIGN_OR_RETURN(const passage::Descriptor file,
                       passage::ReceiveMemory(connection_.get(), kTimeoutMs, passed));

@@ -36,7 +36,6 @@ class SlabPassage {
   // Maps the memory that has come for a stream whose header says `places` of slabs of `slab_bytes`.
   // Errors: what has come is not that, or cannot be mapped.
   absl::Status Map(uint32_t places, int64_t slab_bytes);
-  bool mapped() const { return memory_ != nullptr; }
 
   // The slab at a place, from 1 on. DATA_LOSS: there is none, or it is in use.
   absl::StatusOr<Slab> Take(uint32_t place);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -147,6 +148,38 @@ TEST_F(SlabSocketTest, TooManyAndNonsenseAreTurnedAway) {
   socket.reset();
   EXPECT_FALSE(std::filesystem::exists(file));
   EXPECT_TRUE(HungUp(third.get()));
+}
+
+TEST_F(SlabSocketTest, WithoutDescriptorsPlacesComeBackAndWhoWaitsIsServedLater) {
+  auto socket = *SlabSocket::Listen(path_, 10);
+  const passage::Descriptor client = *passage::Connect(path_);
+  const passage::Token token = *passage::ReceiveToken(client.get(), kTimeoutMs);
+  auto ring = *SlabRing::Create(1, 64);
+  ASSERT_TRUE(socket->Pass({token.data(), token.size()}, ring));
+  rlimit limit = {};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  rlimit none = limit;
+  passage::Descriptor waiting;
+  {
+    std::vector<passage::Descriptor> taken;
+    none.rlim_cur = 256;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+    for (int fd = dup(0); fd >= 0; fd = dup(0)) taken.emplace_back(fd);
+    ASSERT_FALSE(taken.empty());
+    taken.pop_back();  // for the one who waits; the server has none left
+    waiting = *passage::Connect(path_);
+    for (int i = 0; i < 3; ++i) {
+      std::atomic<bool> returned = false;
+      ASSERT_TRUE(passage::SendPlace(client.get(), ring->Lend(ring->Take(), [&] {
+                    returned = true;
+                  })).ok());
+      while (!returned) std::this_thread::yield();
+    }
+    pollfd greeting = {waiting.get(), POLLIN, 0};
+    EXPECT_EQ(poll(&greeting, 1, 0), 0);
+  }
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_TRUE(passage::ReceiveToken(waiting.get(), kTimeoutMs).ok());
 }
 
 // Clients that take, return and vanish while streams go on.
