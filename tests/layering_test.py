@@ -49,6 +49,7 @@ ALLOWED = {
         "storage/base", "storage/graph", "storage/chunks", "storage/importers", "storage/partition", "storage/transforms",
         "storage", "proto/frame", "client/cpp", "client/flags",
     },
+    "client/worker": {"storage/base", "storage/graph", "proto/frame", "client/cpp", "client/flags"},
     "client/python": {"storage/base", "storage/graph", "proto/frame", "client/cpp"},
 }
 
@@ -56,9 +57,12 @@ ALLOWED = {
 EXTERNAL = {
     "rocksdb/": lambda path: path.parent.as_posix() == "storage/chunks" and path.suffix == ".cc",
     "grpc": lambda path: path.parent.as_posix() in ("server", "server/rpc", "client/cpp/rpc"),
-    "prometheus/": lambda path: path.parent.as_posix() == "server/metrics" and path.suffix == ".cc",
+    "prometheus/": lambda path: path.parent.as_posix() in ("server/metrics", "client/worker") and path.suffix == ".cc",
+    "torch/": lambda path: path.name.startswith("torchscript_") and path.suffix == ".cc",
+    "poplar/": lambda path: path.name.startswith("popef_") and path.suffix == ".cc",
+    "popef/": lambda path: path.name.startswith("popef_") and path.suffix == ".cc",
     "pybind11/": lambda path: path.parts[:2] == ("client", "python"),
-    "CLI/": lambda path: path.parts[:2] in (("client", "cli"), ("client", "flags")) or path.as_posix() == "server/config.cc",
+    "CLI/": lambda path: path.parts[:2] in (("client", "cli"), ("client", "flags")) or path.as_posix() in ("server/config.cc", "client/worker/config.cc"),
 }
 
 # The pure layers: values and arithmetic, no I/O and no protobuf.
