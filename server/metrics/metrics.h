@@ -57,8 +57,7 @@ class Metrics {
   // `read` is called for each Text, and for each scrape until StopListening. Before Listen.
   void AddReadings(std::function<std::vector<Reading>()> read);
 
-  // Serves /metrics on "host:port"; port 0 picks one. Returns the port. Up to 31 connections that
-  // say nothing keep nobody else waiting; each is closed after 5 s.
+  // Serves /metrics on "host:port" (HttpEndpoint); port 0 picks one. Returns the port.
   absl::StatusOr<int> Listen(const std::string& address);
   // Ends the endpoint, if there is one, after the scrapes that it is answering.
   void StopListening();

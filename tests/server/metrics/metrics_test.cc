@@ -1,12 +1,5 @@
 #include "server/metrics/metrics.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <deque>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -95,55 +88,6 @@ TEST(MetricsTest, ReadingsAreReadAtEachScrape) {
   EXPECT_THAT(text, HasSubstr("a_bytes{use=\"x\"} 2"));
   EXPECT_THAT(text, HasSubstr("# TYPE a_bytes gauge"));
   EXPECT_THAT(text, HasSubstr("# TYPE b_total counter\nb_total 5"));
-}
-
-// A connection to a port of 127.0.0.1.
-class Connection {
- public:
-  explicit Connection(int port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in to = {};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<uint16_t>(port));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof(to)), 0);
-  }
-  ~Connection() { close(fd_); }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-
-  void Send(const std::string& text) {
-    EXPECT_EQ(send(fd_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
-  }
-  // Waits for the first bytes; "" at the end.
-  std::string Receive() {
-    char bytes[256];
-    const ssize_t count = recv(fd_, bytes, sizeof(bytes), 0);
-    return {bytes, static_cast<size_t>(std::max<ssize_t>(count, 0))};
-  }
-  bool IsOpen() const {
-    char byte;
-    return recv(fd_, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
-  }
-
- private:
-  const int fd_;
-};
-
-TEST(MetricsTest, ScrapesDoNotWaitForConnectionsThatSayNothing) {
-  Metrics metrics;
-  const auto port = metrics.Listen("127.0.0.1:0");
-  ASSERT_TRUE(port.ok()) << port.status();
-  std::deque<Connection> silent;
-  for (int i = 0; i < 30; ++i) {
-    silent.emplace_back(*port);
-    if (i % 2 == 0) silent.back().Send("GET /met");
-  }
-  Connection scrape(*port);
-  scrape.Send("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n");
-  EXPECT_THAT(scrape.Receive(), HasSubstr("200 OK"));
-  // None had to be given up first.
-  for (const Connection& connection : silent) EXPECT_TRUE(connection.IsOpen());
-  silent.clear();
 }
 
 TEST(MetricsTest, AnAddressThatCannotBeHadIsAnError) {

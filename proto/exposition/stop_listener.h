@@ -1,5 +1,5 @@
-#ifndef GRAPHFEED_SERVER_METRICS_STOP_LISTENER_H_
-#define GRAPHFEED_SERVER_METRICS_STOP_LISTENER_H_
+#ifndef GRAPHFEED_PROTO_EXPOSITION_STOP_LISTENER_H_
+#define GRAPHFEED_PROTO_EXPOSITION_STOP_LISTENER_H_
 
 #include <string>
 
@@ -18,4 +18,4 @@ void StopListener(const std::string& address, int port, absl::FunctionRef<void()
 
 }  // namespace graphfeed
 
-#endif  // GRAPHFEED_SERVER_METRICS_STOP_LISTENER_H_
+#endif  // GRAPHFEED_PROTO_EXPOSITION_STOP_LISTENER_H_

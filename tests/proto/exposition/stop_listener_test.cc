@@ -1,4 +1,4 @@
-#include "server/metrics/stop_listener.h"
+#include "proto/exposition/stop_listener.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "server/metrics/stop_listener.h"
+#include "proto/exposition/stop_listener.h"
 
 #include <netdb.h>
 #include <sys/socket.h>
