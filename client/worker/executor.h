@@ -38,6 +38,8 @@ struct ModelTensor {
   std::optional<DType> dtype;                 // nullopt: any; a worker converts what it can
   std::optional<std::vector<int64_t>> shape;  // of one micro-batch, -1: any size; nullopt: any
   bool optional = false;                      // an input that may be left out
+  std::string axis;   // of an output, what its rows are: "graphs", "nodes"; empty: not known
+  std::string store;  // with "nodes": the node type; empty: the only one
 };
 
 // What a compiled model is and what it asks for.
