@@ -19,7 +19,7 @@
 #include "server/config.h"
 #include "server/memory_limit.h"
 #include "server/server.h"
-#include "server/stop_signal.h"
+#include "storage/base/stop_signal.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 

@@ -122,7 +122,18 @@ absl::StatusOr<std::unique_ptr<CheckpointFolder>> CheckpointFolder::Open(const s
   return std::unique_ptr<CheckpointFolder>(new CheckpointFolder(folder, keep, lock));
 }
 
-CheckpointFolder::~CheckpointFolder() { (void)close(lock_); }
+absl::StatusOr<std::unique_ptr<CheckpointFolder>> CheckpointFolder::OpenToRead(
+    const std::string& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) {
+    return absl::NotFoundError(absl::StrCat("there is no checkpoint folder \"", folder, "\""));
+  }
+  return std::unique_ptr<CheckpointFolder>(new CheckpointFolder(folder, 0, -1));
+}
+
+CheckpointFolder::~CheckpointFolder() {
+  if (lock_ >= 0) (void)close(lock_);
+}
 
 std::vector<std::string> CheckpointFolder::Paths() const {
   std::vector<std::string> paths;

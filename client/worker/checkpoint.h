@@ -41,6 +41,8 @@ class CheckpointFolder {
   // Makes the folder if there is none. FAILED_PRECONDITION while another process has it open.
   static absl::StatusOr<std::unique_ptr<CheckpointFolder>> Open(const std::string& folder,
                                                                 int64_t keep);
+  // For LoadNewest alone, whoever writes to it. NOT_FOUND if there is no such folder.
+  static absl::StatusOr<std::unique_ptr<CheckpointFolder>> OpenToRead(const std::string& folder);
   ~CheckpointFolder();
   CheckpointFolder(const CheckpointFolder&) = delete;
   CheckpointFolder& operator=(const CheckpointFolder&) = delete;
