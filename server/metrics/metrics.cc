@@ -13,6 +13,7 @@
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
 #include "server/metrics/stop_listener.h"
+#include "server/metrics/worker_counters.h"
 
 namespace graphfeed {
 namespace {
@@ -129,6 +130,7 @@ struct Metrics::Impl {
   prometheus::Counter& build_wait = waits.Add({{"for", "build"}});
 
   std::array<StrategyCounters, kNumValues<Strategy>> strategies{};  // as in the enum's table
+  WorkerCounters workers{*registry};
 
   std::vector<std::shared_ptr<ReadingsCollectable>> readings;
   std::unique_ptr<prometheus::Exposer> exposer;
@@ -218,6 +220,8 @@ void Metrics::PlanMade(std::chrono::nanoseconds time) {
 void Metrics::StreamWaited(bool for_client, std::chrono::nanoseconds time) {
   (for_client ? impl_->client_wait : impl_->build_wait).Increment(Seconds(time));
 }
+
+void Metrics::WorkerAdvanced(const WorkerReport& difference) { impl_->workers.Add(difference); }
 
 void Metrics::AddReadings(std::function<std::vector<Reading>()> read) {
   impl_->readings.push_back(std::make_shared<ReadingsCollectable>(std::move(read)));
