@@ -9,8 +9,13 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
+<<<<<<< HEAD
 #include "proto/exposition/http_endpoint.h"
 #include "storage/base/status_macros.h"
+=======
+#include "server/metrics/stop_listener.h"
+#include "server/metrics/worker_counters.h"
+>>>>>>> 2fd7ab705f27966f91f39d8119f858860a4556d1
 
 namespace graphfeed {
 namespace {
@@ -122,6 +127,7 @@ struct Metrics::Impl {
   prometheus::Counter& build_wait = waits.Add({{"for", "build"}});
 
   std::array<StrategyCounters, kNumValues<Strategy>> strategies{};  // as in the enum's table
+  WorkerCounters workers{*registry};
 
   std::vector<std::shared_ptr<ReadingsCollectable>> readings;
   std::unique_ptr<HttpEndpoint> endpoint;
@@ -209,6 +215,8 @@ void Metrics::PlanMade(std::chrono::nanoseconds time) {
 void Metrics::StreamWaited(bool for_client, std::chrono::nanoseconds time) {
   (for_client ? impl_->client_wait : impl_->build_wait).Increment(Seconds(time));
 }
+
+void Metrics::WorkerAdvanced(const WorkerReport& difference) { impl_->workers.Add(difference); }
 
 void Metrics::AddReadings(std::function<std::vector<Reading>()> read) {
   impl_->readings.push_back(std::make_shared<ReadingsCollectable>(std::move(read)));

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/frame/strategy.h"
+#include "proto/frame/worker_report.h"
 
 namespace graphfeed {
 
@@ -53,6 +54,8 @@ class Metrics {
   void PlanMade(std::chrono::nanoseconds time);
   void EstimateMade(std::chrono::nanoseconds time);
   void StreamWaited(bool for_client, std::chrono::nanoseconds time);
+  // What a worker's report adds to the one before it.
+  void WorkerAdvanced(const WorkerReport& difference);
 
   // `read` is called for each Text, and for each scrape until StopListening. Before Listen.
   void AddReadings(std::function<std::vector<Reading>()> read);

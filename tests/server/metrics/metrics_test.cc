@@ -4,12 +4,14 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/worker_reports.h"
 
 namespace graphfeed {
 namespace {
 
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(MetricsTest, EveryStrategyHasCountersOfItsOwn) {
   Metrics metrics;
@@ -22,6 +24,55 @@ TEST(MetricsTest, EveryStrategyHasCountersOfItsOwn) {
                         "\"} " + std::to_string(100 + static_cast<int>(entry.value))),
               std::string::npos)
         << entry.name;
+  }
+}
+
+TEST(MetricsTest, WhatWorkersSayIsCountedByFewLabels) {
+  Metrics metrics;
+  WorkerReport report = RunningReport("worker-a", 1, 10);
+  metrics.WorkerAdvanced(report);
+  report.worker = "worker-b";
+  report.trains = false;
+  report.runtime = "some-runtime";
+  report.batches = {{"ok", 1}, {"odd", 2}, {"strange", 3}};
+  report.device_errors = {{"of its own", 5}};
+  metrics.WorkerAdvanced(report);
+  const std::string text = metrics.Text();
+  for (const char* line : {
+           "graphfeed_worker_steps_total{phase=\"train\",runtime=\"torchscript\"} 10\n",
+           "graphfeed_worker_samples_total{phase=\"train\",runtime=\"torchscript\"} 200\n",
+           "graphfeed_worker_steps_total{phase=\"infer\",runtime=\"other\"} 10\n",
+           "graphfeed_worker_batches_total{phase=\"train\",result=\"null\",runtime=\"torchscript\"}"
+           " 1\n",
+           "graphfeed_worker_batches_total{phase=\"infer\",result=\"other\",runtime=\"other\"} 5\n",
+           "graphfeed_worker_nodes_total{kind=\"padding\",phase=\"train\",runtime=\"torchscript\"} "
+           "1000\n",
+           "graphfeed_worker_edges_total{kind=\"real\",phase=\"train\",runtime=\"torchscript\"} "
+           "6000\n",
+           "graphfeed_worker_host_stall_seconds_total{cause=\"data\",phase=\"train\",runtime="
+           "\"torchscript\"} 0.1\n",
+           "graphfeed_worker_host_stall_seconds_total{cause=\"device\",phase=\"train\",runtime="
+           "\"torchscript\"} 0.2\n",
+           "graphfeed_worker_stage_seconds_total{phase=\"train\",runtime=\"torchscript\",stage="
+           "\"execute\"} 0.5\n",
+           "graphfeed_worker_step_duration_seconds_count{phase=\"train\",runtime=\"torchscript\"} "
+           "10\n",
+           "graphfeed_worker_step_duration_seconds_sum{phase=\"train\",runtime=\"torchscript\"} "
+           "0.5\n",
+           "graphfeed_worker_step_duration_seconds_bucket{phase=\"train\",runtime=\"torchscript\","
+           "le=\"0.025\"} 0\n",
+           "graphfeed_worker_step_duration_seconds_bucket{phase=\"train\",runtime=\"torchscript\","
+           "le=\"0.05\"} 10\n",
+           "graphfeed_worker_loss_nonfinite_total{phase=\"train\",runtime=\"torchscript\"} 1\n",
+           "graphfeed_worker_device_errors_total{class=\"recoverable_ipu_reset\",phase=\"train\","
+           "runtime=\"torchscript\"} 1\n",
+           "graphfeed_worker_device_errors_total{class=\"other\",phase=\"infer\",runtime=\"other\"}"
+           " 5\n",
+       }) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+  for (const char* word : {"worker-a", "worker-b", "molecules", "gin.pt", "some-runtime", "odd"}) {
+    EXPECT_THAT(text, Not(HasSubstr(word)));
   }
 }
 
