@@ -60,7 +60,7 @@ absl::StatusOr<BatchSpec> ReadSpec(const std::string& path) {
 }
 
 // The flags as they are written.
-struct Flags {
+struct FlagValues {
   std::string spec;
   std::string executor = "torchscript";
   std::string task = "train";
@@ -74,7 +74,7 @@ struct Flags {
   double report_interval = 5;
 };
 
-void AddData(CLI::App& app, WorkerConfig& config, Flags& flags) {
+void AddData(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
   const char* group = "Batches";
   StreamOptions& stream = config.worker.stream;
   config.server.Register(app);
@@ -96,7 +96,7 @@ void AddData(CLI::App& app, WorkerConfig& config, Flags& flags) {
   app.add_option("--uneven-shards", flags.uneven_shards,
                  "what fills shards with fewer frames than others")
       ->capture_default_str()
-      ->check(CLI::IsMember(graphfeed::Flags<UnevenShards>()))
+      ->check(CLI::IsMember(Flags<UnevenShards>()))
       ->group(group);
   app.add_option("--prefetch", stream.prefetch,
                  "frames in work at the server (default: the server's)")
@@ -105,14 +105,15 @@ void AddData(CLI::App& app, WorkerConfig& config, Flags& flags) {
       ->capture_default_str()
       ->check(CLI::Range(1, 1024))
       ->group(group);
-  app.add_option("--bind", flags.fields,
-                 "INPUT=FIELD,...: which field of the batches an input of the model is (default: the "
-                 "one of its name)")
+  app.add_option(
+         "--bind", flags.fields,
+         "INPUT=FIELD,...: which field of the batches an input of the model is (default: the "
+         "one of its name)")
       ->delimiter(',')
       ->group(group);
 }
 
-void AddRun(CLI::App& app, WorkerConfig& config, Flags& flags) {
+void AddRun(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
   const char* group = "Run";
   WorkerOptions& worker = config.worker;
   app.add_option("--task", flags.task, "train, or infer: run the model and keep what it says")
@@ -146,7 +147,7 @@ void AddRun(CLI::App& app, WorkerConfig& config, Flags& flags) {
       ->group(group);
 }
 
-void AddModel(CLI::App& app, WorkerConfig& config, Flags& flags) {
+void AddModel(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
   const char* group = "Model";
   TorchscriptOptions& torch = config.torchscript;
   OptimizerOptions& optimizer = torch.optimizer;
@@ -156,7 +157,7 @@ void AddModel(CLI::App& app, WorkerConfig& config, Flags& flags) {
   app.add_option("--model-sha256", torch.sha256, "refuse any other file")->group(group);
   app.add_option("--executor", flags.executor, "what runs it")
       ->capture_default_str()
-      ->check(CLI::IsMember(graphfeed::Flags<ExecutorKind>()))
+      ->check(CLI::IsMember(Flags<ExecutorKind>()))
       ->group(group);
   group = "TorchScript";
   app.add_option("--threads", torch.num_threads, "threads of libtorch (default: its choice)")
@@ -167,7 +168,7 @@ void AddModel(CLI::App& app, WorkerConfig& config, Flags& flags) {
       ->group(group);
   app.add_option("--optimizer", flags.optimizer, "as torch.optim's")
       ->capture_default_str()
-      ->check(CLI::IsMember(graphfeed::Flags<OptimizerOptions::Kind>()))
+      ->check(CLI::IsMember(Flags<OptimizerOptions::Kind>()))
       ->group(group);
   app.add_option("--learning-rate", optimizer.learning_rate, "")
       ->capture_default_str()
@@ -219,7 +220,7 @@ void AddModel(CLI::App& app, WorkerConfig& config, Flags& flags) {
       ->group(group);
 }
 
-void AddReports(CLI::App& app, WorkerConfig& config, Flags& flags) {
+void AddReports(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
   const char* group = "Reports";
   app.add_option("--metrics-listen", config.metrics_listen,
                  "HOST:PORT for /metrics, /healthz and /readyz (default: nobody listens)")
@@ -235,13 +236,14 @@ void AddReports(CLI::App& app, WorkerConfig& config, Flags& flags) {
   app.add_option("--loss-log", config.loss_log, "CSV file with the loss of every step")
       ->group(group);
   app.add_option("--plot", config.loss_plot, "SVG file with a picture of the loss")->group(group);
-  app.add_flag("--json", config.json,
-               "print JSON lines: events \"listening\", \"start\", one \"epoch\" each, \"warning\", "
-               "\"done\"")
+  app.add_flag(
+         "--json", config.json,
+         "print JSON lines: events \"listening\", \"start\", one \"epoch\" each, \"warning\", "
+         "\"done\"")
       ->group(group);
 }
 
-absl::Status Interpret(const Flags& flags, WorkerConfig& config) {
+absl::Status Interpret(const FlagValues& flags, WorkerConfig& config) {
   WorkerOptions& worker = config.worker;
   StreamOptions& stream = worker.stream;
   GF_ASSIGN_OR_RETURN(stream.spec, ReadSpec(flags.spec));
@@ -253,7 +255,8 @@ absl::Status Interpret(const Flags& flags, WorkerConfig& config) {
                      absl::StrCat("there are ", stream.num_shards, " shards, from 0 on"));
   }
   for (const std::string& field : flags.fields) {
-    const std::pair<std::string, std::string> parts = absl::StrSplit(field, absl::MaxSplits('=', 1));
+    const std::pair<std::string, std::string> parts =
+        absl::StrSplit(field, absl::MaxSplits('=', 1));
     if (parts.first.empty() || parts.second.empty()) {
       return FlagError("--bind", field, "not INPUT=FIELD");
     }
@@ -294,7 +297,7 @@ absl::StatusOr<WorkerCommandLine> ParseWorkerFlags(int argc, const char* const* 
       "graphfeed-worker");
   app.set_version_flag("--version", "graphfeed-worker " GRAPHFEED_VERSION);
   WorkerCommandLine line;
-  Flags flags;
+  FlagValues flags;
   AddData(app, line.config, flags);
   AddRun(app, line.config, flags);
   AddModel(app, line.config, flags);

@@ -23,13 +23,13 @@ struct WorkerConfig {
   TorchscriptOptions torchscript;
   PopefOptions popef;
   WorkerOptions worker;
-  std::string model;           // the file
-  std::string name;            // of the worker, for reports
-  std::string job;             // likewise
-  std::string metrics_listen;  // empty: nobody listens
+  std::string model;                                  // the file
+  std::string name;                                   // of the worker, for reports
+  std::string job;                                    // likewise
+  std::string metrics_listen;                         // empty: nobody listens
   absl::Duration report_interval = absl::Seconds(5);  // 0: nothing is reported
-  std::string loss_log;   // a CSV file; empty: none
-  std::string loss_plot;  // an SVG file; empty: none
+  std::string loss_log;                               // a CSV file; empty: none
+  std::string loss_plot;                              // an SVG file; empty: none
   bool json = false;
 };
 

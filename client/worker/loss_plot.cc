@@ -50,7 +50,8 @@ std::string LossPlotSvg(const std::vector<std::pair<int64_t, double>>& losses,
   }
   if (high <= low) high = low + 1;
   const double first = points.empty() ? 0 : points.front().first;
-  const double last = points.empty() || points.back().first <= first ? first + 1 : points.back().first;
+  const double last =
+      points.empty() || points.back().first <= first ? first + 1 : points.back().first;
   const auto x = [&](double step) {
     return kLeft + (step - first) / (last - first) * (kWidth - kLeft - kRight);
   };

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "client/worker/stage_clock.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 Pipeline::Pipeline(Source source, Stager stager, size_t queue, WorkerMetrics& metrics)
@@ -35,56 +36,57 @@ void Pipeline::Receive() {
   int64_t start_ordinal = 0;
   int64_t shard_frames = 0;
   int64_t taken = 0;
-  while (true) {
-    const StageClock clock;
-    absl::StatusOr<std::optional<Batch>> batch = source_.stream->Next();
-    if (!batch.ok()) {
-      received_.Push(batch.status());
-      break;
-    }
-    if (!batch->has_value()) break;
-    if ((*batch)->info().epoch != epoch) {
-      const absl::StatusOr<EpochInfo> info = source_.stream->epoch();
-      if (!info.ok()) {
-        received_.Push(info.status());
-        break;
-      }
-      epoch = (*batch)->info().epoch;
+  const auto next = [&]() -> absl::StatusOr<std::optional<Received>> {
+    GF_ASSIGN_OR_RETURN(std::optional<Batch> batch, source_.stream->Next());
+    if (!batch.has_value()) return std::nullopt;
+    if (batch->info().epoch != epoch) {
+      GF_ASSIGN_OR_RETURN(const EpochInfo info, source_.stream->epoch());
+      epoch = batch->info().epoch;
       start_ordinal = epoch == source_.start.epoch ? source_.start.ordinal : 0;
-      shard_frames = info->plan.shard_frames;
+      shard_frames = info.plan.shard_frames;
       taken = 0;
     }
     ++taken;
-    auto received =
-        std::make_shared<Received>(Received{**std::move(batch),
-                                            {epoch, start_ordinal + taken * source_.num_shards},
-                                            taken == shard_frames});
-    if (received->ends_epoch) received->after = {epoch + 1, 0};
-    metrics_.StageDone(WorkerStage::kReceive, clock.seconds());
-    if (!received_.Push(std::move(received))) break;
+    Position after = {epoch, start_ordinal + taken * source_.num_shards};
+    if (taken == shard_frames) after = {epoch + 1, 0};
+    return Received{absl::OkStatus(), std::move(batch), after, taken == shard_frames};
+  };
+  bool more = true;
+  while (more) {
+    const StageClock clock;
+    absl::StatusOr<std::optional<Received>> received = next();
+    more = received.ok() && received->has_value();
+    if (more) {
+      metrics_.StageDone(WorkerStage::kReceive, clock.seconds());
+      more = received_.Push(**std::move(received));
+    } else if (!received.ok()) {
+      (void)received_.Push({received.status(), std::nullopt, {}, false});
+    }
   }
   received_.Close();
 }
 
 void Pipeline::Stage() {
-  while (auto received = received_.Pop()) {
-    if (!received->ok()) {
-      staged_.Push(received->status());
-      break;
-    }
+  bool more = true;
+  while (more) {
+    std::optional<Received> received = received_.Pop();
+    if (!received.has_value()) break;
     const StageClock clock;
-    Received& frame = ***received;
-    absl::StatusOr<StepInputs> inputs = stager_.Stage(frame.batch);
-    if (!inputs.ok()) {
-      staged_.Push(inputs.status());
-      break;
+    Staged staged{received->status, nullptr};
+    if (staged.status.ok()) {
+      absl::StatusOr<StepInputs> inputs = stager_.Stage(*received->batch);
+      staged.status = inputs.status();
+      if (inputs.ok()) {
+        staged.step = std::make_shared<const StagedStep>(
+            StagedStep{*std::move(inputs), *std::move(received->batch), received->after,
+                       received->ends_epoch});
+        metrics_.StageDone(WorkerStage::kStage, clock.seconds());
+      }
     }
-    metrics_.StageDone(WorkerStage::kStage, clock.seconds());
-    auto step = std::make_shared<const StagedStep>(
-        StagedStep{*std::move(inputs), std::move(frame.batch), frame.after, frame.ends_epoch});
+    more = staged.status.ok();
     const StageClock waiting;
-    if (!staged_.Push(absl::StatusOr<Step>(std::move(step)))) break;
-    metrics_.Stalled(/*for_data=*/false, waiting.seconds());
+    more = staged_.Push(std::move(staged)) && more;
+    if (more) metrics_.Stalled(/*for_data=*/false, waiting.seconds());
   }
   received_.Abandon();
   staged_.Close();
@@ -92,15 +94,16 @@ void Pipeline::Stage() {
 
 absl::StatusOr<std::shared_ptr<const StagedStep>> Pipeline::Next() {
   const StageClock clock;
-  std::optional<absl::StatusOr<Step>> step = staged_.Pop();
+  std::optional<Staged> staged = staged_.Pop();
   metrics_.Stalled(/*for_data=*/true, clock.seconds());
-  if (!step.has_value()) return Step();
-  return *std::move(step);
+  if (!staged.has_value()) return std::shared_ptr<const StagedStep>();
+  GF_RETURN_IF_ERROR(staged->status);
+  return std::move(staged->step);
 }
 
 std::shared_ptr<const StagedStep> Pipeline::Peek() {
-  const std::optional<absl::StatusOr<Step>> step = staged_.Peek();
-  return step.has_value() && step->ok() ? **step : Step();
+  const std::optional<Staged> staged = staged_.Peek();
+  return staged.has_value() ? staged->step : nullptr;
 }
 
 }  // namespace graphfeed

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "absl/status/status.h"
@@ -53,11 +54,15 @@ class Pipeline {
 
  private:
   struct Received {
-    Batch batch;
+    absl::Status status;  // of the stream; the last one if not OK
+    std::optional<Batch> batch;
     Position after;
     bool ends_epoch = false;
   };
-  using Step = std::shared_ptr<const StagedStep>;  // shared with who runs it
+  struct Staged {
+    absl::Status status;
+    std::shared_ptr<const StagedStep> step;  // shared with who runs it
+  };
 
   void Receive();
   void Stage();
@@ -65,8 +70,8 @@ class Pipeline {
   Source source_;
   const Stager stager_;
   WorkerMetrics& metrics_;
-  BoundedQueue<absl::StatusOr<std::shared_ptr<Received>>> received_;  // shared with nobody
-  BoundedQueue<absl::StatusOr<Step>> staged_;
+  BoundedQueue<Received> received_;
+  BoundedQueue<Staged> staged_;
   std::thread receiver_;
   std::thread stager_thread_;
 };

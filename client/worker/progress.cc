@@ -63,12 +63,9 @@ void Progress::StepDone(int64_t step, const Position& position, std::optional<do
 void Progress::EpochDone(const Epoch& epoch) {
   MutexLock lock(&mu_);
   if (config_.json) {
-    Json json = {{"event", "epoch"},
-                 {"epoch", epoch.epoch},
-                 {"steps", epoch.steps},
-                 {"samples", epoch.samples},
-                 {"seconds", epoch.seconds},
-                 {"data_stall_share", epoch.data_stall_share}};
+    Json json = {{"event", "epoch"},         {"epoch", epoch.epoch},
+                 {"steps", epoch.steps},     {"samples", epoch.samples},
+                 {"seconds", epoch.seconds}, {"data_stall_share", epoch.data_stall_share}};
     if (epoch.mean_loss.has_value()) json["loss"] = *epoch.mean_loss;
     out_ << json.dump() << std::endl;
     return;
@@ -109,8 +106,9 @@ absl::Status Progress::Finish(const Worker& worker) {
     }
   }
   if (config_.loss_plot.empty()) return absl::OkStatus();
-  return WriteWholeFile(config_.loss_plot,
-                        {LossPlotSvg(losses_, absl::StrCat("loss on ", config_.worker.stream.dataset))});
+  return WriteWholeFile(
+      config_.loss_plot,
+      {LossPlotSvg(losses_, absl::StrCat("loss on ", config_.worker.stream.dataset))});
 }
 
 }  // namespace graphfeed

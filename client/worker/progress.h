@@ -18,7 +18,8 @@
 
 namespace graphfeed {
 
-// Tells people, or with --json scripts, how a run goes, and writes its losses to files. Thread-safe.
+// Tells people, or with --json scripts, how a run goes, and writes its losses to files.
+// Thread-safe.
 class Progress final : public WorkerObserver {
  public:
   // The streams must outlive it.

@@ -28,7 +28,8 @@ void ReportSender::Send(bool finished) {
   report.finished = finished;
   const absl::Status status = options_.send(report);
   if (!status.ok() && !failing_) {
-    options_.warn(absl::StrCat("the server does not take this worker's reports: ", status.message()));
+    options_.warn(
+        absl::StrCat("the server does not take this worker's reports: ", status.message()));
   }
   failing_ = !status.ok();
 }

@@ -13,8 +13,8 @@
 
 namespace graphfeed {
 
-// Sends what a worker has counted at an interval, and a last time when it leaves. A server that does
-// not take a report holds nothing up: counters run on, so that the next one says it all.
+// Sends what a worker has counted at an interval, and a last time when it leaves. A server that
+// does not take a report holds nothing up: counters run on, so that the next one says it all.
 class ReportSender {
  public:
   struct Options {

@@ -44,8 +44,14 @@ WorkerReport Identity(const WorkerConfig& config, const ModelDescription& model)
 }
 
 HttpEndpoint::Pages Pages(const WorkerMetrics& metrics) {
-  return {{"/metrics", [&metrics] { return HttpAnswer{200, metrics.Text()}; }},
-          {"/healthz", [] { return HttpAnswer{200, "alive\n"}; }},
+  return {{"/metrics",
+           [&metrics] {
+             return HttpAnswer{200, metrics.Text()};
+           }},
+          {"/healthz",
+           [] {
+             return HttpAnswer{200, "alive\n"};
+           }},
           {"/readyz", [&metrics] {
              return metrics.ready() ? HttpAnswer{200, "ready\n"}
                                     : HttpAnswer{503, "no step has succeeded yet\n"};

@@ -25,9 +25,10 @@
 namespace graphfeed {
 
 struct WorkerOptions {
-  StreamOptions stream;    // where it begins and how long it is, the worker says
-  int64_t num_steps = 0;   // of the whole run, restarts included; 0: as many as the epochs have
-  int64_t num_epochs = 0;  // likewise; 0: as many as the steps need
+  StreamOptions stream;     // where it begins and how long it is, the worker says
+  bool seed_given = false;  // a checkpoint must have stream.seed; else the checkpoint's is taken
+  int64_t num_steps = 0;    // of the whole run, restarts included; 0: as many as the epochs have
+  int64_t num_epochs = 0;   // likewise; 0: as many as the steps need
   std::map<std::string, std::string> fields;  // by input of the model: the batches' field
   size_t queue = 2;                           // frames ready between two stages
 

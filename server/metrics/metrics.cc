@@ -9,13 +9,9 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
-<<<<<<< HEAD
 #include "proto/exposition/http_endpoint.h"
-#include "storage/base/status_macros.h"
-=======
-#include "server/metrics/stop_listener.h"
 #include "server/metrics/worker_counters.h"
->>>>>>> 2fd7ab705f27966f91f39d8119f858860a4556d1
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
