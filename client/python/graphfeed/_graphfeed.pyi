@@ -153,6 +153,7 @@ class StreamOptions:
     prefetch: int
     client_prefetch: int
     verify_digests: bool
+    graph_ids: bool
 
 class ShardPosition:
     """A shard from an ordinal of an epoch on; `num_frames` is that of the whole epoch."""
@@ -185,6 +186,8 @@ class FrameInfo:
     null_frame: bool
     repeat: bool
     digest: int
+    # int64, by micro-batch; None where they were not asked for.
+    graph_ids: Optional[list[np.ndarray]]
 
 class PlanSummary:
     num_batches: int
