@@ -238,6 +238,7 @@ class RpcClient final : public Client {
       return absl::DataLossError(absl::StrCat("the server sent frame ", frame.ordinal, " of epoch ",
                                               frame.epoch, ", not ", ordinal, " of ", epoch));
     }
+    GF_RETURN_IF_ERROR(CheckGraphIds(options, frame));
     GF_ASSIGN_OR_RETURN(FrameReader reader,
                         FrameReader::Create(info.layout, options_.max_frame_bytes,
                                             options.verify_digests, /*max_idle=*/0));

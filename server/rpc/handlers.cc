@@ -134,7 +134,9 @@ absl::Status BuildOne(BatchMaker& maker, Admission& admission, const Recipe& rec
   const auto take = [&](int64_t size) { return slabs.Take(size); };
   GF_ASSIGN_OR_RETURN(reply.frame,
                       maker.Build(recipe, plan, request.seed, {.ordinal = request.ordinal},
-                                  request.max_frame_bytes, take));
+                                  {.max_frame_bytes = request.max_frame_bytes,
+                                   .graph_ids = request.graph_ids},
+                                  take));
   *reply.message.mutable_header() = wire::ToProto(recipe.Header(request.seed, 1));
   if (recipe.spec().strategy != Strategy::kPlain) return absl::OkStatus();
   return AddStrings(admission, recipe, plan, request, reply);
@@ -254,8 +256,9 @@ void Handlers::Handle(const v1::GetBatchRequest& message, BatchReply& response, 
       [this, request, &response, done = std::move(done)](RecipeOr recipe) mutable {
         if (!recipe.ok()) return done(recipe.status());
         // Until it has been sent.
+        const int64_t id_bytes = (*request)->graph_ids ? (*recipe)->graph_id_bytes() : 0;
         PlaceOr place = admission_.Reserve((*recipe)->FrameBound((*request)->max_frame_bytes), 1,
-                                           (*recipe)->held_bytes());
+                                           (*recipe)->held_bytes() + id_bytes);
         if (!place.ok()) return done(place.status());
         maker_.Plan(*recipe, (*request)->seed, (*request)->epoch,
                     [this, request, recipe = *recipe, place = *std::move(place), &response,

@@ -14,7 +14,7 @@ The names are those of PopTorch Geometric; see the user's guide beside this pack
 from graphfeed import transforms
 from graphfeed._arguments import make_exclude_keys
 from graphfeed._connection import ClientStats
-from graphfeed._graphfeed import __version__
+from graphfeed._graphfeed import STEP_SECONDS_BOUNDS, __version__
 from graphfeed.batch import Batch
 from graphfeed.client import Client, connect
 from graphfeed.data import Data, HeteroData
@@ -64,6 +64,7 @@ from graphfeed.plans import PlanComparison, StrategyPlan, compare_strategies
 from graphfeed.readers.npy import read_npy
 from graphfeed.readers.ogb import read_ogb
 from graphfeed.readers.tu import read_tu
+from graphfeed.workers import WorkerStatus
 
 __all__ = [
     "Aborted",
@@ -107,6 +108,7 @@ __all__ = [
     "PlanSummary",
     "Position",
     "ResourceExhausted",
+    "STEP_SECONDS_BOUNDS",
     "Stats",
     "StrategyPlan",
     "Summary",
@@ -114,6 +116,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
+    "WorkerStatus",
     "__version__",
     "compare_strategies",
     "connect",
