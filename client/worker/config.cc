@@ -133,8 +133,13 @@ void AddRun(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
       ->capture_default_str()
       ->check(CLI::PositiveNumber)
       ->group(group);
+  app.add_option("--checkpoint-epochs", worker.epochs_per_checkpoint,
+                 "epochs between checkpoints; the end of the run has one in any case")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber)
+      ->group(group);
   app.add_option("--checkpoint-steps", worker.steps_per_checkpoint,
-                 "steps between checkpoints, besides those at the end of each epoch")
+                 "steps between further checkpoints (default: none)")
       ->check(CLI::PositiveNumber)
       ->group(group);
   app.add_option("--resume", worker.resume,
@@ -239,7 +244,7 @@ void AddReports(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
   app.add_flag(
          "--json", config.json,
          "print JSON lines: events \"listening\", \"start\", one \"epoch\" each, \"warning\", "
-         "\"done\"")
+         "\"end\"")
       ->group(group);
 }
 

@@ -83,20 +83,21 @@ void Progress::Warned(const std::string& what) {
   if (config_.json) out_ << Json{{"event", "warning"}, {"what", what}}.dump() << std::endl;
 }
 
-absl::Status Progress::Finish(const Worker& worker) {
+absl::Status Progress::Finish(const Worker& worker, const absl::Status& status) {
   MutexLock lock(&mu_);
+  const char* how = !status.ok() ? "failed" : worker.stopped() ? "stopped" : "done";
   if (config_.json) {
-    out_ << Json{{"event", "done"},
-                 {"stopped", worker.stopped()},
+    out_ << Json{{"event", "end"},
+                 {"how", how},
                  {"epoch", worker.position().epoch},
                  {"ordinal", worker.position().ordinal},
                  {"totals", ToJson(worker.totals())}}
                 .dump()
          << std::endl;
   } else {
-    out_ << (worker.stopped() ? "stopped" : "done") << " at epoch " << worker.position().epoch
-         << ", ordinal " << worker.position().ordinal << " after " << worker.totals().steps
-         << " steps and " << worker.totals().samples << " samples" << std::endl;
+    out_ << how << " at epoch " << worker.position().epoch << ", ordinal "
+         << worker.position().ordinal << " after " << worker.totals().steps << " steps and "
+         << worker.totals().samples << " samples" << std::endl;
   }
   if (loss_log_.is_open()) {
     loss_log_.close();

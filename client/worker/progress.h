@@ -32,8 +32,8 @@ class Progress final : public WorkerObserver {
   void StepDone(int64_t step, const Position& position, std::optional<double> loss) override;
   void EpochDone(const Epoch& epoch) override;
   void Warned(const std::string& what) override;
-  // After the last step. UNAVAILABLE if a file could not be written.
-  absl::Status Finish(const Worker& worker);
+  // After the last step: `status` is how the run ended. UNAVAILABLE if a file could not be written.
+  absl::Status Finish(const Worker& worker, const absl::Status& status);
 
  private:
   const WorkerConfig& config_;

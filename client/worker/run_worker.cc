@@ -86,7 +86,7 @@ absl::Status RunWorker(const WorkerConfig& config, StopSignal& stop, std::ostrea
   stop.Serving([&worker] { worker.Stop(); });
   const absl::Status status = worker.Run();
   stop.Forget();
-  const absl::Status finished = progress.Finish(worker);
+  const absl::Status finished = progress.Finish(worker, status);
   return status.ok() ? finished : status;
 }
 

@@ -289,9 +289,12 @@ absl::Status Worker::RunStep(const std::shared_ptr<const StagedStep>& step, Pipe
   position_ = step->after;
   totals_.Add(step->batch.layout(), step->batch.info());
   if (!reporter.Push({step, std::move(result), seconds, totals_.steps})) return reporter.Finish();
-  const bool due =
-      options_.steps_per_checkpoint > 0 && totals_.steps % options_.steps_per_checkpoint == 0;
-  return step->ends_epoch || due ? SaveCheckpoint() : absl::OkStatus();
+  const auto every = [](int64_t count, int64_t interval) {
+    return interval > 0 && count % interval == 0;
+  };
+  const bool due = every(totals_.steps, options_.steps_per_checkpoint) ||
+                   (step->ends_epoch && every(step->after.epoch, options_.epochs_per_checkpoint));
+  return due ? SaveCheckpoint() : absl::OkStatus();
 }
 
 absl::Status Worker::SaveCheckpoint() {

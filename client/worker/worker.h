@@ -34,7 +34,8 @@ struct WorkerOptions {
 
   std::string checkpoint_dir;  // empty: no checkpoints
   int64_t keep_checkpoints = 3;
-  int64_t steps_per_checkpoint = 0;  // besides those at the end of each epoch; 0: none
+  int64_t epochs_per_checkpoint = 1;  // and one at the end of the run
+  int64_t steps_per_checkpoint = 0;   // besides those; 0: none
   // Checkpoints to begin with instead of the newest in checkpoint_dir: those of all shards of a run
   // that goes on with another number of them. They must stand at one position; weights are the
   // first one's.
