@@ -38,7 +38,8 @@ void ServerFlags::Register(CLI::App& command) {
                    "let frames travel also from a server of this host (unix:...)");
 }
 
-absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect() const {
+absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect(
+    std::function<bool()> interrupted) const {
   ClientOptions options;
   options.endpoints = absl::StrSplit(server, ',');
   options.timeout = absl::Seconds(timeout_seconds);
@@ -48,6 +49,7 @@ absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect() const {
   options.keepalive_timeout = absl::Seconds(keepalive_seconds);
   options.use_proxy = !no_proxy;
   options.shared_memory = !no_shared_memory;
+  options.interrupted = std::move(interrupted);
   return Client::Create(options);
 }
 
@@ -69,6 +71,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   AddVerifyCommand(app, action);
   AddExportCommand(app, action);
   AddSyncCommand(app, action);
+  AddTopCommand(app, action);
   AddSnapshotCommands(app, action);
 
   try {

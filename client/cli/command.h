@@ -35,6 +35,7 @@ void AddRemoveCommand(CLI::App& app, Action& action);
 void AddVerifyCommand(CLI::App& app, Action& action);
 void AddExportCommand(CLI::App& app, Action& action);
 void AddSyncCommand(CLI::App& app, Action& action);
+void AddTopCommand(CLI::App& app, Action& action);
 // "snapshot" and "restore".
 void AddSnapshotCommands(CLI::App& app, Action& action);
 
@@ -53,7 +54,9 @@ struct ServerFlags {
 
   ServerFlags();
   void Register(CLI::App& command);
-  absl::StatusOr<std::unique_ptr<Client>> Connect() const;
+  // `interrupted` as in ClientOptions.
+  absl::StatusOr<std::unique_ptr<Client>> Connect(
+      std::function<bool()> interrupted = nullptr) const;
 };
 
 }  // namespace graphfeed
