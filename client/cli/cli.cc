@@ -25,6 +25,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   AddVerifyCommand(app, action);
   AddExportCommand(app, action);
   AddSyncCommand(app, action);
+  AddTopCommand(app, action);
   AddSnapshotCommands(app, action);
 
   try {

@@ -34,6 +34,7 @@ void AddRemoveCommand(CLI::App& app, Action& action);
 void AddVerifyCommand(CLI::App& app, Action& action);
 void AddExportCommand(CLI::App& app, Action& action);
 void AddSyncCommand(CLI::App& app, Action& action);
+void AddTopCommand(CLI::App& app, Action& action);
 // "snapshot" and "restore".
 void AddSnapshotCommands(CLI::App& app, Action& action);
 

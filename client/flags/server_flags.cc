@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
@@ -39,7 +40,8 @@ void ServerFlags::Register(CLI::App& command) {
                    "let frames travel also from a server of this host (unix:...)");
 }
 
-absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect() const {
+absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect(
+    std::function<bool()> interrupted) const {
   ClientOptions options;
   options.endpoints = absl::StrSplit(server, ',');
   options.timeout = absl::Seconds(timeout_seconds);
@@ -49,6 +51,7 @@ absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect() const {
   options.keepalive_timeout = absl::Seconds(keepalive_seconds);
   options.use_proxy = !no_proxy;
   options.shared_memory = !no_shared_memory;
+  options.interrupted = std::move(interrupted);
   return Client::Create(options);
 }
 

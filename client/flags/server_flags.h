@@ -1,6 +1,7 @@
 #ifndef GRAPHFEED_CLIENT_FLAGS_SERVER_FLAGS_H_
 #define GRAPHFEED_CLIENT_FLAGS_SERVER_FLAGS_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -25,7 +26,9 @@ struct ServerFlags {
 
   ServerFlags();
   void Register(CLI::App& command);
-  absl::StatusOr<std::unique_ptr<Client>> Connect() const;
+  // `interrupted` as in ClientOptions.
+  absl::StatusOr<std::unique_ptr<Client>> Connect(
+      std::function<bool()> interrupted = nullptr) const;
 };
 
 }  // namespace graphfeed

@@ -1,5 +1,6 @@
 #include "client/worker/run_worker.h"
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -65,7 +66,9 @@ absl::Status RunWorker(const WorkerConfig& config, StopSignal& stop, std::ostrea
   Progress progress(config, out, err);
   GF_RETURN_IF_ERROR(progress.OpenFiles());
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, NewExecutor(config));
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, config.server.Connect());
+  std::atomic<bool> interrupted = false;  // a signal has come while the run may wait for a server
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client,
+                      config.server.Connect([&interrupted] { return interrupted.load(); }));
   WorkerMetrics metrics(Identity(config, executor->description()), GRAPHFEED_VERSION);
   std::unique_ptr<HttpEndpoint> endpoint;
   if (!config.metrics_listen.empty()) {
@@ -83,9 +86,13 @@ absl::Status RunWorker(const WorkerConfig& config, StopSignal& stop, std::ostrea
         metrics);
   }
   Worker worker(config.worker, *client, *executor, metrics, progress);
-  stop.Serving([&worker] { worker.Stop(); });
+  stop.Serving([&] {
+    worker.Stop();
+    interrupted = true;
+  });
   const absl::Status status = worker.Run();
   stop.Forget();
+  interrupted = false;  // the last report is still to be sent
   const absl::Status finished = progress.Finish(worker, status);
   return status.ok() ? finished : status;
 }

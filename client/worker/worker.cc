@@ -44,12 +44,14 @@ bool Worker::Done() const {
 }
 
 absl::Status Worker::Run() {
-  GF_RETURN_IF_ERROR(Prepare());
-  absl::Status status;
+  absl::Status status = Prepare();
+  // A stop ends what waits for a server.
+  const auto stopped = [this](const absl::Status& why) { return stop_ && absl::IsCancelled(why); };
+  if (!status.ok()) return stopped(status) ? absl::OkStatus() : status;
   while (!stop_ && !Done()) {
     status = RunSteps();
+    if (stopped(status)) status = absl::OkStatus();
     if (status.ok()) break;
-    const std::string error_class = ErrorClassOf(status);
     metrics_.LoseReadiness();
     if (ActionOf(status) != ErrorAction::kReset) break;
     if (++resets_ > options_.max_resets) {
