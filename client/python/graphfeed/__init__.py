@@ -64,6 +64,9 @@ from graphfeed.plans import PlanComparison, StrategyPlan, compare_strategies
 from graphfeed.readers.npy import read_npy
 from graphfeed.readers.ogb import read_ogb
 from graphfeed.readers.tu import read_tu
+from graphfeed.worker.metrics import WorkerMetrics
+from graphfeed.worker.predictions import Predictions
+from graphfeed.worker.worker import Step, Worker
 
 __all__ = [
     "Aborted",
@@ -106,14 +109,18 @@ __all__ = [
     "PlanComparison",
     "PlanSummary",
     "Position",
+    "Predictions",
     "ResourceExhausted",
     "Stats",
+    "Step",
     "StrategyPlan",
     "Summary",
     "TrimReport",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
+    "Worker",
+    "WorkerMetrics",
     "__version__",
     "compare_strategies",
     "connect",
