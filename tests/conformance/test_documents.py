@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from shared_data import shared_dir
 
+import graphfeed as gf
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -33,3 +35,54 @@ def test_the_schema_of_imdb_imports_all_of_it(client, server, tmp_path):
     for mask in ("train_mask", "val_mask", "test_mask"):
         expected = np.load(source / f"movie_{mask}.npy")
         np.testing.assert_array_equal(dataset[0]["movie"][mask], expected)
+
+
+def test_the_snippets_about_workers_run(client, tmp_path, monkeypatch):
+    """All of them, one after the other, with a dataset and a model at hand."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("prometheus_client")
+    torch.set_num_threads(1)
+    monkeypatch.syspath_prepend(str(ROOT / "client" / "worker" / "models"))
+    from graph_models import GcnForGraphs, GraphTask
+
+    monkeypatch.chdir(tmp_path)
+    graphs = [
+        {"x": np.full((n, 3), n, np.float32), "edge_index": np.tile(np.arange(n), (2, 1)),
+         "y": np.array([n % 2])}
+        for n in range(2, 22)
+    ]  # fmt: skip
+    client.ingest("documented-graphs", graphs)
+    model = GcnForGraphs(3, 8, num_graphs=10, task=GraphTask(2))
+    names = {
+        "client": client,
+        "dataset": client.dataset("documented-graphs"),
+        "graphs": graphs,
+        "model": model,
+        "optimizer": torch.optim.Adam(model.parameters()),
+        "torch": torch,
+        "F": torch.nn.functional,
+    }
+    text = (ROOT / "docs" / "workers.md").read_text()
+    snippets = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len(snippets) == 6
+    for snippet in snippets:
+        exec(compile(snippet, "docs/workers.md", "exec"), names)
+        if "known" in snippet:
+            assert names["loss"] == 0
+    assert (tmp_path / "run").is_dir() and names["worker"].position == (2, 0)
+    assert client.dataset("mutag-loops").info.transforms
+    assert isinstance(names["metrics"], gf.WorkerMetrics)
+
+
+def test_the_commands_about_models_run(tmp_path, monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(str(ROOT / "client" / "worker" / "models"))
+    import export
+
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "workers.md").read_text()
+    commands = re.findall(r"^    python3 (client/worker/models/export.py .*)$", text, re.M)
+    assert len(commands) == 3
+    for command in commands:
+        export.main(command.split()[1:])
+    assert len(list(tmp_path.glob("*.pt"))) == 3

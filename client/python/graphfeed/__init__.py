@@ -64,6 +64,9 @@ from graphfeed.plans import PlanComparison, StrategyPlan, compare_strategies
 from graphfeed.readers.npy import read_npy
 from graphfeed.readers.ogb import read_ogb
 from graphfeed.readers.tu import read_tu
+from graphfeed.worker.metrics import WorkerMetrics
+from graphfeed.worker.predictions import Predictions
+from graphfeed.worker.worker import Step, Worker
 from graphfeed.workers import WorkerStatus
 
 __all__ = [
@@ -107,15 +110,19 @@ __all__ = [
     "PlanComparison",
     "PlanSummary",
     "Position",
+    "Predictions",
     "ResourceExhausted",
     "STEP_SECONDS_BOUNDS",
     "Stats",
+    "Step",
     "StrategyPlan",
     "Summary",
     "TrimReport",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
+    "Worker",
+    "WorkerMetrics",
     "WorkerStatus",
     "__version__",
     "compare_strategies",

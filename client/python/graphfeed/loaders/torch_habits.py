@@ -116,6 +116,11 @@ def micro_batches(options: Any, micro_batches_given: int) -> int:
     return result
 
 
+def device_iterations(options: Any) -> int:
+    """PopTorch's field: steps of the optimizer in one step of the host."""
+    return _field(options, "device_iterations")
+
+
 def _field(options: Any, name: str) -> int:
     value = options.get(name, 1) if isinstance(options, Mapping) else getattr(options, name, 1)
     if not hasattr(value, "__index__") or isinstance(value, bool) or value < 1:

@@ -1,0 +1,1 @@
+"""The process beside an accelerator: batches into a model, measured, with checkpoints."""

@@ -1,0 +1,196 @@
+"""Checkpoints: weights, optimizer, and the loader's position in one file.
+
+A file `checkpoint-<epoch>-<ordinal>-<shard>of<shards>.zip` holds `checkpoint.json` (the loader's
+state, counts, and the states of model and optimizer) and their arrays as .npy. It is written
+beside, synced, and renamed: a file of that name is whole. Positions are global over the shards of a
+run, so files of one position fit together, and another number of shards goes on from them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import os
+import pathlib
+import re
+import zipfile
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from graphfeed import errors
+from graphfeed._connection import log
+from graphfeed.layout import Position
+from graphfeed.worker import states
+from graphfeed.worker.sizes import Sizes
+
+_VERSION = 1
+_NAME = re.compile(r"checkpoint-(\d+)-(\d+)-(\d+)of(\d+)\.zip")
+
+
+@dataclasses.dataclass
+class Checkpoint:
+    """What a run goes on from."""
+
+    position: Position
+    loader: Any
+    """The loader's state_dict()."""
+    step: int
+    """Steps of the run that this worker had taken."""
+    totals: Sizes
+    """Of the run; after a change of the number of shards those of the shards taken over."""
+    state: dict[str, Any]
+    """State dicts by name."""
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class _File:
+    position: Position
+    num_shards: int
+    shard: int
+    path: pathlib.Path
+
+
+class Checkpoints:
+    """The checkpoints of a shard in a folder, which all shards of a run may share.
+
+    Args:
+        folder: made if it is not there.
+        keep: how many stay.
+        num_shards, shard_index: of the loader.
+    """
+
+    def __init__(self, folder: str | os.PathLike, keep: int, num_shards: int, shard_index: int) -> None:
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._keep = keep
+        self._num_shards = num_shards
+        self._shard = shard_index
+
+    # --- writing ---------------------------------------------------------------------------------
+
+    def save(self, checkpoint: Checkpoint) -> pathlib.Path:
+        """Writes it, and deletes what is not kept. Another one of the position is replaced."""
+        epoch, ordinal = checkpoint.position
+        name = f"checkpoint-{epoch:06}-{ordinal:012}-{self._shard}of{self._num_shards}.zip"
+        path = self.folder / name
+        temporary = path.with_suffix(".tmp")
+        with open(temporary, "wb") as file:
+            _write(file, checkpoint)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        self._sync_folder()
+        self._delete_old()
+        return path
+
+    def _sync_folder(self) -> None:
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def _delete_old(self) -> None:
+        files = self._files()
+        ours = [f for f in files if (f.num_shards, f.shard) == (self._num_shards, self._shard)]
+        old = ours[: -self._keep]
+        # Workers of another number are not needed any more once all of this number can go on alone.
+        shards = {f.shard for f in files if f.num_shards == self._num_shards}
+        if len(shards) == self._num_shards and self._shard == 0:
+            newest = ours[-1].position
+            old += [f for f in files if f.num_shards != self._num_shards and f.position < newest]
+        for file in old:
+            file.path.unlink(missing_ok=True)
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    def latest(self) -> Checkpoint | None:
+        """The newest checkpoint that is whole: this shard's own, or one that all shards of another
+        number have. Damaged files are passed over, which is logged.
+
+        Raises:
+            RuntimeError: there are checkpoints of another number of shards, of no common position.
+        """
+        files = self._files()
+        groups: dict[tuple[Position, int], list[_File]] = {}
+        for file in files:
+            if file.num_shards != self._num_shards:
+                groups.setdefault((file.position, file.num_shards), []).append(file)
+            elif file.shard == self._shard:
+                groups[file.position, 0] = [file]
+        for (_, num_shards), group in sorted(groups.items(), reverse=True):
+            if num_shards and len(group) < num_shards:
+                continue
+            read = [_read(file.path) for file in sorted(group)]
+            if None not in read:
+                return self._taken_over(read) if num_shards else read[0]
+        strangers = [f for f in files if f.num_shards != self._num_shards]
+        if strangers and not any(f.num_shards == self._num_shards for f in files):
+            listed = ", ".join(sorted(f.path.name for f in strangers))
+            raise errors.FailedPrecondition(
+                f"{self.folder} has no position at which all shards have a checkpoint, so "
+                f"{self._num_shards} shards cannot go on from it: {listed}"
+            )
+        return None
+
+    def _taken_over(self, read: list) -> Checkpoint:
+        """What this shard makes of the checkpoints of another number of them: the weights of one,
+        and the counts of those that fall to it."""
+        base = read[self._shard % len(read)]
+        totals = Sizes()
+        for other in read[self._shard :: self._num_shards]:
+            totals.add(other.totals)
+        return dataclasses.replace(base, totals=totals)
+
+    def _files(self) -> list[_File]:
+        found = []
+        for path in self.folder.iterdir():
+            match = _NAME.fullmatch(path.name)
+            if match:
+                epoch, ordinal, shard, num_shards = map(int, match.groups())
+                found.append(_File(Position(epoch, ordinal), num_shards, shard, path))
+        return sorted(found)
+
+
+def _write(file: BinaryIO, checkpoint: Checkpoint) -> None:
+    arrays: list[np.ndarray] = []
+    described = {
+        "version": _VERSION,
+        "position": list(checkpoint.position),
+        "step": checkpoint.step,
+        "totals": dataclasses.asdict(checkpoint.totals),
+        "loader": states.encode(checkpoint.loader, arrays),
+        "state": states.encode(checkpoint.state, arrays),
+        "num_arrays": len(arrays),
+    }
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("checkpoint.json", json.dumps(described, indent=1))
+        for i, array in enumerate(arrays):
+            with archive.open(f"{i}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
+
+
+def _read(path: pathlib.Path) -> Checkpoint | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            described = json.loads(archive.read("checkpoint.json"))
+            if described["version"] != _VERSION:
+                raise errors.FailedPrecondition(
+                    f"{path} is of version {described['version']}; this package reads {_VERSION}"
+                )
+            arrays = [
+                np.lib.format.read_array(io.BytesIO(archive.read(f"{i}.npy")), allow_pickle=False)
+                for i in range(described["num_arrays"])
+            ]
+    except (OSError, zipfile.BadZipFile, EOFError, KeyError, ValueError) as error:
+        log(f"{path} is no whole checkpoint and is passed over: {error}")
+        return None
+    return Checkpoint(
+        position=Position(*described["position"]),
+        loader=states.decode(described["loader"], arrays),
+        step=described["step"],
+        totals=Sizes(**described["totals"]),
+        state=states.decode(described["state"], arrays),
+    )

@@ -1,0 +1,398 @@
+"""Trains or asks a model with a loader's batches."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from graphfeed import _arguments, errors
+from graphfeed.layout import Position
+from graphfeed.loaders import torch_habits
+from graphfeed.worker.checkpoints import Checkpoint, Checkpoints
+from graphfeed.worker.execution import NotApplied, TorchExecution, execution_of
+from graphfeed.worker.feed import Fed, feed_of
+from graphfeed.worker.kept import Kept
+from graphfeed.worker.metrics import WorkerMetrics
+from graphfeed.worker.predictions import Collector, Predictions
+from graphfeed.worker.signals import on_sigterm
+from graphfeed.worker.sizes import Sizes
+from graphfeed.worker.stages import Closed, Queue, Stage, items_of
+
+
+class Step(NamedTuple):
+    """A step that succeeded, as `on_step` is told of it."""
+
+    step: int
+    """Of the run, from 1."""
+    position: Position
+    """(epoch, ordinal) before which all is consumed."""
+    loss: float | None
+    """The mean over its micro-batches; NaN if one was not finite and its step was left out."""
+    seconds: float
+
+
+class _Staged(NamedTuple):
+    fed: Fed
+    sizes: Sizes
+    inputs: Any
+
+
+class Worker:
+    """Runs a model on a loader's batches: receives, stages, executes and reports at the same time.
+
+        with gf.Worker(loader, model, optimizer=optimizer, checkpoint_dir="run") as worker:
+            worker.run(epochs=10)
+
+    Args:
+        loader: a loader of this package, or any iterable of batches that can be iterated again for
+            each epoch (checkpoints then need its state_dict).
+        model: a torch module, whose loss is taken backward and applied with `optimizer`; a PopTorch
+            model, which does that itself; or a function of a batch. Modules and PopTorch models get
+            the fields of the batch that their forward's arguments name (`x`,
+            `movie__to__actor__edge_index`), as tensors. It returns its loss, or a dict with
+            "loss", or a tuple with the loss last.
+        optimizer: of a torch module; without one its weights stay as they are.
+        options: an object or dict with PopTorch's device_iterations, replication_factor,
+            gradient_accumulation and input_group_size, those of the loader; a torch module's
+            optimizer steps once for every replication_factor / input_group_size *
+            gradient_accumulation micro-batches. Without them once for every frame.
+        inputs: names of the fields that the model gets, or a function that makes its arguments of a
+            batch (a dict, a tuple, or one argument); forward's own when not given.
+        state: {name: object with state_dict and load_state_dict} to keep in checkpoints besides the
+            model and the optimizer.
+        checkpoint_dir: a folder of checkpoints; the newest one there is gone on from. The shards of
+            a run may share it.
+        checkpoint_every: steps of an epoch between checkpoints, beside those at the end of every
+            epoch and of the run.
+        keep: how many checkpoints stay.
+        metrics_listen: "host:port" for /metrics, /healthz and /readyz; port 0: any free one.
+        report: tell the loader's server, every `report_interval` seconds, or a Client's server.
+        name, job, model_name: what reports call the worker, its job and its model.
+        queue_depth: batches that may wait before each stage.
+        on_step: called with a Step after each one, on a thread of its own, in order.
+
+    Raises:
+        ValueError: an argument is out of its range; the checkpoint is another loader's.
+        ImportError: metrics_listen without prometheus_client.
+    """
+
+    def __init__(
+        self,
+        loader: Any,
+        model: Any,
+        *,
+        optimizer: Any = None,
+        options: Any = None,
+        inputs: Sequence[str] | Callable[[Any], Any] | None = None,
+        state: Mapping[str, Any] | None = None,
+        checkpoint_dir: str | os.PathLike | None = None,
+        checkpoint_every: int | None = None,
+        keep: int = 3,
+        metrics_listen: str | None = None,
+        report: Any = False,
+        report_interval: float = 2.0,
+        name: str | None = None,
+        job: str = "",
+        model_name: str | None = None,
+        queue_depth: int = 2,
+        on_step: Callable[[Step], None] | None = None,
+    ) -> None:
+        self._feed = feed_of(loader)
+        self._execution = execution_of(model, optimizer, inputs, _group(loader, options))
+        is_torch = isinstance(self._execution, TorchExecution)
+        self._kept = Kept(model, optimizer, state, random=is_torch)
+        self._on_step = on_step
+        self._depth = _arguments.integer("queue_depth", queue_depth, 1)
+        self._every = (
+            None if checkpoint_every is None
+            else _arguments.integer("checkpoint_every", checkpoint_every, 1)
+        )  # fmt: skip
+        self._num_shards = getattr(loader, "num_shards", 1)
+        shard_index = getattr(loader, "shard_index", 0)
+        dataset = getattr(loader, "dataset", None)
+        self.metrics = WorkerMetrics(
+            listen=metrics_listen,
+            report=_reports_to(report, dataset),
+            report_interval=report_interval,
+            name=name,
+            job=job,
+            dataset=getattr(getattr(dataset, "info", None), "full_name", ""),
+            model=type(model).__name__ if model_name is None else model_name,
+            trains=optimizer is not None or not is_torch,
+            num_shards=self._num_shards,
+            shard_index=shard_index,
+        )
+        self.step = 0
+        """Steps that this worker has taken in the run, also before a restart."""
+        self.totals = Sizes()
+        """What was consumed in the run, also before a restart."""
+        self.stopped = False
+        """Whether SIGTERM or `stop` ended the run early."""
+        self._saved: Position | None = None
+        self._consumed: Fed | None = None  # the last one, without its batch
+        self._is_entered = False
+        self._checkpoints: Checkpoints | None = None
+        if checkpoint_dir is not None:
+            if not self._feed.has_state:
+                raise TypeError(
+                    f"checkpoint_dir is given, but a {type(loader).__name__} has no state_dict and "
+                    "load_state_dict, which say where it stands"
+                )
+            keep = _arguments.integer("keep", keep, 1)
+            self._checkpoints = Checkpoints(checkpoint_dir, keep, self._num_shards, shard_index)
+            self._resume()
+
+    @property
+    def position(self) -> Position:
+        """(epoch, ordinal): all below it is consumed."""
+        return self._feed.position
+
+    def stop(self) -> None:
+        """Ends the run after the step in work, as SIGTERM does. From any thread."""
+        self.stopped = True
+
+    # --- training --------------------------------------------------------------------------------
+
+    def run(self, epochs: int | None = None, steps: int | None = None) -> None:
+        """Runs until `epochs` epochs or `steps` steps of the run are done, counted from its start
+        and not from the checkpoint that it went on from; None: without that end.
+
+        SIGTERM ends it after the step in work, with a checkpoint: `stopped` is True then.
+
+        Raises:
+            What the model or the loader raises, with the position in its notes. The checkpoint of
+            the last good step is there, if checkpoints are kept.
+        """
+        epochs = None if epochs is None else _arguments.integer("epochs", epochs, 1)
+        steps = None if steps is None else _arguments.integer("steps", steps, 1)
+        self.stopped = False
+        self._execution.begin()
+        with contextlib.ExitStack() as stack:
+            if not self._is_entered:
+                stack.enter_context(self)
+            stack.enter_context(on_sigterm(self.stop))
+            done = Queue(4 * self._depth)
+            reporting = Stage("done", Queue(1), lambda: self._report_all(done))
+            try:
+                with self._staged(epochs) as queue:
+                    self._steps(queue, done, steps)
+            except Exception as error:
+                error.add_note(f"at {self._place()}; {self._goes_on_from()}")
+                raise
+            finally:
+                done.end()
+                reporting.join()
+            self._save()
+            if reporting.error is not None:
+                raise reporting.error
+
+    def _steps(self, queue: Queue, done: Queue, steps: int | None) -> None:
+        while not self.stopped and (steps is None or self.step < steps):
+            try:
+                staged, waited = queue.get(lambda: self.stopped)
+            except Closed:
+                return
+            except Exception:
+                self._save()  # it is the batches that failed: what is here is good
+                raise
+            self.metrics.stall("data", waited)
+            losses, seconds = self._execute(staged)
+            self.step += 1
+            self.totals.add(staged.sizes)
+            self._feed.position = staged.fed.after
+            self._consumed = staged.fed._replace(batch=None)
+            if self._is_due(staged.fed.after):
+                self._save()
+            try:
+                done.put((self.step, staged, losses, seconds))
+            except Closed:  # on_step has failed
+                return
+
+    def _execute(self, staged: _Staged) -> tuple[list[float], float]:
+        random = self._kept.random()
+        begin = time.monotonic()
+        try:
+            return self._execution.run(staged.inputs), time.monotonic() - begin
+        except Exception as failure:
+            error = failure.__cause__ if isinstance(failure, NotApplied) else failure
+            self.metrics.failure(error, staged.fed.batch)
+            if isinstance(failure, NotApplied):
+                self._save(random)
+            raise error from None
+
+    def _report_all(self, done: Queue) -> Iterator[None]:
+        try:
+            for step, staged, losses, seconds in items_of(done):
+                begin = time.monotonic()
+                self.metrics.stage("execute", seconds)
+                self.metrics._count_step(staged.sizes, losses, seconds, staged.fed.after)
+                if self._on_step is not None:
+                    loss = sum(losses) / len(losses) if losses else None
+                    self._on_step(Step(step, staged.fed.after, loss, seconds))
+                self.metrics.stage("report", time.monotonic() - begin)
+        finally:
+            done.close()
+        yield from ()
+
+    @contextlib.contextmanager
+    def _staged(self, epochs: int | None) -> Iterator[Queue]:
+        """The queue of staged batches; at the end the loader stands where the model does."""
+        received, staged = Queue(self._depth), Queue(self._depth)
+
+        def receive() -> Iterator[Fed]:
+            begin = time.monotonic()
+            with contextlib.closing(self._feed.batches(epochs)) as batches:
+                for fed in batches:
+                    self.metrics.stage("receive", time.monotonic() - begin)
+                    yield fed
+                    begin = time.monotonic()
+
+        def prepare() -> Iterator[_Staged]:
+            for fed in items_of(received):
+                begin = time.monotonic()
+                made = _Staged(fed, Sizes.of(fed.batch), self._execution.stage(fed.batch))
+                self.metrics.stage("stage", time.monotonic() - begin)
+                yield made
+
+        threads = [
+            Stage("receive", received, receive),
+            Stage("stage", staged, prepare, lambda seconds: self.metrics.stall("device", seconds)),
+        ]
+        try:
+            yield staged
+        finally:
+            staged.close()
+            received.close()
+            self._feed.stop()
+            for thread in threads:
+                thread.join(10.0)
+            self._feed.at(self._feed.position)
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    def predict(self, path: str | os.PathLike | None = None) -> Predictions:
+        """What the model says of every graph, or every seed node, of one epoch, by id in ascending
+        order, whatever the batches made of their order. Weights stay. A null batch is nothing.
+
+        The model returns rows for all graphs (or nodes) of a batch, padding included: itself, under
+        "out", or first in a tuple.
+
+        Args:
+            path: also written there as .npy, with the ids beside it.
+
+        Raises:
+            RuntimeError: the loader shuffles, packs or is sharded, and its batches have no
+                graph_ids.
+        """
+        collector = Collector(self._feed.loader)
+        start = self._feed.position
+        self._feed.at(Position(start.epoch, 0))
+        try:
+            with self._execution.predicting(), self._staged(start.epoch + 1) as queue:
+                for staged, waited in _until_closed(queue):
+                    self.metrics.stall("data", waited)
+                    begin = time.monotonic()
+                    rows = self._execution.predict(staged.inputs)
+                    seconds = time.monotonic() - begin
+                    self.metrics.stage("execute", seconds)
+                    self.metrics._count_step(staged.sizes, [], seconds, None)
+                    collector.add(staged.fed.batch, rows)
+        finally:
+            self._feed.at(start)
+        predictions = collector.result()
+        if path is not None:
+            predictions.save(path)
+        return predictions
+
+    # --- checkpoints -----------------------------------------------------------------------------
+
+    def save(self) -> pathlib.Path | None:
+        """Writes a checkpoint of what has been done; None without checkpoint_dir. Not while `run`
+        runs, which does so itself."""
+        self._saved = None
+        return self._save()
+
+    def _is_due(self, after: Position) -> bool:
+        if after.ordinal == 0:
+            return True
+        # By position, so that all shards write them at the same ones.
+        return self._every is not None and after.ordinal // self._num_shards % self._every == 0
+
+    def _save(self, random: Any = None) -> pathlib.Path | None:
+        if self._checkpoints is None or self._saved == self._feed.position:
+            return None
+        loader = self._feed.state(self._consumed)
+        path = self._checkpoints.save(
+            Checkpoint(
+                self._feed.position, loader, self.step, self.totals, self._kept.states(random)
+            )
+        )
+        self._saved = self._feed.position
+        return path
+
+    def _resume(self) -> None:
+        found = self._checkpoints.latest()
+        if found is None:
+            return
+        self._feed.resume(found.position, found.loader)
+        source = f"the checkpoint at {tuple(found.position)} in {self._checkpoints.folder}"
+        self._kept.load(found.state, source)
+        self.step, self.totals, self._saved = found.step, found.totals, found.position
+
+    def _place(self) -> str:
+        epoch, ordinal = self._feed.position
+        return f"epoch {epoch}, ordinal {ordinal}, after step {self.step}"
+
+    def _goes_on_from(self) -> str:
+        if self._checkpoints is None:
+            return "no checkpoints are kept (checkpoint_dir)"
+        if self._saved is None:
+            return f"there is no checkpoint in {self._checkpoints.folder} yet"
+        return f"{self._checkpoints.folder} has a checkpoint at {tuple(self._saved)}"
+
+    # --- context ---------------------------------------------------------------------------------
+
+    def __enter__(self) -> Worker:
+        self.metrics.__enter__()
+        self._is_entered = True
+        return self
+
+    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+        self._is_entered = False
+        self.metrics.__exit__(kind, value, traceback)
+
+
+def _until_closed(queue: Queue) -> Iterator[tuple[Any, float]]:
+    while True:
+        try:
+            yield queue.get()
+        except Closed:
+            return
+
+
+def _group(loader: Any, options: Any) -> int | None:
+    """Micro-batches of an optimizer's step; None: all of a frame."""
+    if options is None:
+        return None
+    combined = getattr(loader, "micro_batches", 1)
+    wanted = torch_habits.micro_batches(options, 1)
+    if combined != wanted:
+        raise errors.InvalidArgument(
+            f"options ask for {wanted} micro-batches in a step, but the loader combines {combined}: "
+            "give it the same options="
+        )
+    return wanted // torch_habits.device_iterations(options)
+
+
+def _reports_to(report: Any, dataset: Any) -> Any:
+    if report is False or report is None:
+        return None
+    if report is not True:
+        return report
+    if dataset is None:
+        raise TypeError("report=True needs a loader of a dataset; give report=client")
+    return dataset.client

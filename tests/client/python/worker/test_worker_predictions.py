@@ -1,0 +1,108 @@
+"""Predictions come by id, whatever the batches made of the order."""
+
+import numpy as np
+import pytest
+import torch
+from worker_parts import model_and_optimizer, padded
+
+import graphfeed as gf
+
+
+class Means(torch.nn.Module):
+    """The mean of x over each graph, so that every row tells which graph it is of."""
+
+    def forward(self, x, batch, graphs_mask):
+        size = len(graphs_mask)
+        sums = torch.zeros(size, x.shape[1]).index_add(0, batch, x)
+        return {"out": sums / torch.bincount(batch, minlength=size).clamp(min=1).unsqueeze(1)}
+
+
+def means(dataset) -> np.ndarray:
+    return np.stack([dataset[i].x.mean(axis=0) for i in range(len(dataset))])
+
+
+@pytest.mark.parametrize("strategy", ["PadToMax", "StreamPack"])
+@pytest.mark.parametrize("micro_batches", [1, 4])
+def test_graphs_in_order(rings, tmp_path, strategy, micro_batches):
+    loader = padded(rings, shuffle=False, fixed_size_strategy=strategy, micro_batches=micro_batches)
+    found = gf.Worker(loader, Means()).predict(tmp_path / "out.npy")
+    np.testing.assert_array_equal(found.ids, np.arange(45))
+    np.testing.assert_allclose(found.values, means(rings), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), found.values)
+    np.testing.assert_array_equal(np.load(tmp_path / "out.ids.npy"), found.ids)
+    assert loader.state_dict()["ordinal"] == loader.state_dict()["epoch"] == 0
+
+
+def test_a_part_has_its_own_ids(rings):
+    part = rings[[7, 3, 40, 11, 12, 30]]
+    found = gf.Worker(padded(part, shuffle=False), Means()).predict()
+    assert found.ids.tolist() == [3, 7, 11, 12, 30, 40] and len(found) == 6
+    np.testing.assert_allclose(found.values, means(rings)[found.ids], rtol=1e-5, atol=1e-6)
+
+
+def test_plain_functions_give_all_micro_batches_at_once(rings):
+    def model(batch):
+        return np.concatenate([Means()(*(getattr(part.torch(), name) for name in
+                                         ("x", "batch", "graphs_mask")))["out"].numpy()
+                               for part in batch.micro_batches()])  # fmt: skip
+
+    loader = padded(rings, shuffle=False, micro_batches=4)
+    found = gf.Worker(loader, model).predict()
+    np.testing.assert_allclose(found.values, means(rings), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"shuffle": True}, {"fixed_size_strategy": "Pack"}, {"num_shards": 2}, {"over_size_strategy": "Skip"}],
+)
+def test_an_order_that_is_not_known_is_refused(rings, arguments):
+    loader = padded(rings, **{"shuffle": False, **arguments})
+    with pytest.raises(RuntimeError, match="graph_ids=True"):
+        gf.Worker(loader, Means()).predict()
+
+
+def test_training_goes_on_where_it_was(rings):
+    """A worker that asks in between trains the same; dropout is off while it does."""
+    results = []
+    for asks in (False, True):
+        model, optimizer = model_and_optimizer()
+        worker = gf.Worker(padded(rings), model, optimizer=optimizer)
+        worker.run(steps=4)
+        if asks:
+            asking = gf.Worker(padded(rings, shuffle=False), model)
+            before = asking.predict().values
+            np.testing.assert_array_equal(asking.predict().values, before)
+        worker.run(epochs=1)
+        results.append([parameter.detach().clone() for parameter in model.parameters()])
+        assert model.training
+    for ours, theirs in zip(*results):
+        assert torch.equal(ours, theirs)
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_seed_nodes_by_node_id(homogeneous, shuffle):
+    seeds = np.array([19, 3, 11, 5, 8, 2, 13])
+    loader = gf.FixedSizeNeighborLoader(
+        homogeneous, [2], seeds, batch_size=3, shuffle=shuffle, seed=1,
+        fixed_size_options=gf.FixedSizeOptions(num_nodes=40, num_edges=60),
+    )  # fmt: skip
+    found = gf.Worker(loader, lambda batch: batch.x).predict()
+    assert found.ids.tolist() == sorted(seeds)
+    np.testing.assert_array_equal(found.values, homogeneous[0].x[found.ids])
+
+
+def test_all_nodes_of_one_graph(homogeneous):
+    found = gf.Worker(gf.DataLoader(homogeneous), lambda batch: batch.x).predict()
+    np.testing.assert_array_equal(found.values, homogeneous[0].x)
+
+
+def test_rows_that_do_not_fit_are_refused(rings):
+    loader = padded(rings, shuffle=False)
+    with pytest.raises(ValueError, match=r"gave \[40, 3\], but the batch has 6 graphs"):
+        gf.Worker(loader, lambda batch: batch.x).predict()
+    with pytest.raises(ValueError, match='predictions are under "out"'):
+        gf.Worker(loader, lambda batch: {"loss": 1}).predict()
+    sampler = [[0, 1], [1, 2]]
+    loader = gf.DataLoader(rings, batch_sampler=sampler)
+    with pytest.raises(RuntimeError, match="graph_ids"):
+        gf.Worker(loader, lambda batch: batch.y).predict()
