@@ -19,10 +19,11 @@ struct HttpAnswer {
 // connections that say nothing keep nobody else waiting; each is closed after 5 s.
 class HttpEndpoint {
  public:
-  // By path; called on the endpoint's threads, for each GET.
+  // By path; called on the endpoint's thread, for each GET.
   using Pages = std::map<std::string, std::function<HttpAnswer()>>;
 
-  // Listens on "host:port"; port 0 picks one. UNAVAILABLE if that cannot be.
+  // Listens on "host:port", "[host]:port" or ":port" (all addresses); port 0 picks one. UNAVAILABLE
+  // if that cannot be.
   static absl::StatusOr<std::unique_ptr<HttpEndpoint>> Start(const std::string& address,
                                                              Pages pages);
   virtual ~HttpEndpoint() = default;  // after the requests that it is answering

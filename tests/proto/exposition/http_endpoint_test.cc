@@ -61,7 +61,7 @@ class Connection {
 
 std::string Ask(int port, const std::string& line) {
   Connection connection(port);
-  connection.Send(line + " HTTP/1.1\r\nHost: a\r\n\r\n");
+  connection.Send(line + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
   return connection.ReceiveAll();
 }
 
@@ -98,7 +98,7 @@ TEST(HttpEndpointTest, NobodyWaitsForConnectionsThatSayNothing) {
   ASSERT_TRUE(endpoint.ok()) << endpoint.status();
   const int port = (*endpoint)->port();
   std::deque<Connection> silent;
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < 300; ++i) {
     silent.emplace_back(port);
     if (i % 2 == 0) silent.back().Send("GET /met");
   }
@@ -115,6 +115,8 @@ TEST(HttpEndpointTest, AnAddressThatCannotBeHadIsAnError) {
   EXPECT_EQ(taken.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(taken.status().message()), HasSubstr("cannot serve metrics on"));
   EXPECT_FALSE(HttpEndpoint::Start("nonsense", {}).ok());
+  EXPECT_FALSE(HttpEndpoint::Start("127.0.0.1:http", {}).ok());
+  EXPECT_TRUE(HttpEndpoint::Start(":0", {}).ok());
 }
 
 }  // namespace
