@@ -28,7 +28,8 @@ if(NOT GRAPHFEED_WITH_POPLAR STREQUAL "OFF")
     message(FATAL_ERROR "GRAPHFEED_WITH_POPLAR is ON and there is no Poplar SDK (poplar: "
             "${poplar_DIR}, popef: ${popef_DIR}): source its enable.sh, or set POPLAR_SDK_DIR")
   else()
-    message(STATUS "Poplar SDK: not found; PopEF models cannot be run (GRAPHFEED_WITH_POPLAR)")
+    message(STATUS "Poplar SDK: not found (poplar: ${poplar_DIR}, popef: ${popef_DIR}); PopEF models "
+            "cannot be run (GRAPHFEED_WITH_POPLAR, POPLAR_SDK_DIR)")
   endif()
 endif()
 

@@ -75,6 +75,13 @@ absl::Status CheckDevice(const poplar::Device& device, const PopefModel& model) 
   return absl::OkStatus();
 }
 
+// For what a thread that hangs owns too: should it come back, the engine is not destroyed on it in
+// the midst of the process's end.
+void KeepForever(std::shared_ptr<void> kept) {
+  static auto& all = *new std::vector<std::shared_ptr<void>>;
+  all.push_back(std::move(kept));
+}
+
 }  // namespace
 
 struct PopefDevice::State {
@@ -94,11 +101,7 @@ PopefDevice::PopefDevice(const PopefOptions& options)
     : options_(options), state_(std::make_shared<State>()) {}
 
 PopefDevice::~PopefDevice() {
-  // The thread that hangs owns the state too. Should it come back, the engine is not destroyed on
-  // it, in the midst of the process's end.
-  if (!hung_) return;
-  static auto& kept = *new std::vector<std::shared_ptr<State>>;
-  kept.push_back(std::move(state_));
+  if (hung_) KeepForever(std::move(state_));
 }
 
 bool PopefDevice::loaded() const { return state_->engine != nullptr && !hung_; }

@@ -23,7 +23,7 @@ bool SameStep(const StepInputs& one, const StepInputs& other) {
 
 }  // namespace
 
-bool StagedSteps::Stream::Prefetch(void* buffer) noexcept {
+bool StagedSteps::Stream::Copy(void* buffer) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   const std::byte* data = steps_->Find(*this, handed_out_);
   if (data == nullptr) return false;
   std::memcpy(buffer, data, size_bytes_);
@@ -31,10 +31,26 @@ bool StagedSteps::Stream::Prefetch(void* buffer) noexcept {
   return true;
 }
 
+bool StagedSteps::Stream::Prefetch(void* buffer) noexcept {
+  const MutexLock lock(&steps_->mutex_);
+  return Copy(buffer);
+}
+
 void StagedSteps::Stream::Fetch(void* buffer) noexcept {
-  if (Prefetch(buffer)) return;
+  const MutexLock lock(&steps_->mutex_);
+  if (Copy(buffer)) return;
   starved_ = true;
   std::memset(buffer, 0, size_bytes_);
+}
+
+void StagedSteps::Stream::Complete() noexcept {
+  const MutexLock lock(&steps_->mutex_);
+  ++completed_;
+}
+
+void StagedSteps::Stream::Invalidate() noexcept {
+  const MutexLock lock(&steps_->mutex_);
+  handed_out_ = completed_;
 }
 
 StagedSteps::StagedSteps(std::vector<Input> inputs, int64_t device_iterations, int64_t replicas)
@@ -59,6 +75,7 @@ const std::byte* StagedSteps::Find(const Stream& stream, int64_t index) const {
 }
 
 absl::Status StagedSteps::Stage(const StepInputs& step, const StepInputs* next) {
+  const MutexLock lock(&mutex_);
   if (!steps_.empty() && !SameStep(steps_.front(), step)) {
     for (const Stream& stream : streams_) {
       if (stream.handed_out_ <= num_finished_ * device_iterations_) continue;
@@ -74,6 +91,7 @@ absl::Status StagedSteps::Stage(const StepInputs& step, const StepInputs* next) 
 }
 
 absl::Status StagedSteps::Finish() {
+  const MutexLock lock(&mutex_);
   const int64_t expected = (num_finished_ + 1) * device_iterations_;
   for (const Stream& stream : streams_) {
     const int64_t before = expected - device_iterations_;
@@ -98,6 +116,7 @@ absl::Status StagedSteps::Finish() {
 }
 
 void StagedSteps::Clear() {
+  const MutexLock lock(&mutex_);
   steps_.clear();
   num_finished_ = 0;
   for (Stream& stream : streams_) {

@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "client/worker/executor.h"
+#include "storage/base/mutex.h"
 
 namespace graphfeed {
 
@@ -17,7 +19,8 @@ namespace graphfeed {
 // it has handed out and what of that has arrived, counted in micro-batches since Clear. What is not
 // staged is not available: nothing waits, and no buffer is handed out twice.
 //
-// Thread-compatible: Stage and Finish are called while nothing runs, streams while a step runs.
+// Stage, Finish and Clear are called while nothing runs. Streams may be called at any time, from
+// any thread (Poplar has such modes), but each from one at a time.
 class StagedSteps {
  public:
   // What one replica reads of one input.
@@ -28,15 +31,18 @@ class StagedSteps {
     // The same for a device that waits for it. Zeros if it is not staged: the step has failed then,
     // which Finish says.
     void Fetch(void* buffer) noexcept;
-    void Complete() noexcept { ++completed_; }  // the oldest one handed out has arrived
-    void Invalidate() noexcept { handed_out_ = completed_; }
+    void Complete() noexcept;    // the oldest one handed out has arrived
+    void Invalidate() noexcept;  // what was handed out and has not arrived is thrown away
 
    private:
     friend class StagedSteps;
+    bool Copy(void* buffer);  // Prefetch, with the mutex held
+
     StagedSteps* steps_ = nullptr;
     size_t input_ = 0;
     size_t replica_ = 0;
     size_t size_bytes_ = 0;
+    // Guarded by steps_->mutex_.
     int64_t handed_out_ = 0;
     int64_t completed_ = 0;
     bool starved_ = false;
@@ -62,14 +68,16 @@ class StagedSteps {
 
  private:
   // Where that micro-batch lies; null if it is not staged.
-  const std::byte* Find(const Stream& stream, int64_t index) const;
+  const std::byte* Find(const Stream& stream, int64_t index) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::vector<Input> inputs_;
   const int64_t device_iterations_;
   const size_t replicas_;
-  std::vector<Stream> streams_;   // by input, then by replica; never moved
-  std::deque<StepInputs> steps_;  // at most two
-  int64_t num_finished_ = 0;      // steps before the first of them
+  std::vector<Stream> streams_;  // by input, then by replica; never moved
+  Mutex mutex_;
+  std::deque<StepInputs> steps_ ABSL_GUARDED_BY(mutex_);  // at most two
+  int64_t num_finished_ ABSL_GUARDED_BY(mutex_) = 0;      // steps before the first of them
 };
 
 // What one replica gives of one output in a step, up to `max_values` of `size_bytes`.

@@ -80,6 +80,14 @@ TEST_F(PopefAttachTest, BusyAttemptsAreRepeated) {
   EXPECT_TRUE(Make(ExampleModel())->Load().ok());
 }
 
+TEST_F(PopefAttachTest, AnotherProcessTakesItsErrorsFromTheEnvironment) {
+  setenv("FAKE_POPLAR_INJECT", "load=link", 1);
+  auto holder = ChildProcess::Start({POPEF_HOLDER, Options(ExampleModel()).model_files[0]});
+  unsetenv("FAKE_POPLAR_INJECT");
+  ASSERT_TRUE(holder.ok());
+  EXPECT_THAT((*holder)->ReadLine().value_or(""), HasSubstr("injected link at load"));
+}
+
 TEST_F(PopefAttachTest, WaitingCanBeCancelled) {
   const auto holder = StartHolder();
   PopefOptions options = Options(ExampleModel());

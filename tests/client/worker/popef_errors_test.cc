@@ -195,10 +195,24 @@ TEST_F(PopefTest, AnErrorOfAResetIsTheRunsKind) {
   ExpectError(executor->Reset(), "unrecoverable", StatusCode::kInternal, ErrorAction::kExit);
 }
 
+// What a stream's size is, only the executable knows: a file whose metadata say otherwise is found
+// out by the stand-in, whose buffers have guards.
+TEST_F(PopefTest, MetadataWithOtherSizesThanTheStreams) {
+  ExampleModel model;
+  model.edit = [](fake_poplar::Program& program, popef::Metadata&) {
+    program.inputs[2].shape = {5};  // y
+  };
+  const auto executor = MakeLoaded(model);
+  const ExampleStep step = RandomStep(model, 1, 1);
+  const absl::Status status = executor->Run(step.Inputs(model), nullptr).status();
+  ExpectError(status, "unknown", StatusCode::kInternal, ErrorAction::kExit);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("stream h2d_y has 20 bytes"));
+}
+
 TEST_F(PopefTest, AHangIsStopped) {
   const ExampleModel model;
   PopefOptions options = Options(model);
-  options.run_timeout = absl::Milliseconds(300);
+  options.run_timeout = absl::Seconds(1);
   auto executor = NewPopefExecutor(options);
   ASSERT_TRUE((*executor)->Load().ok());
   fake_poplar::Inject("run.main=hang");
@@ -211,7 +225,7 @@ TEST_F(PopefTest, AHangIsStopped) {
 TEST_F(PopefTest, AHangThatCannotBeStoppedReturnsAllTheSame) {
   const ExampleModel model;
   PopefOptions options = Options(model);
-  options.run_timeout = absl::Milliseconds(300);
+  options.run_timeout = absl::Seconds(1);
   auto executor = NewPopefExecutor(options);
   ASSERT_TRUE((*executor)->Load().ok());
   fake_poplar::Inject("run.main=hang_forever");

@@ -18,14 +18,6 @@ using ::testing::Eq;
 using ::testing::Gt;
 using ::testing::HasSubstr;
 
-std::vector<ExampleStep> RandomSteps(const ExampleModel& model, int count, int64_t num_batches) {
-  std::vector<ExampleStep> steps;
-  for (int i = 0; i < count; ++i) {
-    steps.push_back(RandomStep(model, num_batches, static_cast<uint64_t>(i) + 1));
-  }
-  return steps;
-}
-
 // The logits of all micro-batches, one after the other.
 std::vector<float> Logits(Executor& executor, const ExampleModel& model,
                           const std::vector<ExampleStep>& steps, bool announce) {
@@ -166,82 +158,6 @@ TEST_F(PopefTest, GraphModelsTakeTheBatchVector) {
   ASSERT_EQ(executor->description().inputs.size(), 5u);
   EXPECT_EQ(executor->description().inputs[4].name, "batch");
   EXPECT_THAT(Losses(*executor, model, RandomSteps(model, 3, 1), true), Each(Gt(-0.5)));
-}
-
-TEST_F(PopefTest, WeightsSurviveSaveResetLoadLoadState) {
-  ExampleModel model;
-  model.replicas = 2;
-  model.rng_state = true;
-  const auto executor = MakeLoaded(model);
-  const auto before = RandomSteps(model, 3, 2);
-  const std::vector<ExampleStep> after(3, RandomStep(model, 2, 77));
-  const std::vector<double> first = Losses(*executor, model, before, true);
-  const auto state = executor->SaveState();
-  ASSERT_TRUE(state.ok()) << state.status();
-  const std::vector<double> expected = Losses(*executor, model, after, true);
-
-  ASSERT_TRUE(executor->Reset().ok());
-  EXPECT_EQ(fake_poplar::GetCounts().resets, 1);
-  ASSERT_TRUE(executor->Load().ok());
-  ASSERT_TRUE(executor->LoadState(*state).ok());
-  EXPECT_EQ(executor->SaveState().value(), *state);  // also the generators' states
-  EXPECT_EQ(Losses(*executor, model, after, true), expected);
-
-  // A reset loses them: Load alone brings the file's.
-  ASSERT_TRUE(executor->Reset().ok());
-  ASSERT_TRUE(executor->Load().ok());
-  EXPECT_EQ(Losses(*executor, model, before, true), first);
-
-  // Another process would go on there too.
-  ASSERT_TRUE(executor->Reset().ok());
-  const auto other = Make(model);
-  EXPECT_NE(state->find("learning_rate"), std::string::npos);
-}
-
-TEST_F(PopefTest, StatesGoToAnotherExecutor) {
-  ExampleModel model;
-  std::string state;
-  std::vector<double> expected;
-  const auto steps = RandomSteps(model, 4, 1);
-  {
-    const auto executor = MakeLoaded(model);
-    Losses(*executor, model, steps, false);
-    state = executor->SaveState().value();
-    expected = Losses(*executor, model, steps, false);
-  }
-  const auto executor = MakeLoaded(model);
-  ASSERT_TRUE(executor->LoadState(state).ok());
-  EXPECT_EQ(Losses(*executor, model, steps, false), expected);
-}
-
-TEST_F(PopefTest, StatesOfOtherModelsAreRefusedByName) {
-  const ExampleModel model;
-  const auto executor = MakeLoaded(model);
-  const std::string state = executor->SaveState().value();
-  const auto expect_refused = [](const absl::Status& status, const char* part) {
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-    EXPECT_EQ(ErrorClassOf(status), "state");
-    EXPECT_EQ(ActionOf(status), ErrorAction::kExit);
-    EXPECT_THAT(std::string(status.message()), HasSubstr(part));
-  };
-  expect_refused(executor->LoadState("not a state"), "GFPOPEF1");
-  std::string damaged = state;
-  damaged[damaged.size() / 2] ^= 1;
-  expect_refused(executor->LoadState(damaged), "damaged");
-  expect_refused(executor->LoadState(state.substr(0, state.size() - 1)), "damaged");
-  ASSERT_TRUE(executor->Reset().ok());
-
-  setenv("FAKE_POPLAR_DEVICES", "1,1,1", 1);
-  ExampleModel wider = model;
-  wider.hidden = 5;
-  expect_refused(MakeLoaded(wider)->LoadState(state),
-                 "tensor w_self is F32[3, 4], and the model's is F32[3, 5]");
-  ExampleModel more = model;
-  more.rng_state = true;
-  expect_refused(MakeLoaded(more)->LoadState(state), "lacks tensor rng_state");
-  ExampleModel inference = model;
-  inference.trains = false;
-  expect_refused(MakeLoaded(inference)->LoadState(state), "no tensor learning_rate");
 }
 
 TEST_F(PopefTest, InputsThatDoNotFitAreNamed) {

@@ -1,6 +1,11 @@
 #include "client/worker/popef_streams.h"
 
+#include <array>
+#include <atomic>
 #include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -116,6 +121,42 @@ TEST_F(StagedStepsTest, MoreArrivalsThanWereHandedOutFailTheStep) {
   steps.stream(0, 0)->Complete();
   steps.stream(0, 0)->Complete();
   EXPECT_FALSE(steps.Finish().ok());
+}
+
+// Modes of Poplar in which callbacks come from threads of its own, also between runs.
+TEST_F(StagedStepsTest, StreamsMayBeReadFromOtherThreads) {
+  constexpr int kSteps = 2000;
+  constexpr size_t kReplicas = 2;
+  StagedSteps steps({{"x", 1}}, 1, kReplicas);
+  const std::string text = "abcdefgh";
+  std::array<std::string, kReplicas> read;
+  std::array<std::atomic<int>, kReplicas> num_read = {};
+  std::vector<std::thread> readers;
+  for (size_t replica = 0; replica < kReplicas; ++replica) {
+    readers.emplace_back([&, replica] {
+      while (read[replica].size() < kSteps) {
+        const char value = Prefetch(steps.stream(0, replica));
+        if (value == '-') {
+          std::this_thread::yield();
+          continue;
+        }
+        read[replica].push_back(value);
+        steps.stream(0, replica)->Complete();
+        ++num_read[replica];
+      }
+    });
+  }
+  const auto step_at = [&](int i) { return Step(text.data() + 2 * (i % 4)); };
+  for (int i = 0; i < kSteps; ++i) {
+    ASSERT_TRUE(steps.Stage(step_at(i), nullptr).ok());
+    while (num_read[0] <= i || num_read[1] <= i) std::this_thread::yield();
+    ASSERT_TRUE(steps.Finish().ok());
+  }
+  for (std::thread& reader : readers) reader.join();
+  for (int i = 0; i < kSteps; ++i) {
+    ASSERT_EQ(read[0][static_cast<size_t>(i)], text[static_cast<size_t>(2 * (i % 4))]);
+    ASSERT_EQ(read[1][static_cast<size_t>(i)], text[static_cast<size_t>(2 * (i % 4) + 1)]);
+  }
 }
 
 TEST_F(StagedStepsTest, AnAnnouncedStepThatNobodyReadMayBeReplaced) {

@@ -83,6 +83,15 @@ ExampleStep RandomStep(const ExampleModel& model, int64_t num_batches, uint64_t 
   return step;
 }
 
+std::vector<ExampleStep> RandomSteps(const ExampleModel& model, int64_t count,
+                                     int64_t num_batches) {
+  std::vector<ExampleStep> steps;
+  for (int64_t i = 0; i < count; ++i) {
+    steps.push_back(RandomStep(model, num_batches, static_cast<uint64_t>(i) + 1));
+  }
+  return steps;
+}
+
 ExampleStep Slice(const ExampleModel& model, const ExampleStep& step, int64_t begin,
                   int64_t count) {
   ExampleStep part;

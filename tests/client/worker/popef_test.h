@@ -25,6 +25,8 @@ struct ExampleStep {
 
 // Random micro-batches; the last nodes are padding, and of some micro-batches all are.
 ExampleStep RandomStep(const fake_poplar::ExampleModel& model, int64_t num_batches, uint64_t seed);
+std::vector<ExampleStep> RandomSteps(const fake_poplar::ExampleModel& model, int64_t count,
+                                     int64_t num_batches);
 // The micro-batches `begin`..`begin + count`.
 ExampleStep Slice(const fake_poplar::ExampleModel& model, const ExampleStep& step, int64_t begin,
                   int64_t count);
