@@ -2,40 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import os
 import pathlib
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 
-import numpy as np
 import pytest
 from prometheus import Prometheus, lint
+from worker_process import NUM_GRAPHS, WORKER, Worker, get, losses, molecules
 
 import graphfeed as gf
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
-WORKER = str(pathlib.Path(os.environ.get("GRAPHFEED_CLI", "")).parent / "graphfeed-worker")
-NUM_GRAPHS = 200
 sys.path.insert(0, str(ROOT / "client" / "worker" / "models"))
-
-
-def molecules() -> list[dict]:
-    random = np.random.default_rng(1)
-    graphs = []
-    for _ in range(NUM_GRAPHS):
-        nodes = int(random.integers(3, 12))
-        source = np.arange(nodes - 1)
-        edge_index = np.concatenate([[source, source + 1], [source + 1, source]], axis=1)
-        x = random.normal(size=(nodes, 4)).astype(np.float32)
-        graphs.append({"x": x, "edge_index": edge_index, "y": int(x[:, 0].sum() > 0)})
-    return graphs
 
 
 @pytest.fixture(scope="module")
@@ -56,50 +38,6 @@ def files(tmp_path_factory, client):
     }
     (folder / "spec.json").write_text(json.dumps(spec))
     return folder
-
-
-class Worker:
-    """A process. Its lines are events (--json)."""
-
-    def __init__(self, files: pathlib.Path, address: str, *arguments: str, model="gin.pt") -> None:
-        self.process = subprocess.Popen(
-            [
-                WORKER, "--server", address, "--dataset", "molecules", "--json",
-                "--spec", str(files / "spec.json"), "--model", str(files / model),
-                "--seed", "7", "--threads", "1", *arguments,
-            ],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-
-    def events(self):
-        for line in self.process.stdout:
-            yield json.loads(line)
-
-    def until(self, event: str) -> dict:
-        for found in self.events():
-            if found["event"] == event:
-                return found
-        raise AssertionError(f"no {event}: {self.process.stderr.read()}")
-
-    def end(self, code: int = 0) -> dict:
-        """The last event of a process that ends by itself."""
-        out, err = self.process.communicate(timeout=120)
-        assert self.process.returncode == code, err
-        return json.loads(out.splitlines()[-1])
-
-
-def losses(path: pathlib.Path) -> list[tuple]:
-    """(step, epoch, ordinal, loss) of each step of a --loss-log."""
-    with open(path) as file:
-        return [tuple(row.values()) for row in csv.DictReader(file)]
-
-
-def get(address: str, page: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(f"http://{address}{page}", timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
 
 
 @pytest.fixture
