@@ -202,7 +202,6 @@ class ErringServerTest : public ::testing::Test {
     } else if (method == "ListWorkers") {
       v1::ListWorkersResponse response;
       *response.add_workers() = wire::ToProto(WorkerStatus{.report = FullReport("a")});
-      *response.add_workers() = wire::ToProto(WorkerStatus{.report = FullReport("b")});
       add(response);
     } else if (method == "ReportWorkerMetrics") {
       add(v1::ReportWorkerMetricsResponse());
