@@ -69,6 +69,7 @@ class Counters:
         self.nonfinite_losses = 0
         self.device_errors: dict[str, int] = {}
         self.last_step: float | None = None  # Unix time
+        self.last_checkpoint: float | None = None  # likewise
         self.position = Position(0, 0)
 
     def step(

@@ -332,6 +332,7 @@ class Worker:
             )
         )
         self._saved = self._feed.position
+        self.metrics.checkpoint()
         return path
 
     def _resume(self) -> None:

@@ -36,11 +36,12 @@ def samples(text: str) -> dict:
     return {series.removeprefix("graphfeed_worker_"): float(value) for series, value in found}
 
 
-def test_everything_is_served_while_it_runs(rings):
+def test_everything_is_served_while_it_runs(rings, tmp_path):
     model, optimizer = model_and_optimizer()
     loader = padded(rings)
     readiness = []
-    with gf.Worker(loader, model, optimizer=optimizer, metrics_listen="127.0.0.1:0") as worker:
+    with gf.Worker(loader, model, optimizer=optimizer, metrics_listen="127.0.0.1:0",
+                   checkpoint_dir=tmp_path) as worker:  # fmt: skip
         address = worker.metrics.address
         readiness.append(get(address, "/readyz"))
         worker.run(epochs=2)
@@ -70,9 +71,11 @@ def test_everything_is_served_while_it_runs(rings):
     assert found["loss"] == worker.metrics.report()["loss"] > 0
     assert found["loss_nonfinite_total"] == 0
     assert 0 <= time.time() - found["last_step_timestamp_seconds"] < 600
+    assert 0 <= time.time() - found["checkpoint_last_success_timestamp_seconds"] < 600
+    assert found["epoch"] == 2
     (build,) = [series for series in found if series.startswith("build_info")]
     assert f'version="{gf.__version__}"' in build and 'runtime="python"' in build
-    assert f"torch {torch.__version__}" in build
+    assert f"torch {torch.__version__}" in build and 'phase="train"' in build
 
 
 def test_promtool_finds_nothing_to_say(rings):
