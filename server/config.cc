@@ -94,6 +94,12 @@ const std::vector<Flag>& Flags() {
        Switch{&ServerConfig::shared_memory}},
       {"max-ingests", "N", "running ingests at most, and as many exports",
        Number{&ServerConfig::max_ingests, 1, 1000}},
+      {"max-workers", "N",
+       "workers that report at most; beyond them those that are gone are forgotten",
+       Number{&ServerConfig::max_workers, 1, 1000000}},
+      {"forget-workers-after", "TIME",
+       "how long a worker that has stopped reporting is listed as gone",
+       &ServerConfig::forget_workers_after},
       {"ingest-idle-timeout", "TIME",
        "how long an ingest may send nothing before it is ended and its place is free",
        &ServerConfig::ingest_idle_timeout},
@@ -232,6 +238,11 @@ absl::Status ValidateConfig(const ServerConfig& config) {
   if (config.ingest_idle_timeout <= absl::ZeroDuration()) {
     return FlagError("ingest-idle-timeout", absl::FormatDuration(config.ingest_idle_timeout),
                      "above 0s");
+  }
+  if (config.forget_workers_after < absl::ZeroDuration() ||
+      config.forget_workers_after > absl::Hours(24 * 30)) {
+    return FlagError("forget-workers-after", absl::FormatDuration(config.forget_workers_after),
+                     "0s to 720h");
   }
   if (config.sweep_after < absl::ZeroDuration()) {
     return FlagError("sweep-after", absl::FormatDuration(config.sweep_after), "0s or more");

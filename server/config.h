@@ -34,9 +34,11 @@ struct ServerConfig {
   int64_t default_prefetch = 4;
   int64_t max_prefetch = 64;
   int64_t max_streams = 1000;
-  bool shared_memory = true;  // with clients of this host, where `listen` is a Unix socket
-  int64_t max_ingests = 8;    // and as many exports
-  absl::Duration ingest_idle_timeout = absl::Minutes(10);  // an ingest may be silent for so long
+  bool shared_memory = true;    // with clients of this host, where `listen` is a Unix socket
+  int64_t max_ingests = 8;      // and as many exports
+  int64_t max_workers = 10000;  // of which reports are kept
+  absl::Duration forget_workers_after = absl::Minutes(10);  // since a worker is gone
+  absl::Duration ingest_idle_timeout = absl::Minutes(10);   // an ingest may be silent for so long
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration sweep_after = absl::Hours(1);  // what no version uses is kept for so long
   std::string log_level = "info";               // as spdlog names it

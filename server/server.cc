@@ -35,6 +35,7 @@
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
+#include "server/serving/worker_registry.h"
 #include "server/sharing/slab_ring.h"
 #include "server/sharing/slab_socket.h"
 #include "server/store_watch.h"
@@ -145,7 +146,12 @@ struct Server::Impl {
               config.max_streams + 2 * config.max_ingests + kOtherCalls),
         build_pool(std::make_unique<ThreadPool>(BuildThreads(config))),
         planning_pool(std::make_unique<ThreadPool>(kPlanningThreads)),
-        handlers(*catalog, maker, admission, *build_pool,
+        workers(
+            {.max_workers = config.max_workers,
+             .forget_after = config.forget_workers_after,
+             .on_advance =
+                 [this](const WorkerReport& difference) { metrics.WorkerAdvanced(difference); }}),
+        handlers(*catalog, maker, admission, *build_pool, workers,
                  {.snapshot_dir = config.snapshot_dir,
                   .partition_memory = config.partition_memory,
                   .partition_program = config.partition_program}),
@@ -172,7 +178,7 @@ struct Server::Impl {
     metrics.AddReadings([this] { return Readings(); });
   }
 
-  std::vector<Metrics::Reading> Readings() const;
+  std::vector<Metrics::Reading> Readings();
 
   const ServerConfig config;
   const std::unique_ptr<Catalog> catalog;
@@ -184,6 +190,7 @@ struct Server::Impl {
   Calls calls;
   std::unique_ptr<ThreadPool> build_pool;
   std::unique_ptr<ThreadPool> planning_pool;  // posts to the build pool
+  WorkerRegistry workers;
   Handlers handlers;
   std::unique_ptr<ThreadPool> ingest_pool;
   std::unique_ptr<ThreadPool> partition_pool;
@@ -200,8 +207,9 @@ struct Server::Impl {
   absl::once_flag shutdown;
 };
 
-std::vector<Metrics::Reading> Server::Impl::Readings() const {
+std::vector<Metrics::Reading> Server::Impl::Readings() {
   const StorageStats stats = catalog->stats();
+  const WorkerRegistry::Count known_workers = workers.Size();
   auto counter = [](const char* name, const char* help, int64_t value) {
     return Metrics::Reading{.name = name,
                             .help = help,
@@ -254,6 +262,12 @@ std::vector<Metrics::Reading> Server::Impl::Readings() const {
               stats.chunk_evictions),
       counter("graphfeed_chunk_read_bytes_total", "Bytes of chunks read from the store.",
               stats.chunk_read_bytes),
+      {.name = "graphfeed_workers",
+       .help = "Workers that report, and those that have stopped and are not forgotten yet.",
+       .counter = false,
+       .label = "state",
+       .values = {{"alive", static_cast<double>(known_workers.alive)},
+                  {"gone", static_cast<double>(known_workers.gone)}}},
   };
 }
 

@@ -25,9 +25,10 @@ ALLOWED = {
     "proto/frame": {"storage/base", "storage/graph"},
     "proto/wire": {"storage/base", "storage/graph", "proto/frame", "graphfeed/v1"},
     "proto/passage": {"storage/base"},
+    "proto/exposition": {"storage/base"},
     "server/batching": {"storage/base", "storage/graph", "proto/frame"},
     "server/sampling": {"storage/base", "storage/graph", "proto/frame", "server/batching"},
-    "server/metrics": {"storage/base", "proto/frame"},
+    "server/metrics": {"storage/base", "proto/exposition", "proto/frame"},
     "server/sharing": {"storage/base", "proto/frame", "proto/passage"},
     "server/serving": {
         "storage/base", "storage/graph", "storage", "proto/frame", "proto/wire",
@@ -49,7 +50,7 @@ ALLOWED = {
         "storage/base", "storage/graph", "storage/chunks", "storage/importers", "storage/partition", "storage/transforms",
         "storage", "proto/frame", "client/cpp", "client/flags",
     },
-    "client/worker": {"storage/base", "storage/graph", "proto/frame", "client/cpp", "client/flags"},
+    "client/worker": {"storage/base", "storage/graph", "proto/exposition", "proto/frame", "client/cpp", "client/flags"},
     "client/python": {"storage/base", "storage/graph", "proto/frame", "client/cpp"},
 }
 

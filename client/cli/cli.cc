@@ -1,55 +1,11 @@
 #include "client/cli/cli.h"
 
-#include <cstdlib>
 #include <ostream>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_split.h"
 #include "client/cli/command.h"
 
 namespace graphfeed {
-
-ServerFlags::ServerFlags() {
-  const char* from_environment = std::getenv("GRAPHFEED_ENDPOINT");
-  server = from_environment != nullptr ? from_environment : kDefaultServer;
-}
-
-void ServerFlags::Register(CLI::App& command) {
-  command
-      .add_option("--server", server,
-                  "address of the server, or of replicas, separated by commas (default: "
-                  "GRAPHFEED_ENDPOINT of the environment)")
-      ->capture_default_str();
-  command.add_option("--timeout", timeout_seconds, "seconds to wait for an answer")
-      ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  command
-      .add_option("--retry-timeout", retry_timeout_seconds,
-                  "seconds to look for a server that goes on when one has failed")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  command
-      .add_option("--keepalive", keepalive_seconds,
-                  "seconds of silence before a server is pinged, and to wait for its answer")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 3600));
-  command.add_flag("--no-proxy", no_proxy, "ignore the proxies that the environment names");
-  command.add_flag("--no-shared-memory", no_shared_memory,
-                   "let frames travel also from a server of this host (unix:...)");
-}
-
-absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect() const {
-  ClientOptions options;
-  options.endpoints = absl::StrSplit(server, ',');
-  options.timeout = absl::Seconds(timeout_seconds);
-  options.encoding = encoding;
-  options.retry_timeout = absl::Seconds(retry_timeout_seconds);
-  options.keepalive_time = absl::Seconds(keepalive_seconds);
-  options.keepalive_timeout = absl::Seconds(keepalive_seconds);
-  options.use_proxy = !no_proxy;
-  options.shared_memory = !no_shared_memory;
-  return Client::Create(options);
-}
 
 int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
   CLI::App app(
@@ -69,6 +25,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   AddVerifyCommand(app, action);
   AddExportCommand(app, action);
   AddSyncCommand(app, action);
+  AddTopCommand(app, action);
   AddSnapshotCommands(app, action);
 
   try {

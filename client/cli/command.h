@@ -3,15 +3,14 @@
 
 #include <functional>
 #include <iosfwd>
-#include <memory>
 #include <string>
 
 #include "CLI/App.hpp"
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "client/cpp/client.h"
+#include "client/flags/server_flags.h"
 
 namespace graphfeed {
 
@@ -35,26 +34,9 @@ void AddRemoveCommand(CLI::App& app, Action& action);
 void AddVerifyCommand(CLI::App& app, Action& action);
 void AddExportCommand(CLI::App& app, Action& action);
 void AddSyncCommand(CLI::App& app, Action& action);
+void AddTopCommand(CLI::App& app, Action& action);
 // "snapshot" and "restore".
 void AddSnapshotCommands(CLI::App& app, Action& action);
-
-inline constexpr char kDefaultServer[] = "127.0.0.1:50051";
-
-// --server and how long to wait for it. The default is GRAPHFEED_ENDPOINT of the environment, else
-// kDefaultServer.
-struct ServerFlags {
-  std::string server;
-  double timeout_seconds = 60;
-  double retry_timeout_seconds = 60;
-  double keepalive_seconds = 10;
-  Encoding encoding = Encoding::kDense;
-  bool no_proxy = false;
-  bool no_shared_memory = false;
-
-  ServerFlags();
-  void Register(CLI::App& command);
-  absl::StatusOr<std::unique_ptr<Client>> Connect() const;
-};
 
 }  // namespace graphfeed
 

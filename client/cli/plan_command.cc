@@ -1,3 +1,4 @@
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <ostream>
@@ -20,8 +21,17 @@ namespace {
 struct PlanFlags {
   ServerFlags server;
   SpecFlags spec;
+  std::string save_spec;
   bool json = false;
 };
+
+absl::Status SaveSpec(const BatchSpec& spec, const std::string& path) {
+  std::ofstream file(path);
+  file << Dump(ToJson(spec, SpecIds::kWritten), 2) << "\n";
+  file.close();
+  if (file) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("--save-spec: cannot write \"", path, "\""));
+}
 
 absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
   GF_ASSIGN_OR_RETURN(StreamOptions options, flags.spec.Build());
@@ -42,6 +52,7 @@ absl::Status DescribePlan(const PlanFlags& flags, const Console& console) {
   }
   const PlanSummary& plan = description.plan;
   const BatchSpec& spec = description.resolved_spec;
+  if (!flags.save_spec.empty()) GF_RETURN_IF_ERROR(SaveSpec(spec, flags.save_spec));
   if (flags.json) {
     Json json = {{"dataset", options.dataset},
                  {"fingerprint", DigestHex(description.fingerprint)},
@@ -119,6 +130,9 @@ void AddPlanCommand(CLI::App& app, Action& action) {
       "plan", "Show the batches of an epoch without making them: number, shapes, efficiency");
   flags->spec.Register(*command);
   flags->server.Register(*command);
+  command->add_option(
+      "--save-spec", flags->save_spec,
+      "write the spec, as the server resolved it, to this file for graphfeed-worker");
   command->add_flag("--json", flags->json, "print it as JSON");
   command->callback([flags, &action] {
     action = [flags](const Console& console) { return DescribePlan(*flags, console); };

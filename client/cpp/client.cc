@@ -12,6 +12,7 @@
 #include "client/cpp/replicas/replicas.h"
 #include "client/cpp/replicas/replicated_calls.h"
 #include "client/cpp/replicas/resuming_reader.h"
+#include "client/cpp/replicas/worker_calls.h"
 #include "client/cpp/rpc/methods.h"
 #include "client/cpp/rpc/requests.h"
 #include "client/cpp/rpc/rpc.h"
@@ -31,7 +32,10 @@ constexpr int64_t kMessageOverheadBytes = 64 << 10;
 class RpcClient final : public Client {
  public:
   RpcClient(const ClientOptions& options, std::shared_ptr<Replicas> replicas)
-      : options_(options), replicas_(std::move(replicas)), calls_(options_, replicas_) {}
+      : options_(options),
+        replicas_(std::move(replicas)),
+        calls_(options_, replicas_),
+        workers_(calls_, options.timeout) {}
 
   absl::StatusOr<std::vector<DatasetInfo>> ListDatasets() override {
     std::vector<DatasetInfo> infos;
@@ -178,6 +182,10 @@ class RpcClient final : public Client {
         .folder = response.folder(), .datasets = std::move(datasets), .more = response.more()};
   }
 
+  absl::Status ReportWorker(const WorkerReport& report) override { return workers_.Report(report); }
+
+  absl::StatusOr<std::vector<WorkerStatus>> ListWorkers() override { return workers_.List(); }
+
  private:
   absl::Status Ask(const char* method, const google::protobuf::MessageLite& request,
                    google::protobuf::MessageLite* response) {
@@ -230,6 +238,7 @@ class RpcClient final : public Client {
       return absl::DataLossError(absl::StrCat("the server sent frame ", frame.ordinal, " of epoch ",
                                               frame.epoch, ", not ", ordinal, " of ", epoch));
     }
+    GF_RETURN_IF_ERROR(CheckGraphIds(options, frame));
     GF_ASSIGN_OR_RETURN(FrameReader reader,
                         FrameReader::Create(info.layout, options_.max_frame_bytes,
                                             options.verify_digests, /*max_idle=*/0));
@@ -248,6 +257,7 @@ class RpcClient final : public Client {
   const ClientOptions options_;
   const std::shared_ptr<Replicas> replicas_;  // shared with streams
   ReplicatedCalls calls_;
+  WorkerCalls workers_;
 };
 
 }  // namespace

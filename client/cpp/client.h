@@ -22,6 +22,7 @@
 #include "proto/frame/size_choice.h"
 #include "proto/frame/slab.h"
 #include "proto/frame/stream_info.h"
+#include "proto/frame/worker_report.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/graph_block.h"
 #include "storage/graph/graph_sink.h"
@@ -137,6 +138,13 @@ class Client {
   // A copy of all that the server holds at one moment, in the new folder `name` below its
   // --snapshot-dir. ALREADY_EXISTS when there is one of this name.
   virtual absl::StatusOr<SnapshotInfo> CreateSnapshot(const std::string& name) = 0;
+  // Tells a server how far a worker has come. Tried until the next report is due
+  // (WorkerReport::interval_ms, at least 1 s) or the client's timeout has passed, at any replica:
+  // what does not arrive is in the next report. INVALID_ARGUMENT names what of it is out of range.
+  virtual absl::Status ReportWorker(const WorkerReport& report) = 0;
+  // The workers that have reported lately to any of the replicas that answer, by name; of several
+  // replicas' the newest report.
+  virtual absl::StatusOr<std::vector<WorkerStatus>> ListWorkers() = 0;
 };
 
 }  // namespace graphfeed

@@ -29,6 +29,7 @@ struct StreamOptions {
   uint32_t prefetch = 0;       // frames in work at the server; 0: its default
   size_t client_prefetch = 2;  // frames received ahead of Next()
   bool verify_digests = true;  // DATA_LOSS on a frame whose bytes changed on the way
+  bool graph_ids = false;      // frames have FrameInfo::graph_ids; not of sampled specs
 };
 
 // Batches of a stream in order. A background thread receives ahead of Next() into recycled

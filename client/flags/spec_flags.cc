@@ -13,14 +13,10 @@
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
-namespace {
-
 uint64_t DrawSeed() {
   std::random_device device;
   return (uint64_t{device()} << 32) | device();
 }
-
-}  // namespace
 
 absl::StatusOr<std::map<std::string, int64_t>> ParseTypedSizes(absl::string_view flag,
                                                                absl::string_view text) {

@@ -17,6 +17,9 @@
 
 namespace graphfeed {
 
+// For whoever gives none.
+uint64_t DrawSeed();
+
 // "100" for all types, or "movie=100,director=50".
 absl::StatusOr<std::map<std::string, int64_t>> ParseTypedSizes(absl::string_view flag,
                                                                absl::string_view text);

@@ -35,9 +35,12 @@ std::string ErrorClassOf(const absl::Status& status);  // "other" for any other 
 // A tensor that a model takes or gives.
 struct ModelTensor {
   std::string name;
-  std::optional<DType> dtype;                 // nullopt: any; a worker converts what it can
-  std::optional<std::vector<int64_t>> shape;  // of one micro-batch, -1: any size; nullopt: any
-  bool optional = false;                      // an input that may be left out
+  std::optional<DType> dtype = std::nullopt;  // nullopt: any; a worker converts what it can
+  std::optional<std::vector<int64_t>> shape =
+      std::nullopt;        // of one micro-batch, -1: any size; nullopt: any
+  bool optional = false;   // an input that may be left out
+  std::string axis = {};   // of an output, what its rows are: "graphs", "nodes"; empty: not known
+  std::string store = {};  // with "nodes": the node type; empty: the only one
 };
 
 // What a compiled model is and what it asks for.

@@ -33,6 +33,9 @@ struct FrameInfo {
   bool null_frame = false;
   bool repeat = false;
   uint64_t digest = 0;  // XXH3-64 of the slab
+  // If they were asked for: by micro-batch the numbers in the dataset version of its real graphs,
+  // in the order in which they lie. Else empty.
+  std::vector<std::vector<int64_t>> graph_ids = {};
 };
 
 // An epoch in numbers, known before its first frame.

@@ -36,6 +36,12 @@ inline constexpr size_t kListPageBytes = size_t{1} << 20;
 // memory.
 inline constexpr size_t kMaxSelectionBytes = 16 << 20;
 
+// Of a worker's report: names, keys of its maps and their entries. Of the time to the next one.
+inline constexpr size_t kMaxWorkerNameBytes = 256;
+inline constexpr size_t kMaxWorkerKeyBytes = 64;
+inline constexpr size_t kMaxWorkerEntries = 32;
+inline constexpr int64_t kMaxReportIntervalMs = int64_t{24} * 3600 * 1000;
+
 }  // namespace graphfeed::wire
 
 #endif  // GRAPHFEED_PROTO_WIRE_LIMITS_H_

@@ -144,6 +144,11 @@ absl::Status ParseShards(const Message& message, Request& request) {
   return absl::OkStatus();
 }
 
+absl::Status CheckGraphIds(bool graph_ids, const BatchSpec& spec) {
+  if (!graph_ids || !Samples(spec.strategy)) return absl::OkStatus();
+  return FieldError("graph_ids", "not with NEIGHBOR or CLUSTER, whose batches have n_id, input_id");
+}
+
 absl::StatusOr<int64_t> MaxFrameBytes(int64_t bytes) {
   if (bytes < 0) {
     return FieldError("max_frame_bytes", absl::StrCat(bytes, "; 0 to ", kMaxFrameBytes));
@@ -172,6 +177,8 @@ absl::StatusOr<StreamRequest> ParseRequest(const v1::StreamBatchesRequest& messa
   request.passage_token = message.passage_token();
   request.held_frames = message.held_frames();
   GF_ASSIGN_OR_RETURN(request.spec, Spec(message.spec(), message.has_spec()));
+  request.graph_ids = message.graph_ids();
+  GF_RETURN_IF_ERROR(CheckGraphIds(request.graph_ids, request.spec));
   return request;
 }
 
@@ -187,6 +194,8 @@ absl::StatusOr<BatchRequest> ParseRequest(const v1::GetBatchRequest& message) {
   GF_RETURN_IF_ERROR(CheckRange("ordinal", request.ordinal, kMaxEpoch));
   GF_ASSIGN_OR_RETURN(request.max_frame_bytes, MaxFrameBytes(message.max_frame_bytes()));
   GF_ASSIGN_OR_RETURN(request.spec, Spec(message.spec(), message.has_spec()));
+  request.graph_ids = message.graph_ids();
+  GF_RETURN_IF_ERROR(CheckGraphIds(request.graph_ids, request.spec));
   return request;
 }
 

@@ -1,8 +1,11 @@
 // What servers answer: layouts, plans, headers, frames.
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -139,6 +142,42 @@ absl::Status CheckPlaces(const v1::Layout& message, const Layout& layout) {
     }
   }
   return absl::OkStatus();
+}
+
+std::string GraphIdsToProto(const std::vector<std::vector<int64_t>>& graph_ids) {
+  if (graph_ids.size() == 1) return EncodeIds(graph_ids[0]);
+  std::vector<int64_t> all;
+  for (const std::vector<int64_t>& ids : graph_ids) all.insert(all.end(), ids.begin(), ids.end());
+  return EncodeIds(all);
+}
+
+// As many as the frame has real graphs, by micro-batch; none at all if there is no code.
+absl::StatusOr<std::vector<std::vector<int64_t>>> GraphIdsFromProto(
+    const std::string& code, const std::vector<Counts>& real) {
+  constexpr absl::string_view kField = "frame.graph_ids";
+  if (code.empty()) return std::vector<std::vector<int64_t>>();
+  // At least a byte each: what is decoded is no larger than what the counts allow.
+  int64_t graphs = 0;
+  for (const Counts& counts : real) {
+    if (counts.graphs < 0 || counts.graphs > static_cast<int64_t>(code.size()) - graphs) {
+      return FieldError(kField, absl::StrCat(code.size(), " bytes; fewer than real graphs"));
+    }
+    graphs += counts.graphs;
+  }
+  GF_ASSIGN_OR_RETURN(const std::vector<int64_t> ids, DecodeIds(code, kField));
+  if (static_cast<int64_t>(ids.size()) != graphs) {
+    return FieldError(kField, absl::StrCat(ids.size(), " ids of ", graphs, " real graphs"));
+  }
+  std::vector<std::vector<int64_t>> graph_ids;
+  auto next = ids.begin();
+  for (const Counts& counts : real) {
+    graph_ids.emplace_back(next, next + counts.graphs);
+    next += counts.graphs;
+  }
+  for (const int64_t id : ids) {
+    if (id < 0) return FieldError(kField, absl::StrCat(id, "; at least 0"));
+  }
+  return graph_ids;
 }
 
 }  // namespace
@@ -302,6 +341,7 @@ v1::Frame ToProto(const FrameInfo& info) {
   message.set_null_frame(info.null_frame);
   message.set_repeat(info.repeat);
   message.set_digest(info.digest);
+  if (!info.graph_ids.empty()) message.set_graph_ids(GraphIdsToProto(info.graph_ids));
   return message;
 }
 
@@ -314,6 +354,7 @@ absl::StatusOr<FrameInfo> FromProto(const v1::Frame& message) {
   info.null_frame = message.null_frame();
   info.repeat = message.repeat();
   info.digest = message.digest();
+  GF_ASSIGN_OR_RETURN(info.graph_ids, GraphIdsFromProto(message.graph_ids(), info.real));
   if (info.epoch < 0 || info.ordinal < 0) {
     return FieldError("frame", absl::StrCat("epoch ", info.epoch, ", ordinal ", info.ordinal,
                                             "; neither may be negative"));

@@ -1,26 +1,20 @@
 #include "server/metrics/metrics.h"
 
 #include <array>
-#include <exception>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "prometheus/collectable.h"
 #include "prometheus/counter.h"
-#include "prometheus/exposer.h"
 #include "prometheus/gauge.h"
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
-#include "server/metrics/stop_listener.h"
+#include "proto/exposition/http_endpoint.h"
+#include "server/metrics/worker_counters.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace {
-
-// A connection holds a thread until it has sent its request and taken the answer, or has stood
-// still for as long as the time-out.
-constexpr const char* kScrapeThreads = "32";
-constexpr const char* kScrapeTimeoutMs = "5000";
 
 double Seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
@@ -129,11 +123,10 @@ struct Metrics::Impl {
   prometheus::Counter& build_wait = waits.Add({{"for", "build"}});
 
   std::array<StrategyCounters, kNumValues<Strategy>> strategies{};  // as in the enum's table
+  WorkerCounters workers{*registry};
 
   std::vector<std::shared_ptr<ReadingsCollectable>> readings;
-  std::unique_ptr<prometheus::Exposer> exposer;
-  std::string address;  // of the exposer, as it was asked for
-  int port = 0;
+  std::unique_ptr<HttpEndpoint> endpoint;
 
   Impl() {
     auto family = [&](const char* name, const char* help) {
@@ -219,31 +212,21 @@ void Metrics::StreamWaited(bool for_client, std::chrono::nanoseconds time) {
   (for_client ? impl_->client_wait : impl_->build_wait).Increment(Seconds(time));
 }
 
+void Metrics::WorkerAdvanced(const WorkerReport& difference) { impl_->workers.Add(difference); }
+
 void Metrics::AddReadings(std::function<std::vector<Reading>()> read) {
   impl_->readings.push_back(std::make_shared<ReadingsCollectable>(std::move(read)));
 }
 
 absl::StatusOr<int> Metrics::Listen(const std::string& address) {
-  // The exposer reports errors by exceptions, also for addresses that it cannot parse.
-  try {
-    impl_->exposer = std::make_unique<prometheus::Exposer>(
-        std::vector<std::string>{"listening_ports", address, "num_threads", kScrapeThreads,
-                                 "request_timeout_ms", kScrapeTimeoutMs});
-    impl_->exposer->RegisterCollectable(impl_->registry);
-    for (const auto& readings : impl_->readings) impl_->exposer->RegisterCollectable(readings);
-    impl_->address = address;
-    impl_->port = impl_->exposer->GetListeningPorts().at(0);
-    return impl_->port;
-  } catch (const std::exception& error) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot serve metrics on \"", address, "\": ", error.what()));
-  }
+  GF_ASSIGN_OR_RETURN(impl_->endpoint,
+                      HttpEndpoint::Start(address, {{"/metrics", [this] {
+                                                       return HttpAnswer{200, Text()};
+                                                     }}}));
+  return impl_->endpoint->port();
 }
 
-void Metrics::StopListening() {
-  if (impl_->exposer == nullptr) return;
-  StopListener(impl_->address, impl_->port, [this] { impl_->exposer.reset(); });
-}
+void Metrics::StopListening() { impl_->endpoint.reset(); }
 
 std::string Metrics::Text() const {
   std::vector<prometheus::MetricFamily> families = impl_->registry->Collect();

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "proto/frame/strategy.h"
+#include "proto/frame/worker_report.h"
 
 namespace graphfeed {
 
@@ -53,12 +54,13 @@ class Metrics {
   void PlanMade(std::chrono::nanoseconds time);
   void EstimateMade(std::chrono::nanoseconds time);
   void StreamWaited(bool for_client, std::chrono::nanoseconds time);
+  // What a worker's report adds to the one before it.
+  void WorkerAdvanced(const WorkerReport& difference);
 
   // `read` is called for each Text, and for each scrape until StopListening. Before Listen.
   void AddReadings(std::function<std::vector<Reading>()> read);
 
-  // Serves /metrics on "host:port"; port 0 picks one. Returns the port. Up to 31 connections that
-  // say nothing keep nobody else waiting; each is closed after 5 s.
+  // Serves /metrics on "host:port" (HttpEndpoint); port 0 picks one. Returns the port.
   absl::StatusOr<int> Listen(const std::string& address);
   // Ends the endpoint, if there is one, after the scrapes that it is answering.
   void StopListening();

@@ -15,6 +15,7 @@
 #include "proto/wire/limits.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
+#include "proto/wire/worker_messages.h"
 #include "server/batching/resolve/sizes.h"
 #include "storage/base/allocation.h"
 #include "storage/base/status_macros.h"
@@ -133,19 +134,21 @@ absl::Status BuildOne(BatchMaker& maker, Admission& admission, const Recipe& rec
   const auto take = [&](int64_t size) { return slabs.Take(size); };
   GF_ASSIGN_OR_RETURN(reply.frame,
                       maker.Build(recipe, plan, request.seed, {.ordinal = request.ordinal},
-                                  request.max_frame_bytes, take));
+                                  {.max_frame_bytes = request.max_frame_bytes,
+                                   .graph_ids = request.graph_ids},
+                                  take));
   *reply.message.mutable_header() = wire::ToProto(recipe.Header(request.seed, 1));
   if (recipe.spec().strategy != Strategy::kPlain) return absl::OkStatus();
   return AddStrings(admission, recipe, plan, request, reply);
 }
 
-// The versions that a message has room for, from `first` on; at least one. Returns how many.
-int AddInfos(absl::Span<const DatasetInfo> infos,
-             google::protobuf::RepeatedPtrField<v1::DatasetInfo>& messages) {
+// The first of what is listed, as much as a message has room for; at least one. Returns how many.
+template <typename Message, typename Values>
+int AddMessages(const Values& values, google::protobuf::RepeatedPtrField<Message>& messages) {
   size_t bytes = 0;
   int count = 0;
-  for (const DatasetInfo& info : infos) {
-    v1::DatasetInfo message = wire::ToProto(info);
+  for (const auto& value : values) {
+    Message message = wire::ToProto(value);
     bytes += message.ByteSizeLong();
     if (count > 0 && bytes > wire::kListPageBytes) break;
     *messages.Add() = std::move(message);
@@ -171,7 +174,8 @@ absl::Status Handlers::Handle(const v1::ListDatasetsRequest& request,
     });
   }
   const auto left = static_cast<size_t>(infos.end() - first);
-  const int listed = AddInfos(absl::MakeConstSpan(infos).last(left), *response.mutable_datasets());
+  const int listed = AddMessages<v1::DatasetInfo>(absl::MakeConstSpan(infos).last(left),
+                                                  *response.mutable_datasets());
   response.set_more(static_cast<size_t>(listed) < left);
   return absl::OkStatus();
 }
@@ -252,8 +256,9 @@ void Handlers::Handle(const v1::GetBatchRequest& message, BatchReply& response, 
       [this, request, &response, done = std::move(done)](RecipeOr recipe) mutable {
         if (!recipe.ok()) return done(recipe.status());
         // Until it has been sent.
+        const int64_t id_bytes = (*request)->graph_ids ? (*recipe)->graph_id_bytes() : 0;
         PlaceOr place = admission_.Reserve((*recipe)->FrameBound((*request)->max_frame_bytes), 1,
-                                           (*recipe)->held_bytes());
+                                           (*recipe)->held_bytes() + id_bytes);
         if (!place.ok()) return done(place.status());
         maker_.Plan(*recipe, (*request)->seed, (*request)->epoch,
                     [this, request, recipe = *recipe, place = *std::move(place), &response,
@@ -318,8 +323,23 @@ absl::Status Handlers::Handle(const v1::CreateSnapshotRequest& request,
   }
   GF_ASSIGN_OR_RETURN(const std::vector<DatasetInfo> infos, catalog_.Snapshot(folder.string()));
   response.set_folder(std::filesystem::absolute(folder, error).string());
-  const int listed = AddInfos(infos, *response.mutable_datasets());
+  const int listed = AddMessages<v1::DatasetInfo>(infos, *response.mutable_datasets());
   response.set_more(static_cast<size_t>(listed) < infos.size());
+  return absl::OkStatus();
+}
+
+absl::Status Handlers::Handle(const v1::ReportWorkerMetricsRequest& message,
+                              v1::ReportWorkerMetricsResponse& /*response*/) {
+  GF_ASSIGN_OR_RETURN(wire::ReportRequest request, wire::ParseRequest(message));
+  return workers_.Report(std::move(request.report), request.last_taken);
+}
+
+absl::Status Handlers::Handle(const v1::ListWorkersRequest& request,
+                              v1::ListWorkersResponse& response) {
+  constexpr size_t kPage = 1000;
+  const std::vector<WorkerStatus> workers = workers_.List(request.after(), kPage);
+  const int listed = AddMessages<v1::WorkerStatus>(workers, *response.mutable_workers());
+  response.set_more(static_cast<size_t>(listed) < workers.size() || workers.size() == kPage);
   return absl::OkStatus();
 }
 

@@ -15,6 +15,7 @@
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
+#include "server/serving/worker_registry.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
@@ -45,11 +46,12 @@ class Handlers {
 
   // Single batches are built on `builds`.
   Handlers(Catalog& catalog, BatchMaker& maker, Admission& admission, TaskQueue& builds,
-           Options options)
+           WorkerRegistry& workers, Options options)
       : catalog_(catalog),
         maker_(maker),
         admission_(admission),
         builds_(builds),
+        workers_(workers),
         options_(std::move(options)) {}
 
   absl::Status Handle(const v1::ListDatasetsRequest& request, v1::ListDatasetsResponse& response);
@@ -65,6 +67,9 @@ class Handlers {
                       const Interrupted& interrupted);
   absl::Status Handle(const v1::CreateSnapshotRequest& request,
                       v1::CreateSnapshotResponse& response);
+  absl::Status Handle(const v1::ReportWorkerMetricsRequest& request,
+                      v1::ReportWorkerMetricsResponse& response);
+  absl::Status Handle(const v1::ListWorkersRequest& request, v1::ListWorkersResponse& response);
 
   // What running partitions may hold.
   int64_t partition_bytes() const { return partition_bytes_; }
@@ -74,6 +79,7 @@ class Handlers {
   BatchMaker& maker_;
   Admission& admission_;
   TaskQueue& builds_;
+  WorkerRegistry& workers_;
   const Options options_;
   std::atomic<int64_t> partition_bytes_{0};
 };

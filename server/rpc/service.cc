@@ -26,7 +26,9 @@ using Base = v1::GraphFeed::WithRawCallbackMethod_ListDatasets<
                             v1::GraphFeed::WithRawCallbackMethod_ExportVersion<
                                 v1::GraphFeed::WithRawCallbackMethod_CreateSnapshot<
                                     v1::GraphFeed::WithRawCallbackMethod_StreamBatches<
-                                        v1::GraphFeed::Service>>>>>>>>>>>;
+                                        v1::GraphFeed::WithRawCallbackMethod_ReportWorkerMetrics<
+                                            v1::GraphFeed::WithRawCallbackMethod_ListWorkers<
+                                                v1::GraphFeed::Service>>>>>>>>>>>>>;
 
 // A call that answers once. gRPC keeps the bytes of request and reply until the reactor is done.
 template <typename Request, typename Reply>
@@ -144,6 +146,16 @@ class Service final : public Base {
                                            Bytes* reply) override {
     return Answer<v1::CreateSnapshotRequest, v1::CreateSnapshotResponse>(
         "CreateSnapshot", pools_.ingest, context, request, reply);
+  }
+  grpc::ServerUnaryReactor* ReportWorkerMetrics(Callback* context, const Bytes* request,
+                                                Bytes* reply) override {
+    return Answer<v1::ReportWorkerMetricsRequest, v1::ReportWorkerMetricsResponse>(
+        "ReportWorkerMetrics", pools_.build, context, request, reply);
+  }
+  grpc::ServerUnaryReactor* ListWorkers(Callback* context, const Bytes* request,
+                                        Bytes* reply) override {
+    return Answer<v1::ListWorkersRequest, v1::ListWorkersResponse>("ListWorkers", pools_.build,
+                                                                   context, request, reply);
   }
   grpc::ServerReadReactor<Bytes>* Ingest(Callback* context, Bytes* reply) override {
     return StartIngest(ingests_, *context, *reply);

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "proto/wire/limits.h"
+#include "proto/wire/messages.h"
 #include "server/batching/graph_filler.h"
 #include "server/batching/resolve/sizes.h"
 #include "server/batching/sizing/choose_sizes.h"
@@ -26,6 +29,35 @@ constexpr int64_t kEstimateBytes = int64_t{1} << 24;
 
 // Of a single graph.
 GraphView ViewOf(Dataset& dataset) { return {dataset.info().schema, *dataset.graph(), dataset}; }
+
+// They go before the slab, in what its message has besides: a little, or what the frame leaves.
+absl::Status CheckGraphIds(const std::vector<std::vector<int64_t>>& graph_ids, int64_t slab_bytes,
+                           int64_t max_frame_bytes) {
+  constexpr int64_t kLittle = 32 << 10;
+  constexpr int64_t kMostOfAnId = 10;
+  int64_t count = 0;
+  for (const std::vector<int64_t>& ids : graph_ids) count += std::ssize(ids);
+  if (count * kMostOfAnId <= kLittle) return absl::OkStatus();
+  int64_t bytes = 0;
+  for (const std::vector<int64_t>& ids : graph_ids) {
+    bytes += static_cast<int64_t>(wire::EncodeIds(ids).size());
+  }
+  const int64_t most =
+      std::min<int64_t>(max_frame_bytes - slab_bytes + kLittle, wire::kMaxFrameHeaderBytes / 2);
+  if (bytes <= most) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("a frame of ", slab_bytes,
+                                                   " bytes with graph ids of ", bytes,
+                                                   " bytes; max_frame_bytes is ", max_frame_bytes));
+}
+
+absl::Status AddGraphIds(const EpochPlan& plan, int64_t max_frame_bytes, BuiltFrame& frame) {
+  FrameInfo& info = frame.info;
+  info.graph_ids.resize(info.real.size());
+  if (info.null_frame) return absl::OkStatus();
+  int64_t batch = info.ordinal * std::ssize(info.real);
+  for (std::vector<int64_t>& ids : info.graph_ids) plan.GraphsOf(batch++, ids);
+  return CheckGraphIds(info.graph_ids, frame.slab.size(), max_frame_bytes);
+}
 
 // A plan and what it refers to.
 struct PlanAndBasis {
@@ -247,7 +279,7 @@ void BatchMaker::Plan(const std::shared_ptr<const Recipe>& recipe, uint64_t seed
 
 absl::StatusOr<BuiltFrame> BatchMaker::Build(const Recipe& recipe, const EpochPlan& plan,
                                              uint64_t seed, const ShardPosition::Step& step,
-                                             int64_t max_frame_bytes,
+                                             const FrameOptions& options,
                                              absl::FunctionRef<Slab(int64_t size)> take) {
   if (!step.null_frame && step.ordinal >= plan.num_frames()) {
     return absl::InvalidArgumentError(absl::StrCat("ordinal: ", step.ordinal, "; epoch ",
@@ -256,14 +288,17 @@ absl::StatusOr<BuiltFrame> BatchMaker::Build(const Recipe& recipe, const EpochPl
   }
   const auto start = std::chrono::steady_clock::now();
   BuiltFrame frame;
-  GF_ASSIGN_OR_RETURN(
-      frame.info,
-      recipe.collater->Collate(plan, seed, step.ordinal, step.null_frame, recipe.dataset(),
-                               std::min(max_frame_bytes, max_frame_bytes_), [&](int64_t size) {
-                                 frame.slab = take(size);
-                                 return frame.slab.data();
-                               }));
+  GF_ASSIGN_OR_RETURN(frame.info,
+                      recipe.collater->Collate(
+                          plan, seed, step.ordinal, step.null_frame, recipe.dataset(),
+                          std::min(options.max_frame_bytes, max_frame_bytes_), [&](int64_t size) {
+                            frame.slab = take(size);
+                            return frame.slab.data();
+                          }));
   frame.info.repeat = step.repeat;
+  if (options.graph_ids) {
+    GF_RETURN_IF_ERROR(AddGraphIds(plan, options.max_frame_bytes, frame));
+  }
   metrics_.FrameBuilt(recipe.spec().strategy, std::chrono::steady_clock::now() - start);
   return frame;
 }

@@ -69,10 +69,16 @@ class BatchMaker {
   void Plan(const std::shared_ptr<const Recipe>& recipe, uint64_t seed, int64_t epoch,
             Done<std::shared_ptr<const EpochPlan>> done);
 
+  // How a frame is asked for.
+  struct FrameOptions {
+    int64_t max_frame_bytes = 0;
+    bool graph_ids = false;  // FrameInfo has them
+  };
+
   // One frame in a slab that `take` gives, digest included. INVALID_ARGUMENT for an ordinal beyond
-  // the plan.
+  // the plan, RESOURCE_EXHAUSTED if frame and graph ids are more than `max_frame_bytes`.
   absl::StatusOr<BuiltFrame> Build(const Recipe& recipe, const EpochPlan& plan, uint64_t seed,
-                                   const ShardPosition::Step& step, int64_t max_frame_bytes,
+                                   const ShardPosition::Step& step, const FrameOptions& options,
                                    absl::FunctionRef<Slab(int64_t size)> take);
 
   // Plans of deleted datasets must not keep them open.

@@ -19,7 +19,7 @@ struct StreamPlan {
   uint64_t seed;
   ShardPosition shard;  // of the first epoch; later ones start at ordinal 0
   int64_t first_epoch;
-  int64_t max_frame_bytes;
+  BatchMaker::FrameOptions frames;
   bool compact;
   SlabPool slabs;
   std::shared_ptr<SlabRing> ring;      // instead of them; shared with the client and its frames
@@ -41,8 +41,8 @@ class BatchEpoch final : public FrameSource::Epoch {
   absl::StatusOr<BuiltFrame> Build(int64_t j) override {
     GF_ASSIGN_OR_RETURN(BuiltFrame frame,
                         stream_->maker.Build(*stream_->recipe, *plan_, stream_->seed,
-                                             shard_.At(j, plan_->num_frames()),
-                                             stream_->max_frame_bytes, [this](int64_t size) {
+                                             shard_.At(j, plan_->num_frames()), stream_->frames,
+                                             [this](int64_t size) {
                                                return stream_->ring != nullptr
                                                           ? stream_->ring->Take()
                                                           : stream_->slabs.Take(size);
@@ -173,8 +173,10 @@ absl::StatusOr<Opening> ReserveStream(const wire::StreamRequest& request, BatchM
                             ? 0
                             : std::min(request.held_frames, limits.max_frames);
   Opening opening{.stream = nullptr, .place = nullptr, .num_epochs = request.num_epochs};
-  GF_ASSIGN_OR_RETURN(opening.place, admission.Reserve(recipe->FrameBound(request.max_frame_bytes),
-                                                       wanted, recipe->held_bytes(), held));
+  const int64_t frame_bytes = recipe->FrameBound(request.max_frame_bytes) +
+                              (request.graph_ids ? recipe->graph_id_bytes() : 0);
+  GF_ASSIGN_OR_RETURN(opening.place,
+                      admission.Reserve(frame_bytes, wanted, recipe->held_bytes(), held));
   // Ragged frames differ in size: a buffer kept for reuse would only stand beside the next one.
   const size_t idle_slabs = recipe->layout().ragged ? 0 : opening.place->frames();
   opening.stream.reset(new StreamPlan{
@@ -186,7 +188,7 @@ absl::StatusOr<Opening> ReserveStream(const wire::StreamRequest& request, BatchM
                 .shard_index = request.shard_index,
                 .uneven = request.uneven_shards},
       .first_epoch = request.start_epoch,
-      .max_frame_bytes = request.max_frame_bytes,
+      .frames = {.max_frame_bytes = request.max_frame_bytes, .graph_ids = request.graph_ids},
       .compact = request.encoding == Encoding::kCompact && !recipe->layout().ragged,
       .slabs = SlabPool(idle_slabs),
       .ring = ShareMemory(request, opening.place->frames(), *recipe, admission, sharing),

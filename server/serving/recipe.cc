@@ -65,6 +65,12 @@ int64_t Recipe::FrameBound(int64_t max_frame_bytes) const {
   return placement.ok() ? placement->slab_bytes : max_frame_bytes;
 }
 
+int64_t Recipe::graph_id_bytes() const {
+  const int64_t graphs =
+      layout().ragged ? MaxGraphs(spec(), info().num_graphs) : layout().padded.graphs;
+  return graphs * layout().micro_batches * static_cast<int64_t>(sizeof(int64_t));
+}
+
 int64_t Recipe::held_bytes() const { return spec().list_bytes(); }
 
 }  // namespace graphfeed

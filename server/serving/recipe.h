@@ -49,6 +49,8 @@ struct Recipe {
   // No frame is larger, whatever the seed, the epoch and the ordinal. For ragged layouts a bound
   // computed from the dataset's largest graphs or from the fan-outs, at most `max_frame_bytes`.
   int64_t FrameBound(int64_t max_frame_bytes) const;
+  // Memory of a frame's graph ids.
+  int64_t graph_id_bytes() const;
   // To be held by whoever builds frames (SamplerMemory::Hold).
   std::shared_ptr<const void> HoldTables() const { return dense ? memory->Hold() : nullptr; }
   // Memory of the recipe alone, however many frames are built: the spec's lists.

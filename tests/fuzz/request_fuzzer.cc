@@ -13,6 +13,7 @@
 #include "proto/frame/slab.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
+#include "proto/wire/worker_messages.h"
 #include "server/batching/collater.h"
 #include "server/batching/graph_filler.h"
 #include "server/batching/plan.h"
@@ -215,6 +216,13 @@ void Fuzz(const uint8_t* data, size_t size) {
       if (!request.ok()) return CheckRefusal(request.status());
       if (request->num_parts < 1 || request->column.empty()) std::abort();
       return;
+    }
+    case 10: {
+      v1::ReportWorkerMetricsRequest message;
+      if (!message.ParseFromString(bytes)) return;
+      const auto request = wire::ParseRequest(message);
+      if (!request.ok()) return CheckRefusal(request.status());
+      return RoundTrip(wire::ToProto(request->report));
     }
     default:
       return;

@@ -327,9 +327,10 @@ TEST_F(RequestMemoryTest, IdleReflectionHoldsFewThreads) {
 TEST_F(RequestMemoryTest, MalformedBytesAreInvalidInEveryCall) {
   Start();
   grpc::GenericStub generic(NewChannel(server_->endpoint()));
-  for (const char* method : {"ListDatasets", "GetDataset", "DeleteVersion", "EstimateOptions",
-                             "DescribePlan", "GetBatch", "PartitionDataset", "CreateSnapshot",
-                             "Ingest", "ExportVersion", "StreamBatches"}) {
+  for (const char* method :
+       {"ListDatasets", "GetDataset", "DeleteVersion", "EstimateOptions", "DescribePlan",
+        "GetBatch", "PartitionDataset", "CreateSnapshot", "Ingest", "ExportVersion",
+        "StreamBatches", "ReportWorkerMetrics", "ListWorkers"}) {
     for (const std::string bytes : {"\x0a\xff", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
                                     "\x0b\x0b\x0b", "\x0a\x02\xc3\x28"}) {
       const absl::Status status =

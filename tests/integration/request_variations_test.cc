@@ -14,10 +14,12 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/wire/messages.h"
+#include "proto/wire/worker_messages.h"
 #include "tests/integration/request_calls.h"
 #include "tests/support/message_mutator.h"
 #include "tests/support/test_graphs.h"
 #include "tests/support/test_server.h"
+#include "tests/support/worker_reports.h"
 
 namespace graphfeed {
 namespace {
@@ -128,6 +130,13 @@ class RequestVariationsTest : public testing::Test {
       request->set_name("monday");
       return request;
     }
+    if (method == "ReportWorkerMetrics") {
+      auto request = std::make_unique<v1::ReportWorkerMetricsRequest>();
+      *request->mutable_report() = wire::ToProto(FullReport());
+      request->set_last_taken(1);
+      return request;
+    }
+    if (method == "ListWorkers") return std::make_unique<v1::ListWorkersRequest>();
     if (method == "ExportVersion") {
       auto request = std::make_unique<v1::ExportVersionRequest>();
       request->set_dataset("ring");
@@ -213,7 +222,7 @@ TEST_F(RequestVariationsTest, EveryVariationIsAnsweredAndNothingStays) {
   const std::vector<std::string> methods = {
       "ListDatasets", "GetDataset",    "DeleteVersion",  "EstimateOptions", "DescribePlan",
       "GetBatch",     "StreamBatches", "CreateSnapshot", "ExportVersion",   "PartitionDataset",
-      "GetBatch",     "StreamBatches", "DescribePlan"};
+      "GetBatch",     "StreamBatches", "DescribePlan",   "ListWorkers",     "ReportWorkerMetrics"};
   const int64_t count = FromEnvironment("GRAPHFEED_VARIATIONS", 8000);
   for (int64_t i = 0; i < count && !HasFailure(); ++i) {
     const std::string& method =

@@ -16,6 +16,8 @@ inline constexpr char kPartitionDataset[] = "/graphfeed.v1.GraphFeed/PartitionDa
 inline constexpr char kDescribePlan[] = "/graphfeed.v1.GraphFeed/DescribePlan";
 inline constexpr char kStreamBatches[] = "/graphfeed.v1.GraphFeed/StreamBatches";
 inline constexpr char kGetBatch[] = "/graphfeed.v1.GraphFeed/GetBatch";
+inline constexpr char kReportWorkerMetrics[] = "/graphfeed.v1.GraphFeed/ReportWorkerMetrics";
+inline constexpr char kListWorkers[] = "/graphfeed.v1.GraphFeed/ListWorkers";
 
 }  // namespace graphfeed::methods
 

@@ -58,6 +58,7 @@ absl::StatusOr<v1::StreamBatchesRequest> MakeStreamRequest(const StreamOptions& 
   request.set_prefetch(options.prefetch);
   request.set_max_frame_bytes(max_frame_bytes);
   request.set_encoding(wire::ToProto(encoding));
+  request.set_graph_ids(options.graph_ids);
   return request;
 }
 
@@ -77,6 +78,7 @@ v1::GetBatchRequest MakeGetBatchRequest(const StreamOptions& options, int64_t ep
   request.set_epoch(epoch);
   request.set_ordinal(ordinal);
   request.set_max_frame_bytes(max_frame_bytes);
+  request.set_graph_ids(options.graph_ids);
   return request;
 }
 

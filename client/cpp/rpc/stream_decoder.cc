@@ -141,6 +141,21 @@ absl::Status CheckStreamInfo(const StreamInfo& info, const StreamOptions& option
   return absl::OkStatus();
 }
 
+absl::Status CheckGraphIds(const StreamOptions& options, FrameInfo& info) {
+  if (!options.graph_ids) {
+    info.graph_ids.clear();
+    return absl::OkStatus();
+  }
+  if (!info.graph_ids.empty()) return absl::OkStatus();  // as many as the counts say
+  for (const Counts& counts : info.real) {
+    if (counts.graphs == 0) continue;
+    return absl::DataLossError(absl::StrCat("frame ", info.ordinal, " of epoch ", info.epoch,
+                                            " has no graph ids, which were asked for"));
+  }
+  info.graph_ids.resize(info.real.size());
+  return absl::OkStatus();
+}
+
 absl::Status CheckShardFrames(const PlanSummary& plan, const StreamOptions& options,
                               bool first_epoch) {
   const ShardPosition shard{.start_ordinal = first_epoch ? options.start_ordinal : 0,
@@ -256,6 +271,7 @@ absl::StatusOr<StreamDecoder::Event> StreamDecoder::TakeEpoch(EpochInfo info) {
 absl::StatusOr<StreamDecoder::Event> StreamDecoder::TakeFrame(FrameInfo info, Slab slab) {
   if (!frames_.has_value()) return absl::DataLossError("a frame before the header");
   GF_RETURN_IF_ERROR(CheckPosition(info));
+  GF_RETURN_IF_ERROR(CheckGraphIds(options_, info));
   GF_ASSIGN_OR_RETURN(Batch batch, frames_->Finish(std::move(info), std::move(slab)));
   ++epoch_frames_;
   return batch;

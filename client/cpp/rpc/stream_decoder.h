@@ -97,6 +97,9 @@ class StreamDecoder {
 // DATA_LOSS for a header that does not answer `options`.
 absl::Status CheckStreamInfo(const StreamInfo& info, const StreamOptions& options);
 
+// A frame has graph ids if and only if `options` asks for them: DATA_LOSS without.
+absl::Status CheckGraphIds(const StreamOptions& options, FrameInfo& info);
+
 }  // namespace graphfeed
 
 #endif  // GRAPHFEED_CLIENT_CPP_RPC_STREAM_DECODER_H_

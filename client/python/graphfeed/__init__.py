@@ -14,7 +14,7 @@ The names are those of PopTorch Geometric; see the user's guide beside this pack
 from graphfeed import transforms
 from graphfeed._arguments import make_exclude_keys
 from graphfeed._connection import ClientStats
-from graphfeed._graphfeed import __version__
+from graphfeed._graphfeed import STEP_SECONDS_BOUNDS, __version__
 from graphfeed.batch import Batch
 from graphfeed.client import Client, connect
 from graphfeed.data import Data, HeteroData
@@ -67,6 +67,7 @@ from graphfeed.readers.tu import read_tu
 from graphfeed.worker.metrics import WorkerMetrics
 from graphfeed.worker.predictions import Predictions
 from graphfeed.worker.worker import Step, Worker
+from graphfeed.workers import WorkerStatus
 
 __all__ = [
     "Aborted",
@@ -111,6 +112,7 @@ __all__ = [
     "Position",
     "Predictions",
     "ResourceExhausted",
+    "STEP_SECONDS_BOUNDS",
     "Stats",
     "Step",
     "StrategyPlan",
@@ -121,6 +123,7 @@ __all__ = [
     "Unimplemented",
     "Worker",
     "WorkerMetrics",
+    "WorkerStatus",
     "__version__",
     "compare_strategies",
     "connect",

@@ -153,6 +153,7 @@ class StreamOptions:
     prefetch: int
     client_prefetch: int
     verify_digests: bool
+    graph_ids: bool
 
 class ShardPosition:
     """A shard from an ordinal of an epoch on; `num_frames` is that of the whole epoch."""
@@ -168,6 +169,53 @@ class ShardPosition:
 
     def num_filled_up(self, num_frames: int) -> int:
         """Frames that fill up, of all shards together."""
+
+class WorkerReport(TypedDict, total=False):
+    """graphfeed::WorkerReport. What is left out has its default, other keys are refused; worker,
+    sequence and interval_ms have none. Counters run from the worker's start."""
+
+    worker: str
+    job: str
+    dataset: str  # "name@version"
+    model: str
+    runtime: str  # "torchscript", "poplar", "fake-poplar", "python"
+    runtime_version: str
+    trains: bool
+    num_shards: int
+    shard_index: int
+    start_ms: int  # Unix time
+    sequence: int  # from 1
+    interval_ms: int  # until the next report
+    finished: bool
+    epoch: int
+    ordinal: int
+    last_step_ms: int
+    steps: int
+    batches: dict[str, int]  # by result: "ok", "failed", "null"
+    samples: int
+    real_nodes: int
+    padding_nodes: int
+    real_edges: int
+    padding_edges: int
+    data_stall_seconds: float
+    device_stall_seconds: float
+    stage_seconds: dict[str, float]  # by stage: "receive", "stage", "execute", "report"
+    step_seconds: np.ndarray  # int64 [17], or [0]: by bucket of STEP_SECONDS_BOUNDS, and one more
+    step_seconds_sum: float
+    loss: float
+    has_loss: bool
+    nonfinite_losses: int
+    device_errors: dict[str, int]  # by class
+
+class WorkerStatus(WorkerReport):
+    """A report as a server knows it: all keys."""
+
+    age_ms: int
+    gone: bool
+    steps_per_second: float
+    data_stall_share: float
+
+STEP_SECONDS_BOUNDS: tuple[float, ...]
 
 class Counts:
     graphs: int
@@ -185,6 +233,8 @@ class FrameInfo:
     null_frame: bool
     repeat: bool
     digest: int
+    # int64, by micro-batch; None where they were not asked for.
+    graph_ids: Optional[list[np.ndarray]]
 
 class PlanSummary:
     num_batches: int
@@ -340,6 +390,12 @@ class Client:
     ) -> None: ...
     def take_notices(self) -> list[str]:
         """What streams had to do to go on, since the last call."""
+
+    def report_worker(self, report: WorkerReport) -> None:
+        """Tried until the next report is due."""
+
+    def list_workers(self) -> list[WorkerStatus]:
+        """By name; of all replicas that answer."""
 
     def list_datasets(self) -> list[DatasetInfo]: ...
     def get_dataset(self, dataset: str) -> DatasetInfo: ...

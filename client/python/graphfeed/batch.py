@@ -59,6 +59,10 @@ class Batch:
                 f"the batch is heterogeneous: {name}_dict has {name} of every type, batch[type].{name} "
                 "that of one"
             )
+        if name == "graph_ids":  # the property has raised
+            raise AttributeError(
+                "the batch has no 'graph_ids'; loaders of whole graphs add them: graph_ids=True"
+            )
         if name in hops.NAMES:  # the property has raised
             hops.require(self._layout)
         raise AttributeError(f"the batch has no {name!r}; it has {self.keys()}")
@@ -156,6 +160,19 @@ class Batch:
         return sum(counts.graphs for counts in self._frame.counts)
 
     @property
+    def graph_ids(self) -> Any:
+        """int64 [num_real_graphs]: which graph of the dataset version each of the real ones is, in
+        the order in which they lie; with several micro-batches a list of such arrays. Only of
+        loaders with `graph_ids=True`."""
+        stored = self._layout.stores[None].get("graph_ids")
+        if stored is not None:  # a column of that name
+            return self._tensor(stored)
+        ids = self._frame.graph_ids
+        if ids is None:
+            raise AttributeError("graph_ids")  # __getattr__ says more
+        return list(ids) if self.num_micro_batches > 1 else ids[0]
+
+    @property
     def batch_size(self) -> Any:
         """Real seeds of a sampled homogeneous batch (seed edges, clusters): a number, with several
         micro-batches a list. Heterogeneous batches have it where their input_id is:
@@ -220,8 +237,13 @@ class Batch:
         if self.num_micro_batches == 1:
             return [self]
         layout = self._layout.of_micro_batch()
-        frames = [self._frame._replace(counts=(counts,)) for counts in self.counts]
+        frames = [self._frame_of(i) for i in range(self.num_micro_batches)]
         return [Batch(batch_parts.MicroBatch(self, i), layout, frame) for i, frame in enumerate(frames)]
+
+    def _frame_of(self, index: int) -> Frame:
+        frame = self._frame
+        ids = None if frame.graph_ids is None else (frame.graph_ids[index],)
+        return frame._replace(counts=(frame.counts[index],), graph_ids=ids)
 
     def unpadded(self) -> Batch:
         """What is real of the batch, as views of its arrays; of one micro-batch."""
@@ -263,6 +285,7 @@ class Batch:
                 is_null=info.null_frame,
                 is_repeat=info.repeat,
                 digest=info.digest,
+                graph_ids=None if info.graph_ids is None else tuple(info.graph_ids),
             )
         return self._frame_or_none
 

@@ -7,6 +7,8 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from graphfeed import _arguments, errors
 from graphfeed._connection import ClientStats, Connection, Settings, log
 from graphfeed.dataset import Dataset
@@ -14,6 +16,7 @@ from graphfeed.info import DatasetInfo
 from graphfeed.ingest import ingest
 from graphfeed.ingested import IngestedDataset
 from graphfeed.transforms import Transform
+from graphfeed.workers import WorkerStatus
 
 DEFAULT_MAX_FRAME_BYTES = 256 << 20
 DEFAULT_TIMEOUT = 60.0
@@ -293,6 +296,30 @@ class Client:
             lambda native: native.partition(dataset, num_parts, seed, column)
         )
         return IngestedDataset(self, DatasetInfo._from_native(info))
+
+    # --- workers ---------------------------------------------------------------------------------
+
+    def workers(self) -> list[WorkerStatus]:
+        """The workers that have reported lately to any of the replicas that answer, by name; of
+        several replicas' the newest report. `graphfeed top` shows them."""
+        found = self._connection.call(lambda native: native.list_workers())
+        return [WorkerStatus._from_native(fields) for fields in found]
+
+    def _report_worker(self, report: Mapping[str, Any]) -> None:
+        """Tells a server how far a worker has come; tried until its next report is due
+        (interval_ms). What does not arrive is in the next report, whose counters run from the
+        worker's start.
+
+        Args:
+            report: see WorkerReport of _graphfeed.pyi; step_seconds may be any sequence.
+
+        Raises:
+            ValueError: a field is not known or out of its range; the message names it.
+        """
+        fields = dict(report)
+        if "step_seconds" in fields:
+            fields["step_seconds"] = np.asarray(fields["step_seconds"])
+        self._connection.call(lambda native: native.report_worker(fields))
 
     # --- the client itself -----------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ import copy
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from graphfeed import errors
 from graphfeed.info import Column, Counts, DatasetInfo, EdgeType, counts_from_native
 
@@ -128,6 +130,8 @@ class Frame(NamedTuple):
     is_null: bool
     is_repeat: bool
     digest: int
+    graph_ids: tuple[np.ndarray, ...] | None = None
+    """By micro-batch; None where they were not asked for."""
 
 
 def _num_hops(sampling: Any) -> int | None:

@@ -64,6 +64,16 @@ py::array ArrayOf(const py::object& self, size_t index) {
                    self);
 }
 
+// None where they were not asked for.
+py::object GraphIdsOf(const FrameInfo& info) {
+  if (info.graph_ids.empty()) return py::none();
+  py::list arrays;
+  for (const std::vector<int64_t>& ids : info.graph_ids) {
+    arrays.append(py::array_t<int64_t>(static_cast<py::ssize_t>(ids.size()), ids.data()));
+  }
+  return arrays;
+}
+
 void BindValues(py::module_& m) {
   py::class_<Counts>(m, "Counts")
       .def_readonly("graphs", &Counts::graphs)
@@ -80,7 +90,8 @@ void BindValues(py::module_& m) {
       .def_readonly("trimmed", &FrameInfo::trimmed)
       .def_readonly("null_frame", &FrameInfo::null_frame)
       .def_readonly("repeat", &FrameInfo::repeat)
-      .def_readonly("digest", &FrameInfo::digest);
+      .def_readonly("digest", &FrameInfo::digest)
+      .def_property_readonly("graph_ids", &GraphIdsOf);
 
   py::class_<PlanSummary>(m, "PlanSummary")
       .def_readonly("num_batches", &PlanSummary::num_batches)

@@ -16,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "proto/frame/batch_spec.h"
 #include "proto/frame/named_enum.h"
+#include "proto/frame/worker_report.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/schema.h"
 
@@ -26,6 +27,7 @@ void BindSpecs(pybind11::module_& m);     // what is asked for
 void BindBatches(pybind11::module_& m);   // what a stream delivers
 void BindIngest(pybind11::module_& m);    // what goes in; before BindClient
 void BindClient(pybind11::module_& m);
+void BindWorkers(pybind11::module_& m);  // what they report
 
 pybind11::bytes ToBytes(const Fingerprint& fingerprint);
 // INVALID_ARGUMENT unless it has 16 bytes.
@@ -38,9 +40,16 @@ Level LevelFrom(const std::string& name);
 // INVALID_ARGUMENT, naming the field, unless it is an array of integers of one dimension.
 std::vector<int64_t> IdsFrom(const std::string& field, const pybind11::array& ids);
 
+// Likewise of floats.
+std::vector<float> FloatsFrom(const std::string& field, const pybind11::array& values);
+
 // Sampling as the dict that _graphfeed.pyi describes, both ways. INVALID_ARGUMENT names the field.
 pybind11::dict ToDict(const SamplingSpec& sampling);
 SamplingSpec SamplingFrom(const pybind11::dict& fields);
+
+// A worker's report of such a dict, and what a server knows of one.
+WorkerReport WorkerReportFrom(const pybind11::dict& fields);
+pybind11::dict ToDict(const WorkerStatus& status);
 
 [[noreturn]] void RaiseUnknownName(const char* field, const std::string& name,
                                    const std::string& known);

@@ -224,6 +224,22 @@ void BindClient(py::module_& m) {
           },
           py::arg("options"))
       .def(
+          "report_worker",
+          [](const ClientHandle& self, const py::dict& fields) {
+            const WorkerReport report = WorkerReportFrom(fields);
+            Blocking([&, &client = self.Get()] { return client.ReportWorker(report); });
+          },
+          py::arg("report"))
+      .def("list_workers",
+           [](const ClientHandle& self) {
+             py::list workers;
+             for (const WorkerStatus& status :
+                  Blocking([&client = self.Get()] { return client.ListWorkers(); })) {
+               workers.append(ToDict(status));
+             }
+             return workers;
+           })
+      .def(
           "ingest",
           [](const ClientHandle& self, const PyIngestSpec& spec) {
             const IngestSpec resolved = spec.Resolve();

@@ -8,4 +8,5 @@ PYBIND11_MODULE(_graphfeed, m) {
   graphfeed::python::BindBatches(m);
   graphfeed::python::BindIngest(m);
   graphfeed::python::BindClient(m);
+  graphfeed::python::BindWorkers(m);
 }

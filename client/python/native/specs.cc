@@ -130,7 +130,8 @@ void BindSpecs(py::module_& m) {
       .def_readwrite("shard_index", &StreamOptions::shard_index)
       .def_readwrite("prefetch", &StreamOptions::prefetch)
       .def_readwrite("client_prefetch", &StreamOptions::client_prefetch)
-      .def_readwrite("verify_digests", &StreamOptions::verify_digests);
+      .def_readwrite("verify_digests", &StreamOptions::verify_digests)
+      .def_readwrite("graph_ids", &StreamOptions::graph_ids);
   Bind(options, "uneven_shards", &StreamOptions::uneven_shards);
 
   py::class_<ShardPosition>(m, "ShardPosition")

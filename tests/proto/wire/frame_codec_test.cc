@@ -1,5 +1,6 @@
 // Frames are written by one unit and read by the other.
 
+#include <cstdint>
 #include <cstring>
 #include <string>
 #include <utility>
@@ -79,6 +80,33 @@ TEST(FrameCodecTest, HeaderAndPayloadAreTheMessageThatProtobufWrites) {
   *message.mutable_frame() = ToProto(SomeInfo());
   message.mutable_frame()->set_payload(payload);
   EXPECT_EQ(EncodeFrameHeader(SomeInfo(), 1000) + payload, message.SerializeAsString());
+}
+
+TEST(FrameCodecTest, GraphIdsComeBackByMicroBatch) {
+  FrameInfo info = SomeInfo();
+  info.real[1].graphs = 2;
+  info.graph_ids = {{5, 0, 1, 2, 3, 4, 6, 7, INT64_MAX}, {9, 9}};
+  const std::string payload = SomePayload(10);
+  const Decoded decoded = Decode(EncodeFrameHeader(info, 10) + payload);
+  ExpectFrame(decoded, info, payload);
+  EXPECT_EQ(std::get<DecodedFrame>(*decoded.event).info.graph_ids, info.graph_ids);
+}
+
+TEST(FrameCodecTest, GraphIdsThatDoNotFitTheCountsAreRefused) {
+  const auto refusal = [](const std::vector<int64_t>& ids, int64_t first, int64_t second) {
+    FrameInfo info = SomeInfo();
+    info.real[0].graphs = first;
+    info.real[1].graphs = second;
+    v1::Frame message = ToProto(info);
+    message.set_graph_ids(EncodeIds(ids));
+    return std::string(FromProto(message).status().message());
+  };
+  EXPECT_EQ(refusal({3, 1, 2}, 1, 2), "");
+  EXPECT_THAT(refusal({3, 1000, 2}, 1, 1), HasSubstr("frame.graph_ids: 3 ids of 2 real graphs"));
+  EXPECT_THAT(refusal({1, 2}, 2, 1), HasSubstr("frame.graph_ids: 2 bytes; fewer than real graphs"));
+  EXPECT_THAT(refusal({1, 2}, INT64_MAX, INT64_MAX), HasSubstr("fewer than real graphs"));
+  EXPECT_THAT(refusal({1, 2}, -1, 3), HasSubstr("frame.graph_ids"));
+  EXPECT_THAT(refusal({1, -2}, 1, 1), HasSubstr("frame.graph_ids: -2; at least 0"));
 }
 
 TEST(FrameCodecTest, FramesComeBackWhateverTheSlices) {

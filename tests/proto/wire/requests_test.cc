@@ -41,6 +41,16 @@ TEST(StreamRequestTest, TheSeedIsMandatoryAndMayBeZero) {
   EXPECT_TRUE(ParseRequest(ValidRequest()).ok());
 }
 
+TEST(StreamRequestTest, GraphIdsAreNotThoseOfSampledBatches) {
+  EXPECT_TRUE(StreamError([](auto& r) { r.set_graph_ids(true); }).ok());
+  ExpectInvalid(StreamError([](auto& r) {
+                  r.mutable_spec()->set_strategy(v1::CLUSTER);
+                  r.mutable_spec()->mutable_sampling();
+                  r.set_graph_ids(true);
+                }),
+                "graph_ids: not with NEIGHBOR or CLUSTER");
+}
+
 TEST(StreamRequestTest, RefusalsNameFieldValueAndLimit) {
   ExpectInvalid(StreamError([](auto& r) { r.clear_dataset(); }), "dataset: not set");
   ExpectInvalid(StreamError([](auto& r) { r.clear_spec(); }), "spec: not set");

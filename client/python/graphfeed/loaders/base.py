@@ -321,6 +321,7 @@ class Loader(Stateful):
         options.shard_index = self.shard_index
         options.uneven_shards = self.uneven_shards
         options.prefetch = self.prefetch
+        options.graph_ids = self._source.graph_ids
         return options
 
     def _warn_of_null_batches(self, plan: Any, start: int) -> None:

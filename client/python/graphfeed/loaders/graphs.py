@@ -30,6 +30,7 @@ class GraphSource(Source):
         batch_size: graphs of a batch, where there are no lists.
         batch_sampler: lists of indices into the dataset, read once; None: the dataset's order.
         shuffle: whether the loader shuffles, which lists exclude.
+        graph_ids: whether batches say which graphs they hold.
     """
 
     strategy = "plain"
@@ -41,8 +42,10 @@ class GraphSource(Source):
         batch_size: int,
         batch_sampler: Iterable[Iterable[int]] | None,
         shuffle: bool,
+        graph_ids: bool,
     ) -> None:
         self._dataset = dataset
+        self.graph_ids = bool(graph_ids)
         self.batch_size = batch_size
         self.batches: list[np.ndarray] | None = None
         if batch_sampler is None:
@@ -167,6 +170,7 @@ class DataLoader(Loader):
             shuffle. Read once.
         prefetch: batches in work at the server; 0: the server decides.
         fingerprint: of the content that is expected; see Loader.
+        graph_ids: add `batch.graph_ids`, the numbers in the dataset version of the real graphs.
 
     Raises:
         ValueError: an argument is out of its range.
@@ -194,13 +198,14 @@ class DataLoader(Loader):
         batch_sampler: Iterable[Iterable[int]] | None = None,
         prefetch: int = 0,
         fingerprint: str | bytes | None = None,
+        graph_ids: bool = False,
         **torch_arguments: Unpack[TorchArguments],
     ) -> None:
         require_dataset(dataset)
         batch_size = _arguments.integer("batch_size", batch_size, 1)
         if batch_sampler is not None and batch_size != 1:
             raise errors.InvalidArgument("batch_sampler gives the batches; it excludes batch_size")
-        self._source = GraphSource(dataset, batch_size, batch_sampler, shuffle)
+        self._source = GraphSource(dataset, batch_size, batch_sampler, shuffle, graph_ids)
         super().__init__(
             dataset,
             shuffle=shuffle,
@@ -220,6 +225,7 @@ class DataLoader(Loader):
         )
 
     batch_size = Shown("_source")
+    graph_ids = Shown("_source")
 
 
 class FixedSizeDataLoader(FixedSizeLoader, Loader):
@@ -260,6 +266,7 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
         float16_columns: float columns to send as float16.
         prefetch: frames in work at the server; 0: the server decides.
         fingerprint: of the content that is expected; see Loader.
+        graph_ids: add `batch.graph_ids`, the numbers in the dataset version of the real graphs.
 
     Raises:
         ValueError: an argument is out of its range or contradicts another.
@@ -294,6 +301,7 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
         float16_columns: Iterable[str] = (),
         prefetch: int = 0,
         fingerprint: str | bytes | None = None,
+        graph_ids: bool = False,
         **torch_arguments: Unpack[TorchArguments],
     ) -> None:
         require_dataset(dataset)
@@ -319,7 +327,7 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
                 raise errors.InvalidArgument(
                     f"{self.fixed_size_strategy.name} needs at least one graph; there are none"
                 )
-        self._source = GraphSource(dataset, 1, batch_sampler, shuffle)
+        self._source = GraphSource(dataset, 1, batch_sampler, shuffle, graph_ids)
         super().__init__(
             dataset,
             shuffle=shuffle,
@@ -339,6 +347,7 @@ class FixedSizeDataLoader(FixedSizeLoader, Loader):
         )
 
     fixed_size_strategy = Shown("_padding")
+    graph_ids = Shown("_source")
 
     @property
     def batch_size(self) -> int:

@@ -21,6 +21,8 @@ class Source(abc.ABC):
     """Whether another order may make an epoch of other batches."""
     draws = False
     """Whether anything besides the order depends on the seed."""
+    graph_ids = False
+    """Whether batches say which graphs they hold."""
 
     batch_size: int
 

@@ -212,6 +212,23 @@ TEST_F(StreamDecoderTest, CountsBeyondTheLayoutAreRefused) {
   ExpectDataLoss({header_, EpochMessage(0, 1), FrameMessage(info, payload)}, "2 micro-batches");
 }
 
+TEST_F(StreamDecoderTest, GraphIdsComeIfAndOnlyIfTheyWereAskedFor) {
+  const std::string payload = Payload(0, 192);
+  FrameInfo with = MakeFrameInfo(0, 0, {.graphs = 1, .nodes = {3}, .edges = {2}}, payload);
+  with.graph_ids = {{17}};
+  ASSERT_TRUE(Feed({header_, EpochMessage(0, 1), FrameMessage(with, payload)}).ok());
+  EXPECT_TRUE(batches_.back().info().graph_ids.empty());
+  options_.graph_ids = true;
+  ASSERT_TRUE(Feed({header_, EpochMessage(0, 1), FrameMessage(with, payload)}).ok());
+  EXPECT_EQ(batches_.back().info().graph_ids, with.graph_ids);
+  // A frame without graphs has none to tell.
+  const FrameInfo null = MakeFrameInfo(0, 0, {.graphs = 0, .nodes = {0}, .edges = {0}}, payload);
+  ASSERT_TRUE(Feed({header_, EpochMessage(0, 1), FrameMessage(null, payload)}).ok());
+  EXPECT_EQ(batches_.back().info().graph_ids, std::vector<std::vector<int64_t>>(1));
+  ExpectDataLoss({header_, EpochMessage(0, 1), SmallFrame(0, 0)},
+                 "frame 0 of epoch 0 has no graph ids, which were asked for");
+}
+
 TEST_F(StreamDecoderTest, LostOrRepeatedFramesAreNoticed) {
   ExpectDataLoss({header_, EpochMessage(0, 3), SmallFrame(0, 0), SmallFrame(0, 2)},
                  "frame 2 of epoch 0 where 1 is due");

@@ -1,7 +1,8 @@
-#ifndef GRAPHFEED_SERVER_STOP_SIGNAL_H_
-#define GRAPHFEED_SERVER_STOP_SIGNAL_H_
+#ifndef GRAPHFEED_STORAGE_BASE_STOP_SIGNAL_H_
+#define GRAPHFEED_STORAGE_BASE_STOP_SIGNAL_H_
 
 #include <csignal>
+#include <functional>
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
@@ -18,8 +19,11 @@ class StopSignal {
   StopSignal(const StopSignal&) = delete;
   StopSignal& operator=(const StopSignal&) = delete;
 
-  // From now on signals are Wait's.
-  void Serving();
+  // From now on signals are Wait's. `stopping`, if there is one, is called for the first, on a
+  // thread of its own; it must not wait.
+  void Serving(std::function<void()> stopping = nullptr);
+  // From now on `stopping` is not called.
+  void Forget();
   // Blocks for the first signal and returns its number.
   int Wait();
 
@@ -30,6 +34,7 @@ class StopSignal {
     CondVar changed;
     bool serving ABSL_GUARDED_BY(mu) = false;
     int received ABSL_GUARDED_BY(mu) = 0;
+    std::function<void()> stopping ABSL_GUARDED_BY(mu);
   };
   static void Take(sigset_t signals, const std::shared_ptr<State>& state);
 
@@ -38,4 +43,4 @@ class StopSignal {
 
 }  // namespace graphfeed
 
-#endif  // GRAPHFEED_SERVER_STOP_SIGNAL_H_
+#endif  // GRAPHFEED_STORAGE_BASE_STOP_SIGNAL_H_

@@ -1,6 +1,7 @@
-#include "server/stop_signal.h"
+#include "storage/base/stop_signal.h"
 
 #include <thread>
+#include <utility>
 
 namespace graphfeed {
 
@@ -25,11 +26,18 @@ void StopSignal::Take(sigset_t signals, const std::shared_ptr<State>& state) {
   }
   state->received = received;
   state->changed.SignalAll();
+  if (state->stopping) state->stopping();
 }
 
-void StopSignal::Serving() {
+void StopSignal::Serving(std::function<void()> stopping) {
   MutexLock lock(&state_->mu);
   state_->serving = true;
+  state_->stopping = std::move(stopping);
+}
+
+void StopSignal::Forget() {
+  MutexLock lock(&state_->mu);
+  state_->stopping = nullptr;
 }
 
 int StopSignal::Wait() {

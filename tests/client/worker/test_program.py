@@ -1,0 +1,362 @@
+"""graphfeed-worker as a process: killed, stopped, starved, scraped; on generated molecules."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import numpy as np
+import pytest
+from prometheus import Prometheus, lint
+
+import graphfeed as gf
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+WORKER = str(pathlib.Path(os.environ.get("GRAPHFEED_CLI", "")).parent / "graphfeed-worker")
+NUM_GRAPHS = 200
+sys.path.insert(0, str(ROOT / "client" / "worker" / "models"))
+
+
+def molecules() -> list[dict]:
+    random = np.random.default_rng(1)
+    graphs = []
+    for _ in range(NUM_GRAPHS):
+        nodes = int(random.integers(3, 12))
+        source = np.arange(nodes - 1)
+        edge_index = np.concatenate([[source, source + 1], [source + 1, source]], axis=1)
+        x = random.normal(size=(nodes, 4)).astype(np.float32)
+        graphs.append({"x": x, "edge_index": edge_index, "y": int(x[:, 0].sum() > 0)})
+    return graphs
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory, client):
+    """A dataset `molecules`, a spec of shuffled packs, 8 graphs each, and a model for them."""
+    import torch
+    from export import save
+    from graph_models import Gin, GraphTask
+
+    client.ingest("molecules", molecules())
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    save(Gin(4, 8, 9, GraphTask(2), num_layers=2), folder / "gin.pt")
+    spec = {
+        "strategy": "best-pack",
+        "shuffle": True,
+        "options": {"num_graphs": 9, "num_nodes": 60, "num_edges": 110},
+    }
+    (folder / "spec.json").write_text(json.dumps(spec))
+    return folder
+
+
+class Worker:
+    """A process. Its lines are events (--json)."""
+
+    def __init__(self, files: pathlib.Path, address: str, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [
+                WORKER, "--server", address, "--dataset", "molecules", "--json",
+                "--spec", str(files / "spec.json"), "--model", str(files / "gin.pt"),
+                "--seed", "7", "--threads", "1", *arguments,
+            ],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def events(self):
+        for line in self.process.stdout:
+            yield json.loads(line)
+
+    def until(self, event: str) -> dict:
+        for found in self.events():
+            if found["event"] == event:
+                return found
+        raise AssertionError(f"no {event}: {self.process.stderr.read()}")
+
+    def end(self, code: int = 0) -> dict:
+        """The last event of a process that ends by itself."""
+        out, err = self.process.communicate(timeout=120)
+        assert self.process.returncode == code, err
+        return json.loads(out.splitlines()[-1])
+
+
+def losses(path: pathlib.Path) -> list[tuple]:
+    """(step, epoch, ordinal, loss) of each step of a --loss-log."""
+    with open(path) as file:
+        return [tuple(row.values()) for row in csv.DictReader(file)]
+
+
+def get(address: str, page: str) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(f"http://{address}{page}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+@pytest.fixture
+def undisturbed(files, server, tmp_path):
+    """The losses of three epochs without an interruption, dropout included."""
+    log = tmp_path / "undisturbed.csv"
+    end = Worker(files, server.address, "--epochs", "3", "--loss-log", str(log)).end()
+    assert end["totals"]["samples"] == 3 * NUM_GRAPHS
+    return losses(log)
+
+
+def test_a_killed_worker_goes_on_from_its_checkpoint(files, server, tmp_path, undisturbed):
+    run = ["--epochs", "3", "--checkpoint-dir", str(tmp_path / "run"), "--checkpoint-steps", "5"]
+    first = Worker(files, server.address, *run, "--loss-log", str(tmp_path / "first.csv"))
+    first.until("epoch")
+    first.process.kill()  # in the middle of an epoch
+    first.process.communicate()
+    assert first.process.returncode == -signal.SIGKILL
+    second = Worker(files, server.address, *run, "--loss-log", str(tmp_path / "second.csv"))
+    start = second.until("start")
+    end = second.end()
+    assert end["how"] == "done"
+    assert end["totals"]["samples"] == 3 * NUM_GRAPHS
+    assert end["totals"]["steps"] == len(undisturbed)
+    assert (start["epoch"], start["ordinal"]) != (0, 0)
+    # The same batches, the same weights, the same dropout: the same losses to the last digit.
+    after = losses(tmp_path / "second.csv")
+    assert after == undisturbed[-len(after) :]
+    assert 0 < len(after) < len(undisturbed)
+
+
+def test_sigterm_finishes_the_step_and_saves(files, server, tmp_path, undisturbed):
+    run = ["--epochs", "3", "--checkpoint-dir", str(tmp_path / "run")]
+    first = Worker(files, server.address, *run, "--loss-log", str(tmp_path / "first.csv"))
+    first.until("epoch")
+    first.process.send_signal(signal.SIGTERM)
+    stopped = first.end()
+    assert stopped["how"] == "stopped"
+    before = losses(tmp_path / "first.csv")
+    assert len(before) == stopped["totals"]["steps"] < len(undisturbed)
+    second = Worker(files, server.address, *run, "--loss-log", str(tmp_path / "second.csv"))
+    start = second.until("start")
+    assert (start["epoch"], start["ordinal"]) == (stopped["epoch"], stopped["ordinal"])
+    assert second.end()["how"] == "done"
+    assert before + losses(tmp_path / "second.csv") == undisturbed
+
+
+def test_sigterm_ends_a_worker_that_waits_for_a_server(files):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        worker = Worker(files, address, "--epochs", "1", "--metrics-listen", "127.0.0.1:0")
+        worker.until("listening")
+        worker.process.send_signal(signal.SIGTERM)
+        begin = time.monotonic()
+        worker.process.communicate(timeout=60)
+        assert worker.process.returncode in (0, -signal.SIGTERM)
+        assert time.monotonic() - begin < 15  # a connection alone is tried for 20 s
+
+
+@pytest.mark.parametrize("afterwards", [2, 1, 3])
+def test_shards_go_on_after_one_was_killed(files, server, tmp_path, afterwards):
+    """Two workers on two shards, one of them killed in mid-epoch and started again; then, in the
+    next epoch, another number of workers. No batch is lost or repeated after the checkpoint."""
+
+    def arguments(folder: str, shards: int, index: int, *more: str) -> list[str]:
+        return [
+            "--num-shards", str(shards), "--shard-index", str(index), "--checkpoint-steps", "1",
+            "--keep-checkpoints", "100", "--checkpoint-dir", str(tmp_path / f"{folder}{index}"),
+            *more,
+        ]  # fmt: skip
+
+    # Its first four steps; slowly, so that it is killed among them or before them.
+    other = Worker(files, server.address, *arguments("run", 2, 1, "--steps", "4"))
+    victim = Worker(files, server.address, *arguments("run", 2, 0, "--steps", "100000"))
+    while not list((tmp_path / "run0").glob("checkpoint-*")):
+        assert victim.process.poll() is None
+    victim.process.kill()
+    victim.process.communicate()
+    assert other.end()["totals"]["steps"] == 4
+    # Back to where both stand: a checkpoint of its own, of the steps up to the fourth.
+    for path in (tmp_path / "run0").glob("checkpoint-*"):
+        if int(path.name[11:23]) > 4:
+            path.unlink()
+    again = Worker(files, server.address, *arguments("run", 2, 0, "--steps", "4")).end()
+    assert again["totals"]["steps"] == 4
+
+    resume = ",".join(str(tmp_path / f"run{i}" / "checkpoint-000000000004.gfc") for i in (0, 1))
+    ends = []
+    for index in range(afterwards):
+        more = arguments("new", afterwards, index, "--resume", resume, "--epochs", "1")
+        ends.append(Worker(files, server.address, *more).end())
+    consumed = sum(header(tmp_path / f"run{i}")["totals"]["samples"] for i in (0, 1))
+    since = sum(end["totals"]["samples"] - consumed for end in ends)
+    assert consumed + since == NUM_GRAPHS
+    assert all((end["epoch"], end["ordinal"]) == (1, 0) for end in ends)
+
+
+def header(folder: pathlib.Path) -> dict:
+    """What a checkpoint's file says beside the weights (docs/workers.md)."""
+    data = (folder / "checkpoint-000000000004.gfc").read_bytes()
+    line = data.index(b"\n") + 1
+    length = int.from_bytes(data[line : line + 8], "little")
+    return json.loads(data[line + 8 : line + 8 + length])
+
+
+def test_prometheus_scrapes_workers_and_server(files, server, tmp_path):
+    more = ["--epochs", "400", "--metrics-listen", "127.0.0.1:0", "--report-interval", "0.2"]
+    workers = [Worker(files, server.address, *more, "--job", "scraped") for _ in range(2)]
+    addresses = [worker.until("listening")["metrics"] for worker in workers]
+    prometheus = Prometheus(tmp_path, server.metrics, *addresses)
+    try:
+        for worker in workers:
+            worker.until("epoch")
+        for address in addresses:
+            assert get(address, "/healthz") == (200, "alive\n")
+            assert get(address, "/readyz") == (200, "ready\n")
+            status, text = get(address, "/metrics")
+            assert status == 200
+            assert lint(text) == ""
+            assert "scraped" not in text
+        prometheus.wait_for('sum(up{job="graphfeed"})', 3)
+        prometheus.wait_for('count(graphfeed_worker_build_info{runtime="torchscript"})', 2)
+        for worker in workers:
+            worker.process.send_signal(signal.SIGTERM)
+        steps = [worker.end()["totals"]["steps"] for worker in workers]
+        # The last reports are in: the server's sum is that of what they did.
+        client = gf.connect(server.address)
+        known = {w.worker: w for w in client.workers() if w.job == "scraped"}
+        assert sorted(w.steps for w in known.values()) == sorted(steps)
+        assert all(w.gone for w in known.values())
+        prometheus.wait_for('graphfeed_workers{state="alive"}', 0)
+    finally:
+        prometheus.close()
+        for worker in workers:
+            worker.process.kill()
+
+
+def test_a_worker_is_not_ready_before_its_first_step(files):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        worker = Worker(files, address, "--epochs", "1", "--metrics-listen", "127.0.0.1:0")
+        try:
+            listening = worker.until("listening")["metrics"]
+            assert get(listening, "/healthz")[0] == 200
+            assert get(listening, "/readyz") == (503, "no step has succeeded yet\n")
+        finally:
+            worker.process.kill()
+            worker.process.communicate()
+
+
+def stalls(text: str) -> dict[str, float]:
+    """Seconds by cause, and in steps."""
+    values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    return {
+        "data": float(values['graphfeed_worker_host_stall_seconds_total{cause="data"}']),
+        "device": float(values['graphfeed_worker_host_stall_seconds_total{cause="device"}']),
+        "steps": float(values["graphfeed_worker_step_duration_seconds_sum"]),
+    }
+
+
+def test_a_slow_server_is_a_stall_for_data(files, start_server):
+    server = start_server()
+    gf.connect(server.address).ingest("molecules", molecules())
+    more = ["--epochs", "100000", "--metrics-listen", "127.0.0.1:0", "--keepalive", "60"]
+    worker = Worker(files, server.address, *more)
+    try:
+        address = worker.until("listening")["metrics"]
+        worker.until("epoch")
+        before = stalls(get(address, "/metrics")[1])
+        server.process.send_signal(signal.SIGSTOP)
+        time.sleep(3)
+        server.process.send_signal(signal.SIGCONT)
+        steps = worker.until("epoch")
+        assert steps["steps"] > 0
+        after = stalls(get(address, "/metrics")[1])
+        spent = {cause: after[cause] - before[cause] for cause in after}
+        assert spent["data"] > 2, spent  # the frames on their way last for a moment
+        assert spent["data"] > spent["device"], spent
+    finally:
+        worker.process.kill()
+        worker.process.communicate()
+
+
+def test_a_slow_model_is_time_on_the_device(files, server, tmp_path):
+    import torch
+
+    class Slow(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(1))
+
+        def forward(self, x):
+            work = torch.ones(256, 256)
+            for _ in range(40):
+                work = torch.mm(work, work) / 256.0
+            return {"loss": (work.mean() * self.weight * x.mean()).abs().sum()}
+
+    torch.jit.script(Slow()).save(str(tmp_path / "slow.pt"))
+    worker = Worker(
+        files, server.address, "--epochs", "100000", "--metrics-listen", "127.0.0.1:0",
+        "--model", str(tmp_path / "slow.pt"),
+    )  # fmt: skip
+    try:
+        address = worker.until("listening")["metrics"]
+        share = [worker.until("epoch")["data_stall_share"] for _ in range(2)][1]
+        spent = stalls(get(address, "/metrics")[1])
+        assert share < 0.05
+        assert spent["device"] > 5 * spent["data"], spent
+        assert spent["steps"] > 5 * spent["data"], spent
+    finally:
+        worker.process.kill()
+        worker.process.communicate()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "--steps or --epochs must say how long to train"),
+        (["--epochs", "1", "--spec", "/none.json"], 2, '--spec: cannot read "/none.json"'),
+        (["--epochs", "1", "--model", "/none.pt"], 1, 'NOT_FOUND: cannot read the model "/none.pt"'),
+        (["--epochs", "1", "--model", __file__], 1, "is no TorchScript archive"),
+        (["--epochs", "1", "--dataset", "nobody"], 1, "nobody"),
+        (["--epochs", "1", "--num-shards", "2", "--shard-index", "2"], 2, "--shard-index is '2'"),
+        (["--epochs", "1", "--model-sha256", "00"], 1, "has SHA-256"),
+        (["--epochs", "1", "--executor", "popef"], 1, "Poplar"),
+        (["--epochs", "1", "--bind", "x=features"], 1, "the batches have no features"),
+        (["--epochs", "1", "--bind", "w=x"], 1, '"w", which the model does not take'),
+        (["--epochs", "1", "--task", "infer", "--checkpoint-dir", "/none"], 1, '"/none"'),
+        (["--epochs", "2", "--task", "infer", "--predictions", "/none"], 1, "of one epoch, not of 2"),
+        (["--epochs", "1", "--resume", __file__], 1, "DATA_LOSS: the checkpoint"),
+        (["--epochs", "1", "--metrics-listen", "256.0.0.1:1"], 1, "cannot serve metrics"),
+        (["--epochs", "1", "--loss-log", "/none/log"], 1, "--loss-log: cannot write"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_said(files, server, arguments, code, said):
+    base = ["--server", server.address, "--json"]
+    given = dict(zip(arguments[::2], arguments[1::2], strict=True))
+    defaults = {"--dataset": "molecules", "--spec": str(files / "spec.json"),
+                "--model": str(files / "gin.pt")}  # fmt: skip
+    words = [word for pair in {**defaults, **given}.items() for word in pair]
+    done = subprocess.run([WORKER, *base, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+
+
+def test_two_workers_do_not_share_a_folder(files, server, tmp_path):
+    more = ["--epochs", "100000", "--checkpoint-dir", str(tmp_path / "run")]
+    first = Worker(files, server.address, *more)
+    try:
+        first.until("epoch")
+        second = subprocess.run(first.process.args, capture_output=True, text=True, check=False)
+        assert second.returncode == 1
+        assert "each needs its own folder" in second.stderr
+    finally:
+        first.process.kill()
+        first.process.communicate()

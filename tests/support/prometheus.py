@@ -1,0 +1,67 @@
+"""Debian's Prometheus for the Python tests."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+
+
+class Prometheus:
+    """The program, which scrapes its targets ("host:port") twice a second."""
+
+    def __init__(self, folder: pathlib.Path, *targets: str) -> None:
+        (folder / "prometheus.yml").write_text(
+            "global: {scrape_interval: 500ms}\n"
+            "scrape_configs:\n"
+            f"- {{job_name: graphfeed, static_configs: [{{targets: {json.dumps(targets)}}}]}}\n"
+        )
+        self._process = subprocess.Popen(
+            [
+                "prometheus", f"--config.file={folder}/prometheus.yml",
+                "--web.listen-address=127.0.0.1:0", f"--storage.tsdb.path={folder}/prometheus",
+            ],
+            stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        lines = []
+        for line in self._process.stderr:
+            lines.append(line)
+            if match := re.search(r'"Listening on" address=(\S+)', line):
+                self._address = match.group(1)
+            if "Server is ready" in line:
+                return
+        raise RuntimeError("prometheus has ended: " + "".join(lines))
+
+    def query(self, text: str) -> float | None:
+        """The value of an expression that has one; None while it has none."""
+        query = urllib.parse.urlencode({"query": text})
+        with urllib.request.urlopen(f"http://{self._address}/api/v1/query?{query}") as answer:
+            result = json.load(answer)["data"]["result"]
+        assert len(result) <= 1, result
+        return float(result[0]["value"][1]) if result else None
+
+    def wait_for(self, text: str, value: float) -> None:
+        """Until the expression has this value; AssertionError after 30 s."""
+        deadline = time.monotonic() + 30
+        while (found := self.query(text)) != value:
+            assert time.monotonic() < deadline, (text, found, value)
+            time.sleep(0.1)
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.stderr.read()
+        self._process.wait(timeout=60)
+        self._process.stderr.close()
+
+
+def lint(text: str) -> str:
+    """What promtool has to say about what a scrape answered; empty if nothing."""
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    return f"{done.returncode}: {done.stdout}{done.stderr}" if done.returncode else done.stdout + done.stderr
