@@ -6,10 +6,11 @@ GRAPHFEED_LONG=1 (`./run test --long`) runs them as they are.
 import os
 import pathlib
 import re
+import sys
 import xml.etree.ElementTree
 
 import pytest
-from test_tutorials import run
+from test_tutorials import EXAMPLES, run
 
 pytest.importorskip("torch")
 
@@ -99,3 +100,16 @@ def test_runs_go_on(train, tmp_path):
         "{http://www.w3.org/2000/svg}polyline"
     )
     assert len(ours.get("points").split()) == 2, output  # the third and the fourth epoch
+
+
+def test_pictures_but_svg_need_matplotlib(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    import training
+
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(SystemExit, match="python3-matplotlib"):
+        training.plot(tmp_path / "loss.png", "a title", {"a": [1.0]})
+    falling = [1.0, float("nan"), *(1 / step for step in range(1, 12))]
+    training.plot(tmp_path / "loss.svg", "a < b", {"a & b": falling, "none": []})
+    text = (tmp_path / "loss.svg").read_text()
+    assert "a &lt; b" in text and "a &amp; b" in text and "nan" not in text

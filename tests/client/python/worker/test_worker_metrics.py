@@ -153,9 +153,7 @@ def test_reports_have_the_fields_of_the_message(rings):
     names = re.findall(r"(\w+)(?: = [^;]+)?;", fields)
     report = gf.WorkerMetrics().report()
     assert list(report) == names
-    bounds = re.findall(r"[\d.]+", re.search(r"kStepSecondsBounds = {(.*?)}", header, re.S)[1])
-    assert [float(bound) for bound in bounds] == list(counters.SECONDS_BOUNDS)
-    assert len(report["step_seconds"]) == len(bounds) + 1
+    assert len(report["step_seconds"]) == len(gf.STEP_SECONDS_BOUNDS) + 1
     assert report["start_ms"] > 0 and not report["has_loss"]
 
 
@@ -196,6 +194,20 @@ def test_reports_come_at_an_interval_and_at_the_end(rings):
     assert (last["num_shards"], last["shard_index"]) == (3, 2)
     assert (last["epoch"], last["ordinal"], last["samples"]) == (1, 0, 15)
     assert last["interval_ms"] == 100 and sum(last["step_seconds"]) == 3
+
+
+def test_the_loaders_server_knows_its_workers(rings, client):
+    model, optimizer = model_and_optimizer()
+    with gf.Worker(padded(rings), model, optimizer=optimizer, report=True, report_interval=0.1,
+                   name="reporting", job="test") as worker:  # fmt: skip
+        worker.run(epochs=2)
+    (told,) = [status for status in client.workers() if status.worker == "reporting"]
+    ours = worker.metrics.report(finished=True)
+    assert told.gone and told.finished and told.sequence >= 2
+    assert ours.pop("has_loss") and ours.pop("sequence") == 0
+    assert list(told.step_seconds) == ours.pop("step_seconds")
+    assert {name: getattr(told, name) for name in ours} == ours
+    assert told.steps == 18 and told.samples == 90
 
 
 def test_a_server_that_cannot_be_told_stops_nobody(caplog):
