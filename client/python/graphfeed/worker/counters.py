@@ -8,14 +8,9 @@ import math
 import time
 from typing import Any
 
+from graphfeed._graphfeed import STEP_SECONDS_BOUNDS
 from graphfeed.layout import Position
 from graphfeed.worker.sizes import Sizes
-
-# Upper bounds of histograms in seconds; kStepSecondsBounds of proto/frame/worker_report.h.
-SECONDS_BOUNDS = (
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0,
-)  # fmt: skip
 
 STAGES = ("receive", "stage", "execute", "report")
 CAUSES = ("data", "device")
@@ -25,17 +20,17 @@ class Histogram:
     """Durations by bucket, one more than there are bounds."""
 
     def __init__(self) -> None:
-        self.buckets = [0] * (len(SECONDS_BOUNDS) + 1)
+        self.buckets = [0] * (len(STEP_SECONDS_BOUNDS) + 1)
         self.sum = 0.0
 
     def observe(self, seconds: float) -> None:
-        self.buckets[bisect.bisect_left(SECONDS_BOUNDS, seconds)] += 1
+        self.buckets[bisect.bisect_left(STEP_SECONDS_BOUNDS, seconds)] += 1
         self.sum += seconds
 
     def cumulative(self) -> list[tuple[str, int]]:
         """(upper bound, how many are at most that long), as Prometheus has them."""
         result, total = [], 0
-        for bound, count in zip((*SECONDS_BOUNDS, math.inf), self.buckets):
+        for bound, count in zip((*STEP_SECONDS_BOUNDS, math.inf), self.buckets):
             total += count
             result.append(("+Inf" if bound == math.inf else repr(bound), total))
         return result
@@ -69,6 +64,7 @@ class Counters:
         self.nonfinite_losses = 0
         self.device_errors: dict[str, int] = {}
         self.last_step: float | None = None  # Unix time
+        self.last_checkpoint: float | None = None  # likewise
         self.position = Position(0, 0)
 
     def step(

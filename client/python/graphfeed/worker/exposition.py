@@ -82,12 +82,18 @@ def _families(identity: Identity, counters: Counters) -> Iterator[Any]:
                   {(): counters.nonfinite_losses})  # fmt: skip
     yield counter("device_errors_total", "Steps that failed, by class of error.", ["class"],
                   {(name,): count for name, count in counters.device_errors.items()})  # fmt: skip
-    if counters.last_step is not None:
-        yield gauge("last_step_timestamp_seconds", "When the last step ended.", counters.last_step)
+    yield gauge("last_step_timestamp_seconds", "When the last step ended, Unix time; 0: none yet.",
+                counters.last_step or 0)  # fmt: skip
+    yield gauge("checkpoint_last_success_timestamp_seconds",
+                "When a checkpoint was last written, Unix time; 0: none yet.",
+                counters.last_checkpoint or 0)  # fmt: skip
+    yield gauge("epoch", "Epoch of the position.", counters.position.epoch)
     build = core.GaugeMetricFamily(
-        _PREFIX + "build_info", "1, with what runs.", labels=["version", "runtime", "runtime_version"]
-    )
-    build.add_metric([_graphfeed.__version__, identity.runtime, identity.runtime_version], 1)
+        _PREFIX + "build_info", "1, with what runs.",
+        labels=["version", "runtime", "runtime_version", "phase"],
+    )  # fmt: skip
+    phase = "train" if identity.trains else "infer"
+    build.add_metric([_graphfeed.__version__, identity.runtime, identity.runtime_version, phase], 1)
     yield build
 
 

@@ -35,17 +35,32 @@ class Feed:
         """From the position on, until `epochs` epochs are complete (None: without end)."""
         epoch, ordinal = self.position
         while epochs is None or epoch < epochs:
-            batches, held = iter(self.loader), None
-            # One is held back: whether it is the epoch's last decides what position follows it.
-            for batch in batches:
-                if held is not None:
-                    ordinal += 1
-                    yield held._replace(after=Position(epoch, ordinal))
-                held = Fed(batch, self.position, self.loader.state_dict() if self.has_state else None)
+            begun, items = ordinal, self._fed(epoch, ordinal)
+            for fed in items:
+                ordinal += 1
+                yield fed
+            if ordinal == begun == 0:
+                raise ValueError(f"the loader has no batches in epoch {epoch}")
             epoch, ordinal = epoch + 1, 0
-            if held is None:
-                raise ValueError(f"the loader has no batches in epoch {epoch - 1}")
-            yield held._replace(after=Position(epoch, 0))
+
+    def _fed(self, epoch: int, ordinal: int) -> Iterator[Fed]:
+        """The rest of an epoch. Which batch is its last, and so what position follows it, the
+        loader's len() says; without one the next batch, so that one is held back."""
+        size = len(self.loader) if hasattr(self.loader, "__len__") else None
+        held: Fed | None = None
+        for batch in iter(self.loader):
+            ordinal += 1
+            state = self.loader.state_dict() if self.has_state else None
+            last = ordinal == size
+            fed = Fed(batch, Position(epoch + 1, 0) if last else Position(epoch, ordinal), state)
+            if size is not None:
+                yield fed
+                continue
+            if held is not None:
+                yield held
+            held = fed
+        if held is not None:
+            yield held._replace(after=Position(epoch + 1, 0))
 
     def stop(self) -> None:
         """Ends the batches from another thread."""

@@ -162,6 +162,11 @@ class WorkerMetrics:
             found = self._counters.device_errors
             found[kind] = found.get(kind, 0) + 1
 
+    def checkpoint(self) -> None:
+        """A checkpoint has been written."""
+        with self._lock:
+            self._counters.last_checkpoint = time.time()
+
     @contextlib.contextmanager
     def _read(self) -> Iterator[Counters]:
         with self._lock:

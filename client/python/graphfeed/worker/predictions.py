@@ -108,8 +108,9 @@ class Collector:
 
     def _graphs(self, batch: Batch) -> np.ndarray:
         real = batch.counts[0].graphs
-        if "graph_ids" in batch:
-            return np.asarray(batch["graph_ids"])[:real]
+        ids = getattr(batch, "graph_ids", None)
+        if ids is not None:
+            return np.asarray(ids)[:real]
         loader = self._loader
         if (
             loader.shuffle

@@ -201,6 +201,7 @@ class Worker:
                 raise
             self.metrics.stall("data", waited)
             losses, seconds = self._execute(staged)
+            loss = sum(losses) / len(losses) if losses else None
             self.step += 1
             self.totals.add(staged.sizes)
             self._feed.position = staged.fed.after
@@ -208,7 +209,8 @@ class Worker:
             if self._is_due(staged.fed.after):
                 self._save()
             try:
-                done.put((self.step, staged, losses, seconds))
+                # Without the batch, whose memory the next one wants.
+                done.put((staged.sizes, losses, Step(self.step, staged.fed.after, loss, seconds)))
             except Closed:  # on_step has failed
                 return
 
@@ -226,13 +228,12 @@ class Worker:
 
     def _report_all(self, done: Queue) -> Iterator[None]:
         try:
-            for step, staged, losses, seconds in items_of(done):
+            for sizes, losses, step in items_of(done):
                 begin = time.monotonic()
-                self.metrics.stage("execute", seconds)
-                self.metrics._count_step(staged.sizes, losses, seconds, staged.fed.after)
+                self.metrics.stage("execute", step.seconds)
+                self.metrics._count_step(sizes, losses, step.seconds, step.position)
                 if self._on_step is not None:
-                    loss = sum(losses) / len(losses) if losses else None
-                    self._on_step(Step(step, staged.fed.after, loss, seconds))
+                    self._on_step(step)
                 self.metrics.stage("report", time.monotonic() - begin)
         finally:
             done.close()
@@ -332,6 +333,7 @@ class Worker:
             )
         )
         self._saved = self._feed.position
+        self.metrics.checkpoint()
         return path
 
     def _resume(self) -> None:

@@ -36,11 +36,12 @@ def samples(text: str) -> dict:
     return {series.removeprefix("graphfeed_worker_"): float(value) for series, value in found}
 
 
-def test_everything_is_served_while_it_runs(rings):
+def test_everything_is_served_while_it_runs(rings, tmp_path):
     model, optimizer = model_and_optimizer()
     loader = padded(rings)
     readiness = []
-    with gf.Worker(loader, model, optimizer=optimizer, metrics_listen="127.0.0.1:0") as worker:
+    with gf.Worker(loader, model, optimizer=optimizer, metrics_listen="127.0.0.1:0",
+                   checkpoint_dir=tmp_path) as worker:  # fmt: skip
         address = worker.metrics.address
         readiness.append(get(address, "/readyz"))
         worker.run(epochs=2)
@@ -70,9 +71,11 @@ def test_everything_is_served_while_it_runs(rings):
     assert found["loss"] == worker.metrics.report()["loss"] > 0
     assert found["loss_nonfinite_total"] == 0
     assert 0 <= time.time() - found["last_step_timestamp_seconds"] < 600
+    assert 0 <= time.time() - found["checkpoint_last_success_timestamp_seconds"] < 600
+    assert found["epoch"] == 2
     (build,) = [series for series in found if series.startswith("build_info")]
     assert f'version="{gf.__version__}"' in build and 'runtime="python"' in build
-    assert f"torch {torch.__version__}" in build
+    assert f"torch {torch.__version__}" in build and 'phase="train"' in build
 
 
 def test_promtool_finds_nothing_to_say(rings):
@@ -126,19 +129,11 @@ def test_a_slow_loader_is_a_stall_for_data():
                 yield {"number": number}
 
     worker = gf.Worker(Slow(10), lambda batch: used.release())
-    worker._feed.batches = lambda epochs, feed=worker._feed: _without_lookahead(feed)
     worker.run(epochs=1)
     report = worker.metrics.report()
     assert report["data_stall_seconds"] >= 9 * 0.02
     assert report["device_stall_seconds"] == 0
     assert worker.metrics.data_wait_share > 0.5
-
-
-def _without_lookahead(feed):
-    from graphfeed.worker.feed import Fed
-
-    for number, batch in enumerate(feed.loader):
-        yield Fed(batch, gf.Position(0, number + 1), None)
 
 
 def test_a_slow_model_is_time_of_the_device():
@@ -158,9 +153,7 @@ def test_reports_have_the_fields_of_the_message(rings):
     names = re.findall(r"(\w+)(?: = [^;]+)?;", fields)
     report = gf.WorkerMetrics().report()
     assert list(report) == names
-    bounds = re.findall(r"[\d.]+", re.search(r"kStepSecondsBounds = {(.*?)}", header, re.S)[1])
-    assert [float(bound) for bound in bounds] == list(counters.SECONDS_BOUNDS)
-    assert len(report["step_seconds"]) == len(bounds) + 1
+    assert len(report["step_seconds"]) == len(gf.STEP_SECONDS_BOUNDS) + 1
     assert report["start_ms"] > 0 and not report["has_loss"]
 
 
@@ -201,6 +194,20 @@ def test_reports_come_at_an_interval_and_at_the_end(rings):
     assert (last["num_shards"], last["shard_index"]) == (3, 2)
     assert (last["epoch"], last["ordinal"], last["samples"]) == (1, 0, 15)
     assert last["interval_ms"] == 100 and sum(last["step_seconds"]) == 3
+
+
+def test_the_loaders_server_knows_its_workers(rings, client):
+    model, optimizer = model_and_optimizer()
+    with gf.Worker(padded(rings), model, optimizer=optimizer, report=True, report_interval=0.1,
+                   name="reporting", job="test") as worker:  # fmt: skip
+        worker.run(epochs=2)
+    (told,) = [status for status in client.workers() if status.worker == "reporting"]
+    ours = worker.metrics.report(finished=True)
+    assert told.gone and told.finished and told.sequence >= 2
+    assert ours.pop("has_loss") and ours.pop("sequence") == 0
+    assert list(told.step_seconds) == ours.pop("step_seconds")
+    assert {name: getattr(told, name) for name in ours} == ours
+    assert told.steps == 18 and told.samples == 90
 
 
 def test_a_server_that_cannot_be_told_stops_nobody(caplog):

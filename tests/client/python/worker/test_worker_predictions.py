@@ -61,6 +61,28 @@ def test_an_order_that_is_not_known_is_refused(rings, arguments):
         gf.Worker(loader, Means()).predict()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"fixed_size_strategy": "Pack"}, {"micro_batches": 4}, {"over_size_strategy": "Skip"}],
+)
+def test_batches_that_name_their_graphs_may_come_in_any_order(rings, arguments):
+    loader = padded(rings[5:40], graph_ids=True, **arguments)
+    assert loader.shuffle
+    found = gf.Worker(loader, Means()).predict()
+    np.testing.assert_array_equal(found.ids, np.arange(5, 40))
+    np.testing.assert_allclose(found.values, means(rings)[5:40], rtol=1e-5, atol=1e-6)
+
+
+def test_shards_are_asked_for_their_part(rings):
+    parts = [
+        gf.Worker(padded(rings, graph_ids=True, num_shards=4, shard_index=i), Means()).predict()
+        for i in range(4)
+    ]
+    assert sorted(np.concatenate([part.ids for part in parts])) == list(range(45))
+    for part in parts:
+        np.testing.assert_allclose(part.values, means(rings)[part.ids], rtol=1e-5, atol=1e-6)
+
+
 def test_training_goes_on_where_it_was(rings):
     """A worker that asks in between trains the same; dropout is off while it does."""
     results = []

@@ -66,11 +66,28 @@ def test_a_function_gets_batches_and_the_loader_stands_where_it_does(rings):
     assert len(seen) == 18
 
 
+class Unsized:
+    """An iterable that does not know its length."""
+
+    def __init__(self, count: int) -> None:
+        self._batches = Batches(count)
+
+    def __iter__(self):
+        return iter(self._batches)
+
+
 def test_any_iterable_is_a_loader():
     seen = []
     worker = gf.Worker(Batches(3), lambda batch: seen.append(batch["number"]))
     worker.run(epochs=2)
     assert seen == [0, 1, 2, 0, 1, 2] and worker.position == (2, 0)
+    # One without a length holds a batch back, to know the last one.
+    positions = []
+    worker = gf.Worker(
+        Unsized(3), lambda batch: None, on_step=lambda step: positions.append(tuple(step.position))
+    )
+    worker.run(epochs=2)
+    assert positions == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)]
     with pytest.raises(ValueError, match="no batches in epoch 0"):
         gf.Worker([], seen.append).run(epochs=1)
 

@@ -54,6 +54,9 @@ class Batches:
         self.count = count
         self.seconds = seconds
 
+    def __len__(self) -> int:
+        return self.count
+
     def __iter__(self):
         for number in range(self.count):
             time.sleep(self.seconds)
