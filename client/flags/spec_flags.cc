@@ -1,11 +1,15 @@
 #include "client/flags/spec_flags.h"
 
+#include <fstream>
+#include <iterator>
 #include <random>
 #include <utility>
 
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -54,6 +58,15 @@ absl::StatusOr<SizeTarget> ParseSizeTarget(absl::string_view text) {
 }
 
 absl::StatusOr<Selection> ParseSelection(absl::string_view text) {
+  if (absl::StartsWith(text, "@")) {  // more than a command line holds
+    const std::string path(text.substr(1));
+    std::ifstream file(path);
+    std::string list((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    if (!file.is_open()) return FlagError("--graphs", text, "the file cannot be read");
+    if (absl::StartsWith(list, "@")) return FlagError("--graphs", text, "the file names a file");
+    absl::StripTrailingAsciiWhitespace(&list);
+    return ParseSelection(list);
+  }
   Selection selection;
   const std::pair<absl::string_view, absl::string_view> range =
       absl::StrSplit(text, absl::MaxSplits(':', 1));
@@ -118,7 +131,7 @@ void SpecFlags::Register(CLI::App& command) {
       ->check(CLI::IsMember(Flags<OverSize>()));
   add("--graphs", graphs_,
       "which graphs (neighbor: seed nodes or edges, cluster: clusters): START:STOP, or a,b,c in "
-      "this order (default: all)");
+      "this order, or @FILE with either (default: all)");
   command.add_flag("--shuffle", shuffle_, "another order in every epoch");
   add("--seed", seed_, "of the shuffle and of trimming (default: drawn, and shown)");
   add("--epoch", epoch_, "number of the (first) epoch")

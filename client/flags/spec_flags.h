@@ -25,7 +25,7 @@ absl::StatusOr<std::map<std::string, int64_t>> ParseTypedSizes(absl::string_view
                                                                absl::string_view text);
 // "nodes=2304", "bytes=500000", "graphs=128".
 absl::StatusOr<SizeTarget> ParseSizeTarget(absl::string_view text);
-// "0:150" or "3,1,2".
+// "0:150" or "3,1,2", or "@FILE" with one of them.
 absl::StatusOr<Selection> ParseSelection(absl::string_view text);
 
 // The flags that say which batches: shared by plan and stream.

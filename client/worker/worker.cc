@@ -210,6 +210,7 @@ absl::StatusOr<std::unique_ptr<BatchStream>> Worker::OpenStream() {
     stream.spec.micro_batches = model.batches_per_step;
   }
   stream.seed = last_->seed;
+  stream.client_prefetch = options_.queue;
   stream.start_epoch = position_.epoch;
   stream.start_ordinal = position_.ordinal;
   stream.num_epochs = options_.num_epochs > 0 ? options_.num_epochs - position_.epoch : 0;

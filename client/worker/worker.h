@@ -30,7 +30,7 @@ struct WorkerOptions {
   int64_t num_steps = 0;    // of the whole run, restarts included; 0: as many as the epochs have
   int64_t num_epochs = 0;   // likewise; 0: as many as the steps need
   std::map<std::string, std::string> fields;  // by input of the model: the batches' field
-  size_t queue = 2;                           // frames ready between two stages
+  size_t queue = 4;                           // frames ready between two stages
 
   std::string checkpoint_dir;  // empty: no checkpoints
   int64_t keep_checkpoints = 3;

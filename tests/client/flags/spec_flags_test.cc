@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "absl/strings/str_cat.h"
 #include "tests/client/flags/parse_flags.h"
 
@@ -145,6 +147,20 @@ TEST(ParseSelectionTest, RangesAndLists) {
   for (const char* text : {":", "1:", "x", "1,,2", "1:2:3"}) {
     EXPECT_FALSE(ParseSelection(text).ok()) << text;
   }
+}
+
+TEST(ParseSelectionTest, AFileHoldsMoreThanACommandLine) {
+  const std::string path = testing::TempDir() + "/selection";
+  const auto read = [&](const std::string& content) {
+    std::ofstream(path) << content;
+    return ParseSelection("@" + path);
+  };
+  EXPECT_THAT(read("3,1,2\n")->ids, ElementsAre(3, 1, 2));
+  EXPECT_EQ(read("3:9")->stop, 9);
+  EXPECT_FALSE(read("").ok());
+  EXPECT_FALSE(read("@" + path).ok());
+  EXPECT_EQ(ParseSelection("@/none").status().message(),
+            "--graphs is '@/none': the file cannot be read");
 }
 
 }  // namespace
