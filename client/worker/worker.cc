@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -208,6 +209,11 @@ absl::StatusOr<std::unique_ptr<BatchStream>> Worker::OpenStream() {
                        "; a step of the model takes ", model.batches_per_step));
     }
     stream.spec.micro_batches = model.batches_per_step;
+  }
+  // A run stays with its version when another one is published.
+  if (!last_->dataset.empty() && !absl::StrContains(stream.dataset, '@') &&
+      absl::StartsWith(last_->dataset, absl::StrCat(stream.dataset, "@"))) {
+    stream.dataset = last_->dataset;
   }
   stream.seed = last_->seed;
   stream.client_prefetch = options_.queue;

@@ -388,6 +388,27 @@ TEST_F(WorkerTest, ACheckpointOfOtherBatchesIsRefused) {
   EXPECT_EQ(other_spec.runs() + other_seed.runs(), 0);
 }
 
+TEST_F(WorkerTest, ARunStaysWithItsVersion) {
+  WorkerOptions options = Options();
+  const std::vector<int64_t> all = Undisturbed(options);
+  options.num_epochs = 0;
+  options.num_steps = 3;
+  ListExecutor first;
+  ASSERT_TRUE(Run(options, first).status.ok());
+  ASSERT_TRUE(IngestMolecules(*client_, "molecules", kGraphs + 1).ok());
+  options.num_epochs = 1;
+  options.num_steps = 0;
+  ListExecutor second;
+  const Outcome outcome = Run(options, second);
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_THAT(second.seen(), ElementsAreArray(all));
+  options.stream.dataset = "molecules@2";
+  options.num_epochs = 2;
+  ListExecutor other;
+  EXPECT_THAT(std::string(Run(options, other).status.message()),
+              HasSubstr("the checkpoint is of other batches: molecules@1"));
+}
+
 TEST_F(WorkerTest, PredictionsAreInTheOrderOfTheDataset) {
   WorkerOptions options = Options();
   options.checkpoint_dir.clear();
