@@ -40,12 +40,11 @@ function(graphfeed_popef_library name)
       popef_state.cc popef_streams.cc popef_watchdog.cc)
   list(TRANSFORM sources PREPEND ${PROJECT_SOURCE_DIR}/client/worker/)
   find_package(nlohmann_json CONFIG REQUIRED)
-  find_package(OpenSSL REQUIRED COMPONENTS Crypto)
   add_library(graphfeed_${name} STATIC EXCLUDE_FROM_ALL ${sources})
   add_library(graphfeed::${name} ALIAS graphfeed_${name})
   set_target_properties(graphfeed_${name} PROPERTIES CXX_STANDARD 17)
   target_include_directories(graphfeed_${name} PUBLIC ${PROJECT_SOURCE_DIR})
   target_link_libraries(graphfeed_${name} PUBLIC graphfeed::executor absl::time
-    PRIVATE ${ARGN} graphfeed::base nlohmann_json::nlohmann_json OpenSSL::Crypto Threads::Threads
+    PRIVATE ${ARGN} graphfeed::base nlohmann_json::nlohmann_json Threads::Threads
             graphfeed_warnings)
 endfunction()

@@ -6,9 +6,8 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "openssl/evp.h"
+#include "client/worker/sha256.h"
 
 namespace graphfeed {
 
@@ -20,13 +19,9 @@ absl::StatusOr<ModelFile> ReadModelFile(const std::string& path, absl::string_vi
   if (stream.bad() || file.bytes.empty()) {
     return absl::NotFoundError(absl::StrCat("the model \"", path, "\" cannot be read or is empty"));
   }
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  if (EVP_Digest(file.bytes.data(), file.bytes.size(), digest, &size, EVP_sha256(), nullptr) != 1) {
-    return absl::InternalError("SHA-256 is not to be had");
-  }
-  file.sha256 =
-      absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), size));
+  Sha256 hash;
+  hash.Update(file.bytes);
+  file.sha256 = hash.Finish();
   if (!sha256.empty() && absl::AsciiStrToLower(sha256) != file.sha256) {
     return absl::FailedPreconditionError(
         absl::StrCat("the model \"", path, "\" has SHA-256 ", file.sha256, ", not ", sha256));

@@ -1,7 +1,5 @@
 #include "client/worker/popef_model.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <exception>
@@ -11,10 +9,10 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/worker/popef_errors.h"
+#include "client/worker/sha256.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -22,23 +20,19 @@ namespace {
 
 constexpr size_t kMaxStreamBytes = size_t{128} << 20;  // Poplar's limit of one stream's buffer
 
-absl::StatusOr<std::string> Sha256(const std::vector<std::string>& files) {
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> hash(EVP_MD_CTX_new(),
-                                                                     &EVP_MD_CTX_free);
-  EVP_DigestInit_ex(hash.get(), EVP_sha256(), nullptr);
+// Of all files, one after the other.
+absl::StatusOr<std::string> HashOf(const std::vector<std::string>& files) {
+  Sha256 hash;
   std::string buffer(size_t{1} << 20, '\0');
   for (const std::string& file : files) {
     std::ifstream stream(file, std::ios::binary);
     if (!stream) return PopefModelError(absl::StrCat("model ", file, " cannot be read"));
     while (stream) {
       stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-      EVP_DigestUpdate(hash.get(), buffer.data(), static_cast<size_t>(stream.gcount()));
+      hash.Update(absl::string_view(buffer.data(), static_cast<size_t>(stream.gcount())));
     }
   }
-  std::array<unsigned char, 32> digest = {};
-  EVP_DigestFinal_ex(hash.get(), digest.data(), nullptr);
-  return absl::BytesToHexString(
-      absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
+  return hash.Finish();
 }
 
 struct ElementType {
@@ -284,7 +278,7 @@ size_t ValueBytes(const PopefModel& model, const PopefTensor& tensor) {
 
 absl::StatusOr<PopefModel> ReadPopefModel(const std::vector<std::string>& files, uint64_t seed) {
   if (files.empty()) return PopefModelError("no model file is named");
-  GF_ASSIGN_OR_RETURN(std::string sha256, Sha256(files));
+  GF_ASSIGN_OR_RETURN(std::string sha256, HashOf(files));
   const std::string names = absl::StrJoin(files, ", ");
   try {
     const auto reader = std::make_shared<popef::Reader>();

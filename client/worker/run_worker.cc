@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/cpp/client.h"
@@ -27,6 +28,14 @@ absl::StatusOr<std::unique_ptr<Executor>> NewExecutor(const WorkerConfig& config
       return NewPopefExecutor(config.popef);
   }
   return absl::InternalError("no such executor");
+}
+
+// A TorchScript model has been checked before it was read; this is for all.
+absl::Status CheckModel(const WorkerConfig& config, const ModelDescription& model) {
+  const std::string& sha256 = config.torchscript.sha256;
+  if (sha256.empty() || absl::EqualsIgnoreCase(sha256, model.sha256)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("the model \"", config.model, "\" has SHA-256 ",
+                                                    model.sha256, ", not ", sha256));
 }
 
 WorkerReport Identity(const WorkerConfig& config, const ModelDescription& model) {
@@ -66,6 +75,7 @@ absl::Status RunWorker(const WorkerConfig& config, StopSignal& stop, std::ostrea
   Progress progress(config, out, err);
   GF_RETURN_IF_ERROR(progress.OpenFiles());
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, NewExecutor(config));
+  GF_RETURN_IF_ERROR(CheckModel(config, executor->description()));
   std::atomic<bool> interrupted = false;  // a signal has come while the run may wait for a server
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client,
                       config.server.Connect([&interrupted] { return interrupted.load(); }));

@@ -24,17 +24,25 @@ constexpr KnownWords kRuntimes = {"torchscript", "poplar", "fake-poplar", "pytho
 constexpr KnownWords kResults = {"ok", "failed", "null"};
 constexpr KnownWords kStages = {"receive", "stage", "execute", "report"};
 // What executors call their errors.
-constexpr KnownWords kErrorClasses = {"recoverable_ipu_reset",
-                                      "recoverable_link_reset",
-                                      "recoverable_partition_reset",
-                                      "recoverable_full_reset",
-                                      "unrecoverable",
-                                      "unknown",
+constexpr KnownWords kErrorClasses = {"absent",
                                       "application",
                                       "attach_timeout",
-                                      "model",
+                                      "cancelled",
+                                      "device",
+                                      "hang",
+                                      "input",
+                                      "load",
                                       "memory",
-                                      "input"};
+                                      "model",
+                                      "recoverable_full_reset",
+                                      "recoverable_ipu_reset",
+                                      "recoverable_link_reset",
+                                      "recoverable_partition_reset",
+                                      "state",
+                                      "streams",
+                                      "unknown",
+                                      "unrecoverable",
+                                      "usage"};
 
 std::string Known(absl::string_view word, KnownWords words) {
   return std::string(std::find(words.begin(), words.end(), word) == words.end() ? "other" : word);

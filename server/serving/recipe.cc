@@ -68,7 +68,9 @@ int64_t Recipe::FrameBound(int64_t max_frame_bytes) const {
 int64_t Recipe::graph_id_bytes() const {
   const int64_t graphs =
       layout().ragged ? MaxGraphs(spec(), info().num_graphs) : layout().padded.graphs;
-  return graphs * layout().micro_batches * static_cast<int64_t>(sizeof(int64_t));
+  // As they are, once more while the frame is in flight, and in the message.
+  constexpr int64_t kBytes = 3 * sizeof(int64_t);
+  return graphs * layout().micro_batches * kBytes;
 }
 
 int64_t Recipe::held_bytes() const { return spec().list_bytes(); }

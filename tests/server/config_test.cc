@@ -75,6 +75,10 @@ TEST(ConfigTest, RefusalsNameFlagValueAndLimit) {
   ExpectInvalid({"--data-dir", "d", "--build-threads", "2.5"}, "--build-threads: \"2.5\"");
   ExpectInvalid({"--data-dir", "d", "--drain-timeout", "soon"}, "--drain-timeout: \"soon\"");
   ExpectInvalid({"--data-dir", "d", "--drain-timeout", "48h"}, "--drain-timeout: \"48h\"");
+  ExpectInvalid({"--data-dir", "d", "--max-workers", "0"}, "--max-workers: \"0\"; 1 to 1000000");
+  ExpectInvalid({"--data-dir", "d", "--forget-workers-after", "-1s"},
+                "--forget-workers-after: \"-1s\"; 0s to 720h");
+  ExpectInvalid({"--data-dir", "d", "--forget-workers-after", "721h"}, "0s to 720h");
   ExpectInvalid({"--data-dir", "d", "--listen", ""}, "--listen");
   ExpectInvalid({"--data-dir", "d", "--listen", "localhost"},
                 "--listen: \"localhost\"; HOST:PORT, such as 0.0.0.0:50051 or [::]:50051, or "

@@ -25,7 +25,8 @@ Result RunWith(std::vector<const char*> arguments) {
 
 TEST(UsageTest, EveryCommandHasHelp) {
   EXPECT_THAT(RunWith({"--help"}).out, HasSubstr("import"));
-  for (const char* command : {"import", "ls", "describe", "plan", "stream", "partition", "rm", "top"}) {
+  for (const char* command :
+       {"import", "ls", "describe", "plan", "stream", "partition", "rm", "top"}) {
     const Result result = RunWith({command, "--help"});
     EXPECT_EQ(result.code, kExitOk) << command;
     EXPECT_THAT(result.out, HasSubstr("Usage: graphfeed"));

@@ -21,9 +21,11 @@
 #include "client/cpp/client.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/wire/messages.h"
+#include "proto/wire/worker_messages.h"
 #include "tests/client/cpp/fake_server.h"
 #include "tests/client/cpp/stream_messages.h"
 #include "tests/support/message_mutator.h"
+#include "tests/support/worker_reports.h"
 
 namespace graphfeed {
 namespace {
@@ -64,9 +66,10 @@ class ErringServerTest : public ::testing::Test {
  protected:
   ErringServerTest() : mutator_(20261128) {
     std::map<std::string, FakeServer::Script> scripts;
-    for (const char* method : {"ListDatasets", "GetDataset", "EstimateOptions", "DescribePlan",
-                               "GetBatch", "PartitionDataset", "CreateSnapshot", "DeleteVersion",
-                               "StreamBatches", "ExportVersion", "Ingest"}) {
+    for (const char* method :
+         {"ListDatasets", "GetDataset", "EstimateOptions", "DescribePlan", "GetBatch",
+          "PartitionDataset", "CreateSnapshot", "DeleteVersion", "StreamBatches", "ExportVersion",
+          "Ingest", "ListWorkers", "ReportWorkerMetrics"}) {
       scripts[method] = [this, method = std::string(method)](FakeCall& call) {
         call.Read();
         while (method == "Ingest" && call.Read().has_value()) {
@@ -133,6 +136,8 @@ class ErringServerTest : public ::testing::Test {
     }
     if (method == "PartitionDataset") return client_->Partition("d", 2, 1, "parts").status();
     if (method == "CreateSnapshot") return client_->CreateSnapshot("monday").status();
+    if (method == "ListWorkers") return client_->ListWorkers().status();
+    if (method == "ReportWorkerMetrics") return client_->ReportWorker(FullReport());
     if (method == "StreamBatches") return ReadStream(Options());
     if (method == "ExportVersion") {
       const auto source = client_->Export("d");
@@ -194,6 +199,12 @@ class ErringServerTest : public ::testing::Test {
       response.set_folder("/f");
       *response.add_datasets() = Dataset("a");
       add(response);
+    } else if (method == "ListWorkers") {
+      v1::ListWorkersResponse response;
+      *response.add_workers() = wire::ToProto(WorkerStatus{.report = FullReport("a")});
+      add(response);
+    } else if (method == "ReportWorkerMetrics") {
+      add(v1::ReportWorkerMetricsResponse());
     } else if (method == "StreamBatches") {
       add(Parse<v1::StreamBatchesResponse>(HeaderMessage(MakeStreamInfo(SmallLayout()))));
       add(Parse<v1::StreamBatchesResponse>(EpochMessage(0, 2)));
@@ -243,8 +254,9 @@ class ErringServerTest : public ::testing::Test {
   }
 
   const std::vector<std::string> methods_ = {
-      "ListDatasets",   "GetDataset",    "EstimateOptions", "DescribePlan", "GetBatch",
-      "CreateSnapshot", "StreamBatches", "ExportVersion",   "Ingest",       "PartitionDataset"};
+      "ListDatasets", "GetDataset",       "EstimateOptions", "DescribePlan",
+      "GetBatch",     "CreateSnapshot",   "StreamBatches",   "ExportVersion",
+      "Ingest",       "PartitionDataset", "ListWorkers",     "ReportWorkerMetrics"};
   MessageMutator mutator_;
   absl::Mutex mu_;  // the call before may still be answered
   std::vector<std::string> answers_ ABSL_GUARDED_BY(mu_);

@@ -82,6 +82,17 @@ def test_are_absent_unless_asked_for(dataset):
     assert not hasattr(batch, "graph_ids")
 
 
+def test_a_single_large_graph_is_graph_0(client):
+    client.ingest("graph-ids-single", {"x": np.ones((4, 1), np.float32), "edge_index": np.zeros((2, 1), np.int64)})
+    (batch,) = gf.DataLoader(client.dataset("graph-ids-single"), graph_ids=True)
+    np.testing.assert_array_equal(batch.graph_ids, [0])
+
+
+def test_sampled_loaders_have_input_id_instead(client):
+    with pytest.raises(TypeError, match="graph_ids"):
+        gf.NeighborLoader(client.dataset("graph-ids-single"), [1], graph_ids=True)
+
+
 def test_a_column_of_that_name_is_the_column(client):
     client.ingest("graph-ids-column", [{"x": np.ones((2, 1)), "graph_ids": np.array([7])}] * 3)
     batch = next(iter(gf.DataLoader(client.dataset("graph-ids-column"), batch_size=3, graph_ids=True)))
