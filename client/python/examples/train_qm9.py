@@ -60,6 +60,8 @@ def main() -> None:
     ) as worker:
         for epoch in range(1, args.epochs + 1):
             worker.run(epochs=epoch)
+            if worker.stopped:
+                break
             found = gf.Worker(pack(dataset[test], "StreamPack"), model).predict()
             wanted = gap[found.ids]
             has = ~np.isnan(wanted)

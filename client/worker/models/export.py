@@ -87,21 +87,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     models = parser.add_subparsers(dest="model", required=True)
 
-    def add(name: str, make, help: str, hidden: int, classes: int) -> argparse.ArgumentParser:
+    def add(name: str, make, help: str, hidden: int, classes: int,
+            dropout: float = 0.5) -> argparse.ArgumentParser:  # fmt: skip
         command = models.add_parser(name, help=help, description=help)
         command.set_defaults(make=make)
         command.add_argument("--out", required=True, metavar="FILE", help="the file to write")
         command.add_argument("--seed", type=int, default=0, help="of the weights")
         command.add_argument("--hidden-channels", type=int, default=hidden)
         command.add_argument("--num-classes", type=int, default=classes)
-        command.add_argument("--dropout", type=float, default=0.5)
+        command.add_argument("--dropout", type=float, default=dropout)
         return command
 
-    for name, make, help, hidden in (
-        ("gcn", _gcn, "GCN for graphs (tutorials 3 and 4)", 64),
-        ("gin", _gin, "graph isomorphism network", 32),
+    for name, make, help, hidden, dropout in (
+        ("gcn", _gcn, "GCN for graphs (tutorials 3 and 4)", 64, 0.5),
+        ("gin", _gin, "graph isomorphism network", 32, 0.0),
     ):
-        command = add(name, make, help, hidden, 2)
+        command = add(name, make, help, hidden, 2, dropout)
         command.add_argument("--in-channels", type=int, required=True, help="features of a node")
         command.add_argument(
             "--num-graphs", type=int, required=True, help="graphs of a batch, padding included"

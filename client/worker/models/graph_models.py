@@ -129,7 +129,7 @@ class Gin(nn.Module):
         task: GraphTask,
         edge_channels: int = 0,
         num_layers: int = 3,
-        dropout: float = 0.5,
+        dropout: float = 0.0,
         pool: str = "sum",
     ) -> None:
         super().__init__()

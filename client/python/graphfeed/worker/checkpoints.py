@@ -67,6 +67,8 @@ class Checkpoints:
         self._keep = keep
         self._num_shards = num_shards
         self._shard = shard_index
+        for unfinished in self.folder.glob(f"checkpoint-*-{shard_index}of{num_shards}.tmp"):
+            unfinished.unlink(missing_ok=True)  # of a process that was killed
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -112,6 +114,7 @@ class Checkpoints:
 
         Raises:
             RuntimeError: there are checkpoints of another number of shards, of no common position.
+            DataLoss: there are some, and all of them are damaged.
         """
         files = self._files()
         groups: dict[tuple[Position, int], list[_File]] = {}
@@ -120,12 +123,18 @@ class Checkpoints:
                 groups.setdefault((file.position, file.num_shards), []).append(file)
             elif file.shard == self._shard:
                 groups[file.position, 0] = [file]
+        damaged = False
         for (_, num_shards), group in sorted(groups.items(), reverse=True):
             if num_shards and len(group) < num_shards:
                 continue
             read = [_read(file.path) for file in sorted(group)]
             if None not in read:
                 return self._taken_over(read) if num_shards else read[0]
+            damaged = True
+        if damaged:
+            raise errors.DataLoss(
+                f"no checkpoint in {self.folder} is whole; without them the run begins anew"
+            )
         strangers = [f for f in files if f.num_shards != self._num_shards]
         if strangers and not any(f.num_shards == self._num_shards for f in files):
             listed = ", ".join(sorted(f.path.name for f in strangers))

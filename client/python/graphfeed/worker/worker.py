@@ -131,7 +131,7 @@ class Worker:
         self.totals = Sizes()
         """What was consumed in the run, also before a restart."""
         self.stopped = False
-        """Whether SIGTERM or `stop` ended the run early."""
+        """Whether SIGTERM or `stop` ended the run early; `run` returns at once from then on."""
         self._saved: Position | None = None
         self._consumed: Fed | None = None  # the last one, without its batch
         self._is_entered = False
@@ -169,7 +169,6 @@ class Worker:
         """
         epochs = None if epochs is None else _arguments.integer("epochs", epochs, 1)
         steps = None if steps is None else _arguments.integer("steps", steps, 1)
-        self.stopped = False
         self._execution.begin()
         with contextlib.ExitStack() as stack:
             if not self._is_entered:

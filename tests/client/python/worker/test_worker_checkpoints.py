@@ -64,6 +64,10 @@ def test_a_damaged_file_is_passed_over(rings, tmp_path, caplog):
         worker = gf.Worker(padded(rings), model_and_optimizer()[0], checkpoint_dir=tmp_path)
         assert worker.position == (0, 8) and "passed over" in caplog.text
         assert worker.totals.samples == 40
+        assert not list(tmp_path.glob("*.tmp"))
+    min(tmp_path.iterdir()).write_bytes(b"")
+    with pytest.raises(gf.DataLoss, match="no checkpoint in .* is whole"):
+        gf.Worker(padded(rings), model_and_optimizer()[0], checkpoint_dir=tmp_path)
 
 
 def test_another_loader_or_model_is_refused(rings, tmp_path):

@@ -308,6 +308,9 @@ def test_a_thread_may_run_and_stop_it():
     worker.stop()
     thread.join(30)
     assert not thread.is_alive() and worker.stopped and worker.step >= 1
+    steps = worker.step
+    worker.run(epochs=1)  # a program that goes on in a loop does not make it deaf
+    assert worker.step == steps
 
 
 def test_a_worker_that_waits_for_a_batch_can_be_stopped():

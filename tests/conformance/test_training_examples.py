@@ -25,7 +25,8 @@ def train(server, tmp_path, monkeypatch):
     text = (ROOT / "docs" / "workers.md").read_text()
 
     def run_documented(name: str, *further) -> str:
-        pattern = rf"^    python3 client/python/examples/{name} --server HOST:PORT --data DIR(.*)$"
+        script = rf"/usr/bin/python3 client/python/examples/{name}"
+        pattern = rf"^    {script} --server HOST:PORT --data DIR(.*)$"
         (arguments,) = re.findall(pattern, text, re.M)
         return run(name, server, *arguments.split(), *further)
 
