@@ -81,7 +81,7 @@ def test_the_commands_about_models_run(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     text = (ROOT / "docs" / "workers.md").read_text()
-    commands = re.findall(r"^    python3 (client/worker/models/export.py .*)$", text, re.M)
+    commands = re.findall(r"^    /usr/bin/python3 (client/worker/models/export.py .*)$", text, re.M)
     assert len(commands) == 3
     for command in commands:
         export.main(command.split()[1:])

@@ -30,7 +30,7 @@ def files(tmp_path_factory, client):
     client.ingest("molecules", molecules())
     folder = tmp_path_factory.mktemp("model")
     torch.manual_seed(0)
-    save(Gin(4, 8, 9, GraphTask(2), num_layers=2), folder / "gin.pt")
+    save(Gin(4, 8, 9, GraphTask(2), num_layers=2, dropout=0.5), folder / "gin.pt")
     spec = {
         "strategy": "best-pack",
         "shuffle": True,
