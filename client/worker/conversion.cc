@@ -17,32 +17,19 @@ struct Half {
   uint16_t bits;
 };
 
+// visit(value of the C++ type).
 template <typename Visit>
-auto WithType(DType dtype, Visit&& visit) {
-  switch (dtype) {
-    case DType::kBool:
-      return visit(bool());
-    case DType::kUint8:
-      return visit(uint8_t());
-    case DType::kInt8:
-      return visit(int8_t());
-    case DType::kInt16:
-      return visit(int16_t());
-    case DType::kInt32:
-      return visit(int32_t());
-    case DType::kInt64:
-      return visit(int64_t());
-    case DType::kFloat16:
-      return visit(Half());
-    case DType::kFloat32:
-      return visit(float());
-    case DType::kFloat64:
-      return visit(double());
-    case DType::kString:
-      break;
-  }
-  GF_CHECK(false);
-  return visit(bool());
+absl::Status WithType(DType dtype, Visit&& visit) {
+  if (dtype == DType::kBool) return visit(bool());
+  if (dtype == DType::kUint8) return visit(uint8_t());
+  if (dtype == DType::kInt8) return visit(int8_t());
+  if (dtype == DType::kInt16) return visit(int16_t());
+  if (dtype == DType::kInt32) return visit(int32_t());
+  if (dtype == DType::kInt64) return visit(int64_t());
+  if (dtype == DType::kFloat16) return visit(Half());
+  if (dtype == DType::kFloat32) return visit(float());
+  GF_CHECK(dtype == DType::kFloat64) << DTypeName(dtype);
+  return visit(double());
 }
 
 template <typename From, typename To>

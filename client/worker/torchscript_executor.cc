@@ -171,7 +171,7 @@ class TorchscriptExecutor final : public Executor {
       archive.load_from(bytes);
       absl::Status status;
       const torch::NoGradGuard no_grad;
-      ForEachTensor([&](const std::string& name, torch::Tensor tensor, bool is_buffer) {
+      ForEachTensor([&](const std::string& name, const torch::Tensor& tensor, bool is_buffer) {
         torch::Tensor stored;
         if (!status.ok()) return;
         if (!archive.try_read(name, stored, is_buffer)) {
