@@ -239,6 +239,7 @@ absl::Status Worker::RunSteps() {
                      info->dataset, " with ", fingerprint, " and ", spec_digest));
   }
   last_->dataset = info->dataset;
+  metrics_.SetDataset(info->dataset);
   last_->fingerprint = fingerprint;
   last_->spec_digest = spec_digest;
   GF_ASSIGN_OR_RETURN(Binding binding,

@@ -120,6 +120,11 @@ WorkerMetrics::WorkerMetrics(const WorkerReport& identity, absl::string_view ver
 
 WorkerMetrics::~WorkerMetrics() = default;
 
+void WorkerMetrics::SetDataset(const std::string& dataset) {
+  MutexLock lock(&impl_->mu);
+  impl_->report.dataset = dataset;
+}
+
 void WorkerMetrics::StepDone(const Layout& layout, const FrameInfo& frame, double seconds,
                              std::optional<double> loss, const Position& position) {
   Totals totals;

@@ -34,6 +34,8 @@ class WorkerMetrics {
   WorkerMetrics(const WorkerReport& identity, absl::string_view version);
   ~WorkerMetrics();
 
+  // "name@version", once a server has told which.
+  void SetDataset(const std::string& dataset);
   // A step that succeeded: what the frame held, how long it took and where the run stands then.
   void StepDone(const Layout& layout, const FrameInfo& frame, double seconds,
                 std::optional<double> loss, const Position& position);

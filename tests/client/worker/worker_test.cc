@@ -37,6 +37,7 @@ TEST_F(WorkerTest, EveryGraphIsSeenOnceAnEpoch) {
   const WorkerReport report = metrics_.Report();
   EXPECT_EQ(report.samples, 2 * kGraphs);
   EXPECT_EQ(report.epoch, 2);
+  EXPECT_EQ(report.dataset, "molecules@1");
   EXPECT_THAT(metrics_.Text(), HasSubstr("graphfeed_worker_samples_total 200"));
 }
 
