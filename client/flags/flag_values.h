@@ -3,7 +3,12 @@
 
 // What all flags have in common: values of enums, errors.
 
+#include <cstdint>
+#include <limits>
+#include <string>
+
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "proto/frame/named_enum.h"
@@ -19,6 +24,15 @@ E ValueOf(absl::string_view flag) {
 inline absl::Status FlagError(absl::string_view flag, absl::string_view value,
                               absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(flag, " is '", value, "': ", what));
+}
+
+// A check of flags that are unsigned, which the parser would wrap and cut: "" for "0" to 2^64 - 1.
+inline std::string CheckUnsigned(const std::string& value) {
+  uint64_t number = 0;
+  const bool sign = !value.empty() && (value[0] == '-' || value[0] == '+');
+  if (!sign && absl::SimpleAtoi(value, &number)) return "";
+  return absl::StrCat("'", value, "' is no whole number from 0 to ",
+                      std::numeric_limits<uint64_t>::max());
 }
 
 }  // namespace graphfeed

@@ -133,7 +133,8 @@ void SpecFlags::Register(CLI::App& command) {
       "which graphs (neighbor: seed nodes or edges, cluster: clusters): START:STOP, or a,b,c in "
       "this order, or @FILE with either (default: all)");
   command.add_flag("--shuffle", shuffle_, "another order in every epoch");
-  add("--seed", seed_, "of the shuffle and of trimming (default: drawn, and shown)");
+  add("--seed", seed_, "of the shuffle and of trimming (default: drawn, and shown)")
+      ->check(CheckUnsigned);
   add("--epoch", epoch_, "number of the (first) epoch")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);

@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -62,11 +60,7 @@ Checkpoint FromHeader(const Json& json) {
 }  // namespace
 
 absl::StatusOr<Checkpoint> ReadCheckpoint(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream)
-    return absl::NotFoundError(absl::StrCat("cannot read the checkpoint \"", path, "\""));
-  const std::string bytes((std::istreambuf_iterator<char>(stream)),
-                          std::istreambuf_iterator<char>());
+  GF_ASSIGN_OR_RETURN(const std::string bytes, ReadWholeFile(path));
   const auto damaged = [&](absl::string_view what) {
     return absl::DataLossError(absl::StrCat("the checkpoint \"", path, "\" ", what));
   };

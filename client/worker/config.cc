@@ -2,8 +2,6 @@
 
 #include <unistd.h>
 
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -16,6 +14,7 @@
 #include "client/flags/flag_values.h"
 #include "client/flags/spec_flags.h"
 #include "client/flags/spec_json.h"
+#include "client/worker/whole_file.h"
 #include "proto/frame/named_enum.h"
 #include "storage/base/status_macros.h"
 
@@ -45,10 +44,11 @@ std::string HostAndProcess() {
 
 // The file is a spec, or an object that has one as its "spec" (graphfeed plan --json).
 absl::StatusOr<BatchSpec> ReadSpec(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return absl::NotFoundError(absl::StrCat("--spec: cannot read \"", path, "\""));
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const absl::StatusOr<std::string> text = ReadWholeFile(path);
+  if (!text.ok()) {
+    return absl::NotFoundError(absl::StrCat("--spec: ", text.status().message()));
+  }
+  const Json json = Json::parse(*text, nullptr, /*allow_exceptions=*/false);
   if (json.is_discarded()) {
     return absl::InvalidArgumentError(absl::StrCat("--spec: \"", path, "\" is no JSON"));
   }
@@ -83,7 +83,9 @@ void AddData(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
                  "JSON file that says which batches: graphfeed plan --save-spec writes it")
       ->required()
       ->group(group);
-  app.add_option("--seed", flags.seed, "of the shuffle (default: the checkpoint's, or drawn)")
+  app.add_option("--seed", flags.seed,
+                 "of the shuffle; shards need the same (default: the checkpoint's, or drawn)")
+      ->check(CheckUnsigned)
       ->group(group);
   app.add_option("--num-shards", stream.num_shards, "workers that share an epoch")
       ->capture_default_str()
@@ -142,9 +144,10 @@ void AddRun(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
                  "steps between further checkpoints (default: none)")
       ->check(CLI::PositiveNumber)
       ->group(group);
-  app.add_option("--resume", worker.resume,
-                 "checkpoint files to go on from, a,b,c, with any number of shards: all of one run "
-                 "and at one position")
+  app.add_option(
+         "--resume", worker.resume,
+         "checkpoint files to begin with, a,b,c, while --checkpoint-dir has none: those of all "
+         "shards of a run that goes on with another number of them")
       ->delimiter(',')
       ->group(group);
   app.add_option("--predictions", worker.predictions_dir,
@@ -170,6 +173,7 @@ void AddModel(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
       ->group(group);
   app.add_option("--model-seed", torch.seed, "of dropout and the like")
       ->capture_default_str()
+      ->check(CheckUnsigned)
       ->group(group);
   app.add_option("--optimizer", flags.optimizer, "as torch.optim's")
       ->capture_default_str()
@@ -235,7 +239,8 @@ void AddReports(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 3600.0))
       ->group(group);
-  app.add_option("--name", config.name, "of this worker in reports (default: host:process)")
+  app.add_option("--name", config.name,
+                 "of this worker in reports; no two have the same (default: host:process)")
       ->group(group);
   app.add_option("--job", config.job, "what belongs together in reports")->group(group);
   app.add_option("--loss-log", config.loss_log, "CSV file with the loss of every step")
@@ -274,6 +279,7 @@ absl::Status Interpret(const FlagValues& flags, WorkerConfig& config) {
     if (train) return absl::InvalidArgumentError("--steps or --epochs must say how long to train");
     worker.num_epochs = 1;
   }
+  worker.trains = train;
   config.executor = ValueOf<ExecutorKind>(flags.executor);
   config.torchscript.model = config.model;
   config.torchscript.train = train;

@@ -64,6 +64,7 @@ struct HostTensor {
 
 struct StepInputs {
   int64_t num_batches = 1;
+  std::vector<bool> real;              // by micro-batch: not all of it is padding; empty: all are
   std::vector<HostTensor> tensors;     // as ModelDescription::inputs; data null: left out
   std::shared_ptr<const void> memory;  // what the tensors point into; shared with the batch
 };
@@ -77,7 +78,7 @@ struct OutputTensor {
 };
 
 struct StepResult {
-  std::optional<double> loss;         // the mean over the micro-batches
+  std::optional<double> loss;         // the mean over the real micro-batches; none: there were none
   std::vector<OutputTensor> outputs;  // without the loss; empty when training
   double device_seconds = 0;          // of the step, on the device
 };

@@ -1,24 +1,23 @@
 #include "client/worker/model_file.h"
 
-#include <fstream>
-#include <iterator>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/worker/sha256.h"
+#include "client/worker/whole_file.h"
 
 namespace graphfeed {
 
 absl::StatusOr<ModelFile> ReadModelFile(const std::string& path, absl::string_view sha256) {
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) return absl::NotFoundError(absl::StrCat("cannot read the model \"", path, "\""));
-  ModelFile file;
-  file.bytes.assign(std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>());
-  if (stream.bad() || file.bytes.empty()) {
-    return absl::NotFoundError(absl::StrCat("the model \"", path, "\" cannot be read or is empty"));
+  absl::StatusOr<std::string> bytes = ReadWholeFile(path);
+  if (!bytes.ok()) {
+    return absl::NotFoundError(absl::StrCat("the model: ", bytes.status().message()));
   }
+  ModelFile file;
+  file.bytes = *std::move(bytes);
   Sha256 hash;
   hash.Update(file.bytes);
   file.sha256 = hash.Finish();

@@ -104,7 +104,7 @@ class PopefExecutor : public Executor {
                               std::vector<std::string> Buffers::*values, bool upload);
   absl::Status CheckLoaded(absl::string_view call) const;
   absl::Status CheckStep(const StepInputs& step, absl::string_view which) const;
-  absl::StatusOr<StepResult> Collect() const;
+  absl::StatusOr<StepResult> Collect(const std::vector<bool>& real) const;
   // kReset becomes kExit for what a reset has not cured.
   absl::Status Escalate(absl::Status status);
 
@@ -273,13 +273,13 @@ absl::StatusOr<StepResult> PopefExecutor::Run(const StepInputs& step, const Step
   GF_RETURN_IF_ERROR(Escalate(device_.Run(model_.main_programs, "step")));
   const absl::Duration took = absl::Now() - start;
   GF_RETURN_IF_ERROR(Escalate(steps_->Finish()));
-  absl::StatusOr<StepResult> result = Collect();
+  absl::StatusOr<StepResult> result = Collect(step.real);
   if (!result.ok()) return Escalate(result.status());
   result->device_seconds = absl::ToDoubleSeconds(took);
   return result;
 }
 
-absl::StatusOr<StepResult> PopefExecutor::Collect() const {
+absl::StatusOr<StepResult> PopefExecutor::Collect(const std::vector<bool>& real) const {
   StepResult result;
   const auto error = [](absl::string_view message) {
     return ExecutorError(ErrorAction::kReset, "streams", absl::StatusCode::kInternal, message);
@@ -314,7 +314,7 @@ absl::StatusOr<StepResult> PopefExecutor::Collect() const {
       result.outputs.push_back(std::move(tensor));
       continue;
     }
-    result.loss = MeanOf(*output.dtype, tensor.data);
+    result.loss = MeanOf(*output.dtype, tensor.data, real);
   }
   return result;
 }

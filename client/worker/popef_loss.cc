@@ -63,12 +63,19 @@ absl::StatusOr<std::optional<size_t>> FindPopefLoss(const PopefModel& model,
   return std::optional<size_t>(found[0]);
 }
 
-double MeanOf(DType dtype, const std::vector<std::byte>& elements) {
+std::optional<double> MeanOf(DType dtype, const std::vector<std::byte>& elements,
+                             const std::vector<bool>& real) {
   const size_t size = SizeOf(dtype);
   const size_t count = elements.size() / size;
   double sum = 0;
-  for (size_t i = 0; i < count; ++i) sum += FloatAt(dtype, &elements[i * size]);
-  return sum / static_cast<double>(count);
+  size_t num_counted = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (real.size() == count && !real[i]) continue;
+    sum += FloatAt(dtype, &elements[i * size]);
+    ++num_counted;
+  }
+  if (num_counted == 0) return std::nullopt;
+  return sum / static_cast<double>(num_counted);
 }
 
 }  // namespace graphfeed

@@ -18,8 +18,10 @@ std::string TensorNames(const std::vector<PopefTensor>& tensors);  // "x, edge_i
 absl::StatusOr<std::optional<size_t>> FindPopefLoss(const PopefModel& model,
                                                     const std::string& name);
 
-// The mean over elements of a float dtype, of which there is at least one.
-double MeanOf(DType dtype, const std::vector<std::byte>& elements);
+// The mean over elements of a float dtype, of which there is at least one. If there is one for each
+// micro-batch, only those of real ones count (StepInputs::real); nullopt if there are none.
+std::optional<double> MeanOf(DType dtype, const std::vector<std::byte>& elements,
+                             const std::vector<bool>& real);
 
 }  // namespace graphfeed
 

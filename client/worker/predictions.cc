@@ -1,12 +1,16 @@
 #include "client/worker/predictions.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <numeric>
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
@@ -104,10 +108,16 @@ absl::StatusOr<std::vector<int64_t>> Predictions::NodeIds(const Batch& batch, si
     std::iota(ids->begin(), ids->end(), 0);
     return *std::move(ids);
   }
-  // Others than the seeds were only seen in part.
-  const bool seeds = batch.Find(store, "input_id").has_value();
-  if (!seeds && real.seeds > 0) return Unclear(output, "is of nodes that are no seeds");
-  ids->resize(seeds ? static_cast<size_t>(real.seeds) : num_real);
+  if (strategy_ == Strategy::kCluster) {
+    ids->resize(num_real);
+    return *std::move(ids);
+  }
+  // Others than the seeds were only seen in part; seeds that are edges have no node of their own.
+  if (!batch.Find(store, "input_id").has_value() || links_) {
+    return Unclear(output, links_ ? "is of nodes; predictions around seed edges are not kept"
+                                  : "is of nodes that are no seeds");
+  }
+  ids->resize(static_cast<size_t>(real.seeds));
   return *std::move(ids);
 }
 
@@ -140,17 +150,31 @@ absl::StatusOr<std::vector<int64_t>> Predictions::Ids(const Batch& batch, size_t
     return Unclear(output, "can be of several node types: the model has to say which (store)");
   }
   if (!nodes) {
-    return Unclear(output,
-                   absl::StrCat("has no row for each ", axis.empty() ? "graph or node" : axis,
-                                " of the padded batch"));
+    return Unclear(output, absl::StrCat("has no row for each ",
+                                        axis.empty()       ? "graph or node"
+                                        : axis == "graphs" ? "graph"
+                                                           : "node",
+                                        " of the padded batch"));
   }
   return NodeIds(batch, m, output, types[0]);
 }
 
 absl::Status Predictions::Add(const Batch& batch, const std::vector<OutputTensor>& outputs) {
   const FrameInfo& info = batch.info();
+  for (const ModelTensor& declared : outputs_) {
+    const auto is_it = [&](const OutputTensor& output) { return output.name == declared.name; };
+    if (std::none_of(outputs.begin(), outputs.end(), is_it)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("the model has no output ", declared.name, ", which it says it has"));
+    }
+  }
   if (info.null_frame || info.repeat) return absl::OkStatus();
   for (const OutputTensor& output : outputs) {
+    if (output.name.empty() || absl::StrContains(output.name, '/') || output.name[0] == '.' ||
+        absl::EndsWith(output.name, ".ids")) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("an output named \"", output.name, "\" is no name of a file"));
+    }
     size_t row_bytes = SizeOf(output.dtype);
     for (size_t i = 1; i < output.shape.size(); ++i) {
       row_bytes *= static_cast<size_t>(output.shape[i]);
@@ -164,11 +188,13 @@ absl::Status Predictions::Add(const Batch& batch, const std::vector<OutputTensor
         rows.row_shape.assign(output.shape.begin() + 1, output.shape.end());
         rows.row_bytes = row_bytes;
       }
-      if (rows.row_bytes != row_bytes || ids.size() > static_cast<size_t>(output.shape[0])) {
+      const auto rows_per_batch = static_cast<size_t>(output.shape[0]);
+      if (rows.row_bytes != row_bytes || rows.dtype != output.dtype ||
+          ids.size() > rows_per_batch ||
+          output.data.size() != info.real.size() * rows_per_batch * row_bytes) {
         return Unclear(output, "has other rows than before");
       }
-      const std::byte* data =
-          output.data.data() + m * static_cast<size_t>(output.shape[0]) * row_bytes;
+      const std::byte* data = output.data.data() + m * rows_per_batch * row_bytes;
       rows.ids.insert(rows.ids.end(), ids.begin(), ids.end());
       rows.data.insert(rows.data.end(), data, data + ids.size() * row_bytes);
     }
@@ -176,13 +202,16 @@ absl::Status Predictions::Add(const Batch& batch, const std::vector<OutputTensor
   return absl::OkStatus();
 }
 
-absl::Status Predictions::Write(const std::string& folder, const std::string& suffix) const {
+absl::Status Predictions::MakeFolder(const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot make \"", folder, "\": ", error.message()));
-  }
+  if (!error && access(folder.c_str(), W_OK) == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "--predictions: \"", folder,
+      "\" cannot be written: ", error ? error.message() : std::string(std::strerror(errno))));
+}
+
+absl::Status Predictions::Write(const std::string& folder, const std::string& suffix) const {
   for (const auto& [name, rows] : rows_) {
     std::vector<size_t> order(rows.ids.size());
     std::iota(order.begin(), order.end(), size_t{0});

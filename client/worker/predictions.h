@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "client/cpp/batch.h"
 #include "client/worker/executor.h"
+#include "proto/frame/batch_spec.h"
 #include "storage/graph/dtype.h"
 
 namespace graphfeed {
@@ -25,15 +26,20 @@ namespace graphfeed {
 class Predictions {
  public:
   // `outputs` say what rows are; what they leave open is told by sizes. `collection`: batches are
-  // of many graphs.
-  Predictions(std::vector<ModelTensor> outputs, bool collection)
-      : outputs_(std::move(outputs)), collection_(collection) {}
+  // of many graphs. Of `spec`: how they are made.
+  Predictions(std::vector<ModelTensor> outputs, bool collection, const BatchSpec& spec)
+      : outputs_(std::move(outputs)),
+        collection_(collection),
+        strategy_(spec.strategy),
+        links_(spec.sampling.has_value() && spec.sampling->links.has_value()) {}
 
   // The outputs of a frame. FAILED_PRECONDITION for rows that cannot be told to be of graphs or
   // nodes, naming the output and its shape.
   absl::Status Add(const Batch& batch, const std::vector<OutputTensor>& outputs);
 
-  // Writes the files into `folder`, which is made; `suffix` goes before ".npy".
+  // Before the work, so that it is not done in vain.
+  static absl::Status MakeFolder(const std::string& folder);
+  // Writes the files into `folder`, which must exist; `suffix` goes before ".npy".
   absl::Status Write(const std::string& folder, const std::string& suffix) const;
   int64_t num_rows() const;
 
@@ -53,6 +59,8 @@ class Predictions {
 
   const std::vector<ModelTensor> outputs_;
   const bool collection_;
+  const Strategy strategy_;
+  const bool links_;                  // seeds are edges
   std::map<std::string, Rows> rows_;  // by output
 };
 

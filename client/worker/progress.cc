@@ -2,8 +2,11 @@
 
 #include <ostream>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "client/flags/json.h"
 #include "client/worker/loss_plot.h"
 #include "client/worker/whole_file.h"
@@ -16,12 +19,28 @@ Progress::Progress(const WorkerConfig& config, std::ostream& out, std::ostream& 
 
 absl::Status Progress::OpenFiles() {
   if (config_.loss_log.empty()) return absl::OkStatus();
-  MutexLock lock(&mu_);
-  loss_log_.open(config_.loss_log);
-  loss_log_ << "step,epoch,ordinal,loss\n";
-  if (loss_log_.flush()) return absl::OkStatus();
+  const std::ofstream file(config_.loss_log, std::ios::app);
+  if (file) return absl::OkStatus();
   return absl::UnavailableError(
       absl::StrCat("--loss-log: cannot write \"", config_.loss_log, "\""));
+}
+
+void Progress::GoOnWithLog(int64_t steps) {
+  std::string kept = "step,epoch,ordinal,loss\n";
+  std::ifstream before(config_.loss_log);
+  for (std::string line; std::getline(before, line);) {
+    const std::vector<absl::string_view> fields = absl::StrSplit(line, ',');
+    int64_t step = 0;
+    double loss = 0;
+    const bool whole = fields.size() == 4 && absl::SimpleAtoi(fields[0], &step) &&
+                       absl::SimpleAtod(fields[3], &loss);
+    if (!whole || step > steps) continue;
+    absl::StrAppend(&kept, line, "\n");
+    losses_.emplace_back(step, loss);
+  }
+  before.close();
+  loss_log_.open(config_.loss_log);
+  loss_log_ << kept << std::flush;
 }
 
 void Progress::Listening(const std::string& address) {
@@ -33,8 +52,9 @@ void Progress::Listening(const std::string& address) {
   }
 }
 
-void Progress::Started(const StreamInfo& info, const Position& position) {
+void Progress::Started(const StreamInfo& info, const Position& position, int64_t steps) {
   MutexLock lock(&mu_);
+  if (!config_.loss_log.empty()) GoOnWithLog(steps);
   if (config_.json) {
     out_ << Json{{"event", "start"},
                  {"dataset", info.dataset},
@@ -51,11 +71,12 @@ void Progress::Started(const StreamInfo& info, const Position& position) {
        << ", ordinal " << position.ordinal << std::endl;
 }
 
-void Progress::StepDone(int64_t step, const Position& position, std::optional<double> loss) {
+void Progress::StepDone(int64_t step, const FrameInfo& frame, std::optional<double> loss) {
   if (!loss.has_value()) return;
   MutexLock lock(&mu_);
   if (loss_log_.is_open()) {
-    loss_log_ << absl::StrFormat("%d,%d,%d,%.9g\n", step, position.epoch, position.ordinal, *loss);
+    loss_log_ << absl::StrFormat("%d,%d,%d,%.9g\n", step, frame.epoch, frame.ordinal, *loss)
+              << std::flush;
   }
   if (!config_.loss_plot.empty()) losses_.emplace_back(step, *loss);
 }
@@ -106,7 +127,7 @@ absl::Status Progress::Finish(const Worker& worker, const absl::Status& status) 
           absl::StrCat("--loss-log: cannot write \"", config_.loss_log, "\""));
     }
   }
-  if (config_.loss_plot.empty()) return absl::OkStatus();
+  if (config_.loss_plot.empty() || losses_.empty()) return absl::OkStatus();
   return WriteWholeFile(
       config_.loss_plot,
       {LossPlotSvg(losses_, absl::StrCat("loss on ", config_.worker.stream.dataset))});

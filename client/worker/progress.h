@@ -25,17 +25,20 @@ class Progress final : public WorkerObserver {
   // The streams must outlive it.
   Progress(const WorkerConfig& config, std::ostream& out, std::ostream& err);
 
-  // Opens the files that the flags name. UNAVAILABLE if one cannot be written.
+  // UNAVAILABLE if the --loss-log cannot be written.
   absl::Status OpenFiles();
   void Listening(const std::string& address);
-  void Started(const StreamInfo& info, const Position& position) override;
-  void StepDone(int64_t step, const Position& position, std::optional<double> loss) override;
+  void Started(const StreamInfo& info, const Position& position, int64_t steps) override;
+  void StepDone(int64_t step, const FrameInfo& frame, std::optional<double> loss) override;
   void EpochDone(const Epoch& epoch) override;
   void Warned(const std::string& what) override;
   // After the last step: `status` is how the run ended. UNAVAILABLE if a file could not be written.
   absl::Status Finish(const Worker& worker, const absl::Status& status);
 
  private:
+  // Of the log before a restart, what was not done in vain stays.
+  void GoOnWithLog(int64_t steps) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
   const WorkerConfig& config_;
   Mutex mu_;
   std::ostream& out_ ABSL_GUARDED_BY(mu_);

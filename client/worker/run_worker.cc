@@ -53,6 +53,19 @@ WorkerReport Identity(const WorkerConfig& config, const ModelDescription& model)
   return report;
 }
 
+// A worker may be started before its server. Streams wait only for one that has answered before.
+absl::Status WaitForServer(const WorkerConfig& config, Client& client, Progress& progress) {
+  const absl::Time deadline = absl::Now() + absl::Seconds(config.server.retry_timeout_seconds);
+  bool told = false;
+  while (true) {
+    const absl::Status status = client.GetDataset(config.worker.stream.dataset).status();
+    if (!absl::IsUnavailable(status) || absl::Now() > deadline) return status;
+    if (!told) progress.Warned(absl::StrCat("waiting for a server: ", status.message()));
+    told = true;
+    absl::SleepFor(absl::Milliseconds(200));
+  }
+}
+
 HttpEndpoint::Pages Pages(const WorkerMetrics& metrics) {
   return {{"/metrics",
            [&metrics] {
@@ -72,6 +85,7 @@ HttpEndpoint::Pages Pages(const WorkerMetrics& metrics) {
 
 absl::Status RunWorker(const WorkerConfig& config, StopSignal& stop, std::ostream& out,
                        std::ostream& err) {
+  stop.Serving();  // also while a model is loaded
   Progress progress(config, out, err);
   GF_RETURN_IF_ERROR(progress.OpenFiles());
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, NewExecutor(config));
@@ -100,7 +114,11 @@ absl::Status RunWorker(const WorkerConfig& config, StopSignal& stop, std::ostrea
     worker.Stop();
     interrupted = true;
   });
-  const absl::Status status = worker.Run();
+  absl::Status status = WaitForServer(config, *client, progress);
+  if (status.ok()) status = worker.Run();
+  if (interrupted && absl::IsCancelled(status) && config.worker.predictions_dir.empty()) {
+    status = absl::OkStatus();
+  }
   stop.Forget();
   interrupted = false;  // the last report is still to be sent
   const absl::Status finished = progress.Finish(worker, status);

@@ -39,6 +39,9 @@ absl::StatusOr<StepInputs> Stager::Stage(const Batch& batch) const {
   auto memory = std::make_shared<StepMemory>(StepMemory{batch, {}});  // shared with the step
   StepInputs step;
   step.num_batches = k;
+  for (const Counts& real : batch.info().real) {
+    step.real.push_back(!batch.info().null_frame && real.graphs > 0);
+  }
   for (size_t i = 0; i < binding_.inputs.size(); ++i) {
     const Binding::Input& input = binding_.inputs[i];
     if (input.tensor < 0) {

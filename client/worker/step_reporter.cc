@@ -1,8 +1,10 @@
 #include "client/worker/step_reporter.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -42,7 +44,12 @@ absl::Status StepReporter::Report(const Step& step) {
   const FrameInfo& frame = staged.batch.info();
   const Layout& layout = staged.batch.layout();
   metrics_.StepDone(layout, frame, step.seconds, step.result.loss, staged.after);
-  observer_.StepDone(step.number, staged.after, step.result.loss);
+  observer_.StepDone(step.number, frame, step.result.loss);
+  if (step.result.loss.has_value() && !std::isfinite(*step.result.loss) && !warned_) {
+    observer_.Warned(absl::StrCat("the loss of step ", step.number, " is ", *step.result.loss,
+                                  "; such steps are counted and change nothing"));
+    warned_ = true;
+  }
   Totals totals;
   totals.Add(layout, frame);
   epoch_.epoch = frame.epoch;

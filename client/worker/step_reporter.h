@@ -30,9 +30,11 @@ class WorkerObserver {
     double data_stall_share = 0;  // of `seconds`
   };
   virtual ~WorkerObserver() = default;
-  virtual void Started(const StreamInfo& /*info*/, const Position& /*position*/) {}
+  // `steps` were done before, over all restarts.
+  virtual void Started(const StreamInfo& /*info*/, const Position& /*position*/,
+                       int64_t /*steps*/) {}
   // `step` counts from 1, over all restarts.
-  virtual void StepDone(int64_t /*step*/, const Position& /*position*/,
+  virtual void StepDone(int64_t /*step*/, const FrameInfo& /*frame*/,
                         std::optional<double> /*loss*/) {}
   virtual void EpochDone(const Epoch& /*epoch*/) {}
   virtual void Warned(const std::string& /*what*/) {}
@@ -71,6 +73,7 @@ class StepReporter {
   BoundedQueue<std::shared_ptr<const Step>> queue_;  // shared with nobody
   absl::Status status_;                              // the thread's, until it is joined
   WorkerObserver::Epoch epoch_;
+  bool warned_ = false;  // of a loss that is not finite
   double loss_sum_ = 0;
   int64_t num_losses_ = 0;
   const StageClock since_start_;

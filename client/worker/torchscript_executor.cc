@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/worker/model_file.h"
 #include "client/worker/model_interface.h"
 #include "storage/base/status_macros.h"
@@ -99,8 +100,9 @@ class TorchscriptExecutor final : public Executor {
     }
     std::map<std::string, const ModelTensor*> declared;
     for (const ModelTensor& input : interface_.inputs) declared[input.name] = &input;
-    for (const c10::Argument& argument : method->function().getSchema().arguments()) {
-      if (argument.name() == "self") continue;
+    const std::vector<c10::Argument>& arguments = method->function().getSchema().arguments();
+    for (size_t i = 1; i < arguments.size(); ++i) {  // the first is the module
+      const c10::Argument& argument = arguments[i];
       const auto found = declared.find(argument.name());
       ModelTensor input;
       if (found != declared.end()) {
@@ -156,6 +158,7 @@ class TorchscriptExecutor final : public Executor {
         torch::serialize::OutputArchive optimizer(archive.compilation_unit());
         optimizer_->save(optimizer);
         archive.write(kOptimizer, optimizer);
+        archive.write(kOptimizerKind, torch::IValue(static_cast<int64_t>(options_.optimizer.kind)));
         archive.write(kRandom, torch::IValue(Generator().get_state()));
       }
       std::ostringstream bytes;
@@ -188,6 +191,13 @@ class TorchscriptExecutor final : public Executor {
       // Weights that were trained can be run without their optimizer.
       if (optimizer_ == nullptr) return absl::OkStatus();
       if (!archive.try_read(kOptimizer, optimizer)) return WrongState("has no optimizer's state");
+      torch::IValue kind;
+      archive.read(kOptimizerKind, kind);
+      const auto own = static_cast<int64_t>(options_.optimizer.kind);
+      if (kind.toInt() != own) {
+        return WrongState(absl::StrCat("is of the optimizer ", kOptimizers[kind.toInt()], ", not ",
+                                       kOptimizers[own]));
+      }
       optimizer_->load(optimizer);
       torch::IValue random;
       archive.read(kRandom, random);
@@ -204,6 +214,8 @@ class TorchscriptExecutor final : public Executor {
 
  private:
   static constexpr char kOptimizer[] = "graphfeed_optimizer";
+  static constexpr char kOptimizerKind[] = "graphfeed_optimizer_kind";
+  static constexpr const char* kOptimizers[] = {"sgd", "adam", "adamw"};  // by kind
   static constexpr char kRandom[] = "graphfeed_random";
 
   static at::Generator Generator() { return at::detail::getDefaultCPUGenerator(); }
@@ -271,6 +283,16 @@ class TorchscriptExecutor final : public Executor {
   }
 
   absl::Status MakeOptimizer() {
+    for (const ParameterGroup& group : interface_.groups) {
+      bool found = false;
+      for (const auto& parameter : module_.named_parameters()) {
+        found = found || absl::StartsWith(parameter.name, group.prefix);
+      }
+      if (!found) {
+        return absl::InvalidArgumentError(absl::StrCat(
+            kInterfaceFile, " of the model: no parameter begins with \"", group.prefix, "\""));
+      }
+    }
     const OptimizerOptions& o = options_.optimizer;
     if (module_.named_parameters().size() == 0) {
       return absl::FailedPreconditionError(absl::StrCat(
@@ -326,32 +348,57 @@ class TorchscriptExecutor final : public Executor {
     return outputs;
   }
 
+  // The loss of a micro-batch, which can be differentiated.
+  absl::StatusOr<torch::Tensor> Loss(const StepInputs& step, int64_t batch) {
+    GF_ASSIGN_OR_RETURN(const auto outputs, Forward(step, batch));
+    std::vector<std::string> names;
+    torch::Tensor loss;
+    for (const auto& [name, tensor] : outputs) {
+      names.push_back(name);
+      if (name == "loss" || (outputs.size() == 1 && tensor.dim() == 0)) loss = tensor;
+    }
+    const auto wrong = [&](absl::string_view what) {
+      return ExecutorError(ErrorAction::kExit, "model", absl::StatusCode::kFailedPrecondition,
+                           absl::StrCat("training needs a loss: ", what));
+    };
+    if (!loss.defined()) {
+      return wrong(absl::StrCat("forward gave ", absl::StrJoin(names, ", "), ", but no \"loss\""));
+    }
+    std::ostringstream kind;
+    kind << loss.scalar_type() << " of shape " << loss.sizes();
+    if (loss.numel() != 1)
+      return wrong(absl::StrCat("\"loss\" is ", kind.str(), ", not one number"));
+    if (!loss.requires_grad()) {
+      return wrong(absl::StrCat("\"loss\" (", kind.str(), ") does not depend on a parameter"));
+    }
+    return loss;
+  }
+
+  // Micro-batches that are all padding count nothing; without any other nothing is changed.
   absl::StatusOr<StepResult> Train(const StepInputs& step) {
     const int64_t accumulate = options_.accumulate > 0 ? options_.accumulate : step.num_batches;
     StepResult result;
     double sum = 0;
+    int64_t num_real = 0;
     for (int64_t first = 0; first < step.num_batches; first += accumulate) {
-      const int64_t end = std::min(first + accumulate, step.num_batches);
+      std::vector<int64_t> batches;
+      for (int64_t batch = first; batch < std::min(first + accumulate, step.num_batches); ++batch) {
+        if (step.real.empty() || step.real[static_cast<size_t>(batch)]) batches.push_back(batch);
+      }
+      if (batches.empty()) continue;
       optimizer_->zero_grad();
       bool finite = true;
-      for (int64_t batch = first; batch < end; ++batch) {
-        GF_ASSIGN_OR_RETURN(const auto outputs, Forward(step, batch));
-        torch::Tensor loss;
-        for (const auto& [name, tensor] : outputs) {
-          if (name == "loss" || (outputs.size() == 1 && tensor.dim() == 0)) loss = tensor;
-        }
-        if (!loss.defined() || loss.numel() != 1) {
-          return ExecutorError(ErrorAction::kExit, "model", absl::StatusCode::kFailedPrecondition,
-                               "training needs \"loss\", a scalar, among forward's outputs");
-        }
+      for (const int64_t batch : batches) {
+        GF_ASSIGN_OR_RETURN(const torch::Tensor loss, Loss(step, batch));
         const double value = loss.item<double>();
         sum += value;
+        ++num_real;
         finite = finite && std::isfinite(value);
-        if (finite) (loss / static_cast<double>(end - first)).backward();
+        if (finite) (loss / static_cast<double>(batches.size())).backward();
       }
       if (finite) optimizer_->step();
     }
-    result.loss = sum / static_cast<double>(step.num_batches);
+    if (num_real > 0) result.loss = sum / static_cast<double>(num_real);
     return result;
   }
 
@@ -359,29 +406,38 @@ class TorchscriptExecutor final : public Executor {
     const torch::InferenceMode inference;
     StepResult result;
     double sum = 0;
+    int64_t num_losses = 0;
     for (int64_t batch = 0; batch < step.num_batches; ++batch) {
+      const bool real = step.real.empty() || step.real[static_cast<size_t>(batch)];
       GF_ASSIGN_OR_RETURN(const auto outputs, Forward(step, batch));
       size_t place = 0;
       for (const auto& [name, tensor] : outputs) {
         if (name == "loss" && tensor.numel() == 1) {
-          sum += tensor.item<double>();
-          result.loss = sum / static_cast<double>(batch + 1);
+          if (real) sum += tensor.item<double>();
+          if (real) result.loss = sum / static_cast<double>(++num_losses);
           continue;
         }
         const torch::Tensor values = tensor.contiguous();
         GF_ASSIGN_OR_RETURN(const DType dtype, FromTorchType(values.scalar_type()));
         std::vector<int64_t> shape(values.sizes().begin(), values.sizes().end());
         if (batch == 0) result.outputs.push_back({name, dtype, shape, {}});
-        if (place >= result.outputs.size() || result.outputs[place].shape != shape) {
-          return ExecutorError(ErrorAction::kExit, "model", absl::StatusCode::kFailedPrecondition,
-                               absl::StrCat("output ", name, " changes its shape"));
-        }
+        const bool same = place < result.outputs.size() && result.outputs[place].name == name &&
+                          result.outputs[place].dtype == dtype &&
+                          result.outputs[place].shape == shape;
+        if (!same) return OtherOutputs(name);
         std::vector<std::byte>& data = result.outputs[place++].data;
         const auto* bytes = static_cast<const std::byte*>(values.data_ptr());
         data.insert(data.end(), bytes, bytes + values.nbytes());
       }
+      if (place != result.outputs.size()) return OtherOutputs(result.outputs[place].name);
     }
     return result;
+  }
+
+  static absl::Status OtherOutputs(const std::string& name) {
+    return ExecutorError(ErrorAction::kExit, "model", absl::StatusCode::kFailedPrecondition,
+                         absl::StrCat("the outputs of two micro-batches differ: ", name,
+                                      " is missing in one, or has another dtype, shape or place"));
   }
 
   const TorchscriptOptions options_;

@@ -1,11 +1,14 @@
 #include "client/worker/whole_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 
@@ -37,6 +40,19 @@ int SyncFolder(const std::string& path) {
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path) {
+  const auto cannot = [&](absl::string_view why) {
+    return absl::NotFoundError(absl::StrCat("cannot read \"", path, "\": ", why));
+  };
+  struct stat kind = {};
+  if (stat(path.c_str(), &kind) != 0) return cannot(std::strerror(errno));
+  if (!S_ISREG(kind.st_mode)) return cannot("it is no regular file");
+  std::ifstream stream(path, std::ios::binary);
+  std::string bytes((std::istreambuf_iterator<char>(stream)), std::istreambuf_iterator<char>());
+  if (!stream.is_open() || stream.bad()) return cannot(std::strerror(errno));
+  return bytes;
+}
 
 absl::Status WriteWholeFile(const std::string& path, const std::vector<absl::string_view>& parts) {
   const std::string unfinished = absl::StrCat(path, kUnfinished);

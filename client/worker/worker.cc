@@ -1,5 +1,6 @@
 #include "client/worker/worker.h"
 
+#include <set>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -79,7 +80,11 @@ absl::Status Worker::Run() {
     const absl::Status saved = SaveCheckpoint();
     if (status.ok()) status = saved;
   }
-  if (status.ok() && !stop_ && predictions_.has_value()) {
+  if (status.ok() && stop_ && predictions_.has_value() && !Done()) {
+    return absl::CancelledError(
+        "the run was stopped; predictions of a part of the epoch are not written");
+  }
+  if (status.ok() && predictions_.has_value()) {
     const StreamOptions& stream = options_.stream;
     const std::string suffix =
         stream.num_shards == 1 ? ""
@@ -105,18 +110,24 @@ absl::Status Worker::LoadModel() {
 
 absl::Status Worker::Prepare() {
   const bool trains = executor_.description().trains;
+  if (trains != options_.trains) {
+    return absl::FailedPreconditionError(
+        trains ? "the model trains: it was compiled for that and cannot be asked to infer"
+               : "the model was compiled to infer and cannot be trained");
+  }
   if (options_.num_steps <= 0 && options_.num_epochs <= 0) {
     return absl::InvalidArgumentError("a worker needs a number of steps or of epochs");
   }
   if (!options_.predictions_dir.empty()) {
     if (trains) return absl::InvalidArgumentError("predictions are of inference, not of training");
-    if (options_.num_epochs != 1) {
+    if (options_.num_epochs != 1 || options_.num_steps > 0) {
       return absl::InvalidArgumentError(
-          absl::StrCat("predictions are of one epoch, not of ", options_.num_epochs));
+          "predictions are of one whole epoch: --epochs 1, no --steps");
     }
+    GF_RETURN_IF_ERROR(Predictions::MakeFolder(options_.predictions_dir));
     const StreamOptions& stream = options_.stream;
     GF_ASSIGN_OR_RETURN(const DatasetInfo dataset, client_.GetDataset(stream.dataset));
-    predictions_.emplace(executor_.description().outputs, dataset.schema.collection);
+    predictions_.emplace(executor_.description().outputs, dataset.schema.collection, stream.spec);
   }
   GF_RETURN_IF_ERROR(LoadModel());
   if (!options_.checkpoint_dir.empty() && trains) {
@@ -133,18 +144,56 @@ absl::Status Worker::CheckCheckpoint(const Checkpoint& checkpoint, const std::st
         absl::StrCat(where, " is of another model: ", checkpoint.runtime, " ",
                      checkpoint.model_sha256, ", not ", model.runtime, " ", model.sha256));
   }
+  const uint64_t seed = options_.stream.seed;
+  if (model.trains && options_.seed_given && checkpoint.seed != seed) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the seed is ", seed, "; ", where, " is of a run with ", checkpoint.seed));
+  }
   return absl::OkStatus();
+}
+
+absl::Status Worker::CheckShards(const std::vector<Checkpoint>& checkpoints,
+                                 const std::vector<std::string>& names) const {
+  const Checkpoint& first = checkpoints[0];
+  std::vector<std::string> positions;
+  bool equal = true;
+  std::set<int64_t> shards;
+  for (size_t i = 0; i < checkpoints.size(); ++i) {
+    const Checkpoint& checkpoint = checkpoints[i];
+    positions.push_back(absl::StrCat(names[i], " at ", PositionText(checkpoint.position)));
+    equal = equal && checkpoint.position == first.position;
+    shards.insert(checkpoint.shard_index);
+    if (checkpoint.num_shards != first.num_shards || checkpoint.seed != first.seed ||
+        checkpoint.fingerprint != first.fingerprint ||
+        checkpoint.spec_digest != first.spec_digest) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(names[i], " is of another run than ", names[0]));
+    }
+  }
+  if (!equal) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "checkpoints of one run must stand at one position: ", absl::StrJoin(positions, "; "),
+        ". Run the former shards to an equal number of --steps first"));
+  }
+  // At the start of an epoch any number of shards may go on.
+  const bool own = checkpoints.size() == 1 && first.num_shards == options_.stream.num_shards &&
+                   first.shard_index == options_.stream.shard_index;
+  const bool all = shards.size() == checkpoints.size() &&
+                   static_cast<int64_t>(shards.size()) == first.num_shards;
+  if (own || all || first.position.ordinal == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "in the middle of an epoch (", positions[0], ") shard ", options_.stream.shard_index, " of ",
+      options_.stream.num_shards, " goes on from its own checkpoint, or from those of all ",
+      first.num_shards, " former shards (--resume); given: ", checkpoints.size(), ", of shard ",
+      absl::StrJoin(shards, ", "), " of ", first.num_shards));
 }
 
 absl::Status Worker::Restore() {
   std::vector<Checkpoint> checkpoints;
-  std::vector<std::string> names = options_.resume;
-  for (const std::string& path : names) {
-    GF_ASSIGN_OR_RETURN(Checkpoint checkpoint, ReadCheckpoint(path));
-    checkpoints.push_back(std::move(checkpoint));
-  }
+  std::vector<std::string> names;
   const bool trains = executor_.description().trains;
-  if (checkpoints.empty() && !options_.checkpoint_dir.empty()) {
+  // A worker that is started again as it was before goes on from what it has saved since.
+  if (!options_.checkpoint_dir.empty() && (trains || options_.resume.empty())) {
     std::vector<std::string> warnings;
     std::unique_ptr<CheckpointFolder> reading;
     CheckpointFolder* folder = folder_.get();
@@ -163,6 +212,18 @@ absl::Status Worker::Restore() {
     }
   }
   if (checkpoints.empty()) {
+    for (const std::string& path : options_.resume) {
+      GF_ASSIGN_OR_RETURN(Checkpoint checkpoint, ReadCheckpoint(path));
+      checkpoints.push_back(std::move(checkpoint));
+      names.push_back(path);
+    }
+  }
+  if (options_.stream.num_shards > 1 && !options_.seed_given && (checkpoints.empty() || !trains)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the seed is missing: the ", options_.stream.num_shards,
+                     " shards of a run see the same batches only with the same seed"));
+  }
+  if (checkpoints.empty()) {
     GF_ASSIGN_OR_RETURN(std::string state, executor_.SaveState());
     last_.emplace().state = std::move(state);
     last_->seed = options_.stream.seed;
@@ -170,19 +231,8 @@ absl::Status Worker::Restore() {
   }
   for (size_t i = 0; i < checkpoints.size(); ++i) {
     GF_RETURN_IF_ERROR(CheckCheckpoint(checkpoints[i], names[i]));
-    if (!trains || checkpoints[i].position == checkpoints[0].position) continue;
-    std::vector<std::string> positions;
-    for (size_t j = 0; j < checkpoints.size(); ++j) {
-      positions.push_back(absl::StrCat(names[j], " at ", PositionText(checkpoints[j].position)));
-    }
-    return absl::FailedPreconditionError(absl::StrCat(
-        "checkpoints of one run must stand at one position: ", absl::StrJoin(positions, "; ")));
   }
-  const uint64_t seed = options_.stream.seed;
-  if (trains && options_.seed_given && checkpoints[0].seed != seed) {
-    return absl::FailedPreconditionError(absl::StrCat("the seed is ", seed, "; ", names[0],
-                                                      " is of a run with ", checkpoints[0].seed));
-  }
+  if (trains) GF_RETURN_IF_ERROR(CheckShards(checkpoints, names));
   GF_RETURN_IF_ERROR(executor_.LoadState(checkpoints[0].state));
   last_ = std::move(checkpoints[0]);
   if (!trains) {  // the weights alone
@@ -193,9 +243,19 @@ absl::Status Worker::Restore() {
     last_->spec_digest.clear();
     return absl::OkStatus();
   }
-  for (size_t i = 1; i < checkpoints.size(); ++i) last_->totals.Add(checkpoints[i].totals);
+  // The sum of the shards' totals is that of the run: of the former ones the first has it all.
+  const bool first = options_.stream.shard_index == 0;
+  if (checkpoints.size() > 1) {
+    const int64_t steps = last_->totals.steps;
+    if (!first) last_->totals = {};
+    for (size_t i = 1; first && i < checkpoints.size(); ++i) {
+      last_->totals.Add(checkpoints[i].totals);
+    }
+    last_->totals.steps = steps;  // of each shard, not of all
+  }
   position_ = last_->position;
   totals_ = last_->totals;
+  metrics_.SetPosition(position_);
   return absl::OkStatus();
 }
 
@@ -244,7 +304,7 @@ absl::Status Worker::RunSteps() {
   last_->spec_digest = spec_digest;
   GF_ASSIGN_OR_RETURN(Binding binding,
                       Bind(executor_.description(), info->layout, options_.fields));
-  if (!info_.has_value()) observer_.Started(info_.emplace(*info), position_);
+  if (!info_.has_value()) observer_.Started(info_.emplace(*info), position_, totals_.steps);
 
   Pipeline pipeline({std::move(stream), position_, options_.stream.num_shards},
                     Stager(executor_.description(), std::move(binding)), options_.queue, metrics_);

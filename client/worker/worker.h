@@ -27,6 +27,7 @@ namespace graphfeed {
 struct WorkerOptions {
   StreamOptions stream;     // where it begins and how long it is, the worker says
   bool seed_given = false;  // a checkpoint must have stream.seed; else the checkpoint's is taken
+  bool trains = true;       // else the model is asked; its executor must do the same
   int64_t num_steps = 0;    // of the whole run, restarts included; 0: as many as the epochs have
   int64_t num_epochs = 0;   // likewise; 0: as many as the steps need
   std::map<std::string, std::string> fields;  // by input of the model: the batches' field
@@ -38,7 +39,8 @@ struct WorkerOptions {
   int64_t steps_per_checkpoint = 0;   // besides those; 0: none
   // Checkpoints to begin with instead of the newest in checkpoint_dir: those of all shards of a run
   // that goes on with another number of them. They must stand at one position; weights are the
-  // first one's.
+  // first one's. The newest in checkpoint_dir must be this shard's own, or at the start of an
+  // epoch.
   std::vector<std::string> resume;
 
   std::string predictions_dir;  // inference only; empty: outputs are not kept
@@ -57,7 +59,8 @@ class Worker {
   // Runs to the end, or until Stop. The executor's errors that leave it unusable; the stream's; and
   // FAILED_PRECONDITION for batches or checkpoints that are not the model's.
   absl::Status Run();
-  // From any thread: the step that runs is finished, a checkpoint written, and Run returns OK.
+  // From any thread: the step that runs is finished, a checkpoint written, and Run returns OK; or
+  // CANCELLED if there were to be predictions.
   void Stop();
 
   const Totals& totals() const { return totals_; }  // after Run
@@ -69,6 +72,9 @@ class Worker {
   absl::Status LoadModel();
   absl::Status Restore();
   absl::Status CheckCheckpoint(const Checkpoint& checkpoint, const std::string& where) const;
+  // Whether a shard may go on from these, all of them checked by themselves.
+  absl::Status CheckShards(const std::vector<Checkpoint>& checkpoints,
+                           const std::vector<std::string>& names) const;
   // Steps from the position on, until the end, a stop or an error.
   absl::Status RunSteps();
   absl::Status RunPipeline(Pipeline& pipeline, StepReporter& reporter);

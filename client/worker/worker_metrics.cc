@@ -125,6 +125,12 @@ void WorkerMetrics::SetDataset(const std::string& dataset) {
   impl_->report.dataset = dataset;
 }
 
+void WorkerMetrics::SetPosition(const Position& position) {
+  MutexLock lock(&impl_->mu);
+  impl_->report.epoch = position.epoch;
+  impl_->report.ordinal = position.ordinal;
+}
+
 void WorkerMetrics::StepDone(const Layout& layout, const FrameInfo& frame, double seconds,
                              std::optional<double> loss, const Position& position) {
   Totals totals;

@@ -36,6 +36,8 @@ class WorkerMetrics {
 
   // "name@version", once a server has told which.
   void SetDataset(const std::string& dataset);
+  // Where a run that goes on begins.
+  void SetPosition(const Position& position);
   // A step that succeeded: what the frame held, how long it took and where the run stands then.
   void StepDone(const Layout& layout, const FrameInfo& frame, double seconds,
                 std::optional<double> loss, const Position& position);

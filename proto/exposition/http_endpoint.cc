@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
@@ -29,7 +30,11 @@ absl::Status CannotListen(const std::string& address, absl::string_view why) {
 // A listening socket. Without a host: on all addresses.
 absl::StatusOr<int> Listen(const std::string& address) {
   const size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return CannotListen(address, "not HOST:PORT");
+  int port = -1;
+  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
+      port < 0 || port > 65535) {
+    return CannotListen(address, "not HOST:PORT with a port from 0 to 65535");
+  }
   absl::string_view host(address.data(), colon);
   if (absl::ConsumePrefix(&host, "[")) absl::ConsumeSuffix(&host, "]");
   addrinfo hints = {};

@@ -33,6 +33,7 @@ void StopSignal::Serving(std::function<void()> stopping) {
   MutexLock lock(&state_->mu);
   state_->serving = true;
   state_->stopping = std::move(stopping);
+  if (state_->received != 0 && state_->stopping) state_->stopping();
 }
 
 void StopSignal::Forget() {

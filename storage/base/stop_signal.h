@@ -20,7 +20,7 @@ class StopSignal {
   StopSignal& operator=(const StopSignal&) = delete;
 
   // From now on signals are Wait's. `stopping`, if there is one, is called for the first, on a
-  // thread of its own; it must not wait.
+  // thread of its own, or at once if it has come; it must not wait.
   void Serving(std::function<void()> stopping = nullptr);
   // From now on `stopping` is not called.
   void Forget();

@@ -50,8 +50,9 @@ class ListExecutor final : public Executor {
     if (expected_ != nullptr) {
       EXPECT_EQ(expected_, step.tensors[0].data);
     }
+    ++runs_;
     if (before_) {
-      if (absl::Status status = before_(++runs_); !status.ok()) return status;
+      if (absl::Status status = before_(runs_); !status.ok()) return status;
     }
     expected_ = next == nullptr ? nullptr : next->tensors[0].data;
     StepResult result;
@@ -104,8 +105,7 @@ class ListExecutor final : public Executor {
 
 class Listener final : public WorkerObserver {
  public:
-  void StepDone(int64_t step, const Position& /*position*/,
-                std::optional<double> /*loss*/) override {
+  void StepDone(int64_t step, const FrameInfo& /*frame*/, std::optional<double> /*loss*/) override {
     if (on_step) on_step(step);
   }
   void EpochDone(const Epoch& epoch) override { epochs.push_back(epoch); }

@@ -79,7 +79,7 @@ class PredictionsTest : public testing::Test {
 };
 
 TEST_F(PredictionsTest, GraphsComeInTheOrderOfTheirIds) {
-  Predictions predictions({}, /*collection=*/true);
+  Predictions predictions({}, /*collection=*/true, BatchSpec());
   FrameInfo info;
   info.real = {{.graphs = 2, .nodes = {5}, .edges = {}}, {.graphs = 1, .nodes = {5}, .edges = {}}};
   info.graph_ids = {{7, 2}, {4}};
@@ -101,7 +101,7 @@ TEST_F(PredictionsTest, GraphsComeInTheOrderOfTheirIds) {
 }
 
 TEST_F(PredictionsTest, NodesOfGraphsHaveTheirGraphsIds) {
-  Predictions predictions({{.name = "out", .axis = "nodes"}}, /*collection=*/true);
+  Predictions predictions({{.name = "out", .axis = "nodes"}}, /*collection=*/true, BatchSpec());
   FrameInfo info;
   info.real = {{.graphs = 2, .nodes = {3}, .edges = {}}};
   info.graph_ids = {{8, 1}};
@@ -114,7 +114,7 @@ TEST_F(PredictionsTest, NodesOfGraphsHaveTheirGraphsIds) {
 }
 
 TEST_F(PredictionsTest, OfSampledBatchesTheSeedsAreKept) {
-  Predictions predictions({}, /*collection=*/false);
+  Predictions predictions({}, /*collection=*/false, BatchSpec());
   FrameInfo info;
   info.real = {{.graphs = 1, .nodes = {4, 2}, .edges = {}, .seeds = 2}};
   const Batch batch = MakeBatch({.graphs = 2, .nodes = {6, 3}, .edges = {}, .seeds = 3}, info,
@@ -127,7 +127,7 @@ TEST_F(PredictionsTest, OfSampledBatchesTheSeedsAreKept) {
 }
 
 TEST_F(PredictionsTest, OfASingleGraphEveryNodeIsKept) {
-  Predictions predictions({}, /*collection=*/false);
+  Predictions predictions({}, /*collection=*/false, BatchSpec());
   FrameInfo info;
   info.real = {{.graphs = 1, .nodes = {3}, .edges = {}}};
   const Batch batch = MakeBatch({.graphs = 2, .nodes = {4}, .edges = {}}, info, {});
@@ -144,7 +144,7 @@ TEST_F(PredictionsTest, RowsThatCannotBeToldApartAreRefused) {
   const Batch both = MakeBatch({.graphs = 4, .nodes = {4}, .edges = {}}, info,
                                {{Spec("", "batch", Axis::kNodes), {0, 0, 1, 1}}});
   const auto add = [&](const std::string& axis, const Batch& batch, int64_t rows) {
-    Predictions predictions({{.name = "out", .axis = axis}}, /*collection=*/true);
+    Predictions predictions({{.name = "out", .axis = axis}}, /*collection=*/true, BatchSpec());
     return predictions.Add(batch, Output(std::vector<int64_t>(static_cast<size_t>(rows)), rows));
   };
   EXPECT_THAT(std::string(add("", both, 4).message()),

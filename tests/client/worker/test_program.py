@@ -131,18 +131,9 @@ def test_shards_go_on_after_one_was_killed(files, server, tmp_path, afterwards):
     for index in range(afterwards):
         more = arguments("new", afterwards, index, "--resume", resume, "--epochs", "1")
         ends.append(Worker(files, server.address, *more).end())
-    consumed = sum(header(tmp_path / f"run{i}")["totals"]["samples"] for i in (0, 1))
-    since = sum(end["totals"]["samples"] - consumed for end in ends)
-    assert consumed + since == NUM_GRAPHS
+    # The first of the new workers has what the former ones had done in its totals.
+    assert sum(end["totals"]["samples"] for end in ends) == NUM_GRAPHS
     assert all((end["epoch"], end["ordinal"]) == (1, 0) for end in ends)
-
-
-def header(folder: pathlib.Path) -> dict:
-    """What a checkpoint's file says beside the weights (docs/workers.md)."""
-    data = (folder / "checkpoint-000000000004.gfc").read_bytes()
-    line = data.index(b"\n") + 1
-    length = int.from_bytes(data[line : line + 8], "little")
-    return json.loads(data[line + 8 : line + 8 + length])
 
 
 def test_prometheus_scrapes_workers_and_server(files, server, tmp_path):
@@ -265,16 +256,19 @@ def test_a_slow_model_is_time_on_the_device(files, server, tmp_path):
     [
         ([], 2, "--steps or --epochs must say how long to train"),
         (["--epochs", "1", "--spec", "/none.json"], 2, '--spec: cannot read "/none.json"'),
-        (["--epochs", "1", "--model", "/none.pt"], 1, 'NOT_FOUND: cannot read the model "/none.pt"'),
+        (["--epochs", "1", "--model", "/none.pt"], 1, 'NOT_FOUND: the model: cannot read "/none.pt"'),
         (["--epochs", "1", "--model", __file__], 1, "is no TorchScript archive"),
         (["--epochs", "1", "--dataset", "nobody"], 1, "nobody"),
+        (["--epochs", "1", "--num-shards", "2"], 1, "the seed is missing: the 2 shards"),
+        (["--epochs", "1", "--seed", "-5"], 2, "'-5' is no whole number"),
+        (["--epochs", "1", "--model", "/tmp"], 1, "it is no regular file"),
         (["--epochs", "1", "--num-shards", "2", "--shard-index", "2"], 2, "--shard-index is '2'"),
         (["--epochs", "1", "--model-sha256", "00"], 1, "has SHA-256"),
         (["--epochs", "1", "--executor", "popef"], 1, "Poplar"),
         (["--epochs", "1", "--bind", "x=features"], 1, "the batches have no features"),
         (["--epochs", "1", "--bind", "w=x"], 1, '"w", which the model does not take'),
         (["--epochs", "1", "--task", "infer", "--checkpoint-dir", "/none"], 1, '"/none"'),
-        (["--epochs", "2", "--task", "infer", "--predictions", "/none"], 1, "of one epoch, not of 2"),
+        (["--epochs", "2", "--task", "infer", "--predictions", "/none"], 1, "of one whole epoch"),
         (["--epochs", "1", "--resume", __file__], 1, "DATA_LOSS: the checkpoint"),
         (["--epochs", "1", "--metrics-listen", "256.0.0.1:1"], 1, "cannot serve metrics"),
         (["--epochs", "1", "--loss-log", "/none/log"], 1, "--loss-log: cannot write"),
@@ -289,6 +283,109 @@ def test_what_cannot_be_is_said(files, server, arguments, code, said):
     done = subprocess.run([WORKER, *base, *words], capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
     assert said in done.stderr
+
+
+def torch_model(path: pathlib.Path, forward: str) -> None:
+    """A model whose forward(self, x, batch, graphs_mask) is this source; `out` is a row a graph that
+    depends on self.weight."""
+    import torch
+
+    source = (
+        "def forward(self, x, batch, graphs_mask):\n"
+        "    out = torch.zeros(9).index_add(0, batch, x[:, 0]) * self.weight\n"
+        f"    {forward}\n"
+    )
+    compiled = torch.jit.ScriptModule()
+    compiled.weight = torch.nn.Parameter(torch.ones(1))
+    compiled.register_buffer("calls", torch.zeros(1, dtype=torch.long))
+    compiled.define(source)
+    compiled.save(str(path))
+
+
+@pytest.mark.parametrize(
+    ("forward", "said"),
+    [
+        ("return {'loss': graphs_mask.sum()}", "does not depend on a parameter"),
+        ("return {'loss': out}", "Float of shape [9], not one number"),
+        ("return {'out': out, 'other': out}", 'forward gave out, other, but no "loss"'),
+        ("return (out, out)", "not a tensor or a dict"),
+    ],
+)
+def test_a_loss_that_is_none_is_said(files, server, forward, said):
+    torch_model(files / "odd.pt", forward)
+    worker = Worker(files, server.address, "--epochs", "1", model="odd.pt")
+    _, err = worker.process.communicate(timeout=60)
+    assert worker.process.returncode == 1
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        "self.calls += 1\n    return {'out': out, 'aux': out} if int(self.calls) % 2 == 1 else {'out': out}",
+        "self.calls += 1\n    return {'out': out.int() if int(self.calls) % 2 == 0 else out}",
+    ],
+)
+def test_outputs_that_change_between_micro_batches_are_refused(files, server, tmp_path, forward):
+    torch_model(files / "odd.pt", forward)
+    spec = json.loads((files / "spec.json").read_text())
+    (files / "four.json").write_text(json.dumps({**spec, "micro_batches": 4}))
+    worker = Worker(
+        files, server.address, "--task", "infer", "--predictions", str(tmp_path / "out"),
+        model="odd.pt", spec="four.json",
+    )  # fmt: skip
+    _, err = worker.process.communicate(timeout=60)
+    assert worker.process.returncode == 1
+    assert "the outputs of two micro-batches differ" in err
+
+
+def test_micro_batches_that_are_all_padding_count_nothing(files, server, tmp_path):
+    """25 packs in frames of 4: the last one has one that is real."""
+    torch_model(files / "sum.pt", "return {'loss': (out * graphs_mask).sum() ** 2}")
+    spec = json.loads((files / "spec.json").read_text())
+    (files / "four.json").write_text(json.dumps({**spec, "micro_batches": 4}))
+    runs = {}
+    for name, used in {"one": "spec.json", "four": "four.json"}.items():
+        end = Worker(
+            files, server.address, "--epochs", "1", "--loss-log", str(tmp_path / f"{name}.csv"),
+            "--optimizer", "sgd", "--learning-rate", "1e-12", model="sum.pt", spec=used,
+        ).end()  # fmt: skip
+        runs[name] = [float(row[3]) for row in losses(tmp_path / f"{name}.csv")], end["totals"]
+    (ones, totals), (fours, packed) = runs["one"], runs["four"]
+    assert packed["batches"] == totals["batches"] == len(ones)
+    assert packed["null_batches"] == -len(ones) % 4
+    means = [sum(ones[i : i + 4]) / len(ones[i : i + 4]) for i in range(0, len(ones), 4)]
+    assert fours == pytest.approx(means, rel=1e-4)
+
+
+def test_a_changed_optimizer_is_said_and_the_log_goes_on(files, server, tmp_path):
+    run = ["--checkpoint-dir", str(tmp_path / "run"), "--loss-log", str(tmp_path / "log.csv")]
+    steps = Worker(files, server.address, "--epochs", "1", *run).end()["totals"]["steps"]
+    before = losses(tmp_path / "log.csv")
+    assert len(before) == steps
+    other = Worker(files, server.address, "--epochs", "2", "--optimizer", "sgd", *run)
+    _, err = other.process.communicate(timeout=60)
+    assert other.process.returncode == 1
+    assert "is of the optimizer adam, not sgd" in err
+    Worker(files, server.address, "--epochs", "2", *run).end()
+    after = losses(tmp_path / "log.csv")
+    assert after[:steps] == before
+    assert [int(row[0]) for row in after] == list(range(1, 2 * steps + 1))
+    Worker(files, server.address, "--epochs", "2", *run).end()  # which has nothing to do
+    assert losses(tmp_path / "log.csv") == after
+
+
+def test_a_worker_may_be_started_before_its_server(files, server, start_server, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    worker = Worker(files, address, "--epochs", "1")
+    assert worker.until("warning")["what"].startswith(("waiting for a server", "the server does not"))
+    late = start_server(None, address=address)
+    gf.connect(late.address).ingest("molecules", molecules())
+    # The dataset may not be there yet when it asks: then it says so.
+    out, err = worker.process.communicate(timeout=120)
+    assert worker.process.returncode == 0 or "molecules" in err, err
 
 
 def test_two_workers_do_not_share_a_folder(files, server, tmp_path):

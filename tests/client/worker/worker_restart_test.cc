@@ -79,6 +79,7 @@ TEST_F(WorkerTest, StepsAreCountedOverRestarts) {
 
 TEST_F(WorkerTest, AnotherNumberOfShardsGoesOnFromAllOfThem) {
   WorkerOptions options = Options();
+  options.seed_given = true;
   std::vector<int64_t> seen;
   std::vector<std::string> files;
   options.num_steps = 4;
@@ -108,9 +109,9 @@ TEST_F(WorkerTest, AnotherNumberOfShardsGoesOnFromAllOfThem) {
     // Each begins with the first one's weights.
     const auto old = executor.seen().begin() + 20;
     seen.insert(seen.end(), old, executor.seen().end());
-    samples += outcome.totals.samples - 60;
+    samples += outcome.totals.samples;
   }
-  EXPECT_EQ(samples, 40);
+  EXPECT_EQ(samples, kGraphs);  // the first has what was done before
   std::sort(seen.begin(), seen.end());
   std::vector<int64_t> expected(kGraphs);
   for (int64_t i = 0; i < kGraphs; ++i) expected[i] = i;
@@ -126,14 +127,76 @@ TEST_F(WorkerTest, ShardsAtDifferentPositionsAreListed) {
   options.num_steps = 3;
   ListExecutor later;
   ASSERT_TRUE(Run(options, later).status.ok());
-  options.resume = {options.checkpoint_dir + "/checkpoint-000000000002.gfc",
-                    options.checkpoint_dir + "/checkpoint-000000000003.gfc"};
+  const std::string folder = options.checkpoint_dir;
+  options.checkpoint_dir.clear();
+  options.resume = {folder + "/checkpoint-000000000002.gfc",
+                    folder + "/checkpoint-000000000003.gfc"};
   ListExecutor third;
   const Outcome outcome = Run(options, third);
   EXPECT_EQ(outcome.status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(outcome.status.message()),
               testing::AllOf(HasSubstr("000002.gfc at epoch 0, ordinal 2"),
                              HasSubstr("000003.gfc at epoch 0, ordinal 3")));
+}
+
+// Shards 0 and 1 of 2, two steps each.
+TEST_F(WorkerTest, InMidEpochAShardGoesOnFromItsOwnCheckpointOrFromAll) {
+  WorkerOptions options = Options();
+  options.seed_given = true;
+  options.num_epochs = 0;
+  options.num_steps = 2;
+  options.stream.num_shards = 2;
+  std::vector<std::string> files;
+  for (int64_t shard = 0; shard < 2; ++shard) {
+    options.stream.shard_index = shard;
+    options.checkpoint_dir = absl::StrCat(folder_, "/", shard);
+    ListExecutor executor;
+    ASSERT_TRUE(Run(options, executor).status.ok());
+    files.push_back(options.checkpoint_dir + "/checkpoint-000000000002.gfc");
+  }
+  options.num_steps = 3;
+  const auto error = [&](int64_t num_shards, int64_t shard, const std::string& dir,
+                         const std::vector<std::string>& resume) {
+    options.stream.num_shards = num_shards;
+    options.stream.shard_index = shard;
+    options.checkpoint_dir = dir;
+    options.resume = resume;
+    ListExecutor executor;
+    return std::string(Run(options, executor).status.message());
+  };
+  const auto in_mid_epoch = HasSubstr("in the middle of an epoch");
+  EXPECT_THAT(error(2, 0, folder_ + "/1", {}), in_mid_epoch);
+  EXPECT_THAT(error(1, 0, folder_ + "/0", {}), in_mid_epoch);
+  EXPECT_THAT(error(3, 0, "", {files[0]}), in_mid_epoch);
+  EXPECT_THAT(error(3, 0, "", {files[0], files[0]}), in_mid_epoch);
+  EXPECT_EQ(error(3, 0, "", files), "");
+  EXPECT_EQ(error(2, 1, "", {files[1]}), "");
+  EXPECT_EQ(error(2, 1, folder_ + "/1", {}), "");
+  // A supervisor starts it as it was before: what it has saved since is newer.
+  EXPECT_EQ(error(1, 0, folder_ + "/new", files), "");
+  options.num_steps = 5;
+  ListExecutor again;
+  const Outcome outcome = Run(options, again);
+  ASSERT_TRUE(outcome.status.ok()) << outcome.status;
+  EXPECT_EQ(again.runs(), 2);
+}
+
+TEST_F(WorkerTest, ShardsNeedASeed) {
+  WorkerOptions options = Options();
+  options.stream.num_shards = 2;
+  ListExecutor executor;
+  EXPECT_THAT(std::string(Run(options, executor).status.message()),
+              HasSubstr("the seed is missing: the 2 shards"));
+}
+
+TEST_F(WorkerTest, AModelDoesWhatItIsAskedFor) {
+  WorkerOptions options = Options();
+  options.trains = false;
+  ListExecutor trains;
+  EXPECT_THAT(std::string(Run(options, trains).status.message()), HasSubstr("the model trains"));
+  options.trains = true;
+  ListExecutor infers(/*trains=*/false);
+  EXPECT_THAT(std::string(Run(options, infers).status.message()), HasSubstr("compiled to infer"));
 }
 
 TEST_F(WorkerTest, ACheckpointOfOtherBatchesIsRefused) {

@@ -92,6 +92,7 @@ TEST_F(WorkerTest, PredictionsAreInTheOrderOfTheDataset) {
   WorkerOptions options = Options();
   options.checkpoint_dir.clear();
   options.predictions_dir = folder_ + "/out";
+  options.trains = false;
   options.stream.spec.strategy = Strategy::kPack;
   options.stream.spec.micro_batches = 3;
   ListExecutor executor(/*trains=*/false, [](int64_t run) {

@@ -116,6 +116,7 @@ TEST(HttpEndpointTest, AnAddressThatCannotBeHadIsAnError) {
   EXPECT_THAT(std::string(taken.status().message()), HasSubstr("cannot serve metrics on"));
   EXPECT_FALSE(HttpEndpoint::Start("nonsense", {}).ok());
   EXPECT_FALSE(HttpEndpoint::Start("127.0.0.1:http", {}).ok());
+  EXPECT_FALSE(HttpEndpoint::Start("127.0.0.1:65536", {}).ok());
   EXPECT_TRUE(HttpEndpoint::Start(":0", {}).ok());
 }
 
