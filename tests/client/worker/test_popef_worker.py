@@ -80,10 +80,10 @@ def files(tmp_path_factory, client):
 def popef(files, server, tmp_path):
     """A function that starts a worker on devices of this test's own."""
 
-    def start(*arguments: str, inject: str = "", model: str = "train.popef") -> Worker:
+    def start(*arguments: str, inject: str = "", model="train.popef", spec="spec.json") -> Worker:
         return Worker(
             files, server.address, "--executor", "popef", "--bind", BIND, *arguments, model=model,
-            program=PROGRAM, environment={"FAKE_POPLAR_DIR": str(tmp_path), "FAKE_POPLAR_INJECT": inject},
+            spec=spec, program=PROGRAM, environment={"FAKE_POPLAR_DIR": str(tmp_path), "FAKE_POPLAR_INJECT": inject},
         )  # fmt: skip
 
     return start
@@ -94,13 +94,14 @@ def numbers(path) -> np.ndarray:
 
 
 def test_the_losses_are_torchscripts(files, server, popef, tmp_path):
+    # Incomplete steps are dropped: the device divides by all its micro-batches, null ones too.
+    spec = {**json.loads((files / "spec.json").read_text()), "incomplete_step": "drop"}
+    (files / "whole.json").write_text(json.dumps(spec))
+    (files / "four.json").write_text(json.dumps({**spec, "micro_batches": BATCHES}))
     epochs = ["--epochs", "3"]
-    ours = popef(*epochs, "--loss-log", str(tmp_path / "popef.csv")).end()
-    assert ours["totals"]["samples"] == 3 * NUM_GRAPHS
+    ours = popef(*epochs, "--loss-log", str(tmp_path / "popef.csv"), spec="whole.json").end()
+    assert ours["totals"]["null_batches"] == 0
     # Four micro-batches a step; the stand-in adds up the gradients of two replicas, two times.
-    (files / "four.json").write_text(
-        json.dumps({**json.loads((files / "spec.json").read_text()), "micro_batches": BATCHES})
-    )
     torch = Worker(
         files, server.address, *epochs, "--loss-log", str(tmp_path / "torch.csv"), "--optimizer",
         "sgd", "--learning-rate", str(RATE), "--accumulate", "2", model="model.pt", spec="four.json",

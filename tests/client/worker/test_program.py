@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from prometheus import Prometheus, lint
 from worker_process import NUM_GRAPHS, WORKER, Worker, get, losses, molecules
@@ -290,14 +291,18 @@ def torch_model(path: pathlib.Path, forward: str) -> None:
     depends on self.weight."""
     import torch
 
+    class Odd(torch.jit.ScriptModule):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.ones(1))
+            self.register_buffer("calls", torch.zeros(1, dtype=torch.long))
+
     source = (
         "def forward(self, x, batch, graphs_mask):\n"
         "    out = torch.zeros(9).index_add(0, batch, x[:, 0]) * self.weight\n"
         f"    {forward}\n"
     )
-    compiled = torch.jit.ScriptModule()
-    compiled.weight = torch.nn.Parameter(torch.ones(1))
-    compiled.register_buffer("calls", torch.zeros(1, dtype=torch.long))
+    compiled = Odd()
     compiled.define(source)
     compiled.save(str(path))
 
@@ -386,6 +391,29 @@ def test_a_worker_may_be_started_before_its_server(files, server, start_server, 
     # The dataset may not be there yet when it asks: then it says so.
     out, err = worker.process.communicate(timeout=120)
     assert worker.process.returncode == 0 or "molecules" in err, err
+
+
+def test_predictions_are_those_of_the_weights_in_the_checkpoint(files, server, client, tmp_path):
+    import torch
+    from weights import read
+
+    run = ["--checkpoint-dir", str(tmp_path / "run")]
+    Worker(files, server.address, "--epochs", "2", *run).end()
+    Worker(
+        files, server.address, "--task", "infer", "--predictions", str(tmp_path / "out"), *run
+    ).end()
+    model = torch.jit.load(str(files / "gin.pt")).eval()
+    (newest,) = sorted((tmp_path / "run").glob("checkpoint-*"))[-1:]
+    header, weights = read(newest)
+    assert (header["epoch"], header["totals"]["samples"]) == (2, 2 * NUM_GRAPHS)
+    model.load_state_dict(weights)
+    assert np.load(tmp_path / "out" / "out.ids.npy").tolist() == list(range(NUM_GRAPHS))
+    rows = np.load(tmp_path / "out" / "out.npy")
+    for graph, row in zip(client.dataset("molecules"), rows, strict=True):
+        x, edge_index = torch.from_numpy(graph["x"]), torch.from_numpy(graph["edge_index"])
+        with torch.no_grad():
+            out = model(x=x, edge_index=edge_index, batch=torch.zeros(len(x), dtype=torch.long))["out"]
+        np.testing.assert_allclose(row, out[0].numpy(), rtol=1e-4, atol=1e-5)
 
 
 def test_two_workers_do_not_share_a_folder(files, server, tmp_path):
