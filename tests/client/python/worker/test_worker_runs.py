@@ -62,7 +62,8 @@ def test_a_function_gets_batches_and_the_loader_stands_where_it_does(rings):
     assert seen == [(0, i) for i in range(7)]
     worker.run(epochs=2)
     assert seen[7:] == [(0, 7), (0, 8), *((1, i) for i in range(9))]
-    worker.run(epochs=2)
+    with pytest.warns(UserWarning, match="nothing to run"):
+        worker.run(epochs=2)
     assert len(seen) == 18
 
 
