@@ -286,7 +286,8 @@ class Worker:
         "out", or first in a tuple.
 
         Args:
-            path: also written there as .npy, with the ids beside it.
+            path: also written there as .npy, with the ids beside it: "out.npy" and "out.ids.npy";
+                each of two shards writes its part, "out.0-of-2.npy" and "out.ids.0-of-2.npy".
 
         Raises:
             RuntimeError: the loader shuffles, packs or is sharded, and its batches have no
@@ -311,7 +312,7 @@ class Worker:
             self._feed.at(start)
         predictions = collector.result()
         if path is not None:
-            predictions.save(path)
+            predictions.save(path, self._num_shards, self._shard_index)
         return predictions
 
     # --- checkpoints -----------------------------------------------------------------------------
