@@ -74,6 +74,19 @@ def test_the_snippets_about_workers_run(client, tmp_path, monkeypatch):
     assert isinstance(names["metrics"], gf.WorkerMetrics)
 
 
+def test_the_snippet_about_heterogeneous_graphs_runs(client):
+    text = (ROOT / "client" / "python" / "README.md").read_text()
+    (snippet,) = [s for s in re.findall(r"```python\n(.*?)```", text, re.S) if '"buys"' in s]
+    names = {"client": client, "gf": gf, "np": np}
+    exec(compile(snippet, "client/python/README.md", "exec"), names)
+    dataset, batch = names["dataset"], names["batch"]
+    assert dataset.info.heterogeneous and not dataset.info.collection
+    assert batch["item"].input_id.tolist() == [0, 1] and batch["user"].x.shape == (3, 4)
+    assert batch["user", "buys", "item"].edge_index.shape == (2, 3)
+    client.ingest("shops", [names["shop"]] * 4)
+    assert len(client.dataset("shops")) == 4
+
+
 def test_the_commands_about_models_run(tmp_path, monkeypatch):
     pytest.importorskip("torch")
     monkeypatch.syspath_prepend(str(ROOT / "client" / "worker" / "models"))

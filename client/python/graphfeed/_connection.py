@@ -22,6 +22,11 @@ def log(notice: str) -> None:
     _logger.warning("%s", notice)
 
 
+def log_info(notice: str) -> None:
+    """Tells who asks for it."""
+    _logger.info("%s", notice)
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What `connect` takes, which says what it means."""

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import sys
+import threading
 import warnings
+from collections.abc import Callable
+
+_of_thread = threading.local()
 
 
 def warn(text: str) -> None:
     """Warns of the line outside of this package that led here."""
+    take = getattr(_of_thread, "take", None)
+    if take is not None:
+        take(text)
+        return
     warnings.warn(text, stacklevel=_users_level())
+
+
+def redirect(take: Callable[[str], None] | None) -> None:
+    """From now on `take` gets what this thread, one of our own, warns of: no line of the user's led
+    here, and who started it can warn of one."""
+    _of_thread.take = take
 
 
 def _users_level() -> int:

@@ -118,6 +118,7 @@ class Loader(Stateful):
         self._place = position.Place()
         self._warned = False
         self._plans: dict[Any, PlanSummary] = {}
+        self._spec_digests: dict[Any, str] = {}
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -178,7 +179,9 @@ class Loader(Stateful):
         options.num_epochs = num_epochs
         if prefetch is not None:
             options.prefetch = options.client_prefetch = prefetch
-        return EpochStream(self.dataset, options)
+        stream = EpochStream(self.dataset, options)
+        self._learn_spec_digest(options.spec, stream.spec_digest)
+        return stream
 
     def _stream_epoch(
         self, epoch: int, ordinal: int = 0, receive: Any = None, prefetch: int | None = None

@@ -23,6 +23,7 @@ class Stateful:
     uneven_shards: str
     _place: position.Place
     _seed_drawn: bool
+    _spec_digests: dict[Any, str]  # by `_key`: options are mutable
 
     def state_dict(self, after: Batch | None = None) -> dict[str, Any]:
         """Where the program stands: the position after the last batch that it received, however far
@@ -61,7 +62,7 @@ class Stateful:
         return position.make(
             info.full_name,
             info.fingerprint.hex(),
-            self._place.spec_digest or self._ask_spec_digest(stands.epoch),
+            self._place.spec_digest or self._spec_digest(stands.epoch),
             _spec.described(self._batch_spec()),
             self.seed,
             stands,
@@ -108,10 +109,25 @@ class Stateful:
     def _shard_from(self, ordinal: int) -> ShardPosition:
         return ShardPosition(ordinal, self.num_shards, self.shard_index, self.uneven_shards)
 
+    def _spec_digest(self, epoch: int) -> str:
+        """The digest of the spec, without a server if a stream or an answer has told it before."""
+        key = _key(self._batch_spec())
+        return self._spec_digests.get(key) or self._ask_spec_digest(epoch)
+
     def _ask_spec_digest(self, epoch: int) -> str:
-        return self._describe(epoch).spec_digest.hex()
+        digest = self._describe(epoch).spec_digest.hex()
+        self._learn_spec_digest(self._batch_spec(), digest)
+        return digest
+
+    def _learn_spec_digest(self, spec: Any, digest: str) -> None:
+        self._spec_digests[_key(spec)] = digest
 
     def _describe(self, epoch: int) -> Any:
         """The native PlanDescription of an epoch."""
         options = self._stream_options(epoch)
         return self.dataset._connection.call(lambda client: client.describe_plan(options, epoch))
+
+
+def _key(spec: Any) -> Any:
+    """Equal for native BatchSpecs that are."""
+    return tuple(sorted(_spec.described(spec).items()))

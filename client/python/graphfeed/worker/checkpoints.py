@@ -42,6 +42,10 @@ class Checkpoint:
     """Of the run; after a change of the number of shards those of the shards taken over."""
     state: dict[str, Any]
     """State dicts by name."""
+    kinds: dict[str, str] = dataclasses.field(default_factory=dict)
+    """Of what the states are, by the same names; files of former versions do not say."""
+    first_epoch: int = 0
+    """In which the run began."""
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -172,6 +176,8 @@ def _write(file: BinaryIO, checkpoint: Checkpoint) -> None:
         "totals": dataclasses.asdict(checkpoint.totals),
         "loader": states.encode(checkpoint.loader, arrays),
         "state": states.encode(checkpoint.state, arrays),
+        "kinds": checkpoint.kinds,
+        "first_epoch": checkpoint.first_epoch,
         "num_arrays": len(arrays),
     }
     with zipfile.ZipFile(file, "w") as archive:
@@ -202,4 +208,6 @@ def _read(path: pathlib.Path) -> Checkpoint | None:
         step=described["step"],
         totals=Sizes(**described["totals"]),
         state=states.decode(described["state"], arrays),
+        kinds=described.get("kinds", {}),
+        first_epoch=described.get("first_epoch", 0),
     )

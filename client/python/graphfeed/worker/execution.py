@@ -10,6 +10,7 @@ from typing import Any
 
 from graphfeed import errors
 from graphfeed.batch import Batch
+from graphfeed.loaders import torch_habits
 from graphfeed.worker import binding
 from graphfeed.worker.metrics import mean
 
@@ -50,9 +51,12 @@ class Execution:
         """Steps begin."""
 
     def _call(self, staged: Any) -> Any:
-        if self.bind is None or not isinstance(staged, Mapping):
-            return self.model(*staged) if isinstance(staged, tuple) else self.model(staged)
-        return self.model(**staged)
+        """`inputs` made arguments by name, by position, or one; without it the batch is one."""
+        if self.bind is not None and isinstance(staged, Mapping):
+            return self.model(**staged)
+        if self.bind is not None and isinstance(staged, tuple):
+            return self.model(*staged)
+        return self.model(staged)
 
 
 class TorchExecution(Execution):
@@ -97,7 +101,7 @@ class TorchExecution(Execution):
                 if self.optimizer is not None:
                     self.optimizer.zero_grad()
                 for part in parts:
-                    loss = loss_of(self.model(**part))
+                    loss = loss_of(self._call(part))
                     if loss is None:
                         raise errors.InvalidArgument(
                             'the model gave no loss: forward returns it, or a dict with "loss"'
@@ -117,7 +121,7 @@ class TorchExecution(Execution):
         return total
 
     def predict(self, staged: Any) -> list[Any]:
-        return [None if part is None else output_of(self.model(**part))
+        return [None if part is None else output_of(self._call(part))
                 for group in staged for part in group]  # fmt: skip
 
     @contextlib.contextmanager
@@ -131,6 +135,20 @@ class TorchExecution(Execution):
                 yield
         finally:
             self.model.train(training)
+
+
+def group_of(loader: Any, options: Any) -> int | None:
+    """Micro-batches of an optimizer's step; None: all of a frame."""
+    if options is None:
+        return None
+    combined = getattr(loader, "micro_batches", 1)
+    wanted = torch_habits.micro_batches(options, 1)
+    if combined != wanted:
+        raise errors.InvalidArgument(
+            f"options ask for {wanted} micro-batches in a step, but the loader combines {combined}: "
+            "give it the same options="
+        )
+    return wanted // torch_habits.device_iterations(options)
 
 
 def execution_of(model: Any, optimizer: Any, inputs: Any, group: int | None) -> Execution:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from graphfeed.layout import Position
@@ -26,15 +26,21 @@ class Feed:
         self.loader: Any = loader
         self.position = Position(0, 0)
         """Of the batches that were given out and used; `at` moves it."""
+        self.first_epoch = self.position.epoch
+        """The one in which the run began."""
 
     @property
     def has_state(self) -> bool:
         return hasattr(self.loader, "state_dict") and hasattr(self.loader, "load_state_dict")
 
-    def batches(self, epochs: int | None) -> Iterator[Fed]:
-        """From the position on, until `epochs` epochs are complete (None: without end)."""
+    def begin(self) -> None:
+        """The run begins where the loader stands."""
+
+    def batches(self, end: int | None, stopped: Callable[[], bool]) -> Iterator[Fed]:
+        """From the position on to the beginning of the epoch `end` (None: without end). Once
+        `stopped()` is true nothing begins any more."""
         epoch, ordinal = self.position
-        while epochs is None or epoch < epochs:
+        while not stopped() and (end is None or epoch < end):
             begun, items = ordinal, self._fed(epoch, ordinal)
             for fed in items:
                 ordinal += 1
@@ -73,9 +79,10 @@ class Feed:
         """From which a loader goes on behind a batch that was given out; None: here."""
         return self.loader.state_dict() if fed is None else fed.state
 
-    def resume(self, position: Position, state: Any) -> None:
+    def resume(self, position: Position, state: Any, first_epoch: int) -> None:
         self.loader.load_state_dict(state)
         self.position = position
+        self.first_epoch = first_epoch
 
 
 class LoaderFeed(Feed):
@@ -83,23 +90,27 @@ class LoaderFeed(Feed):
 
     def __init__(self, loader: Loader) -> None:
         super().__init__(loader)
-        self.position = loader._place.next
-        self._after = self.position
         self._stream: EpochStream | None = None
+        self.begin()
 
     @property
     def has_state(self) -> bool:
         return True
 
-    def batches(self, epochs: int | None) -> Iterator[Fed]:
+    def begin(self) -> None:
+        self.position = self._after = self.loader._place.next
+        self.first_epoch = self.position.epoch
+
+    def batches(self, end: int | None, stopped: Callable[[], bool]) -> Iterator[Fed]:
         loader = self.loader
         first = loader._place.next
-        count = 0 if epochs is None else epochs - first.epoch
-        if epochs is not None and count <= 0:
+        count = 0 if end is None else end - first.epoch
+        if stopped() or (end is not None and count <= 0):
             return
         self._stream = loader._open(*first, count)
         try:
-            while epochs is None or loader._place.next.epoch < epochs:
+            # A server that is away is waited for in _open, perhaps longer than by who wants to stop.
+            while not stopped() and (end is None or loader._place.next.epoch < end):
                 start = loader._place.next
                 running = Iteration(start.epoch, loader._read(self._stream, *start, self._receive))
                 loader._place.begin(running)
@@ -123,8 +134,8 @@ class LoaderFeed(Feed):
     def state(self, fed: Fed | None) -> Any:
         return self.loader._state_at(self.position if fed is None else fed.after)
 
-    def resume(self, position: Position, state: Any) -> None:
-        super().resume(position, state)
+    def resume(self, position: Position, state: Any, first_epoch: int) -> None:
+        super().resume(position, state, first_epoch)
         self._after = position
 
 

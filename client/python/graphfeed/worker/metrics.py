@@ -12,8 +12,8 @@ import uuid
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
-from graphfeed import _arguments, errors
-from graphfeed._connection import log
+from graphfeed import _arguments, _warn, errors
+from graphfeed._connection import log, log_info
 from graphfeed.layout import Position
 from graphfeed.worker.counters import CAUSES, STAGES, Counters, Identity
 from graphfeed.worker.exposition import Endpoint
@@ -34,8 +34,9 @@ class WorkerMetrics:
 
     Args:
         listen: "host:port" for /metrics, /healthz and /readyz; port 0: any free one, which
-            `address` shows; None: nothing is served.
-        report: the Client whose server gets reports; None: none does.
+            `address` shows and the logger graphfeed tells (info); None: nothing is served.
+        report: the Client whose server gets reports; True: that of the loader which `waiting` is
+            given; None or False: none does.
         report_interval: seconds between reports, at least 0.1.
         name: of this worker, unique among the living; made of host and process when not given.
         job: what several workers belong to.
@@ -47,6 +48,7 @@ class WorkerMetrics:
     Raises:
         ImportError: `listen` is given, and prometheus_client is not installed.
         ValueError: an argument is out of its range.
+        TypeError: `report` is something else.
         OSError: the address is not free.
     """
 
@@ -82,13 +84,15 @@ class WorkerMetrics:
             shard_index=_arguments.integer("shard_index", shard_index, 0),
         )
         self._listen = listen
-        self._client = report
+        self._client = _client(report)
+        self._wants_client = report is True
         self._interval = float(report_interval)
         self._lock = threading.Lock()
         self._counters = Counters()
         self._since = time.monotonic()  # where an own loop's step begins
         self._endpoint: Endpoint | None = None
         self._reporter: _Reporter | None = None
+        self._is_entered = False
 
     # --- counting --------------------------------------------------------------------------------
 
@@ -110,6 +114,7 @@ class WorkerMetrics:
             position: (epoch, ordinal) before which all is consumed; when not given that behind the
                 batch.
         """
+        self._report_to(None)
         now = time.monotonic()
         if position is None and batch is not None and hasattr(batch, "position"):
             epoch, ordinal = batch.position
@@ -130,6 +135,7 @@ class WorkerMetrics:
 
     def waiting(self, iterable: Iterable[_T]) -> Iterator[_T]:
         """The items of `iterable`; the time until each one comes counts as waiting for data."""
+        self._report_to(client_of(iterable))
         items = iter(iterable)
         while True:
             begin = time.monotonic()
@@ -189,17 +195,35 @@ class WorkerMetrics:
         with self._lock:
             return self._counters.report(self._identity, 0, self._interval, finished)
 
+    def _report_to(self, client: Any) -> None:
+        """What report=True has waited for; None: what tells it should have come by now."""
+        if not self._wants_client:
+            return
+        self._wants_client = False
+        if client is None:
+            _warn.warn(
+                "report=True reports to nobody: no loader of this package was given to waiting(), which "
+                "would name the client; give report=client"
+            )
+            return
+        self._client = client
+        if self._is_entered:
+            self._reporter = _Reporter(self, client, self._interval)
+
     # --- telling ---------------------------------------------------------------------------------
 
     def __enter__(self) -> WorkerMetrics:
         self._since = time.monotonic()
         if self._listen is not None:
             self._endpoint = Endpoint(self._listen, self._identity, self._read)
+            log_info(f"the metrics of {self._identity.worker} are at http://{self.address}/metrics")
+        self._is_entered = True
         if self._client is not None:
             self._reporter = _Reporter(self, self._client, self._interval)
         return self
 
     def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+        self._is_entered = False
         if self._reporter is not None:
             self._reporter.close()
             self._reporter = None
@@ -214,18 +238,16 @@ class _Reporter:
 
     def __init__(self, metrics: WorkerMetrics, client: Any, interval: float) -> None:
         self._metrics = metrics
-        self._send = getattr(client, "_report_worker", None)
+        self._send = client._report_worker
         self._interval = interval
         self._sequence = 0
         self._silent = False  # it has been said that reports fail
         self._end = threading.Event()
-        if self._send is None:
-            log("this package cannot report workers to a server: report= has no effect")
         self._thread = threading.Thread(target=self._run, name="graphfeed-report", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        while self._send is not None:
+        while True:
             finished = self._end.is_set()
             self._tell(finished)
             if finished:
@@ -245,6 +267,22 @@ class _Reporter:
     def close(self) -> None:
         self._end.set()
         self._thread.join(timeout=10.0)
+
+
+def client_of(loader: Any) -> Any:
+    """The Client of the dataset that a loader of ours reads; None of anything else."""
+    client = getattr(getattr(loader, "dataset", None), "client", None)
+    return client if hasattr(client, "_report_worker") else None
+
+
+def _client(report: Any) -> Any:
+    if report is None or isinstance(report, bool):
+        return None
+    if not hasattr(report, "_report_worker"):
+        raise TypeError(
+            f"report is a {type(report).__name__}; it is a Client, as gf.connect(...) makes it, or True"
+        )
+    return report
 
 
 def mean(loss: Any) -> float:

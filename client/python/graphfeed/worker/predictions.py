@@ -24,11 +24,17 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def save(self, path: str | os.PathLike) -> None:
-        """Writes the values as .npy, and the ids beside them: `out.npy` and `out.ids.npy`. What is
-        not on disk whole is not there."""
+    def save(
+        self, path: str | os.PathLike, num_shards: int = 1, shard_index: int = 0
+    ) -> None:
+        """Writes the values as .npy, and the ids beside them: `out.npy` and `out.ids.npy`; of shards
+        `out.0-of-2.npy` and `out.ids.0-of-2.npy`. A path without .npy gets it. What is not on disk
+        whole is not there."""
         path = pathlib.Path(path)
-        for target, array in ((path.with_suffix(".ids.npy"), self.ids), (path, self.values)):
+        name = path.name.removesuffix(".npy")
+        shard = "" if num_shards == 1 else f".{shard_index}-of-{num_shards}"
+        for suffix, array in ((".ids", self.ids), ("", self.values)):
+            target = path.with_name(f"{name}{suffix}{shard}.npy")
             temporary = target.with_name(target.name + ".tmp")
             with open(temporary, "wb") as file:
                 np.save(file, array)

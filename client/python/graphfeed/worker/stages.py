@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from graphfeed import _warn
+
 _POLL_SECONDS = 0.1  # a signal's handler may not touch a lock: who waits looks for it
 
 
@@ -55,6 +57,10 @@ class Queue:
             self._items.clear()
             self._changed.notify_all()
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     def get(self, stopped: Callable[[], bool] = lambda: False) -> tuple[Any, float]:
         """(the next item, the seconds that it was waited for).
 
@@ -78,19 +84,22 @@ class Queue:
 
 class Stage:
     """A thread that makes the items of `queue` with `produce`, until it ends or the queue is
-    closed."""
+    closed. `warned` gets the package's warnings, before the item that follows them."""
 
     def __init__(self, name: str, queue: Queue, produce: Callable[[], Iterator[Any]],
-                 blocked: Callable[[float], None] = lambda seconds: None) -> None:  # fmt: skip
+                 blocked: Callable[[float], None] = lambda seconds: None,
+                 warned: Callable[[str], None] | None = None) -> None:  # fmt: skip
         self._queue = queue
         self._produce = produce
         self._blocked = blocked
+        self._warned = warned
         self.error: BaseException | None = None
         """That ended it."""
         self._thread = threading.Thread(target=self._run, name=f"graphfeed-{name}", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
+        _warn.redirect(self._warned)
         try:
             items = self._produce()
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import os
 import pathlib
@@ -9,18 +10,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from graphfeed import _arguments, errors
+from graphfeed import _arguments, _warn
 from graphfeed.layout import Position
-from graphfeed.loaders import torch_habits
 from graphfeed.worker.checkpoints import Checkpoint, Checkpoints
-from graphfeed.worker.execution import NotApplied, TorchExecution, execution_of
+from graphfeed.worker.execution import NotApplied, TorchExecution, execution_of, group_of
 from graphfeed.worker.feed import Fed, feed_of
 from graphfeed.worker.kept import Kept
-from graphfeed.worker.metrics import WorkerMetrics
+from graphfeed.worker.metrics import WorkerMetrics, client_of
+from graphfeed.worker.pipeline import Staged, staged, until_closed
 from graphfeed.worker.predictions import Collector, Predictions
 from graphfeed.worker.signals import on_sigterm
 from graphfeed.worker.sizes import Sizes
 from graphfeed.worker.stages import Closed, Queue, Stage, items_of
+
+
+_ON_STEP_SECONDS = 5.0  # for on_step to have seen all steps that a checkpoint has
 
 
 class Step(NamedTuple):
@@ -33,12 +37,6 @@ class Step(NamedTuple):
     loss: float | None
     """The mean over its micro-batches; NaN if one was not finite and its step was left out."""
     seconds: float
-
-
-class _Staged(NamedTuple):
-    fed: Fed
-    sizes: Sizes
-    inputs: Any
 
 
 class Worker:
@@ -61,7 +59,8 @@ class Worker:
             optimizer steps once for every replication_factor / input_group_size *
             gradient_accumulation micro-batches. Without them once for every frame.
         inputs: names of the fields that the model gets, or a function that makes its arguments of a
-            batch (a dict, a tuple, or one argument); forward's own when not given.
+            batch: a dict of them by name, a tuple of them by position, or one; forward's own when
+            not given.
         state: {name: object with state_dict and load_state_dict} to keep in checkpoints besides the
             model and the optimizer.
         checkpoint_dir: a folder of checkpoints; the newest one there is gone on from. The shards of
@@ -102,7 +101,7 @@ class Worker:
         on_step: Callable[[Step], None] | None = None,
     ) -> None:
         self._feed = feed_of(loader)
-        self._execution = execution_of(model, optimizer, inputs, _group(loader, options))
+        self._execution = execution_of(model, optimizer, inputs, group_of(loader, options))
         is_torch = isinstance(self._execution, TorchExecution)
         self._kept = Kept(model, optimizer, state, random=is_torch)
         self._on_step = on_step
@@ -112,11 +111,11 @@ class Worker:
             else _arguments.integer("checkpoint_every", checkpoint_every, 1)
         )  # fmt: skip
         self._num_shards = getattr(loader, "num_shards", 1)
-        shard_index = getattr(loader, "shard_index", 0)
+        self._shard_index = getattr(loader, "shard_index", 0)
         dataset = getattr(loader, "dataset", None)
         self.metrics = WorkerMetrics(
             listen=metrics_listen,
-            report=_reports_to(report, dataset),
+            report=_reports_to(report, loader),
             report_interval=report_interval,
             name=name,
             job=job,
@@ -124,7 +123,7 @@ class Worker:
             model=type(model).__name__ if model_name is None else model_name,
             trains=optimizer is not None or not is_torch,
             num_shards=self._num_shards,
-            shard_index=shard_index,
+            shard_index=self._shard_index,
         )
         self.step = 0
         """Steps that this worker has taken in the run, also before a restart."""
@@ -132,9 +131,11 @@ class Worker:
         """What was consumed in the run, also before a restart."""
         self.stopped = False
         """Whether SIGTERM or `stop` ended the run early; `run` returns at once from then on."""
+        self._warnings: collections.deque[str] = collections.deque()
         self._saved: Position | None = None
         self._consumed: Fed | None = None  # the last one, without its batch
         self._is_entered = False
+        self._is_begun = False  # the run has, here or before a restart
         self._checkpoints: Checkpoints | None = None
         if checkpoint_dir is not None:
             if not self._feed.has_state:
@@ -143,7 +144,9 @@ class Worker:
                     "load_state_dict, which say where it stands"
                 )
             keep = _arguments.integer("keep", keep, 1)
-            self._checkpoints = Checkpoints(checkpoint_dir, keep, self._num_shards, shard_index)
+            self._checkpoints = Checkpoints(
+                checkpoint_dir, keep, self._num_shards, self._shard_index
+            )
             self._resume()
 
     @property
@@ -158,8 +161,12 @@ class Worker:
     # --- training --------------------------------------------------------------------------------
 
     def run(self, epochs: int | None = None, steps: int | None = None) -> None:
-        """Runs until `epochs` epochs or `steps` steps of the run are done, counted from its start
-        and not from the checkpoint that it went on from; None: without that end.
+        """Runs until `epochs` epochs or `steps` steps of the run are done; None: without that end.
+
+        A run begins where the loader stands when a worker without a checkpoint runs first; the rest
+        of an epoch counts as one. It goes on in further calls, wherever the loader was read in
+        between, and in workers that find its checkpoint: both numbers count from its beginning. If
+        nothing is left to do, that is a warning.
 
         SIGTERM ends it after the step in work, with a checkpoint: `stopped` is True then.
 
@@ -169,6 +176,11 @@ class Worker:
         """
         epochs = None if epochs is None else _arguments.integer("epochs", epochs, 1)
         steps = None if steps is None else _arguments.integer("steps", steps, 1)
+        self._stand()
+        self._is_begun = True
+        end = None if epochs is None else self._feed.first_epoch + epochs
+        if not self.stopped:
+            self._warn_if_done(end, steps)
         self._execution.begin()
         with contextlib.ExitStack() as stack:
             if not self._is_entered:
@@ -177,15 +189,17 @@ class Worker:
             done = Queue(4 * self._depth)
             reporting = Stage("done", Queue(1), lambda: self._report_all(done))
             try:
-                with self._staged(epochs) as queue:
+                with self._staged(end) as queue:
                     self._steps(queue, done, steps)
+                    done.end()
+                    reporting.join(_ON_STEP_SECONDS)
+                    self._save()  # before all that may take time: who sent SIGTERM waits not for ever
             except Exception as error:
                 error.add_note(f"at {self._place()}; {self._goes_on_from()}")
                 raise
             finally:
                 done.end()
                 reporting.join()
-            self._save()
             if reporting.error is not None:
                 raise reporting.error
 
@@ -195,9 +209,11 @@ class Worker:
                 staged, waited = queue.get(lambda: self.stopped)
             except Closed:
                 return
-            except Exception:
-                self._save()  # it is the batches that failed: what is here is good
+            except Exception as error:
+                self._save_in_spite_of(error)  # it is the batches that failed: what is here is good
                 raise
+            finally:
+                self._warn()
             self.metrics.stall("data", waited)
             losses, seconds = self._execute(staged)
             loss = sum(losses) / len(losses) if losses else None
@@ -213,7 +229,21 @@ class Worker:
             except Closed:  # on_step has failed
                 return
 
-    def _execute(self, staged: _Staged) -> tuple[list[float], float]:
+    def _stand(self) -> None:
+        """The loader where the run is, or the run where the loader is if it has not begun."""
+        if self._is_begun:
+            self._feed.at(self._feed.position)
+        else:
+            self._feed.begin()
+
+    def _warn_if_done(self, end: int | None, steps: int | None) -> None:
+        epoch, first = self._feed.position.epoch, self._feed.first_epoch
+        if steps is not None and self.step >= steps:
+            _warn.warn(f"nothing to run: {self.step} of the run's {steps} steps are done")
+        elif end is not None and epoch >= end:
+            _warn.warn(f"nothing to run: {epoch - first} of the run's {end - first} epochs are done")
+
+    def _execute(self, staged: Staged) -> tuple[list[float], float]:
         random = self._kept.random()
         begin = time.monotonic()
         try:
@@ -222,7 +252,7 @@ class Worker:
             error = failure.__cause__ if isinstance(failure, NotApplied) else failure
             self.metrics.failure(error, staged.fed.batch)
             if isinstance(failure, NotApplied):
-                self._save(random)
+                self._save_in_spite_of(error, random)
             raise error from None
 
     def _report_all(self, done: Queue) -> Iterator[None]:
@@ -238,39 +268,13 @@ class Worker:
             done.close()
         yield from ()
 
-    @contextlib.contextmanager
-    def _staged(self, epochs: int | None) -> Iterator[Queue]:
-        """The queue of staged batches; at the end the loader stands where the model does."""
-        received, staged = Queue(self._depth), Queue(self._depth)
+    def _staged(self, end: int | None) -> contextlib.AbstractContextManager[Queue]:
+        return staged(self._feed, self._execution, self.metrics, self._depth, end, self._warnings.append)
 
-        def receive() -> Iterator[Fed]:
-            begin = time.monotonic()
-            with contextlib.closing(self._feed.batches(epochs)) as batches:
-                for fed in batches:
-                    self.metrics.stage("receive", time.monotonic() - begin)
-                    yield fed
-                    begin = time.monotonic()
-
-        def prepare() -> Iterator[_Staged]:
-            for fed in items_of(received):
-                begin = time.monotonic()
-                made = _Staged(fed, Sizes.of(fed.batch), self._execution.stage(fed.batch))
-                self.metrics.stage("stage", time.monotonic() - begin)
-                yield made
-
-        threads = [
-            Stage("receive", received, receive),
-            Stage("stage", staged, prepare, lambda seconds: self.metrics.stall("device", seconds)),
-        ]
-        try:
-            yield staged
-        finally:
-            staged.close()
-            received.close()
-            self._feed.stop()
-            for thread in threads:
-                thread.join(10.0)
-            self._feed.at(self._feed.position)
+    def _warn(self) -> None:
+        """Of what the stages found, here where the user's line led to."""
+        while self._warnings:
+            _warn.warn(self._warnings.popleft())
 
     # --- asking ----------------------------------------------------------------------------------
 
@@ -282,20 +286,23 @@ class Worker:
         "out", or first in a tuple.
 
         Args:
-            path: also written there as .npy, with the ids beside it.
+            path: also written there as .npy, with the ids beside it: "out.npy" and "out.ids.npy";
+                each of two shards writes its part, "out.0-of-2.npy" and "out.ids.0-of-2.npy".
 
         Raises:
             RuntimeError: the loader shuffles, packs or is sharded, and its batches have no
                 graph_ids.
         """
         collector = Collector(self._feed.loader)
+        self._stand()
         start = self._feed.position
         self._feed.at(Position(start.epoch, 0))
         try:
             with self._execution.predicting(), self._staged(start.epoch + 1) as queue:
-                for staged, waited in _until_closed(queue):
+                for staged, waited in until_closed(queue):
                     self.metrics.stall("data", waited)
                     begin = time.monotonic()
+                    self._warn()
                     rows = self._execution.predict(staged.inputs)
                     seconds = time.monotonic() - begin
                     self.metrics.stage("execute", seconds)
@@ -305,7 +312,7 @@ class Worker:
             self._feed.at(start)
         predictions = collector.result()
         if path is not None:
-            predictions.save(path)
+            predictions.save(path, self._num_shards, self._shard_index)
         return predictions
 
     # --- checkpoints -----------------------------------------------------------------------------
@@ -314,7 +321,7 @@ class Worker:
         """Writes a checkpoint of what has been done; None without checkpoint_dir. Not while `run`
         runs, which does so itself."""
         self._saved = None
-        return self._save()
+        return self._save(always=True)
 
     def _is_due(self, after: Position) -> bool:
         if after.ordinal == 0:
@@ -322,26 +329,41 @@ class Worker:
         # By position, so that all shards write them at the same ones.
         return self._every is not None and after.ordinal // self._num_shards % self._every == 0
 
-    def _save(self, random: Any = None) -> pathlib.Path | None:
-        if self._checkpoints is None or self._saved == self._feed.position:
+    def _save(self, random: Any = None, always: bool = False) -> pathlib.Path | None:
+        """Needs no server once a step has been done: the stream has told what is needed."""
+        nothing_new = self._consumed is None or self._saved == self._feed.position
+        if self._checkpoints is None or (nothing_new and not always):
             return None
-        loader = self._feed.state(self._consumed)
         path = self._checkpoints.save(
             Checkpoint(
-                self._feed.position, loader, self.step, self.totals, self._kept.states(random)
+                position=self._feed.position,
+                loader=self._feed.state(self._consumed),
+                step=self.step,
+                totals=self.totals,
+                state=self._kept.states(random),
+                kinds=self._kept.kinds,
+                first_epoch=self._feed.first_epoch,
             )
         )
         self._saved = self._feed.position
         self.metrics.checkpoint()
         return path
 
+    def _save_in_spite_of(self, error: BaseException, random: Any = None) -> None:
+        """What is done is kept; `error` is what is raised, whatever comes of that."""
+        try:
+            self._save(random)
+        except Exception as failure:
+            error.add_note(f"and no checkpoint could be written: {failure!r}")
+
     def _resume(self) -> None:
         found = self._checkpoints.latest()
         if found is None:
             return
-        self._feed.resume(found.position, found.loader)
+        self._is_begun = True
+        self._feed.resume(found.position, found.loader, found.first_epoch)
         source = f"the checkpoint at {tuple(found.position)} in {self._checkpoints.folder}"
-        self._kept.load(found.state, source)
+        self._kept.load(found.state, found.kinds, source)
         self.step, self.totals, self._saved = found.step, found.totals, found.position
 
     def _place(self) -> str:
@@ -367,33 +389,10 @@ class Worker:
         self.metrics.__exit__(kind, value, traceback)
 
 
-def _until_closed(queue: Queue) -> Iterator[tuple[Any, float]]:
-    while True:
-        try:
-            yield queue.get()
-        except Closed:
-            return
-
-
-def _group(loader: Any, options: Any) -> int | None:
-    """Micro-batches of an optimizer's step; None: all of a frame."""
-    if options is None:
-        return None
-    combined = getattr(loader, "micro_batches", 1)
-    wanted = torch_habits.micro_batches(options, 1)
-    if combined != wanted:
-        raise errors.InvalidArgument(
-            f"options ask for {wanted} micro-batches in a step, but the loader combines {combined}: "
-            "give it the same options="
-        )
-    return wanted // torch_habits.device_iterations(options)
-
-
-def _reports_to(report: Any, dataset: Any) -> Any:
-    if report is False or report is None:
-        return None
+def _reports_to(report: Any, loader: Any) -> Any:
     if report is not True:
         return report
-    if dataset is None:
+    client = client_of(loader)
+    if client is None:
         raise TypeError("report=True needs a loader of a dataset; give report=client")
-    return dataset.client
+    return client

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -86,6 +88,74 @@ def test_another_loader_or_model_is_refused(rings, tmp_path):
         gf.Worker(padded(rings), model, state={"model": model})
     with pytest.raises(ValueError, match="keep"):
         gf.Worker(padded(rings), model, checkpoint_dir=tmp_path, keep=0)
+
+
+def rewritten(path: pathlib.Path, change) -> None:
+    """The checkpoint with its description changed."""
+    with zipfile.ZipFile(path) as archive:
+        held = {name: archive.read(name) for name in archive.namelist()}
+    described = json.loads(held["checkpoint.json"])
+    change(described)
+    held["checkpoint.json"] = json.dumps(described).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in held.items():
+            archive.writestr(name, data)
+
+
+def test_another_kind_of_optimizer_or_schedule_is_refused(rings, tmp_path):
+    def resume(kind, **state):
+        model, _ = model_and_optimizer(seed=7)
+        before = weights(model)
+        optimizer = kind(model.parameters(), lr=0.01)
+        state = {name: make(optimizer) for name, make in state.items()}
+        try:
+            return gf.Worker(padded(rings), model, optimizer=optimizer, checkpoint_dir=tmp_path,
+                             state=state)  # fmt: skip
+        except ValueError:
+            assert torch.equal(weights(model), before), "nothing is loaded of what does not fit"
+            raise
+
+    schedules = torch.optim.lr_scheduler
+    step = lambda optimizer: schedules.StepLR(optimizer, 2)  # noqa: E731
+    resume(torch.optim.Adam, schedule=step).run(steps=2)
+    (file,) = tmp_path.iterdir()
+    with pytest.raises(ValueError, match=r"checkpoint at \(0, 2\) .*of a Adam as optimizer, .*is a SGD"):
+        resume(torch.optim.SGD)
+    with pytest.raises(ValueError, match="is a AdamW"):  # of which each option is Adam's too
+        resume(torch.optim.AdamW)
+    with pytest.raises(ValueError, match="a StepLR as schedule, but schedule is a ExponentialLR"):
+        resume(torch.optim.Adam, schedule=lambda o: schedules.ExponentialLR(o, 0.9))
+    assert resume(torch.optim.Adam, schedule=step).step == 2
+
+    # Files that do not say of what their states are: by the options.
+    rewritten(file, lambda described: described.pop("kinds"))
+    with pytest.raises(ValueError, match="another optimizer than a SGD: .*betas.*, without .*momentum"):
+        resume(torch.optim.SGD)
+    assert resume(torch.optim.Adam, schedule=step).step == 2
+
+
+def test_the_checkpoints_learning_rate_wins_and_is_told(rings, tmp_path):
+    def resume(lr, weight_decay=0.0, gamma=None):
+        model, _ = model_and_optimizer()
+        optimizer = torch.optim.Adam(model.parameters(), lr=lr, weight_decay=weight_decay)
+        schedule = gamma and torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma)
+        worker = gf.Worker(padded(rings), model, optimizer=optimizer, checkpoint_dir=tmp_path,
+                           state={"schedule": schedule} if schedule else None)  # fmt: skip
+        return worker, optimizer, schedule
+
+    worker, _, schedule = resume(0.01, gamma=0.5)
+    worker.run(steps=1)
+    schedule.step()
+    worker.save()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, optimizer, _ = resume(0.01, gamma=0.5)  # what the schedule has made of it is no change
+    assert optimizer.param_groups[0]["lr"] == 0.005
+    told = r"\['lr'\] is 0.2, the checkpoint's 0.01; .*\['weight_decay'\] is 0.3, the checkpoint's 0.0\."
+    with pytest.warns(UserWarning, match=told) as caught:
+        _, optimizer, _ = resume(0.2, 0.3, gamma=0.5)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert optimizer.param_groups[0]["lr"] == 0.005 and optimizer.param_groups[0]["weight_decay"] == 0
 
 
 def test_other_objects_are_kept_too(rings, tmp_path):

@@ -215,9 +215,37 @@ def test_a_server_that_cannot_be_told_stops_nobody(caplog):
     with gf.WorkerMetrics(report=server, report_interval=0.1):
         server.wait_for(lambda: server.reports)
     assert caplog.text.count("did not take a worker's report: not now") == 1
-    with gf.WorkerMetrics(report=object()):
-        pass
-    assert "has no effect" in caplog.text
+
+
+def test_a_loop_of_ones_own_reports_to_its_loaders_server(rings, client):
+    with gf.WorkerMetrics(report=True, name="own-loop") as metrics:
+        for batch in metrics.waiting(padded(rings)):
+            metrics.step(batch=batch)
+    (told,) = [status for status in client.workers() if status.worker == "own-loop"]
+    assert told.finished and told.steps == 9 and told.samples == 45
+
+
+def test_report_without_a_client_is_said():
+    with gf.WorkerMetrics(report=True) as metrics:
+        with pytest.warns(UserWarning, match="give report=client") as caught:
+            for batch in metrics.waiting(Batches(3)):
+                metrics.step(batch=batch)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    with gf.WorkerMetrics(report=True) as metrics, pytest.warns(UserWarning, match="give report="):
+        metrics.step(loss=1.0)
+    for wrong in (object(), "127.0.0.1:1"):
+        with pytest.raises(TypeError, match="report is a .*; it is a Client"):
+            gf.WorkerMetrics(report=wrong)
+    with pytest.raises(TypeError, match="needs a loader of a dataset; give report=client"):
+        gf.Worker(Batches(1), lambda batch: None, report=True)
+    gf.WorkerMetrics(report=False).step()
+
+
+def test_the_free_port_is_logged(caplog):
+    caplog.set_level("INFO", "graphfeed")
+    with gf.WorkerMetrics(listen="127.0.0.1:0", name="w") as metrics:
+        assert f"the metrics of w are at http://{metrics.address}/metrics" in caplog.text
+    assert caplog.records[0].levelname == "INFO"
 
 
 def test_workers_have_names_of_their_own():

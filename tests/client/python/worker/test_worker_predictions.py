@@ -83,6 +83,20 @@ def test_shards_are_asked_for_their_part(rings):
         np.testing.assert_allclose(part.values, means(rings)[part.ids], rtol=1e-5, atol=1e-6)
 
 
+def test_shards_write_files_of_their_own(rings, tmp_path):
+    """Named as the program names them; together they are all graphs."""
+    for i in range(2):
+        loader = padded(rings, graph_ids=True, num_shards=2, shard_index=i)
+        gf.Worker(loader, Means()).predict(tmp_path / "v1.out")
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["v1.out.0-of-2.npy", "v1.out.1-of-2.npy",
+                     "v1.out.ids.0-of-2.npy", "v1.out.ids.1-of-2.npy"]  # fmt: skip
+    ids = np.concatenate([np.load(tmp_path / f"v1.out.ids.{i}-of-2.npy") for i in range(2)])
+    values = np.concatenate([np.load(tmp_path / f"v1.out.{i}-of-2.npy") for i in range(2)])
+    assert sorted(ids) == list(range(45))
+    np.testing.assert_allclose(values, means(rings)[ids], rtol=1e-5, atol=1e-6)
+
+
 def test_training_goes_on_where_it_was(rings):
     """A worker that asks in between trains the same; dropout is off while it does."""
     results = []

@@ -62,7 +62,8 @@ def test_a_function_gets_batches_and_the_loader_stands_where_it_does(rings):
     assert seen == [(0, i) for i in range(7)]
     worker.run(epochs=2)
     assert seen[7:] == [(0, 7), (0, 8), *((1, i) for i in range(9))]
-    worker.run(epochs=2)
+    with pytest.warns(UserWarning, match="nothing to run"):
+        worker.run(epochs=2)
     assert len(seen) == 18
 
 
@@ -149,6 +150,39 @@ def test_inputs_are_named_or_made(rings):
         gf.Worker(padded(rings), model, inputs=["z", "x"]).run(steps=1)
     with pytest.raises(TypeError, match="list of names"):
         gf.Worker(padded(rings), model, inputs="x")
+
+
+def test_inputs_of_a_module_are_named_or_made(rings):
+    """By name, by position, or one alone, as of functions; of each micro-batch."""
+    seen = []
+
+    class Model(torch.nn.Module):
+        def forward(self, x, graphs_mask=None):
+            seen.append((x, graphs_mask))
+            return {"loss": torch.zeros(()), "out": torch.zeros(6, 1)}
+
+    loader = padded(rings, micro_batches=2)
+    first = loader.batch(0).torch().micro_batches()[1]
+    for inputs, expected in [
+        (["x", "graphs_mask"], (first.x, first.graphs_mask)),
+        (lambda batch: {"x": batch.x, "graphs_mask": 3}, (first.x, 3)),
+        (lambda batch: (batch.x, batch.graphs_mask), (first.x, first.graphs_mask)),
+        (lambda batch: batch.x, (first.x, None)),
+    ]:
+        seen.clear()
+        gf.Worker(padded(rings, micro_batches=2), Model(), inputs=inputs).run(steps=1)
+        assert len(seen) == 2
+        for ours, theirs in zip(seen[1], expected):
+            assert torch.equal(ours, theirs) if torch.is_tensor(theirs) else ours == theirs
+    asked = gf.Worker(padded(rings, shuffle=False), Model(), inputs=lambda batch: (batch.x, 1))
+    assert asked.predict().values.shape == (45, 1)
+
+
+def test_a_function_gets_the_batch_itself_whatever_it_is():
+    seen = []
+    for batch in [(1, 2), {"a": 1}, [3]]:
+        gf.Worker([batch], seen.append).run(epochs=1)
+    assert seen == [(1, 2), {"a": 1}, [3]]
 
 
 def test_fields_of_types_are_joined_by_underscores(typed):
