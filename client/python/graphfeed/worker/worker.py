@@ -275,8 +275,9 @@ class Worker:
     # --- asking ----------------------------------------------------------------------------------
 
     def predict(self, path: str | os.PathLike | None = None) -> Predictions:
-        """What the model says of every graph, or every seed node, of one epoch, by id in ascending
-        order, whatever the batches made of their order. Weights stay. A null batch is nothing.
+        """What the model says of every graph, every seed node, or every node of a graph that comes
+        whole or in clusters, of one epoch, by id in ascending order, whatever the batches made of
+        their order. Weights stay. A null batch is nothing.
 
         The model returns rows for all graphs (or nodes) of a batch, padding included: itself, under
         "out", or first in a tuple.
@@ -286,7 +287,7 @@ class Worker:
 
         Raises:
             RuntimeError: the loader shuffles, packs or is sharded, and its batches have no
-                graph_ids.
+                graph_ids; they are of seed edges; or a whole graph's nodes were cut off.
         """
         collector = Collector(self._feed.loader)
         start = self._feed.position
