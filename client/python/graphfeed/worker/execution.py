@@ -97,12 +97,8 @@ class TorchExecution(Execution):
                 if self.optimizer is not None:
                     self.optimizer.zero_grad()
                 for part in parts:
-                    loss = loss_of(self.model(**part))
-                    if loss is None:
-                        raise errors.InvalidArgument(
-                            'the model gave no loss: forward returns it, or a dict with "loss"'
-                        )
-                    loss = loss.mean() / len(parts)
+                    loss = _one_loss(self.model(**part), torch, self.optimizer is not None)
+                    loss = loss / len(parts)
                     total += float(loss.detach())
                     if not math.isfinite(total):
                         break
@@ -165,6 +161,26 @@ def loss_of(result: Any) -> Any:
     if isinstance(result, (tuple, list)):
         return result[-1] if result else None
     return result
+
+
+def _one_loss(result: Any, torch: Any, trains: bool) -> Any:
+    """The loss, which can be taken backward if the model trains: a tensor without dimensions."""
+    loss = loss_of(result)
+    if loss is None:
+        raise errors.InvalidArgument(
+            'the model gave no loss: forward returns it, or a dict with "loss"'
+        )
+    if not isinstance(loss, torch.Tensor):
+        raise errors.InvalidArgument(f'"loss" is a {type(loss).__name__}, not a tensor')
+    which = f'"loss" has shape {list(loss.shape)} and dtype {str(loss.dtype).removeprefix("torch.")}'
+    if loss.numel() != 1 or not loss.dtype.is_floating_point:
+        raise errors.InvalidArgument(f"{which}; it is one floating-point number: reduce it in the model")
+    if trains and not loss.requires_grad:
+        raise errors.InvalidArgument(
+            f"{which}, but no gradient: it does not depend on a weight that is trained (detach, "
+            "no_grad, or all weights frozen)"
+        )
+    return loss.reshape(())
 
 
 def output_of(result: Any) -> Any:

@@ -54,7 +54,7 @@ class Worker:
             model, which does that itself; or a function of a batch. Modules and PopTorch models get
             the fields of the batch that their forward's arguments name (`x`,
             `movie__to__actor__edge_index`), as tensors. It returns its loss, or a dict with
-            "loss", or a tuple with the loss last.
+            "loss", or a tuple with the loss last; a torch module's is one floating-point number.
         optimizer: of a torch module; without one its weights stay as they are.
         options: an object or dict with PopTorch's device_iterations, replication_factor,
             gradient_accumulation and input_group_size, those of the loader; a torch module's
