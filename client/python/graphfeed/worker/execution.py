@@ -10,6 +10,7 @@ from typing import Any
 
 from graphfeed import errors
 from graphfeed.batch import Batch
+from graphfeed.loaders import torch_habits
 from graphfeed.worker import binding
 from graphfeed.worker.metrics import mean
 
@@ -136,6 +137,20 @@ def execution_of(model: Any, optimizer: Any, inputs: Any, group: int | None) -> 
     if torch is not None and isinstance(model, torch.nn.Module):
         return TorchExecution(model, optimizer, inputs, group)
     return Execution(model, inputs)
+
+
+def group_of(loader: Any, options: Any) -> int | None:
+    """Micro-batches of an optimizer's step; None: all of a frame."""
+    if options is None:
+        return None
+    combined = getattr(loader, "micro_batches", 1)
+    wanted = torch_habits.micro_batches(options, 1)
+    if combined != wanted:
+        raise errors.InvalidArgument(
+            f"options ask for {wanted} micro-batches in a step, but the loader combines {combined}: "
+            "give it the same options="
+        )
+    return wanted // torch_habits.device_iterations(options)
 
 
 def _binding(model: Any, inputs: Any) -> Callable[[Any], Any] | None:

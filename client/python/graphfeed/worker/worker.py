@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 from graphfeed import _arguments, errors
 from graphfeed.layout import Position
-from graphfeed.loaders import torch_habits
 from graphfeed.worker.checkpoints import Checkpoint, Checkpoints
-from graphfeed.worker.execution import NotApplied, TorchExecution, execution_of
+from graphfeed.worker.execution import NotApplied, TorchExecution, execution_of, group_of
 from graphfeed.worker.feed import Fed, feed_of
 from graphfeed.worker.kept import Kept
 from graphfeed.worker.metrics import WorkerMetrics
@@ -65,7 +64,7 @@ class Worker:
         state: {name: object with state_dict and load_state_dict} to keep in checkpoints besides the
             model and the optimizer.
         checkpoint_dir: a folder of checkpoints; the newest one there is gone on from. The shards of
-            a run may share it.
+            a run may share it; each has one worker that runs.
         checkpoint_every: steps of an epoch between checkpoints, beside those at the end of every
             epoch and of the run.
         keep: how many checkpoints stay.
@@ -102,7 +101,7 @@ class Worker:
         on_step: Callable[[Step], None] | None = None,
     ) -> None:
         self._feed = feed_of(loader)
-        self._execution = execution_of(model, optimizer, inputs, _group(loader, options))
+        self._execution = execution_of(model, optimizer, inputs, group_of(loader, options))
         is_torch = isinstance(self._execution, TorchExecution)
         self._kept = Kept(model, optimizer, state, random=is_torch)
         self._on_step = on_step
@@ -164,6 +163,7 @@ class Worker:
         SIGTERM ends it after the step in work, with a checkpoint: `stopped` is True then.
 
         Raises:
+            RuntimeError: another worker of this shard writes, or has written, to checkpoint_dir.
             What the model or the loader raises, with the position in its notes. The checkpoint of
             the last good step is there, if checkpoints are kept.
         """
@@ -173,6 +173,8 @@ class Worker:
         with contextlib.ExitStack() as stack:
             if not self._is_entered:
                 stack.enter_context(self)
+            if self._checkpoints is not None:
+                self._checkpoints.take()
             stack.enter_context(on_sigterm(self.stop))
             done = Queue(4 * self._depth)
             reporting = Stage("done", Queue(1), lambda: self._report_all(done))
@@ -365,6 +367,8 @@ class Worker:
 
     def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
         self._is_entered = False
+        if self._checkpoints is not None:
+            self._checkpoints.release()
         self.metrics.__exit__(kind, value, traceback)
 
 
@@ -374,20 +378,6 @@ def _until_closed(queue: Queue) -> Iterator[tuple[Any, float]]:
             yield queue.get()
         except Closed:
             return
-
-
-def _group(loader: Any, options: Any) -> int | None:
-    """Micro-batches of an optimizer's step; None: all of a frame."""
-    if options is None:
-        return None
-    combined = getattr(loader, "micro_batches", 1)
-    wanted = torch_habits.micro_batches(options, 1)
-    if combined != wanted:
-        raise errors.InvalidArgument(
-            f"options ask for {wanted} micro-batches in a step, but the loader combines {combined}: "
-            "give it the same options="
-        )
-    return wanted // torch_habits.device_iterations(options)
 
 
 def _reports_to(report: Any, dataset: Any) -> Any:
