@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import subprocess
+from typing import Optional
 
 import numpy as np
 import pytest
@@ -61,10 +62,12 @@ def test_the_snippets_about_workers_run(client, tmp_path, monkeypatch):
         "optimizer": torch.optim.Adam(model.parameters()),
         "torch": torch,
         "F": torch.nn.functional,
+        "Optional": Optional,
+        "json": json,
     }
     text = (ROOT / "docs" / "workers.md").read_text()
     snippets = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len(snippets) == 6
+    assert len(snippets) == 7
     for snippet in snippets:
         exec(compile(snippet, "docs/workers.md", "exec"), names)
         if "known" in snippet:

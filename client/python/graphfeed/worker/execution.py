@@ -101,12 +101,8 @@ class TorchExecution(Execution):
                 if self.optimizer is not None:
                     self.optimizer.zero_grad()
                 for part in parts:
-                    loss = loss_of(self._call(part))
-                    if loss is None:
-                        raise errors.InvalidArgument(
-                            'the model gave no loss: forward returns it, or a dict with "loss"'
-                        )
-                    loss = loss.mean() / len(parts)
+                    loss = _one_loss(self._call(part), torch, self.optimizer is not None)
+                    loss = loss / len(parts)
                     total += float(loss.detach())
                     if not math.isfinite(total):
                         break
@@ -160,6 +156,20 @@ def execution_of(model: Any, optimizer: Any, inputs: Any, group: int | None) -> 
     return Execution(model, inputs)
 
 
+def group_of(loader: Any, options: Any) -> int | None:
+    """Micro-batches of an optimizer's step; None: all of a frame."""
+    if options is None:
+        return None
+    combined = getattr(loader, "micro_batches", 1)
+    wanted = torch_habits.micro_batches(options, 1)
+    if combined != wanted:
+        raise errors.InvalidArgument(
+            f"options ask for {wanted} micro-batches in a step, but the loader combines {combined}: "
+            "give it the same options="
+        )
+    return wanted // torch_habits.device_iterations(options)
+
+
 def _binding(model: Any, inputs: Any) -> Callable[[Any], Any] | None:
     if callable(inputs):
         return inputs
@@ -183,6 +193,26 @@ def loss_of(result: Any) -> Any:
     if isinstance(result, (tuple, list)):
         return result[-1] if result else None
     return result
+
+
+def _one_loss(result: Any, torch: Any, trains: bool) -> Any:
+    """The loss, which can be taken backward if the model trains: a tensor without dimensions."""
+    loss = loss_of(result)
+    if loss is None:
+        raise errors.InvalidArgument(
+            'the model gave no loss: forward returns it, or a dict with "loss"'
+        )
+    if not isinstance(loss, torch.Tensor):
+        raise errors.InvalidArgument(f'"loss" is a {type(loss).__name__}, not a tensor')
+    which = f'"loss" has shape {list(loss.shape)} and dtype {str(loss.dtype).removeprefix("torch.")}'
+    if loss.numel() != 1 or not loss.dtype.is_floating_point:
+        raise errors.InvalidArgument(f"{which}; it is one floating-point number: reduce it in the model")
+    if trains and not loss.requires_grad:
+        raise errors.InvalidArgument(
+            f"{which}, but no gradient: it does not depend on a weight that is trained (detach, "
+            "no_grad, or all weights frozen)"
+        )
+    return loss.reshape(())
 
 
 def output_of(result: Any) -> Any:

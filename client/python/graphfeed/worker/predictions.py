@@ -11,6 +11,8 @@ import numpy as np
 from graphfeed import errors
 from graphfeed.batch import Batch
 from graphfeed.loaders.base import Loader
+from graphfeed.loaders.clusters import ClusterLoader
+from graphfeed.loaders.links import LinkNeighborLoader
 from graphfeed.options import FixedSizeStrategy, OverSizeStrategy
 
 
@@ -48,9 +50,16 @@ class Collector:
     not: its later row is refused.
 
     Graphs have the numbers that they have in the stored dataset; nodes theirs.
+
+    Raises:
+        RuntimeError: the loader's batches are of seed edges.
     """
 
     def __init__(self, loader: Loader) -> None:
+        if isinstance(loader, LinkNeighborLoader):
+            raise errors.FailedPrecondition(
+                "predictions of seed edges have no id of a node: take them from the model's outputs"
+            )
         self._loader = loader
         self._ids: list[np.ndarray] = []
         self._values: list[np.ndarray] = []
@@ -90,10 +99,7 @@ class Collector:
         elif self._loader.dataset.info.collection:
             self._add(rows, self._graphs(batch), batch.num_graphs, "graphs")
         else:
-            size = batch.counts[0].total_nodes
-            if layout.heterogeneous:
-                size = self._of_one_type(batch, rows)
-            self._add(rows, np.arange(size), size, "nodes")
+            self._add(rows, *self._nodes(batch, rows), "nodes")
 
     def _add(self, rows: np.ndarray, ids: np.ndarray, size: int, what: str) -> None:
         if rows.ndim == 0 or len(rows) != size:
@@ -105,10 +111,6 @@ class Collector:
 
     def _seeds(self, batch: Batch) -> tuple[np.ndarray, int]:
         store = batch if batch._layout.seed_store is None else batch[batch._layout.seed_store]
-        if isinstance(batch._layout.seed_store, tuple) or "n_id" not in store:
-            raise errors.FailedPrecondition(
-                "predictions of seed edges have no id of a node: take them from the model's outputs"
-            )
         nodes = np.asarray(store["n_id"])
         return nodes[: batch.counts[0].seeds], len(nodes)
 
@@ -134,13 +136,28 @@ class Collector:
         self._taken += real
         return ids
 
-    def _of_one_type(self, batch: Batch, rows: np.ndarray) -> int:
-        sizes = set(batch.counts[0].nodes.values())
-        if len(rows) not in sizes:
-            raise errors.InvalidArgument(
-                f"the model gave {list(rows.shape)}; the batch's types have {sorted(sizes)} nodes"
+    def _nodes(self, batch: Batch, rows: np.ndarray) -> tuple[np.ndarray, int]:
+        """Of a graph, or of the part of it that a batch of clusters holds: the ids of the real
+        nodes, which come first, and how many rows there are with padding."""
+        real, size = batch.counts[0].nodes, batch._sizes.nodes
+        if isinstance(real, dict):
+            real, size = self._of_one_type(real, size, rows)
+        if isinstance(self._loader, ClusterLoader):
+            return np.asarray(batch["n_id"])[:real], size
+        if batch.trimmed.total_nodes:
+            raise errors.FailedPrecondition(
+                f"{batch.trimmed.total_nodes} nodes did not fit and were cut off, and the batch does "
+                "not say which: give fixed_size_options with room for all of the graph's nodes"
             )
-        return len(rows)
+        return np.arange(real), size
+
+    def _of_one_type(self, real: dict, sizes: dict, rows: np.ndarray) -> tuple[int, int]:
+        """Real nodes and rows of the type that the model speaks of, which its rows' number tells."""
+        types = [name for name, size in sizes.items() if rows.ndim and size == len(rows)]
+        if len({real[name] for name in types}) != 1:
+            what = f"which {types} all have" if types else f"the batch's types have {sizes}"
+            raise errors.InvalidArgument(f"the model gave {list(rows.shape)}; {what}, padding included")
+        return real[types[0]], len(rows)
 
     def result(self) -> Predictions:
         """Everything in order.

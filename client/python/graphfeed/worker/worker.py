@@ -52,7 +52,7 @@ class Worker:
             model, which does that itself; or a function of a batch. Modules and PopTorch models get
             the fields of the batch that their forward's arguments name (`x`,
             `movie__to__actor__edge_index`), as tensors. It returns its loss, or a dict with
-            "loss", or a tuple with the loss last.
+            "loss", or a tuple with the loss last; a torch module's is one floating-point number.
         optimizer: of a torch module; without one its weights stay as they are.
         options: an object or dict with PopTorch's device_iterations, replication_factor,
             gradient_accumulation and input_group_size, those of the loader; a torch module's
@@ -64,7 +64,7 @@ class Worker:
         state: {name: object with state_dict and load_state_dict} to keep in checkpoints besides the
             model and the optimizer.
         checkpoint_dir: a folder of checkpoints; the newest one there is gone on from. The shards of
-            a run may share it.
+            a run may share it; each has one worker that runs.
         checkpoint_every: steps of an epoch between checkpoints, beside those at the end of every
             epoch and of the run.
         keep: how many checkpoints stay.
@@ -171,6 +171,7 @@ class Worker:
         SIGTERM ends it after the step in work, with a checkpoint: `stopped` is True then.
 
         Raises:
+            RuntimeError: another worker of this shard writes, or has written, to checkpoint_dir.
             What the model or the loader raises, with the position in its notes. The checkpoint of
             the last good step is there, if checkpoints are kept.
         """
@@ -185,6 +186,8 @@ class Worker:
         with contextlib.ExitStack() as stack:
             if not self._is_entered:
                 stack.enter_context(self)
+            if self._checkpoints is not None:
+                self._checkpoints.take()
             stack.enter_context(on_sigterm(self.stop))
             done = Queue(4 * self._depth)
             reporting = Stage("done", Queue(1), lambda: self._report_all(done))
@@ -279,8 +282,9 @@ class Worker:
     # --- asking ----------------------------------------------------------------------------------
 
     def predict(self, path: str | os.PathLike | None = None) -> Predictions:
-        """What the model says of every graph, or every seed node, of one epoch, by id in ascending
-        order, whatever the batches made of their order. Weights stay. A null batch is nothing.
+        """What the model says of every graph, every seed node, or every node of a graph that comes
+        whole or in clusters, of one epoch, by id in ascending order, whatever the batches made of
+        their order. Weights stay. A null batch is nothing.
 
         The model returns rows for all graphs (or nodes) of a batch, padding included: itself, under
         "out", or first in a tuple.
@@ -291,7 +295,7 @@ class Worker:
 
         Raises:
             RuntimeError: the loader shuffles, packs or is sharded, and its batches have no
-                graph_ids.
+                graph_ids; they are of seed edges; or a whole graph's nodes were cut off.
         """
         collector = Collector(self._feed.loader)
         self._stand()
@@ -386,10 +390,22 @@ class Worker:
 
     def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
         self._is_entered = False
+        if self._checkpoints is not None:
+            self._checkpoints.release()
         self.metrics.__exit__(kind, value, traceback)
 
 
+def _until_closed(queue: Queue) -> Iterator[tuple[Any, float]]:
+    while True:
+        try:
+            yield queue.get()
+        except Closed:
+            return
+
+
 def _reports_to(report: Any, loader: Any) -> Any:
+    if report is False or report is None:
+        return None
     if report is not True:
         return report
     client = client_of(loader)

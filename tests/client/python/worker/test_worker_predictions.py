@@ -132,6 +132,70 @@ def test_all_nodes_of_one_graph(homogeneous):
     np.testing.assert_array_equal(found.values, homogeneous[0].x)
 
 
+def test_nodes_of_clusters_by_node_id(homogeneous):
+    """Each node is in one cluster; clusters are not in the order of ids."""
+    x, sizes = homogeneous[0].x, gf.FixedSizeOptions(num_nodes=44, num_edges=300)
+    for arguments in ({"batch_size": 7}, {"batch_size": 3}, {"shuffle": True, "seed": 2}):
+        loader = gf.ClusterLoader(homogeneous, partition="time", **arguments)
+        for found in (
+            gf.Worker(loader, lambda batch: batch.x).predict(),
+            gf.Worker(loader, lambda batch: batch.n_id).predict(),
+        ):
+            np.testing.assert_array_equal(found.ids, np.arange(len(x)))
+            np.testing.assert_array_equal(found.values.reshape(x.shape), x)
+    for arguments in ({}, {"micro_batches": 2}, {"index_dtype": "int32"}, {"shuffle": True, "seed": 2}):
+        loader = gf.FixedSizeClusterLoader(homogeneous, partition="time", batch_size=3,
+                                           fixed_size_options=sizes, **arguments)  # fmt: skip
+        assert {len(batch.x) for batch in loader} == {44 * loader.micro_batches}
+        found = gf.Worker(loader, lambda batch: batch.x).predict()
+        np.testing.assert_array_equal(found.ids, np.arange(len(x)))
+        np.testing.assert_array_equal(found.values, x)
+
+
+def test_all_nodes_of_one_padded_graph(homogeneous):
+    def loader(num_nodes, **arguments):
+        sizes = gf.FixedSizeOptions(num_nodes=num_nodes, num_edges=500, num_graphs=2)
+        return gf.FixedSizeDataLoader(homogeneous, fixed_size_options=sizes, **arguments)
+
+    for arguments in ({}, {"micro_batches": 2}):
+        found = gf.Worker(loader(80, **arguments), lambda batch: batch.x).predict()
+        np.testing.assert_array_equal(found.ids, np.arange(60))
+        np.testing.assert_array_equal(found.values, homogeneous[0].x)
+    cut = loader(50, over_size_strategy="TrimNodesAndEdges")
+    with pytest.raises(RuntimeError, match=r"1\d nodes did not fit .* fixed_size_options"):
+        gf.Worker(cut, lambda batch: batch.x).predict()
+    with pytest.raises(ValueError, match=r"gave \[79, 1\], but the batch has 80 nodes"):
+        gf.Worker(loader(80), lambda batch: batch.x[1:]).predict()
+
+
+def test_a_column_of_a_whole_graph_is_no_id(ingest):
+    graph = {"x": np.arange(4.0)[:, None], "n_id": np.array([7, 7, 9, 9]), "edge_index": [[0, 1], [1, 2]]}
+    found = gf.Worker(gf.DataLoader(ingest(graph)), lambda batch: batch.x).predict()
+    assert found.ids.tolist() == [0, 1, 2, 3]
+
+
+def test_nodes_of_a_type(typed):
+    sizes = {"num_nodes": {"movie": 60, "director": 20, "studio": 20}, "num_edges": 300, "num_graphs": 2}
+    padded_loader = gf.FixedSizeDataLoader(typed, fixed_size_options=gf.FixedSizeOptions(**sizes))
+    for loader in (gf.DataLoader(typed), padded_loader):
+        found = gf.Worker(loader, lambda batch: batch["movie"].x).predict()
+        np.testing.assert_array_equal(found.ids, np.arange(50))
+        np.testing.assert_array_equal(found.values, typed[0]["movie"].x)
+    with pytest.raises(ValueError, match=r"gave \[20\]; which \['director', 'studio'\] all have"):
+        gf.Worker(padded_loader, lambda batch: np.zeros(20)).predict()
+    with pytest.raises(ValueError, match=r"gave \[21\]; the batch's types have \{'movie': 60"):
+        gf.Worker(padded_loader, lambda batch: np.zeros(21)).predict()
+
+
+@pytest.mark.parametrize("kind", [gf.LinkNeighborLoader, gf.FixedSizeLinkNeighborLoader])
+def test_seed_edges_are_refused(homogeneous, typed, kind):
+    loaders = [kind(homogeneous, [2], batch_size=8, seed=0),
+               kind(typed, [2], typed.info.edge_types[0], batch_size=8, seed=0)]  # fmt: skip
+    for loader in loaders:
+        with pytest.raises(RuntimeError, match="seed edges have no id of a node"):
+            gf.Worker(loader, lambda batch: np.zeros((batch.num_nodes, 1))).predict()
+
+
 def test_rows_that_do_not_fit_are_refused(rings):
     loader = padded(rings, shuffle=False)
     with pytest.raises(ValueError, match=r"gave \[40, 3\], but the batch has 6 graphs"):
