@@ -395,14 +395,6 @@ class Worker:
         self.metrics.__exit__(kind, value, traceback)
 
 
-def _until_closed(queue: Queue) -> Iterator[tuple[Any, float]]:
-    while True:
-        try:
-            yield queue.get()
-        except Closed:
-            return
-
-
 def _reports_to(report: Any, loader: Any) -> Any:
     if report is False or report is None:
         return None
