@@ -312,3 +312,15 @@ def _version() -> str:
     torch = sys.modules.get("torch")
     python = ".".join(map(str, sys.version_info[:3]))
     return python if torch is None else f"{python} torch {torch.__version__}"
+
+
+def reports_to(report: Any, loader: Any) -> Any:
+    """The client that `report=` means: True is that of the loader's dataset. None: nothing is reported."""
+    if report is False or report is None:
+        return None
+    if report is not True:
+        return report
+    client = client_of(loader)
+    if client is None:
+        raise TypeError("report=True needs a loader of a dataset; give report=client")
+    return client

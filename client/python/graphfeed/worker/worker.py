@@ -16,7 +16,7 @@ from graphfeed.worker.checkpoints import Checkpoint, Checkpoints
 from graphfeed.worker.execution import NotApplied, TorchExecution, execution_of, group_of
 from graphfeed.worker.feed import Fed, feed_of
 from graphfeed.worker.kept import Kept
-from graphfeed.worker.metrics import WorkerMetrics, client_of
+from graphfeed.worker.metrics import WorkerMetrics, reports_to
 from graphfeed.worker.pipeline import Staged, staged, until_closed
 from graphfeed.worker.predictions import Collector, Predictions
 from graphfeed.worker.signals import on_sigterm
@@ -115,7 +115,7 @@ class Worker:
         dataset = getattr(loader, "dataset", None)
         self.metrics = WorkerMetrics(
             listen=metrics_listen,
-            report=_reports_to(report, loader),
+            report=reports_to(report, loader),
             report_interval=report_interval,
             name=name,
             job=job,
@@ -393,14 +393,3 @@ class Worker:
         if self._checkpoints is not None:
             self._checkpoints.release()
         self.metrics.__exit__(kind, value, traceback)
-
-
-def _reports_to(report: Any, loader: Any) -> Any:
-    if report is False or report is None:
-        return None
-    if report is not True:
-        return report
-    client = client_of(loader)
-    if client is None:
-        raise TypeError("report=True needs a loader of a dataset; give report=client")
-    return client
