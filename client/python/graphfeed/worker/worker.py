@@ -12,17 +12,16 @@ from typing import Any, NamedTuple
 
 from graphfeed import _arguments, _warn
 from graphfeed.layout import Position
+from graphfeed.worker import pipeline
 from graphfeed.worker.checkpoints import Checkpoint, Checkpoints
 from graphfeed.worker.execution import NotApplied, TorchExecution, execution_of, group_of
 from graphfeed.worker.feed import Fed, feed_of
 from graphfeed.worker.kept import Kept
 from graphfeed.worker.metrics import WorkerMetrics, reports_to
-from graphfeed.worker.pipeline import Staged, staged, until_closed
 from graphfeed.worker.predictions import Collector, Predictions
 from graphfeed.worker.signals import on_sigterm
 from graphfeed.worker.sizes import Sizes
 from graphfeed.worker.stages import Closed, Queue, Stage, items_of
-
 
 _ON_STEP_SECONDS = 5.0  # for on_step to have seen all steps that a checkpoint has
 
@@ -196,8 +195,8 @@ class Worker:
                     self._steps(queue, done, steps)
                     done.end()
                     reporting.join(_ON_STEP_SECONDS)
-                    self._save()  # before all that may take time: who sent SIGTERM waits not for ever
-            except Exception as error:
+                    self._save()  # first: who sent SIGTERM does not wait for ever
+            except BaseException as error:
                 error.add_note(f"at {self._place()}; {self._goes_on_from()}")
                 raise
             finally:
@@ -212,7 +211,7 @@ class Worker:
                 staged, waited = queue.get(lambda: self.stopped)
             except Closed:
                 return
-            except Exception as error:
+            except BaseException as error:  # also Ctrl-C
                 self._save_in_spite_of(error)  # it is the batches that failed: what is here is good
                 raise
             finally:
@@ -246,7 +245,7 @@ class Worker:
         elif end is not None and epoch >= end:
             _warn.warn(f"nothing to run: {epoch - first} of the run's {end - first} epochs are done")
 
-    def _execute(self, staged: Staged) -> tuple[list[float], float]:
+    def _execute(self, staged: pipeline.Staged) -> tuple[list[float], float]:
         random = self._kept.random()
         begin = time.monotonic()
         try:
@@ -272,7 +271,9 @@ class Worker:
         yield from ()
 
     def _staged(self, end: int | None) -> contextlib.AbstractContextManager[Queue]:
-        return staged(self._feed, self._execution, self.metrics, self._depth, end, self._warnings.append)
+        return pipeline.staged(
+            self._feed, self._execution, self.metrics, self._depth, end, self._warnings.append
+        )
 
     def _warn(self) -> None:
         """Of what the stages found, here where the user's line led to."""
@@ -303,7 +304,7 @@ class Worker:
         self._feed.at(Position(start.epoch, 0))
         try:
             with self._execution.predicting(), self._staged(start.epoch + 1) as queue:
-                for staged, waited in until_closed(queue):
+                for staged, waited in pipeline.until_closed(queue):
                     self.metrics.stall("data", waited)
                     begin = time.monotonic()
                     self._warn()

@@ -126,3 +126,25 @@ def test_an_error_is_not_hidden_by_one_of_the_checkpoint(tmp_path):
     first, second = caught.value.__notes__
     assert "no checkpoint could be written: TypeError" in first
     assert "epoch 0, ordinal 1, after step 1; there is no checkpoint in" in second
+
+
+def test_an_interrupt_between_steps_keeps_what_is_done(rings, tmp_path):
+    batches = list(padded(rings))[:3]
+
+    class Interrupted:
+        def __iter__(self):
+            yield from batches
+            raise KeyboardInterrupt
+
+        def state_dict(self):
+            return {}
+
+        def load_state_dict(self, state):
+            raise NotImplementedError
+
+    model, optimizer = model_and_optimizer()
+    worker = gf.Worker(Interrupted(), model, optimizer=optimizer, checkpoint_dir=tmp_path)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        worker.run()
+    assert latest(tmp_path).step == worker.step == 2  # without a length one is held back
+    assert "after step 2" in caught.value.__notes__[0]
