@@ -203,6 +203,11 @@ class Checkpoints:
             RuntimeError: there are checkpoints of another number of shards, of no common position.
             DataLoss: there are some, and all of them are damaged.
         """
+        while True:
+            with contextlib.suppress(FileNotFoundError):  # its writer has a newer one since
+                return self._latest()
+
+    def _latest(self) -> Checkpoint | None:
         self._seen = self._marks()
         files = self._files()
         groups: dict[tuple[Position, int], list[_File]] = {}
@@ -280,6 +285,8 @@ def _read(path: pathlib.Path) -> Checkpoint | None:
     try:
         described, arrays = _contents(path)
     except Exception as error:  # zipfile, zlib, struct and numpy raise many kinds for bytes of chance
+        if not os.path.lexists(path):
+            raise FileNotFoundError(path) from None
         log(f"{path} is no whole checkpoint and is passed over: {type(error).__name__}: {error}")
         return None
     if arrays is None:
