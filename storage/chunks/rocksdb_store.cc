@@ -283,11 +283,10 @@ void RocksDbChunkStore::ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor
   options.verify_checksums = true;
   options.fill_cache = false;
   rocksdb::PinnableSlice value;
-  for (size_t first = 0; first < keys.size();) {
-    if (database_ == nullptr) {
-      visitor(first++, absl::NotFoundError("the store is empty"));
-      continue;
-    }
+  for (size_t i = 0; database_ == nullptr && i < keys.size(); ++i) {
+    visitor(i, absl::NotFoundError("the store is empty"));
+  }
+  for (size_t first = 0; database_ != nullptr && first < keys.size();) {
     size_t end = first + 1;
     while (end < keys.size() && keys[end].column == keys[first].column) ++end;
     plain_.Read(
@@ -296,11 +295,8 @@ void RocksDbChunkStore::ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor
         [&](size_t i) {
           const std::string key = EncodeChunkKey(keys[first + i]);
           const auto status = database_->db().Get(options, database_->chunks(), key, &value);
-          if (status.ok()) {
-            visitor(first + i, absl::string_view(value.data(), value.size()));
-          } else {
-            visitor(first + i, Convert(status));
-          }
+          using Value = absl::StatusOr<absl::string_view>;
+          visitor(first + i, status.ok() ? Value({value.data(), value.size()}) : Convert(status));
           value.Reset();
         });
     first = end;
