@@ -228,6 +228,7 @@ std::vector<Metrics::Reading> Server::Impl::Readings() {
        .counter = false,
        .label = "use",
        .values = {{"chunk_cache", static_cast<double>(stats.cached_bytes)},
+                  {"chunk_tables", static_cast<double>(stats.chunk_table_bytes)},
                   {"slabs", static_cast<double>(SlabPool::TotalBytes())},
                   {"slabs_reserved", static_cast<double>(admission.reserved_bytes())},
                   {"slabs_kept", static_cast<double>(SlabRing::KeptBytes())},

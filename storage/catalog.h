@@ -55,7 +55,8 @@ class Dataset : public FeatureStore {
 };
 
 struct StorageStats {
-  int64_t cached_bytes = 0;  // chunks in memory, within the budget
+  int64_t cached_bytes = 0;       // chunks in memory, within the budget
+  int64_t chunk_table_bytes = 0;  // of the columns of open datasets, within the budget too
   int64_t memory_budget_bytes = 0;
   int64_t offsets_bytes = 0;  // of open datasets
   int64_t ingest_bytes = 0;   // buffered by running ingests

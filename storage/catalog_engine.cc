@@ -338,6 +338,7 @@ absl::StatusOr<std::vector<DatasetInfo>> CatalogEngine::Snapshot(const std::stri
 StorageStats CatalogEngine::stats() const {
   const ChunkCache::Stats cache = cache_.stats();
   return {.cached_bytes = cache.cached_bytes,
+          .chunk_table_bytes = cache.table_bytes,
           .memory_budget_bytes = cache.budget_bytes,
           .offsets_bytes = offsets_bytes_,
           .ingest_bytes = ingest_bytes_,

@@ -74,7 +74,12 @@ ChunkCache::~ChunkCache() {
 std::shared_ptr<ChunkCache::Column> ChunkCache::Open(const ColumnStorage& storage) {
   MutexLock lock(&mu_);
   std::shared_ptr<Column>& column = columns_[storage.uid];
-  if (column == nullptr) column = std::make_shared<Column>(storage);
+  if (column == nullptr) {
+    column = std::make_shared<Column>(storage);
+    memory_.Charge(column->table_bytes());
+    table_bytes_ += column->table_bytes();
+    while (memory_.over_limit() && EvictEmptiestBlock()) Reclaim();
+  }
   return column;
 }
 
@@ -85,6 +90,8 @@ void ChunkCache::Forget(uint64_t uid) {
   for (const std::atomic<const std::byte*>& rows : it->second->chunks) {
     if (const std::byte* const found = rows.load(std::memory_order_relaxed)) Retire(ChunkOf(found));
   }
+  memory_.Charge(-it->second->table_bytes());
+  table_bytes_ -= it->second->table_bytes();
   columns_.erase(it);
   Reclaim();
 }
@@ -327,6 +334,7 @@ ChunkCache::Stats ChunkCache::stats() const {
               .read_bytes = read_bytes_.load(std::memory_order_relaxed)};
   MutexLock lock(&mu_);
   stats.cached_bytes = memory_.held_bytes();
+  stats.table_bytes = table_bytes_;
   return stats;
 }
 

@@ -38,9 +38,10 @@ namespace graphfeed {
 // takes over in the end (bimodal insertion, Qureshi et al. 2007). Evicted chunks keep their memory
 // until no guard can see them; a chunk that finds no room is gone after its use.
 //
-// The budget is the limit of a ChunkMemory, so holes count in it. When chunks of other sizes than
-// before come in, holes that none of them fits into may take an eighth of it; then the chunks of
-// the emptiest block go, and the block gives its memory back. Thread-safe.
+// The budget is the limit of a ChunkMemory, so holes count in it; so do the tables of columns. When
+// chunks of other sizes than before come in, holes that none of them fits into may take an eighth
+// of it; then the chunks of the emptiest block go, and the block gives its memory back.
+// Thread-safe.
 class ChunkCache {
  public:
   class Column;
@@ -71,7 +72,8 @@ class ChunkCache {
   absl::Status GatherRuns(Column& column, absl::Span<const int64_t> rows, absl::Span<InRun> runs);
 
   struct Stats {
-    int64_t cached_bytes = 0;  // of memory held
+    int64_t cached_bytes = 0;  // of memory held for chunks
+    int64_t table_bytes = 0;   // of the tables of columns, part of the budget
     int64_t budget_bytes = 0;
     int64_t hits = 0;  // chunks found in memory, since start
     int64_t misses = 0;
@@ -137,6 +139,7 @@ class ChunkCache {
 
   mutable Mutex mu_;
   std::map<uint64_t, std::shared_ptr<Column>> columns_ ABSL_GUARDED_BY(mu_);
+  int64_t table_bytes_ ABSL_GUARDED_BY(mu_) = 0;    // of columns_
   ChunkMemory memory_ ABSL_GUARDED_BY(mu_);         // of all chunks
   std::vector<Chunk*> clock_ ABSL_GUARDED_BY(mu_);  // those linked in their columns
   size_t hand_ ABSL_GUARDED_BY(mu_) = 0;

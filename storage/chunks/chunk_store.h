@@ -92,7 +92,9 @@ class ChunkStore {
   virtual absl::Status Health() = 0;
 
   // Calls `visitor` once for each key, in any order, with the value (valid during the call) or why
-  // it cannot be read: NOT_FOUND, DATA_LOSS for a failed checksum.
+  // it cannot be read: NOT_FOUND, DATA_LOSS for a failed checksum of the engine's. A chunk with a
+  // checksum of its own (format.h) may come without the engine's having been compared: OpenChunk
+  // must see it. Keys that ascend are read fastest.
   virtual void ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor visitor) = 0;
 
   // Every chunk of the column but the last will have `chunk_bytes`, and the last no more; 0: any.

@@ -9,7 +9,8 @@
 namespace graphfeed {
 namespace {
 
-constexpr int64_t kChunksAtATime = 16;
+constexpr int64_t kBytesAtATime = 256 << 10;
+constexpr int64_t kMaxChunksAtATime = 1024;
 
 }  // namespace
 
@@ -21,7 +22,9 @@ absl::Status ChunkError(uint32_t chunk, const absl::Status& status) {
 
 // Several in one call. The store answers in any order.
 absl::Status ColumnReader::ReadAhead() {
-  const int64_t end = std::min(next_chunk_ + kChunksAtATime, storage_.num_chunks());
+  const int64_t at_a_time = std::clamp<int64_t>(
+      kBytesAtATime / (storage_.rows_per_chunk * storage_.row_bytes), 1, kMaxChunksAtATime);
+  const int64_t end = std::min(next_chunk_ + at_a_time, storage_.num_chunks());
   std::vector<ChunkKey> keys;
   for (; next_chunk_ < end; ++next_chunk_) {
     keys.push_back({storage_.uid, static_cast<uint32_t>(next_chunk_)});

@@ -11,10 +11,10 @@
 namespace graphfeed {
 namespace {
 
-// A table reader keeps its index in memory (some 25 bytes per chunk): so many stay open.
+// A table reader keeps its index in memory (some 8 bytes per chunk): so many stay open.
 constexpr int64_t kMaxChunkFiles = 512;
 // RocksDB takes no smaller number.
-constexpr int64_t kMinChunkFiles = 20;
+constexpr int kMinChunkFiles = 20;
 // For RocksDB's other files (9 were seen), the catalogue, ingests and connections.
 constexpr int64_t kOthers = 44;
 
@@ -30,9 +30,9 @@ int64_t OpenDescriptors() {
 
 }  // namespace
 
-absl::StatusOr<int> MaxOpenChunkFiles() {
+absl::StatusOr<OpenFileLimits> MaxOpenChunkFiles() {
   rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return static_cast<int>(kMinChunkFiles);
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return OpenFileLimits{.tables = kMinChunkFiles};
   if (limit.rlim_cur < limit.rlim_max) {
     rlimit raised = limit;
     raised.rlim_cur = limit.rlim_max;
@@ -47,9 +47,12 @@ absl::StatusOr<int> MaxOpenChunkFiles() {
         absl::StrCat("a data folder needs ", need, " file descriptors (", used,
                      " are open); the limit is ", descriptors, " (ulimit -n)"));
   }
-  // Half of what is left: connections come later, and take one each.
-  return static_cast<int>(
-      std::clamp((descriptors - used - kOthers) / 2, kMinChunkFiles, kMaxChunkFiles));
+  // Half of what is left, and half of the rest: connections come later, and take one each.
+  const int64_t left = descriptors - used - kOthers;
+  const int64_t tables = std::clamp<int64_t>(left / 2, kMinChunkFiles, kMaxChunkFiles);
+  return OpenFileLimits{
+      .tables = static_cast<int>(tables),
+      .plain_tables = static_cast<int>(std::min((left - tables) / 2, kMaxChunkFiles))};
 }
 
 }  // namespace graphfeed

@@ -1,5 +1,7 @@
 #include "storage/chunks/format.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "storage/base/check.h"
 #include "storage/base/digest.h"
@@ -10,6 +12,8 @@ namespace {
 
 constexpr uint32_t kMagic = 0x31434647;  // "GFC1"
 constexpr size_t kChecksumOffset = 24;
+// From here on a chunk's own header, in the file and in memory, is small beside two rows.
+constexpr int64_t kWideRowBytes = 256;
 
 uint64_t Checksum(absl::string_view value) {
   return Hash64(value.substr(kChunkHeaderBytes), Hash64(value.substr(0, kChecksumOffset), 0));
@@ -24,6 +28,10 @@ int64_t RowsPerChunk(int64_t row_bytes, int64_t chunk_bytes) {
   return rows;
 }
 
+int64_t ChunkBytesOfLookups(int64_t row_bytes, int64_t chunk_bytes) {
+  return row_bytes < kWideRowBytes ? chunk_bytes : std::min(chunk_bytes, 2 * kWideRowBytes);
+}
+
 void SealChunk(ChunkKey key, int64_t rows, std::string& value) {
   GF_CHECK(value.size() >= kChunkHeaderBytes) << value.size();
   StoreLittleEndian<uint32_t>(kMagic, &value[0]);
@@ -32,6 +40,12 @@ void SealChunk(ChunkKey key, int64_t rows, std::string& value) {
   StoreLittleEndian<uint32_t>(key.chunk, &value[16]);
   StoreLittleEndian<uint32_t>(0, &value[20]);
   StoreLittleEndian<uint64_t>(Checksum(value), &value[kChecksumOffset]);
+}
+
+bool HasHeaderOf(ChunkKey key, absl::string_view value) {
+  return value.size() >= kChunkHeaderBytes && LoadLittleEndian<uint32_t>(&value[0]) == kMagic &&
+         LoadLittleEndian<uint64_t>(&value[8]) == key.column &&
+         LoadLittleEndian<uint32_t>(&value[16]) == key.chunk;
 }
 
 absl::StatusOr<absl::string_view> OpenChunk(ChunkKey key, int64_t rows, int64_t row_bytes,

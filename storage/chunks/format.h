@@ -55,8 +55,15 @@ struct StoredColumn {
 // The largest power of two of rows that fits into `chunk_bytes`, at least 1.
 int64_t RowsPerChunk(int64_t row_bytes, int64_t chunk_bytes);
 
+// What RowsPerChunk is given for a column of which single rows are asked for, of all over it, where
+// `chunk_bytes` is otherwise right: a wide row that is not in memory brings no others along.
+int64_t ChunkBytesOfLookups(int64_t row_bytes, int64_t chunk_bytes);
+
 // Fills in the header of `value`, which already holds kChunkHeaderBytes of anything and the rows.
 void SealChunk(ChunkKey key, int64_t rows, std::string& value);
+
+// Whether `value` begins with the header of the chunk `key`. Says nothing about the checksum.
+bool HasHeaderOf(ChunkKey key, absl::string_view value);
 
 // The rows of a stored chunk. DATA_LOSS unless `value` is what SealChunk made of `rows` rows of
 // `row_bytes` for `key`.

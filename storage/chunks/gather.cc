@@ -29,6 +29,9 @@ constexpr size_t kMaxBlockRows = 24;
 constexpr int64_t kBlockBytes = 4096;
 constexpr int64_t kMaxFetchedBytes = 1024;
 constexpr int64_t kLineBytes = 64;
+// Pointers of tables that the processor's caches do not keep are fetched so many rows before.
+constexpr size_t kPointersAhead = 64;
+constexpr size_t kLargeTable = size_t{1} << 16;
 
 absl::Status RowError(int64_t row, int64_t num_rows) {
   return absl::InvalidArgumentError(absl::StrCat("row ", row, " of a column of ", num_rows));
@@ -80,6 +83,7 @@ absl::Status ChunkCache::Gather(Column& column, absl::Span<const int64_t> rows, 
   const std::atomic<const std::byte*>* const chunks = column.chunks.data();
   const int shift = column.shift;
   const int64_t mask = column.mask;
+  const bool large = column.chunks.size() >= kLargeTable;
   std::vector<uint64_t> wanted;
   for (size_t begin = 0; begin < rows.size(); begin += kGroupRows) {
     GF_RETURN_IF_ERROR(CheckWanted());
@@ -91,6 +95,10 @@ absl::Status ChunkCache::Gather(Column& column, absl::Span<const int64_t> rows, 
       for (; i < last; ++i) {
         const int64_t row = group[i];
         if (row < 0 || row >= num_rows) break;
+        if (large && i + kPointersAhead < size) {
+          const auto ahead = static_cast<uint64_t>(group[i + kPointersAhead]);
+          if (ahead < static_cast<uint64_t>(num_rows)) __builtin_prefetch(&chunks[ahead >> shift]);
+        }
         fetch(chunks[row >> shift].load(std::memory_order_relaxed), row & mask);
       }
       return i;

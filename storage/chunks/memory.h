@@ -43,6 +43,11 @@ class ChunkMemory {
   // `buffer` is one that Allocate gave for `bytes`.
   void Free(std::byte* buffer, int64_t bytes);
 
+  // Memory that is not from here takes so much of the limit; with a negative number, so much less.
+  // It may be more than there is: then nothing is allocated.
+  void Charge(int64_t bytes) { limit_bytes_ -= bytes; }
+  bool over_limit() const { return held_bytes_ > limit_bytes_; }
+
   // Calls `visit` for each buffer in the block with the largest share of holes, to a sixteenth, in
   // order; it returns the bytes that the buffer was allocated for, and does not free any. Nothing
   // where there is no block.
@@ -72,7 +77,7 @@ class ChunkMemory {
   void AddHole(uintptr_t address, int64_t bytes);
   void RemoveHole(std::map<uintptr_t, int64_t>::iterator hole);
 
-  const int64_t limit_bytes_;
+  int64_t limit_bytes_;
   int64_t held_bytes_ = 0;
   int64_t hole_bytes_ = 0;
   Blocks blocks_;                                          // by address

@@ -38,6 +38,10 @@ rocksdb::ColumnFamilyOptions ChunkOptions() {
   table.no_block_cache = true;
   table.checksum = rocksdb::kXXH3;
   table.format_version = 5;
+  // Keys share nothing, so all entries of a column are of one size and where a chunk lies follows
+  // from its number (plain_tables.h). Indexes are in memory: their keys share what they can.
+  table.block_restart_interval = 1;
+  table.index_block_restart_interval = 16;
   rocksdb::ColumnFamilyOptions options;
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.compression = rocksdb::kLZ4Compression;
@@ -78,7 +82,7 @@ rocksdb::DBOptions DatabaseOptions(RocksDbDatabase::Mode mode, int max_open_file
   return options;
 }
 
-uint64_t LoadBigEndian(const std::string& bytes, size_t begin, size_t end) {
+uint64_t LoadBigEndian(absl::string_view bytes, size_t begin, size_t end) {
   uint64_t value = 0;
   for (size_t i = begin; i < end && i < bytes.size(); ++i) {
     value = value << 8 | static_cast<uint8_t>(bytes[i]);
@@ -148,6 +152,10 @@ std::string EncodeChunkKey(ChunkKey key) {
   for (size_t i = 0; i < 8; ++i) bytes[i] = static_cast<char>(key.column >> (56 - 8 * i));
   for (size_t i = 0; i < 4; ++i) bytes[8 + i] = static_cast<char>(key.chunk >> (24 - 8 * i));
   return bytes;
+}
+
+uint32_t ChunkOfKey(absl::string_view bytes) {
+  return static_cast<uint32_t>(LoadBigEndian(bytes, 8, kChunkKeyBytes));
 }
 
 absl::StatusOr<std::string> CurrentManifest(const FolderLock& lock) {
@@ -265,18 +273,22 @@ std::vector<ColumnChunks> RocksDbDatabase::Columns() const {
       columns.push_back({.column = column, .num_chunks = 0});
     }
     // A file after a gap adds nothing.
-    if (static_cast<int64_t>(LoadBigEndian(table.first_key, 8, 12)) == columns.back().num_chunks) {
-      columns.back().num_chunks = static_cast<int64_t>(LoadBigEndian(table.last_key, 8, 12)) + 1;
+    if (int64_t{ChunkOfKey(table.first_key)} == columns.back().num_chunks) {
+      columns.back().num_chunks = int64_t{ChunkOfKey(table.last_key)} + 1;
     }
   }
   return columns;
 }
 
-std::unique_ptr<rocksdb::SstFileWriter> RocksDbDatabase::NewFile() const {
+std::unique_ptr<rocksdb::SstFileWriter> RocksDbDatabase::NewFile(bool compressed) const {
   rocksdb::EnvOptions env;
   env.writable_file_max_buffer_size = 256 << 10;
   env.allow_fallocate = false;
-  const rocksdb::Options options(DatabaseOptions(Mode::kWrite, max_open_files_), ChunkOptions());
+  rocksdb::Options options(DatabaseOptions(Mode::kWrite, max_open_files_), ChunkOptions());
+  if (!compressed) {
+    options.compression = rocksdb::kNoCompression;
+    options.bottommost_compression = rocksdb::kNoCompression;
+  }
   return std::make_unique<rocksdb::SstFileWriter>(env, options, chunks_,
                                                   /*invalidate_page_cache=*/false);
 }

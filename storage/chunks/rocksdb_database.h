@@ -35,6 +35,8 @@ absl::Status FromRocksDb(const rocksdb::Status& status, const FolderLock& lock);
 // The key of a chunk: column uid, then chunk number, both big-endian, so that chunks lie in order.
 inline constexpr size_t kChunkKeyBytes = 12;
 std::string EncodeChunkKey(ChunkKey key);
+// The number of the chunk.
+uint32_t ChunkOfKey(absl::string_view bytes);
 
 // The RocksDB of a data folder: the column family "chunks"; "format-2", which is empty and keeps
 // programs that know format 1 alone from opening the folder; and in folders of format 1 "catalog".
@@ -67,8 +69,8 @@ class RocksDbDatabase {
   // By Tables, ascending.
   std::vector<ColumnChunks> Columns() const;
 
-  // For a table of chunks, to be written outside of the database.
-  std::unique_ptr<rocksdb::SstFileWriter> NewFile() const;
+  // For a table of chunks, to be written outside of the database; `compressed`: as far as it helps.
+  std::unique_ptr<rocksdb::SstFileWriter> NewFile(bool compressed) const;
   absl::Status Ingest(const std::vector<std::string>& paths);
   // Drops the tables of these columns.
   absl::Status DeleteColumns(absl::Span<const uint64_t> columns);

@@ -22,6 +22,7 @@
 #include "storage/chunks/folder_copy.h"
 #include "storage/chunks/folder_lock.h"
 #include "storage/chunks/format1_records.h"
+#include "storage/chunks/plain_tables.h"
 #include "storage/chunks/record_change.h"
 #include "storage/chunks/record_file.h"
 #include "storage/chunks/rocksdb_database.h"
@@ -74,7 +75,9 @@ class RocksDbChunkStore : public ChunkStore, private SnapshotMaker, private Bulk
 
  private:
   absl::Status Snapshot(const std::string& to, Check check) override;
-  std::unique_ptr<rocksdb::SstFileWriter> NewFile() override { return database_->NewFile(); }
+  std::unique_ptr<rocksdb::SstFileWriter> NewFile(bool compressed) override {
+    return database_->NewFile(compressed);
+  }
   std::string NewPath() override {
     return absl::StrCat(bulk_, "/", next_file_.fetch_add(1), ".sst");
   }
@@ -84,12 +87,13 @@ class RocksDbChunkStore : public ChunkStore, private SnapshotMaker, private Bulk
   }
 
   RocksDbChunkStore(std::unique_ptr<FolderLock> lock, bool read_only, bool may_create,
-                    int max_open_files)
+                    const OpenFileLimits& limits)
       : lock_(std::move(lock)),
         read_only_(read_only),
         may_create_(may_create),
-        max_open_files_(max_open_files),
-        bulk_(absl::StrCat(lock_->path(), "/bulk")) {}
+        max_open_files_(limits.tables),
+        bulk_(absl::StrCat(lock_->path(), "/bulk")),
+        plain_(*lock_, limits.plain_tables) {}
 
   absl::Status OpenForReading();
   absl::Status Create() ABSL_EXCLUSIVE_LOCKS_REQUIRED(records_mu_);
@@ -109,6 +113,7 @@ class RocksDbChunkStore : public ChunkStore, private SnapshotMaker, private Bulk
 
   // Null in a folder without a store. Replaced by StartWriting only.
   std::unique_ptr<RocksDbDatabase> database_;
+  PlainTables plain_;
   bool creating_ = false;
   bool writing_ = false;
 
@@ -134,9 +139,9 @@ absl::StatusOr<std::unique_ptr<ChunkStore>> RocksDbChunkStore::Open(
   GF_ASSIGN_OR_RETURN(std::unique_ptr<FolderLock> lock,
                       FolderLock::Acquire(dir, read_only ? FolderLock::Kind::kShared
                                                          : FolderLock::Kind::kExclusive));
-  GF_ASSIGN_OR_RETURN(const int max_open_files, MaxOpenChunkFiles());
+  GF_ASSIGN_OR_RETURN(const OpenFileLimits limits, MaxOpenChunkFiles());
   std::unique_ptr<RocksDbChunkStore> store(
-      new RocksDbChunkStore(std::move(lock), read_only, may_create, max_open_files));
+      new RocksDbChunkStore(std::move(lock), read_only, may_create, limits));
   GF_RETURN_IF_ERROR(store->OpenForReading());
   return store;
 }
@@ -278,27 +283,31 @@ void RocksDbChunkStore::ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor
   options.verify_checksums = true;
   options.fill_cache = false;
   rocksdb::PinnableSlice value;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    if (database_ == nullptr) {
-      visitor(i, absl::NotFoundError("the store is empty"));
-      continue;
-    }
-    const std::string key = EncodeChunkKey(keys[i]);
-    const auto status = database_->db().Get(options, database_->chunks(), key, &value);
-    if (status.ok()) {
-      visitor(i, absl::string_view(value.data(), value.size()));
-    } else {
-      visitor(i, Convert(status));
-    }
-    value.Reset();
+  for (size_t i = 0; database_ == nullptr && i < keys.size(); ++i) {
+    visitor(i, absl::NotFoundError("the store is empty"));
+  }
+  for (size_t first = 0; database_ != nullptr && first < keys.size();) {
+    size_t end = first + 1;
+    while (end < keys.size() && keys[end].column == keys[first].column) ++end;
+    plain_.Read(
+        *database_, keys.subspan(first, end - first),
+        [&](size_t i, absl::string_view found) { visitor(first + i, found); },
+        [&](size_t i) {
+          const std::string key = EncodeChunkKey(keys[first + i]);
+          const auto status = database_->db().Get(options, database_->chunks(), key, &value);
+          using Value = absl::StatusOr<absl::string_view>;
+          visitor(first + i, status.ok() ? Value({value.data(), value.size()}) : Convert(status));
+          value.Reset();
+        });
+    first = end;
   }
 }
 
 absl::StatusOr<std::unique_ptr<ChunkWriter>> RocksDbChunkStore::NewWriter(uint64_t column,
-                                                                          int64_t /*chunk_bytes*/) {
+                                                                          int64_t chunk_bytes) {
   GF_RETURN_IF_ERROR(CheckWritable());
   BulkFiles& files = *this;
-  return std::make_unique<BulkWriter>(files, column);
+  return std::make_unique<BulkWriter>(files, column, chunk_bytes);
 }
 
 absl::Status RocksDbChunkStore::Ingest(const std::vector<std::string>& paths) {
@@ -320,7 +329,9 @@ absl::StatusOr<std::vector<ColumnChunks>> RocksDbChunkStore::ListColumns() {
 absl::Status RocksDbChunkStore::DeleteColumns(absl::Span<const uint64_t> columns) {
   MutexLock lock(&files_mu_);
   GF_RETURN_IF_ERROR(CheckWritable());
-  return database_->DeleteColumns(columns);
+  GF_RETURN_IF_ERROR(database_->DeleteColumns(columns));
+  plain_.Forget(columns);
+  return absl::OkStatus();
 }
 
 absl::Status RocksDbChunkStore::WriteRecords(RecordMap records) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <vector>
 
 #include "storage/chunks/cache.h"
@@ -29,6 +30,12 @@ class ChunkCache::Column {
     if (!marks[chunk].load(std::memory_order_relaxed)) {
       marks[chunk].store(true, std::memory_order_relaxed);
     }
+  }
+
+  // What the table takes, with the places in the clock of as many chunks as there can be.
+  int64_t table_bytes() const {
+    return std::ssize(chunks) *
+           static_cast<int64_t>(sizeof(chunks[0]) + sizeof(marks[0]) + sizeof(Chunk*));
   }
 
   const ColumnStorage storage;

@@ -71,7 +71,9 @@ absl::StatusOr<Manifest> WithColumn(IngestHost& host, const Manifest& base,
   }
 
   GF_ASSIGN_OR_RETURN(const uint64_t uid, columns.Add());
-  ColumnWriter writer(host.store(), uid, schema.row_bytes(), chunk_bytes);
+  ColumnWriter writer(
+      host.store(), uid, schema.row_bytes(),
+      info.schema.collection ? chunk_bytes : ChunkBytesOfLookups(schema.row_bytes(), chunk_bytes));
   GF_RETURN_IF_ERROR(writer.Append(num_rows, column.rows));
   GF_RETURN_IF_ERROR(writer.Finish());
   manifest.columns.push_back({.rows = writer.stored(), .string_offsets = std::nullopt});

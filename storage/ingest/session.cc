@@ -198,7 +198,11 @@ absl::Status Session::WriteRows(IngestColumn& column, const ColumnBlock& block,
 
 absl::StatusOr<ColumnWriter> Session::OpenWriter(int64_t row_bytes) {
   GF_ASSIGN_OR_RETURN(const uint64_t uid, new_columns_.Add());
-  return ColumnWriter(host_->store(), uid, row_bytes, options_.chunk_bytes);
+  // Batches take whole graphs out of collections, and single nodes out of a single graph.
+  const int64_t chunk_bytes = spec_.collection
+                                  ? options_.chunk_bytes
+                                  : ChunkBytesOfLookups(row_bytes, options_.chunk_bytes);
+  return ColumnWriter(host_->store(), uid, row_bytes, chunk_bytes);
 }
 
 absl::Status Session::OpenWriters(IngestColumn& column) {

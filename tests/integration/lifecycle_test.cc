@@ -144,6 +144,7 @@ TEST(LifecycleTest, MetricsCountWhatAStreamSent) {
   EXPECT_GT(server.Metric("graphfeed_stored_bytes"), 0);
   EXPECT_GT(server.Metric("graphfeed_chunk_misses_total"), 0);
   EXPECT_GT(server.Metric("graphfeed_memory_bytes{use=\"chunk_cache\"}"), 0);
+  EXPECT_GT(server.Metric("graphfeed_memory_bytes{use=\"chunk_tables\"}"), 0);
   EXPECT_EQ(server.Metric("graphfeed_memory_limit_bytes{use=\"chunk_cache\"}"), 64 << 20);
 }
 

@@ -144,8 +144,10 @@ TEST_F(ChunkCacheTest, AnyBudgetGivesTheSameRows) {
   const ColumnStorage storage = WriteColumn(1);
   for (const int64_t budget : {0, 1, 100, 300, 1000, 5000, 100000}) {
     SCOPED_TRACE(budget);
-    ChunkCache cache(store_, budget);
+    const int64_t of_table = 17 * storage.num_chunks();
+    ChunkCache cache(store_, budget + of_table);
     const auto column = cache.Open(storage);
+    ASSERT_EQ(cache.stats().table_bytes, of_table);
     std::mt19937_64 rng(1);
     for (int round = 0; round < 100; ++round) {
       const auto ranges = RandomRanges(rng, 20);
@@ -286,6 +288,26 @@ TEST_F(ChunkCacheTest, ManyThreadsUnderEvictionReadTheRightRows) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
   EXPECT_GT(cache.stats().evictions, 100);
+}
+
+TEST_F(ChunkCacheTest, TablesOfColumnsTakeTheirShareOfTheBudget) {
+  const ColumnStorage small = WriteColumn(1, 8 * kRowsPerChunk);
+  const ColumnStorage large = WriteColumn(2);
+  constexpr int64_t kPerChunk = 17;  // a pointer in the table, a mark, a place in the clock
+  const int64_t of_large = large.num_chunks() * kPerChunk;
+  ChunkCache cache(store_, of_large);  // room for the small one's chunks, before the other comes
+  const auto column = cache.Open(small);
+  EXPECT_EQ(cache.stats().table_bytes, small.num_chunks() * kPerChunk);
+  ASSERT_TRUE(Read(cache, *column, {{0, 64}}).ok());
+  EXPECT_GT(cache.stats().cached_bytes, 0);
+  ASSERT_TRUE(cache.Open(large) != nullptr);
+  EXPECT_EQ(cache.stats().table_bytes, of_large + small.num_chunks() * kPerChunk);
+  EXPECT_EQ(cache.stats().cached_bytes, 0);
+  EXPECT_EQ(*Read(cache, *column, {{0, 64}}), Expected({{0, 64}}));
+  EXPECT_EQ(cache.stats().cached_bytes, 0);
+  cache.Forget(2);
+  ASSERT_TRUE(Read(cache, *column, {{0, 64}}).ok());
+  EXPECT_GT(cache.stats().cached_bytes, 0);
 }
 
 }  // namespace

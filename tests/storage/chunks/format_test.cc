@@ -39,6 +39,15 @@ TEST(ChunkFormatTest, OpensWhatWasSealed) {
   EXPECT_EQ(*rows, "eight bytes each");
 }
 
+TEST(ChunkFormatTest, OneOrTwoWideRowsAreAChunkOfLookups) {
+  EXPECT_EQ(ChunkBytesOfLookups(8, 16 << 10), 16 << 10);
+  EXPECT_EQ(ChunkBytesOfLookups(255, 16 << 10), 16 << 10);
+  EXPECT_EQ(RowsPerChunk(256, ChunkBytesOfLookups(256, 16 << 10)), 2);
+  EXPECT_EQ(RowsPerChunk(512, ChunkBytesOfLookups(512, 16 << 10)), 1);
+  EXPECT_EQ(RowsPerChunk(5000, ChunkBytesOfLookups(5000, 16 << 10)), 1);
+  EXPECT_EQ(ChunkBytesOfLookups(300, 64), 64);
+}
+
 TEST(ChunkFormatTest, HeaderIsAsDocumented) {
   const std::string value = Sealed({0x0102030405060708, 0x0a0b0c0d});
   EXPECT_EQ(value.substr(0, 24),
