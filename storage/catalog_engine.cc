@@ -48,13 +48,13 @@ CatalogEngine::~CatalogEngine() {
 }
 
 absl::Status CatalogEngine::Refresh() {
-  const absl::Status status = records_.Refresh();
+  absl::Status status = records_.Refresh();
   DiscardUnused();
   return status;
 }
 
 absl::Status CatalogEngine::Update(Records::Edit edit) {
-  const absl::Status status = records_.Update(edit);
+  absl::Status status = records_.Update(edit);
   DiscardUnused();
   return status;
 }

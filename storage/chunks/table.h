@@ -35,7 +35,7 @@ class ChunkCache::Column {
   // What the table takes, with the places in the clock of as many chunks as there can be.
   int64_t table_bytes() const {
     return std::ssize(chunks) *
-           static_cast<int64_t>(sizeof(chunks[0]) + sizeof(marks[0]) + sizeof(Chunk*));
+           static_cast<int64_t>(sizeof(chunks[0]) + sizeof(marks[0]) + sizeof(void*));
   }
 
   const ColumnStorage storage;
