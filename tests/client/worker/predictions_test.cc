@@ -75,11 +75,12 @@ class PredictionsTest : public testing::Test {
     return values;
   }
 
+  const BatchSpec spec_;
   std::string folder_;
 };
 
 TEST_F(PredictionsTest, GraphsComeInTheOrderOfTheirIds) {
-  Predictions predictions({}, /*collection=*/true, BatchSpec());
+  Predictions predictions({}, /*collection=*/true, spec_);
   FrameInfo info;
   info.real = {{.graphs = 2, .nodes = {5}, .edges = {}}, {.graphs = 1, .nodes = {5}, .edges = {}}};
   info.graph_ids = {{7, 2}, {4}};
@@ -101,7 +102,7 @@ TEST_F(PredictionsTest, GraphsComeInTheOrderOfTheirIds) {
 }
 
 TEST_F(PredictionsTest, NodesOfGraphsHaveTheirGraphsIds) {
-  Predictions predictions({{.name = "out", .axis = "nodes"}}, /*collection=*/true, BatchSpec());
+  Predictions predictions({{.name = "out", .axis = "nodes"}}, /*collection=*/true, spec_);
   FrameInfo info;
   info.real = {{.graphs = 2, .nodes = {3}, .edges = {}}};
   info.graph_ids = {{8, 1}};
@@ -114,7 +115,7 @@ TEST_F(PredictionsTest, NodesOfGraphsHaveTheirGraphsIds) {
 }
 
 TEST_F(PredictionsTest, OfSampledBatchesTheSeedsAreKept) {
-  Predictions predictions({}, /*collection=*/false, BatchSpec());
+  Predictions predictions({}, /*collection=*/false, spec_);
   FrameInfo info;
   info.real = {{.graphs = 1, .nodes = {4, 2}, .edges = {}, .seeds = 2}};
   const Batch batch = MakeBatch({.graphs = 2, .nodes = {6, 3}, .edges = {}, .seeds = 3}, info,
@@ -127,7 +128,7 @@ TEST_F(PredictionsTest, OfSampledBatchesTheSeedsAreKept) {
 }
 
 TEST_F(PredictionsTest, OfASingleGraphEveryNodeIsKept) {
-  Predictions predictions({}, /*collection=*/false, BatchSpec());
+  Predictions predictions({}, /*collection=*/false, spec_);
   FrameInfo info;
   info.real = {{.graphs = 1, .nodes = {3}, .edges = {}}};
   const Batch batch = MakeBatch({.graphs = 2, .nodes = {4}, .edges = {}}, info, {});
@@ -144,7 +145,7 @@ TEST_F(PredictionsTest, RowsThatCannotBeToldApartAreRefused) {
   const Batch both = MakeBatch({.graphs = 4, .nodes = {4}, .edges = {}}, info,
                                {{Spec("", "batch", Axis::kNodes), {0, 0, 1, 1}}});
   const auto add = [&](const std::string& axis, const Batch& batch, int64_t rows) {
-    Predictions predictions({{.name = "out", .axis = axis}}, /*collection=*/true, BatchSpec());
+    Predictions predictions({{.name = "out", .axis = axis}}, /*collection=*/true, spec_);
     return predictions.Add(batch, Output(std::vector<int64_t>(static_cast<size_t>(rows)), rows));
   };
   EXPECT_THAT(std::string(add("", both, 4).message()),
