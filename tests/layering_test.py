@@ -59,7 +59,7 @@ EXTERNAL = {
     "rocksdb/": lambda path: path.parent.as_posix() == "storage/chunks" and path.suffix == ".cc",
     "grpc": lambda path: path.parent.as_posix() in ("server", "server/rpc", "client/cpp/rpc"),
     "prometheus/": lambda path: path.parent.as_posix() in ("server/metrics", "client/worker") and path.suffix == ".cc",
-    "torch/": lambda path: path.name.startswith("torchscript_") and path.suffix == ".cc",
+    "torch/": lambda path: path.name.startswith("torchscript_") and path.name != "torchscript_executor.h",
     "poplar/": lambda path: path.name.startswith("popef_") and path.suffix == ".cc",
     "popef/": lambda path: path.name.startswith("popef_") and path.suffix == ".cc",
     "pybind11/": lambda path: path.parts[:2] == ("client", "python"),

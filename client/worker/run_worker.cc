@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -20,12 +21,16 @@
 namespace graphfeed {
 namespace {
 
-absl::StatusOr<std::unique_ptr<Executor>> NewExecutor(const WorkerConfig& config) {
+absl::StatusOr<std::unique_ptr<Executor>> NewExecutor(const WorkerConfig& config,
+                                                      const std::atomic<bool>& interrupted) {
   switch (config.executor) {
     case ExecutorKind::kTorchscript:
       return NewTorchscriptExecutor(config.torchscript);
-    case ExecutorKind::kPopef:
-      return NewPopefExecutor(config.popef);
+    case ExecutorKind::kPopef: {
+      PopefOptions popef = config.popef;
+      popef.cancelled = [&interrupted] { return interrupted.load(); };
+      return NewPopefExecutor(popef);
+    }
   }
   return absl::InternalError("no such executor");
 }
@@ -85,12 +90,14 @@ HttpEndpoint::Pages Pages(const WorkerMetrics& metrics) {
 
 absl::Status RunWorker(const WorkerConfig& config, StopSignal& stop, std::ostream& out,
                        std::ostream& err) {
-  stop.Serving();  // also while a model is loaded
+  // A signal has come while the run may wait for a server or a device.
+  std::atomic<bool> interrupted = false;
+  stop.Serving([&interrupted] { interrupted = true; });
+  const auto forget = absl::MakeCleanup([&stop] { stop.Forget(); });
   Progress progress(config, out, err);
   GF_RETURN_IF_ERROR(progress.OpenFiles());
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, NewExecutor(config));
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Executor> executor, NewExecutor(config, interrupted));
   GF_RETURN_IF_ERROR(CheckModel(config, executor->description()));
-  std::atomic<bool> interrupted = false;  // a signal has come while the run may wait for a server
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client,
                       config.server.Connect([&interrupted] { return interrupted.load(); }));
   WorkerMetrics metrics(Identity(config, executor->description()), GRAPHFEED_VERSION);

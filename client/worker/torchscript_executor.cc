@@ -10,16 +10,14 @@
 #include "ATen/CPUGeneratorImpl.h"
 #include "ATen/Parallel.h"
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/worker/model_file.h"
 #include "client/worker/model_interface.h"
+#include "client/worker/torchscript_optimizer.h"
 #include "storage/base/status_macros.h"
-#include "torch/optim/adam.h"
-#include "torch/optim/adamw.h"
-#include "torch/optim/sgd.h"
 #include "torch/script.h"
+#include "torch/serialize/archive.h"
 #include "torch/version.h"
 
 namespace graphfeed {
@@ -133,7 +131,9 @@ class TorchscriptExecutor final : public Executor {
         return absl::OkStatus();
       }
       module_.train();
-      return MakeOptimizer();
+      GF_ASSIGN_OR_RETURN(optimizer_,
+                          MakeOptimizer(module_, options_.optimizer, interface_.groups));
+      return absl::OkStatus();
     });
   }
 
@@ -250,75 +250,6 @@ class TorchscriptExecutor final : public Executor {
       visit(parameter.name, parameter.value, false);
     }
     for (const auto& buffer : module_.named_buffers()) visit(buffer.name, buffer.value, true);
-  }
-
-  static std::unique_ptr<torch::optim::OptimizerOptions> Clone(
-      const torch::optim::OptimizerOptions& options) {
-    return options.clone();
-  }
-
-  template <typename Optimizer, typename Options>
-  void MakeOptimizer(const Options& defaults) {
-    // A group for each declared prefix, and one for the rest.
-    std::vector<torch::optim::OptimizerParamGroup> groups;
-    for (const ParameterGroup& group : interface_.groups) {
-      auto options = Clone(defaults);
-      static_cast<Options&>(*options).weight_decay(group.weight_decay);
-      groups.emplace_back(std::vector<torch::Tensor>(), std::move(options));
-    }
-    groups.emplace_back(std::vector<torch::Tensor>(), Clone(defaults));
-    for (const auto& parameter : module_.named_parameters()) {
-      size_t place = 0;
-      while (place < interface_.groups.size() &&
-             !absl::StartsWith(parameter.name, interface_.groups[place].prefix)) {
-        ++place;
-      }
-      groups[place].params().push_back(parameter.value);
-    }
-    std::vector<torch::optim::OptimizerParamGroup> used;
-    for (torch::optim::OptimizerParamGroup& group : groups) {
-      if (!group.params().empty()) used.push_back(group);
-    }
-    optimizer_ = std::make_unique<Optimizer>(used, defaults);
-  }
-
-  absl::Status MakeOptimizer() {
-    for (const ParameterGroup& group : interface_.groups) {
-      bool found = false;
-      for (const auto& parameter : module_.named_parameters()) {
-        found = found || absl::StartsWith(parameter.name, group.prefix);
-      }
-      if (!found) {
-        return absl::InvalidArgumentError(absl::StrCat(
-            kInterfaceFile, " of the model: no parameter begins with \"", group.prefix, "\""));
-      }
-    }
-    const OptimizerOptions& o = options_.optimizer;
-    if (module_.named_parameters().size() == 0) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          options_.model, " has no parameters to train; freezing a module drops them"));
-    }
-    switch (o.kind) {
-      case OptimizerOptions::Kind::kSgd:
-        MakeOptimizer<torch::optim::SGD>(torch::optim::SGDOptions(o.learning_rate)
-                                             .momentum(o.momentum)
-                                             .nesterov(o.nesterov)
-                                             .weight_decay(o.weight_decay));
-        break;
-      case OptimizerOptions::Kind::kAdam:
-        MakeOptimizer<torch::optim::Adam>(torch::optim::AdamOptions(o.learning_rate)
-                                              .betas({o.beta1, o.beta2})
-                                              .eps(o.epsilon)
-                                              .weight_decay(o.weight_decay));
-        break;
-      case OptimizerOptions::Kind::kAdamW:
-        MakeOptimizer<torch::optim::AdamW>(torch::optim::AdamWOptions(o.learning_rate)
-                                               .betas({o.beta1, o.beta2})
-                                               .eps(o.epsilon)
-                                               .weight_decay(o.weight_decay));
-        break;
-    }
-    return absl::OkStatus();
   }
 
   // forward's outputs of one micro-batch, by name.

@@ -146,6 +146,19 @@ def test_other_errors_end_the_worker_and_its_checkpoint_stays(popef, tmp_path, i
     assert end["totals"]["samples"] == 3 * NUM_GRAPHS
 
 
+def test_sigterm_ends_the_wait_for_a_device(popef):
+    holder = popef("--epochs", "100000")
+    try:
+        holder.until("epoch")
+        waiting = popef("--epochs", "1", "--attach-timeout", "600", "--metrics-listen", "127.0.0.1:0")
+        waiting.until("listening")
+        waiting.process.send_signal(signal.SIGTERM)
+        assert waiting.end()["how"] == "stopped"
+    finally:
+        holder.process.kill()
+        holder.process.communicate()
+
+
 def test_it_says_what_it_runs_on(popef):
     worker = popef("--epochs", "100000", "--metrics-listen", "127.0.0.1:0")
     try:
