@@ -63,7 +63,7 @@ absl::Status WaitForServer(const WorkerConfig& config, Client& client, Progress&
   const absl::Time deadline = absl::Now() + absl::Seconds(config.server.retry_timeout_seconds);
   bool told = false;
   while (true) {
-    const absl::Status status = client.GetDataset(config.worker.stream.dataset).status();
+    absl::Status status = client.GetDataset(config.worker.stream.dataset).status();
     if (!absl::IsUnavailable(status) || absl::Now() > deadline) return status;
     if (!told) progress.Warned(absl::StrCat("waiting for a server: ", status.message()));
     told = true;
