@@ -23,6 +23,14 @@ struct Counts {
   int64_t labels = 0;              // seed edges and their negatives
   std::vector<int64_t> rows = {};  // by Layout::row_columns
 
+  // All of them 0, of so many types and columns, in the memory that there is.
+  void Clear(size_t num_node_types, size_t num_edge_types, size_t num_row_columns = 0) {
+    graphs = seeds = labels = 0;
+    nodes.assign(num_node_types, 0);
+    edges.assign(num_edge_types, 0);
+    rows.assign(num_row_columns, 0);
+  }
+
   friend bool operator==(const Counts&, const Counts&) = default;
 };
 

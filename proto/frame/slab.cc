@@ -17,29 +17,19 @@ std::atomic<int64_t> total_bytes{0};
 
 }  // namespace
 
-// A buffer and who uses it. Belongs to its references while in use, to the pool while idle.
-struct Slab::Block {
-  std::atomic<int64_t> references{1};
-  std::byte* data = nullptr;
-  int64_t size = 0;
-  int64_t capacity = 0;  // `size` rounded up to the alignment, at least one unit
-  std::shared_ptr<SlabPool::Shared> shared;  // the pool to return to; unset while idle
-  absl::AnyInvocable<void() &&> released;    // instead of a pool: the memory is somebody else's
-};
-
-struct SlabPool::Shared {
+struct SlabPool::Shared final : SlabMemory {
   explicit Shared(size_t limit) : max_idle(limit) {}
-  ~Shared() { Clear(); }
+  ~Shared() override { Clear(); }
 
   // nullptr when the memory cannot be had.
-  static Slab::Block* Allocate(int64_t size) {
+  static SlabBlock* Allocate(int64_t size) {
     GF_CHECK(size >= 0) << size;
     if (size > INT64_MAX - kSlabAlignment) return nullptr;
     const int64_t units = std::max<int64_t>((size + kSlabAlignment - 1) / kSlabAlignment, 1);
     auto* data = static_cast<std::byte*>(
         AllocateAligned(static_cast<size_t>(units) * static_cast<size_t>(kSlabAlignment)));
     if (data == nullptr) return nullptr;
-    auto* block = new Slab::Block;
+    auto* block = new SlabBlock;
     block->data = data;
     block->size = size;
     block->capacity = units * kSlabAlignment;
@@ -47,35 +37,26 @@ struct SlabPool::Shared {
     return block;
   }
 
-  static void Free(Slab::Block* block) {
+  static void Free(SlabBlock* block) {
     total_bytes.fetch_sub(block->capacity, std::memory_order_relaxed);
     std::free(block->data);
     delete block;
   }
 
   void Clear() {
-    std::vector<Slab::Block*> blocks;
+    std::vector<SlabBlock*> blocks;
     {
       MutexLock lock(&mutex);
       blocks.swap(idle);
     }
-    for (Slab::Block* block : blocks) Free(block);
+    for (SlabBlock* block : blocks) Free(block);
   }
 
-  // Takes the block of a slab whose last reference is gone.
-  static void Return(Slab::Block* block) {
-    if (block->released) {
-      absl::AnyInvocable<void()&&> released = std::move(block->released);
-      delete block;
-      return std::move(released)();
-    }
-    // The pool's state must outlive this call, but an idle block must not keep it alive.
-    const std::shared_ptr<Shared> shared = std::move(block->shared);
+  void Return(SlabBlock* block) override {
     {
-      MutexLock lock(&shared->mutex);
-      if (!shared->closed && block->size == shared->size &&
-          shared->idle.size() < shared->max_idle) {
-        shared->idle.push_back(block);
+      MutexLock lock(&mutex);
+      if (!closed && block->size == size && idle.size() < max_idle) {
+        idle.push_back(block);
         return;
       }
     }
@@ -86,7 +67,7 @@ struct SlabPool::Shared {
   Mutex mutex;
   bool closed ABSL_GUARDED_BY(mutex) = false;
   int64_t size ABSL_GUARDED_BY(mutex) = 0;  // of idle buffers: last asked for
-  std::vector<Slab::Block*> idle ABSL_GUARDED_BY(mutex);
+  std::vector<SlabBlock*> idle ABSL_GUARDED_BY(mutex);
 };
 
 Slab::Slab(Slab&& other) noexcept : block_(std::exchange(other.block_, nullptr)) {}
@@ -99,15 +80,15 @@ Slab& Slab::operator=(Slab&& other) noexcept {
 
 Slab::~Slab() {
   if (block_ != nullptr && block_->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-    SlabPool::Shared::Return(block_);
+    // The memory must outlive the call, but a block that is not in use must not keep it alive.
+    const std::shared_ptr<SlabMemory> memory = std::move(block_->memory);
+    memory->Return(block_);
   }
 }
 
-Slab Slab::Of(std::byte* data, int64_t size, absl::AnyInvocable<void() &&> released) {
-  auto* block = new Block;
-  block->data = data;
-  block->size = block->capacity = size;
-  block->released = std::move(released);
+Slab Slab::Of(SlabBlock* block, std::shared_ptr<SlabMemory> memory) {
+  block->references.store(1, std::memory_order_relaxed);
+  block->memory = std::move(memory);
   return Slab(block);
 }
 
@@ -122,7 +103,7 @@ int64_t Slab::size() const { return block_ == nullptr ? 0 : block_->size; }
 
 void* Slab::ToRaw() && { return std::exchange(block_, nullptr); }
 
-Slab Slab::FromRaw(void* raw) { return Slab(static_cast<Block*>(raw)); }
+Slab Slab::FromRaw(void* raw) { return Slab(static_cast<SlabBlock*>(raw)); }
 
 SlabPool::SlabPool(size_t max_idle) : shared_(std::make_shared<Shared>(max_idle)) {}
 
@@ -135,8 +116,8 @@ SlabPool::~SlabPool() {
 }
 
 Slab SlabPool::Take(int64_t size) {
-  Slab::Block* block = nullptr;
-  std::vector<Slab::Block*> outgrown;
+  SlabBlock* block = nullptr;
+  std::vector<SlabBlock*> outgrown;
   {
     MutexLock lock(&shared_->mutex);
     if (size != shared_->size) {
@@ -148,15 +129,12 @@ Slab SlabPool::Take(int64_t size) {
       shared_->idle.pop_back();
     }
   }
-  for (Slab::Block* old : outgrown) Shared::Free(old);
+  for (SlabBlock* old : outgrown) Shared::Free(old);
   if (block == nullptr) {
     block = Shared::Allocate(size);
     if (block == nullptr) return Slab();
-  } else {
-    block->references.store(1, std::memory_order_relaxed);
   }
-  block->shared = shared_;
-  return Slab(block);
+  return Slab::Of(block, shared_);
 }
 
 void SlabPool::AddBytes(int64_t bytes) { total_bytes.fetch_add(bytes, std::memory_order_relaxed); }

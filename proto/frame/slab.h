@@ -7,14 +7,29 @@
 #include <memory>
 #include <vector>
 
-#include "absl/functional/any_invocable.h"
-
 namespace graphfeed {
 
-class SlabPool;
+class SlabMemory;
 
-// One batch's bytes: 64-byte-aligned, returned to its pool when the last reference goes. The pool
-// may be destroyed first. Move-only handle; Share() makes another reference.
+// A buffer that is a slab while it is in use, and who uses it. Belongs to its memory otherwise.
+struct SlabBlock {
+  std::atomic<int64_t> references{0};
+  std::byte* data = nullptr;
+  int64_t size = 0;
+  int64_t capacity = 0;                // at least `size`
+  std::shared_ptr<SlabMemory> memory;  // set while in use; shared with whoever made it
+};
+
+// Memory that slabs lie in. Thread-safe.
+class SlabMemory {
+ public:
+  virtual ~SlabMemory() = default;
+  // The last reference is gone: the block may be used again, or freed.
+  virtual void Return(SlabBlock* block) = 0;
+};
+
+// One batch's bytes: 64-byte-aligned, returned to their memory when the last reference goes.
+// Move-only handle; Share() makes another reference.
 class Slab {
  public:
   Slab() = default;
@@ -22,8 +37,8 @@ class Slab {
   Slab& operator=(Slab&& other) noexcept;
   ~Slab();
 
-  // Over memory of somebody else's, who is told when the last reference goes.
-  static Slab Of(std::byte* data, int64_t size, absl::AnyInvocable<void() &&> released);
+  // Over a block that is not in use.
+  static Slab Of(SlabBlock* block, std::shared_ptr<SlabMemory> memory);
 
   Slab Share() const;
   explicit operator bool() const { return block_ != nullptr; }
@@ -35,14 +50,12 @@ class Slab {
   static Slab FromRaw(void* raw);
 
  private:
-  friend class SlabPool;
-  struct Block;
-  explicit Slab(Block* block) : block_(block) {}
-  Block* block_ = nullptr;
+  explicit Slab(SlabBlock* block) : block_(block) {}
+  SlabBlock* block_ = nullptr;
 };
 
 // Recycles slabs. Keeps at most `max_idle` unused buffers of the size last asked for; others are
-// freed. Thread-safe. Contents of a taken slab are unspecified.
+// freed. May be destroyed before its slabs. Thread-safe. Contents of a taken slab are unspecified.
 class SlabPool {
  public:
   explicit SlabPool(size_t max_idle);
@@ -59,7 +72,6 @@ class SlabPool {
   static void AddBytes(int64_t bytes);
 
  private:
-  friend class Slab;
   struct Shared;
   std::shared_ptr<Shared> shared_;  // shared with the slabs that are out
 };

@@ -62,14 +62,15 @@ absl::StatusOr<std::unique_ptr<Collater>> Collater::Create(const Schema& schema,
       new Collater(schema, spec, std::move(layout), std::move(filler)));
 }
 
-absl::StatusOr<FrameInfo> Collater::Collate(
-    const EpochPlan& plan, uint64_t seed, int64_t ordinal, bool null_frame, FeatureStore& features,
-    int64_t max_frame_bytes, absl::FunctionRef<std::byte*(int64_t size)> allocate) const {
+absl::Status Collater::Collate(const EpochPlan& plan, uint64_t seed, int64_t ordinal,
+                               bool null_frame, FeatureStore& features, int64_t max_frame_bytes,
+                               absl::FunctionRef<std::byte*(int64_t size)> allocate,
+                               FrameInfo& info) const {
   if (ordinal < 0 || (!null_frame && ordinal >= plan.num_frames())) {
     return absl::InvalidArgumentError(absl::StrCat("ordinal is ", ordinal, "; epoch ", plan.epoch(),
                                                    " has ", plan.num_frames(), " frames"));
   }
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Filler::Frame> frame,
+  GF_ASSIGN_OR_RETURN(Filler::Frame* const frame,
                       filler_->Start(plan, seed, ordinal, null_frame, features));
 
   Placement ragged;
@@ -83,17 +84,17 @@ absl::StatusOr<FrameInfo> Collater::Collate(
     return absl::ResourceExhaustedError(
         absl::StrCat("no memory for a batch of ", slab_bytes, " bytes"));
   }
-  FrameInfo info;
   GF_ASSIGN_OR_RETURN(info.digest, Fill(places, slab_bytes, slab, *frame));
   info.epoch = plan.epoch();
   info.ordinal = ordinal;
   info.null_frame = null_frame;
-  info.trimmed.nodes.resize(schema_.node_types.size());
-  info.trimmed.edges.resize(schema_.edge_types.size());
-  info.trimmed.rows.resize(spec_.row_columns.size());
-  for (int64_t m = 0; m < spec_.micro_batches; ++m) info.real.push_back(frame->batch(m).real);
+  info.repeat = false;
+  info.real.resize(spec_.micro_batches);
+  for (int64_t m = 0; m < spec_.micro_batches; ++m) info.real[m] = frame->batch(m).real;
+  info.trimmed.Clear(schema_.node_types.size(), schema_.edge_types.size(),
+                     spec_.row_columns.size());
   frame->AddTrimmed(info.trimmed);
-  return info;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<uint64_t> Collater::Fill(const std::vector<TensorPlace>& places, int64_t slab_bytes,

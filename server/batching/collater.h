@@ -47,13 +47,14 @@ class Collater {
 
   // Makes the frame `ordinal` of the plan, or a null frame (all padding) of that position. Asks
   // `allocate` once for the slab's bytes (64-byte-aligned; nullptr is RESOURCE_EXHAUSTED) and
-  // writes every byte of it, gaps included. Returns counts and digest.
+  // writes every byte of it, gaps included. `info` becomes counts and digest, graph ids are not
+  // its business; what memory it has is used again, so that a thread that makes frame after frame
+  // allocates nothing for them.
   // FAILED_PRECONDITION: the batch does not fit and may not be trimmed, naming graphs, sizes and
   // limit. RESOURCE_EXHAUSTED: a ragged frame exceeds `max_frame_bytes`.
-  absl::StatusOr<FrameInfo> Collate(const EpochPlan& plan, uint64_t seed, int64_t ordinal,
-                                    bool null_frame, FeatureStore& features,
-                                    int64_t max_frame_bytes,
-                                    absl::FunctionRef<std::byte*(int64_t size)> allocate) const;
+  absl::Status Collate(const EpochPlan& plan, uint64_t seed, int64_t ordinal, bool null_frame,
+                       FeatureStore& features, int64_t max_frame_bytes,
+                       absl::FunctionRef<std::byte*(int64_t size)> allocate, FrameInfo& info) const;
 
  private:
   Collater(const Schema& schema, const ResolvedSpec& spec, Layout layout,

@@ -18,8 +18,8 @@ namespace graphfeed {
 // what surrounds it, is the Collater's business. Immutable and thread-safe.
 class Filler {
  public:
-  // One frame. Belongs to the thread that started it, which has no other at that time: frames keep
-  // their memory for the next one of the thread.
+  // One frame. Belongs to the thread that started it, until that starts another: frames keep their
+  // memory for the next one of the thread.
   class Frame {
    public:
     virtual ~Frame() = default;
@@ -42,9 +42,8 @@ class Filler {
   // Likewise null are batches behind the plan's end. `plan` is only read here; `features` must
   // outlive the frame. FAILED_PRECONDITION: a batch does not fit and may not be trimmed, naming
   // sizes and limit.
-  virtual absl::StatusOr<std::unique_ptr<Frame>> Start(const EpochPlan& plan, uint64_t seed,
-                                                       int64_t ordinal, bool null_frame,
-                                                       FeatureStore& features) const = 0;
+  virtual absl::StatusOr<Frame*> Start(const EpochPlan& plan, uint64_t seed, int64_t ordinal,
+                                       bool null_frame, FeatureStore& features) const = 0;
 };
 
 }  // namespace graphfeed

@@ -1,6 +1,7 @@
 #include "server/batching/graph_filler.h"
 
 #include <cstddef>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -218,10 +219,9 @@ GraphFiller::GraphFiller(const Schema& schema, const GraphOffsets& offsets,
   GF_CHECK(!spec.sampling.has_value());
 }
 
-absl::StatusOr<std::unique_ptr<Filler::Frame>> GraphFiller::Start(const EpochPlan& plan,
-                                                                  uint64_t seed, int64_t ordinal,
-                                                                  bool null_frame,
-                                                                  FeatureStore& features) const {
+absl::StatusOr<Filler::Frame*> GraphFiller::Start(const EpochPlan& plan, uint64_t seed,
+                                                  int64_t ordinal, bool null_frame,
+                                                  FeatureStore& features) const {
   Scratch& scratch = ThreadScratch();
   scratch.batches.resize(spec_.micro_batches);
   const CounterRandom random(seed, plan.epoch(), RandomPurpose::kTrim);
@@ -235,7 +235,8 @@ absl::StatusOr<std::unique_ptr<Filler::Frame>> GraphFiller::Start(const EpochPla
     GF_RETURN_IF_ERROR(fitter_.Fit(random, features, batch));
     batch.AddPadding(spec_.options);
   }
-  return std::make_unique<GraphFrame>(*this, features, scratch);
+  static thread_local std::optional<GraphFrame> frame;
+  return &frame.emplace(*this, features, scratch);
 }
 
 }  // namespace graphfeed

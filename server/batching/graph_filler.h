@@ -21,9 +21,8 @@ class GraphFiller final : public Filler {
   // All must outlive the filler. `spec` is not sampled.
   GraphFiller(const Schema& schema, const GraphOffsets& offsets, const ResolvedSpec& spec);
 
-  absl::StatusOr<std::unique_ptr<Frame>> Start(const EpochPlan& plan, uint64_t seed,
-                                               int64_t ordinal, bool null_frame,
-                                               FeatureStore& features) const override;
+  absl::StatusOr<Frame*> Start(const EpochPlan& plan, uint64_t seed, int64_t ordinal,
+                               bool null_frame, FeatureStore& features) const override;
 
  private:
   class GraphFrame;

@@ -3,7 +3,6 @@
 #include <Random123/philox.h>
 #include <xxhash.h>
 
-#include "storage/base/canonical_writer.h"
 #include "storage/base/check.h"
 
 namespace graphfeed {
@@ -20,12 +19,17 @@ uint64_t Mix(uint64_t x) {
 
 CounterRandom::CounterRandom(uint64_t seed, int64_t epoch, RandomPurpose purpose,
                              uint32_t version) {
-  CanonicalWriter writer;
-  writer.U64(seed);
-  writer.I64(epoch);
-  writer.U32(static_cast<uint32_t>(purpose));
-  writer.U32(version);
-  const uint64_t key = XXH3_64bits(writer.bytes().data(), writer.bytes().size());
+  // As CanonicalWriter writes them, but there is one for each frame: without its memory.
+  std::array<uint8_t, 24> bytes;
+  auto next = bytes.begin();
+  const auto write = [&next](uint64_t value, int size) {
+    for (int i = 0; i < size; ++i) *next++ = static_cast<uint8_t>(value >> (8 * i));
+  };
+  write(seed, 8);
+  write(static_cast<uint64_t>(epoch), 8);
+  write(static_cast<uint32_t>(purpose), 4);
+  write(version, 4);
+  const uint64_t key = XXH3_64bits(bytes.data(), bytes.size());
   key_ = {static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)};
 }
 

@@ -132,11 +132,10 @@ absl::Status BuildOne(BatchMaker& maker, Admission& admission, const Recipe& rec
   const std::shared_ptr<const void> tables = recipe.HoldTables();
   SlabPool slabs(0);
   const auto take = [&](int64_t size) { return slabs.Take(size); };
-  GF_ASSIGN_OR_RETURN(
-      reply.frame,
+  GF_RETURN_IF_ERROR(
       maker.Build(recipe, plan, request.seed, {.ordinal = request.ordinal},
                   {.max_frame_bytes = request.max_frame_bytes, .graph_ids = request.graph_ids},
-                  take));
+                  take, reply.frame));
   *reply.message.mutable_header() = wire::ToProto(recipe.Header(request.seed, 1));
   if (recipe.spec().strategy != Strategy::kPlain) return absl::OkStatus();
   return AddStrings(admission, recipe, plan, request, reply);

@@ -21,7 +21,8 @@ grpc::ByteBuffer Encode(const v1::StreamBatchesResponse& message) {
   return grpc::ByteBuffer(&slice, 1);
 }
 
-grpc::ByteBuffer Encode(FrameStream::Message message) {
+// The frame's info stays in the message.
+grpc::ByteBuffer Encode(FrameStream::Message&& message) {
   if (auto* header = std::get_if<StreamInfo>(&message)) {
     v1::StreamBatchesResponse response;
     *response.mutable_header() = wire::ToProto(*header);
@@ -85,7 +86,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
         });
   }
 
-  void Write(FrameStream::Message message) override {
+  void Write(FrameStream::Message&& message) override {
     if (const auto* frame = std::get_if<FrameStream::Frame>(&message)) ring_ = frame->ring;
     buffer_ = Encode(std::move(message));
     StartWrite(&buffer_);

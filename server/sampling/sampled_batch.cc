@@ -11,9 +11,7 @@ void SampledBatch::Clear(size_t num_node_types, size_t num_edge_types) {
   float_labels.clear();
   times.clear();
   negative_target.clear();
-  trimmed = {};
-  trimmed.nodes.assign(num_node_types, 0);
-  trimmed.edges.assign(num_edge_types, 0);
+  trimmed.Clear(num_node_types, num_edge_types);
 }
 
 }  // namespace graphfeed

@@ -262,10 +262,9 @@ SampledFiller::SampledFiller(const Schema& schema, const ResolvedSpec& spec,
   GF_CHECK(spec_.sampling.has_value() && sampler_ != nullptr);
 }
 
-absl::StatusOr<std::unique_ptr<Filler::Frame>> SampledFiller::Start(const EpochPlan& plan,
-                                                                    uint64_t seed, int64_t ordinal,
-                                                                    bool null_frame,
-                                                                    FeatureStore& features) const {
+absl::StatusOr<Filler::Frame*> SampledFiller::Start(const EpochPlan& plan, uint64_t seed,
+                                                    int64_t ordinal, bool null_frame,
+                                                    FeatureStore& features) const {
   Scratch& scratch = ThreadScratch();
   scratch.batches.resize(spec_.micro_batches);
   scratch.sampled.resize(spec_.micro_batches);
@@ -280,7 +279,8 @@ absl::StatusOr<std::unique_ptr<Filler::Frame>> SampledFiller::Start(const EpochP
     SetSizes(sampled, *spec_.sampling, scratch.batches[m]);
     if (spec_.fixed_size()) scratch.batches[m].AddPadding(spec_.options);
   }
-  return std::make_unique<SampledFrame>(*this, features, scratch);
+  static thread_local std::optional<SampledFrame> frame;
+  return &frame.emplace(*this, features, scratch);
 }
 
 }  // namespace graphfeed

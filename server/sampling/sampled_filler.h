@@ -22,9 +22,8 @@ class SampledFiller final : public Filler {
   SampledFiller(const Schema& schema, const ResolvedSpec& spec,
                 std::unique_ptr<const SeedSampler> sampler);
 
-  absl::StatusOr<std::unique_ptr<Frame>> Start(const EpochPlan& plan, uint64_t seed,
-                                               int64_t ordinal, bool null_frame,
-                                               FeatureStore& features) const override;
+  absl::StatusOr<Frame*> Start(const EpochPlan& plan, uint64_t seed, int64_t ordinal,
+                               bool null_frame, FeatureStore& features) const override;
 
  private:
   class SampledFrame;

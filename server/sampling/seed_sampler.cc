@@ -107,7 +107,7 @@ absl::Status SeedSampler::SampleInto(const EpochPlan& plan, uint64_t seed, int64
     GF_RETURN_IF_ERROR(SampleNodes(plan.epoch(), seed, batch, scratch, sampled));
   }
   if (!spec_.fixed_size()) return absl::OkStatus();
-  return FitSubgraph(graph_.schema, spec_, batch, SpareNodes(sampled), sampled.subgraph,
+  return FitSubgraph(graph_.schema, spec_, batch, SpareNodes(sampled, scratch), sampled.subgraph,
                      sampled.trimmed);
 }
 
@@ -323,8 +323,10 @@ void SeedSampler::ExcludeSeedEdges(const SeedScratch& scratch, SampledBatch& sam
 }
 
 // Padding labels of a short batch point to padding nodes.
-std::vector<uint8_t> SeedSampler::SpareNodes(const SampledBatch& sampled) const {
-  std::vector<uint8_t> spare(graph_.schema.node_types.size(), 0);
+absl::Span<const uint8_t> SeedSampler::SpareNodes(const SampledBatch& sampled,
+                                                  SeedScratch& scratch) const {
+  std::vector<uint8_t>& spare = scratch.spare_nodes;
+  spare.assign(graph_.schema.node_types.size(), 0);
   if (sampling_.links.has_value() &&
       static_cast<int64_t>(sampled.input_ids.size()) < spec_.batch_size) {
     const EdgeType& type = graph_.schema.edge_types[sampling_.links->edge_type];

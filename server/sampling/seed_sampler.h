@@ -64,7 +64,7 @@ class SeedSampler {
   void AddLabels(const SeedScratch& scratch, SampledBatch& sampled) const;
   void PlaceEnds(SeedScratch& scratch, SampledBatch& sampled) const;
   void ExcludeSeedEdges(const SeedScratch& scratch, SampledBatch& sampled) const;
-  std::vector<uint8_t> SpareNodes(const SampledBatch& sampled) const;
+  absl::Span<const uint8_t> SpareNodes(const SampledBatch& sampled, SeedScratch& scratch) const;
 
   const GraphView graph_;
   const ResolvedSpec& spec_;

@@ -25,6 +25,7 @@ struct SeedScratch {
   std::vector<int64_t> targets;
   std::vector<int64_t> other_nodes;  // seeds of the second node type
   std::vector<int64_t> other_times;
+  std::vector<uint8_t> spare_nodes;  // by type, whether padding needs one
   std::vector<int32_t> other_trees;
   NegativePairs negatives;
   std::vector<std::byte> rows;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
 
@@ -124,7 +125,7 @@ class SubgraphFitter {
   const bool trims_nodes_;
   const bool trims_edges_;
   Subgraph& subgraph_;
-  std::vector<int64_t> keep_;  // by type: nodes that stay, the first ones
+  absl::InlinedVector<int64_t, 16> keep_;  // by type: nodes that stay, the first ones
 };
 
 }  // namespace

@@ -53,9 +53,11 @@ absl::Status CheckGraphIds(const std::vector<std::vector<int64_t>>& graph_ids, i
 absl::Status AddGraphIds(const EpochPlan& plan, int64_t max_frame_bytes, BuiltFrame& frame) {
   FrameInfo& info = frame.info;
   info.graph_ids.resize(info.real.size());
-  if (info.null_frame) return absl::OkStatus();
   int64_t batch = info.ordinal * std::ssize(info.real);
-  for (std::vector<int64_t>& ids : info.graph_ids) plan.GraphsOf(batch++, ids);
+  for (std::vector<int64_t>& ids : info.graph_ids) {
+    ids.clear();
+    if (!info.null_frame) plan.GraphsOf(batch++, ids);
+  }
   return CheckGraphIds(info.graph_ids, frame.slab.size(), max_frame_bytes);
 }
 
@@ -277,30 +279,31 @@ void BatchMaker::Plan(const std::shared_ptr<const Recipe>& recipe, uint64_t seed
       std::move(done));
 }
 
-absl::StatusOr<BuiltFrame> BatchMaker::Build(const Recipe& recipe, const EpochPlan& plan,
-                                             uint64_t seed, const ShardPosition::Step& step,
-                                             const FrameOptions& options,
-                                             absl::FunctionRef<Slab(int64_t size)> take) {
+absl::Status BatchMaker::Build(const Recipe& recipe, const EpochPlan& plan, uint64_t seed,
+                               const ShardPosition::Step& step, const FrameOptions& options,
+                               absl::FunctionRef<Slab(int64_t size)> take, BuiltFrame& frame) {
   if (!step.null_frame && step.ordinal >= plan.num_frames()) {
     return absl::InvalidArgumentError(absl::StrCat("ordinal: ", step.ordinal, "; epoch ",
                                                    plan.epoch(), " has ", plan.num_frames(),
                                                    " frames"));
   }
   const auto start = std::chrono::steady_clock::now();
-  BuiltFrame frame;
-  GF_ASSIGN_OR_RETURN(frame.info,
-                      recipe.collater->Collate(
-                          plan, seed, step.ordinal, step.null_frame, recipe.dataset(),
-                          std::min(options.max_frame_bytes, max_frame_bytes_), [&](int64_t size) {
-                            frame.slab = take(size);
-                            return frame.slab.data();
-                          }));
+  GF_RETURN_IF_ERROR(recipe.collater->Collate(
+      plan, seed, step.ordinal, step.null_frame, recipe.dataset(),
+      std::min(options.max_frame_bytes, max_frame_bytes_),
+      [&](int64_t size) {
+        frame.slab = take(size);
+        return frame.slab.data();
+      },
+      frame.info));
   frame.info.repeat = step.repeat;
   if (options.graph_ids) {
     GF_RETURN_IF_ERROR(AddGraphIds(plan, options.max_frame_bytes, frame));
+  } else {
+    frame.info.graph_ids.clear();
   }
   metrics_.FrameBuilt(recipe.spec().strategy, std::chrono::steady_clock::now() - start);
-  return frame;
+  return absl::OkStatus();
 }
 
 }  // namespace graphfeed

@@ -75,11 +75,12 @@ class BatchMaker {
     bool graph_ids = false;  // FrameInfo has them
   };
 
-  // One frame in a slab that `take` gives, digest included. INVALID_ARGUMENT for an ordinal beyond
+  // One frame in a slab that `take` gives, digest included; its info takes the memory of `frame`'s.
+  // INVALID_ARGUMENT for an ordinal beyond
   // the plan, RESOURCE_EXHAUSTED if frame and graph ids are more than `max_frame_bytes`.
-  absl::StatusOr<BuiltFrame> Build(const Recipe& recipe, const EpochPlan& plan, uint64_t seed,
-                                   const ShardPosition::Step& step, const FrameOptions& options,
-                                   absl::FunctionRef<Slab(int64_t size)> take);
+  absl::Status Build(const Recipe& recipe, const EpochPlan& plan, uint64_t seed,
+                     const ShardPosition::Step& step, const FrameOptions& options,
+                     absl::FunctionRef<Slab(int64_t size)> take, BuiltFrame& frame);
 
   // Plans of deleted datasets must not keep them open.
   void Forget(const Fingerprint& fingerprint) {

@@ -38,22 +38,20 @@ class BatchEpoch final : public FrameSource::Epoch {
 
   const EpochInfo& info() const override { return info_; }
 
-  absl::StatusOr<BuiltFrame> Build(int64_t j) override {
-    GF_ASSIGN_OR_RETURN(BuiltFrame frame,
-                        stream_->maker.Build(*stream_->recipe, *plan_, stream_->seed,
-                                             shard_.At(j, plan_->num_frames()), stream_->frames,
-                                             [this](int64_t size) {
-                                               return stream_->ring != nullptr
-                                                          ? stream_->ring->Take()
-                                                          : stream_->slabs.Take(size);
-                                             }));
+  absl::Status Build(int64_t j, BuiltFrame& frame) override {
+    GF_RETURN_IF_ERROR(stream_->maker.Build(
+        *stream_->recipe, *plan_, stream_->seed, shard_.At(j, plan_->num_frames()), stream_->frames,
+        [this](int64_t size) {
+          return stream_->ring != nullptr ? stream_->ring->Take() : stream_->slabs.Take(size);
+        },
+        frame));
     frame.ring = stream_->ring;
     if (frame.ring == nullptr && stream_->compact) {
       frame.compact = Compact(stream_->recipe->layout(), frame.info.real, frame.slab.data());
       // A slab that is nearly all data is received faster as it is: without a copy between.
       if (frame.compact->payload_bytes > frame.slab.size() / 8 * 7) frame.compact.reset();
     }
-    return frame;
+    return absl::OkStatus();
   }
 
  private:

@@ -131,6 +131,10 @@ void FrameStream::OnWritten(bool ok) {
     if (!ok && !stop_.has_value()) stop_ = absl::CancelledError("the client is gone");
   }
   if (ok && sent.has_value() && observer != nullptr) observer->FrameSent(sent->first, sent->second);
+  if (sent.has_value()) {
+    MutexLock lock(&mu_);
+    KeepInfo(std::move(sent->first));
+  }
   Advance();
 }
 
@@ -158,6 +162,7 @@ void FrameStream::BuildNext() {
   int64_t j = 0;
   uint64_t number = 0;
   Slot slot;
+  BuiltFrame built;
   {
     MutexLock lock(&mu_);
     --queued_;
@@ -169,20 +174,21 @@ void FrameStream::BuildNext() {
     j = entries_[number - first_].j;
     slots_->Take();
     slot = Slot(slots_, running_->reservation);
+    built.info = TakeInfo();
   }
-  absl::StatusOr<BuiltFrame> built = WithinMemory([&] {
+  const absl::Status status = WithinMemory([&] {
     const WorkScope scope(ended_);
-    return epoch->Build(j);
+    return epoch->Build(j, built);
   });
   {
     MutexLock lock(&mu_);
     if (!stop_.has_value()) {
       Entry& entry = entries_[number - first_];
-      if (built.ok()) {
-        entry.result = Frame{std::move(built->info), std::move(built->slab), std::move(slot),
-                             std::move(built->compact), std::move(built->ring)};
+      if (status.ok()) {
+        entry.result = Frame{std::move(built.info), std::move(built.slab), std::move(slot),
+                             std::move(built.compact), std::move(built.ring)};
       } else {
-        entry.result = built.status();
+        entry.result = status;
         running_->exhausted = true;
       }
     }
@@ -263,7 +269,8 @@ FrameStream::Action FrameStream::Decide() {
         stop_ = *error;
       } else {
         if (auto* frame = std::get_if<Frame>(&front)) {
-          in_flight_.emplace(frame->info, frame->slab.size());
+          in_flight_.emplace(TakeInfo(), frame->slab.size());
+          in_flight_->first = frame->info;
           action.step.emplace<Message>(std::move(*frame));
         } else if (auto* info = std::get_if<StreamInfo>(&front)) {
           action.step.emplace<Message>(std::move(*info));
@@ -295,6 +302,20 @@ FrameStream::Action FrameStream::Decide() {
   if (!writing_ && !ready && running_ != nullptr) waiting_for_ = StreamObserver::Wait::kBuild;
   waiting_since_ = Clock::now();
   return action;
+}
+
+FrameInfo FrameStream::TakeInfo() {
+  if (spare_infos_.empty()) return FrameInfo();
+  FrameInfo info = std::move(spare_infos_.back());
+  spare_infos_.pop_back();
+  return info;
+}
+
+void FrameStream::KeepInfo(FrameInfo info) {
+  // Of all frames that exist, and of the one in flight once more.
+  if (running_ != nullptr && spare_infos_.size() <= running_->prefetch) {
+    spare_infos_.push_back(std::move(info));
+  }
 }
 
 void FrameStream::ChargeWait() {
@@ -339,6 +360,10 @@ void FrameStream::Advance(bool build) {
   }
   if (auto* message = std::get_if<Message>(&action.step)) {
     sink_.Write(std::move(*message));
+    if (auto* frame = std::get_if<Frame>(message)) {
+      MutexLock lock(&mu_);
+      KeepInfo(std::move(frame->info));
+    }
   } else if (auto* status = std::get_if<absl::Status>(&action.step)) {
     sink_.Finish(std::move(*status));
   }

@@ -44,8 +44,9 @@ class FrameSource {
     virtual ~Epoch() = default;
     // plan.shard_frames is the number of frames.
     virtual const EpochInfo& info() const = 0;
-    // The j-th frame, 0 <= j < plan.shard_frames.
-    virtual absl::StatusOr<BuiltFrame> Build(int64_t j) = 0;
+    // The j-th frame, 0 <= j < plan.shard_frames. All of `frame` is set; what memory its info has,
+    // of a frame that was sent, is used again.
+    virtual absl::Status Build(int64_t j, BuiltFrame& frame) = 0;
   };
 
   using EpochOr = absl::StatusOr<std::shared_ptr<Epoch>>;
@@ -115,8 +116,9 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   class Sink {
    public:
     virtual ~Sink() = default;
-    // Starts a write, to be answered by OnWritten. Never while one is in flight.
-    virtual void Write(Message message) = 0;
+    // Starts a write, to be answered by OnWritten. Never while one is in flight. What is left in
+    // the message may go when this returns; a frame's info has memory for another one.
+    virtual void Write(Message&& message) = 0;
     // The last call, once, while no write is in flight.
     virtual void Finish(absl::Status status) = 0;
   };
@@ -202,6 +204,9 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   void EnterEpoch(std::shared_ptr<FrameSource::Epoch> epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ChargeWait() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool NothingLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Infos whose memory is used again, so that none is allocated for frame after frame.
+  FrameInfo TakeInfo() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void KeepInfo(FrameInfo info) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::unique_ptr<TaskQueue> builds_;
   TaskQueue& planning_;
@@ -220,6 +225,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   // The frame in flight, if it is one, and its slab's bytes.
   std::optional<std::pair<FrameInfo, int64_t>> in_flight_ ABSL_GUARDED_BY(mu_);
+  std::vector<FrameInfo> spare_infos_ ABSL_GUARDED_BY(mu_);  // in any order
   std::optional<absl::Status> stop_ ABSL_GUARDED_BY(mu_);
   bool finished_ ABSL_GUARDED_BY(mu_) = false;
   std::shared_ptr<StreamObserver> observer_ ABSL_GUARDED_BY(mu_);

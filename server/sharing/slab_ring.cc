@@ -52,8 +52,14 @@ SlabRing::SlabRing(passage::Descriptor memory, std::byte* data, uint32_t places,
       places_(places),
       slab_bytes_(slab_bytes),
       place_bytes_(passage::PlaceBytes(slab_bytes)),
+      blocks_(std::make_unique<SlabBlock[]>(places)),
       lent_(places) {
-  for (uint32_t place = places; place > 0; --place) free_.push_back(place);
+  for (uint32_t place = places; place > 0; --place) {
+    SlabBlock& block = blocks_[place - 1];
+    block.data = data_ + (place - 1) * place_bytes_;
+    block.size = block.capacity = slab_bytes_;
+    free_.push_back(place);
+  }
   SlabPool::AddBytes(places_ * place_bytes_);
 }
 
@@ -70,11 +76,11 @@ Slab SlabRing::Take() {
     place = free_.back();  // the one used last: it is warm
     free_.pop_back();
   }
-  return Slab::Of(data_ + (place - 1) * place_bytes_, slab_bytes_,
-                  [self = shared_from_this(), place] { self->Free(place); });
+  return Slab::Of(&blocks_[place - 1], shared_from_this());
 }
 
-void SlabRing::Free(uint32_t place) {
+void SlabRing::Return(SlabBlock* block) {
+  const auto place = static_cast<uint32_t>(block - blocks_.get() + 1);
   MutexLock lock(&mu_);
   free_.push_back(place);
   if (stream_ended_) Discard(place);
@@ -101,7 +107,7 @@ uint32_t SlabRing::Lend(Slab slab, absl::AnyInvocable<void() &&> released) {
   return place;
 }
 
-bool SlabRing::Return(uint32_t place) {
+bool SlabRing::TakeBack(uint32_t place) {
   std::optional<Loan> loan;
   {
     MutexLock lock(&mu_);
@@ -141,7 +147,7 @@ void SlabRing::Close() {
     MutexLock lock(&mu_);
     closed_ = true;
   }
-  for (uint32_t place = 1; place <= places_; ++place) (void)Return(place);
+  for (uint32_t place = 1; place <= places_; ++place) (void)TakeBack(place);
 }
 
 }  // namespace graphfeed

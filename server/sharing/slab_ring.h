@@ -20,11 +20,11 @@ namespace graphfeed {
 // places for one slab each. A place is free, or a slab of ours, or lent to the client until that
 // returns it. The client can write to all of it at any moment: what is read back here may be
 // anything. Its size cannot change. Thread-safe.
-class SlabRing : public std::enable_shared_from_this<SlabRing> {
+class SlabRing final : public SlabMemory, public std::enable_shared_from_this<SlabRing> {
  public:
   // RESOURCE_EXHAUSTED when the memory, or its addresses, cannot be had.
   static absl::StatusOr<std::shared_ptr<SlabRing>> Create(uint32_t places, int64_t slab_bytes);
-  ~SlabRing();
+  ~SlabRing() override;
   SlabRing(const SlabRing&) = delete;
   SlabRing& operator=(const SlabRing&) = delete;
 
@@ -46,13 +46,14 @@ class SlabRing : public std::enable_shared_from_this<SlabRing> {
   // Bytes of places that clients have of streams that have ended, in this process.
   static int64_t KeptBytes();
   // The client has returned a place; false: it did not have it.
-  bool Return(uint32_t place);
+  bool TakeBack(uint32_t place);
   // The client is gone: all that it had comes back, also what will be lent.
   void Close();
 
  private:
   SlabRing(passage::Descriptor memory, std::byte* data, uint32_t places, int64_t slab_bytes);
-  void Free(uint32_t place);
+  // A place is free again.
+  void Return(SlabBlock* block) override;
   void Discard(uint32_t place);
 
   struct Loan {
@@ -65,6 +66,7 @@ class SlabRing : public std::enable_shared_from_this<SlabRing> {
   const uint32_t places_;
   const int64_t slab_bytes_;
   const int64_t place_bytes_;
+  const std::unique_ptr<SlabBlock[]> blocks_;  // by place
 
   Mutex mu_;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;

@@ -132,7 +132,7 @@ void SlabSocket::Read(int connection) {
   for (;;) {
     const absl::StatusOr<std::optional<uint32_t>> place = passage::ReceivePlace(connection);
     if (place.ok() && !place->has_value()) return;
-    if (!place.ok() || ring == nullptr || !ring->Return(**place)) return Drop(connection);
+    if (!place.ok() || ring == nullptr || !ring->TakeBack(**place)) return Drop(connection);
   }
 }
 

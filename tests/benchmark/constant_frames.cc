@@ -10,7 +10,8 @@ namespace {
 
 // Shared by the epochs of a stream; the slab is shared by all its frames.
 struct Constant {
-  absl::StatusOr<BuiltFrame> frame;
+  BuiltFrame frame;
+  absl::Status built;
   PlanSummary plan;
 };
 
@@ -21,12 +22,13 @@ class ConstantEpoch final : public FrameSource::Epoch {
 
   const EpochInfo& info() const override { return info_; }
 
-  absl::StatusOr<BuiltFrame> Build(int64_t j) override {
-    if (!constant_->frame.ok()) return constant_->frame.status();
-    BuiltFrame frame{.info = constant_->frame->info, .slab = constant_->frame->slab.Share()};
+  absl::Status Build(int64_t j, BuiltFrame& frame) override {
+    if (!constant_->built.ok()) return constant_->built;
+    frame.info = constant_->frame.info;
+    frame.slab = constant_->frame.slab.Share();
     frame.info.epoch = info_.epoch;
     frame.info.ordinal = j;
-    return frame;
+    return absl::OkStatus();
   }
 
  private:
@@ -54,12 +56,12 @@ class HashedTwiceEpoch final : public FrameSource::Epoch {
 
   const EpochInfo& info() const override { return epoch_->info(); }
 
-  absl::StatusOr<BuiltFrame> Build(int64_t j) override {
-    absl::StatusOr<BuiltFrame> frame = epoch_->Build(j);
-    if (frame.ok() && FrameDigest(frame->slab.data(), frame->slab.size()) != frame->info.digest) {
+  absl::Status Build(int64_t j, BuiltFrame& frame) override {
+    absl::Status status = epoch_->Build(j, frame);
+    if (status.ok() && FrameDigest(frame.slab.data(), frame.slab.size()) != frame.info.digest) {
       return absl::InternalError("the digest is another one the second time");
     }
-    return frame;
+    return status;
   }
 
  private:
@@ -91,8 +93,9 @@ FrameStream::Opened MakeConstant(FrameStream::Opened opened) {
   }
   if (opened.header.seed != kConstantSeed) return opened;
   const EpochInfo& info = opened.first_epoch->info();
-  const auto constant = std::make_shared<Constant>(
-      Constant{.frame = opened.first_epoch->Build(0), .plan = info.plan});
+  const auto constant = std::make_shared<Constant>();
+  constant->built = opened.first_epoch->Build(0, constant->frame);
+  constant->plan = info.plan;
   opened.first_epoch = std::make_shared<ConstantEpoch>(constant, info.epoch);
   opened.source = std::make_unique<ConstantSource>(constant);
   return opened;

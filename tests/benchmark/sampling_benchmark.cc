@@ -175,14 +175,15 @@ absl::Status MeasureInProcess(Dataset& dataset, const std::string& fan_outs) {
           return absl::OkStatus();
         }));
     Slab slab;
+    FrameInfo info;
     GF_ASSIGN_OR_RETURN(const double c, Timed([&]() -> absl::Status {
-                          return collater
-                              ->Collate(*collated.plan, kSeed, batch, false, dataset, INT64_MAX,
-                                        [&](int64_t size) {
-                                          slab = slabs.Take(size);
-                                          return slab.data();
-                                        })
-                              .status();
+                          return collater->Collate(
+                              *collated.plan, kSeed, batch, false, dataset, INT64_MAX,
+                              [&](int64_t size) {
+                                slab = slabs.Take(size);
+                                return slab.data();
+                              },
+                              info);
                         }));
     GF_ASSIGN_OR_RETURN(const double d, Timed([&] {
                           digests += XXH3_64bits(slab.data(), static_cast<size_t>(slab.size()));

@@ -105,13 +105,16 @@ void Batch(const BatchSpec& request, uint64_t seed, int64_t epoch, int64_t ordin
   if ((*plan)->num_frames() == 0) return;
   SlabPool slabs(0);
   Slab slab;
-  const auto frame = (*collater)->Collate(**plan, seed, ordinal % (*plan)->num_frames(), false,
-                                          dataset, kMaxFrameBytes, [&](int64_t size) {
-                                            if (size > kMaxFrameBytes) std::abort();
-                                            slab = slabs.Take(size);
-                                            return slab.data();
-                                          });
-  if (!frame.ok()) CheckRefusal(frame.status());
+  FrameInfo info;
+  const absl::Status collated = (*collater)->Collate(
+      **plan, seed, ordinal % (*plan)->num_frames(), false, dataset, kMaxFrameBytes,
+      [&](int64_t size) {
+        if (size > kMaxFrameBytes) std::abort();
+        slab = slabs.Take(size);
+        return slab.data();
+      },
+      info);
+  if (!collated.ok()) CheckRefusal(collated);
 }
 
 // Messages, as far as they go without a store.

@@ -30,12 +30,12 @@ absl::Status NotMapped(absl::string_view what) {
 
 }  // namespace
 
-class SlabPassage::Memory : public std::enable_shared_from_this<Memory> {
+class SlabPassage::Memory final : public SlabMemory, public std::enable_shared_from_this<Memory> {
  public:
   static absl::StatusOr<std::shared_ptr<Memory>> Map(passage::Descriptor connection,
                                                      const passage::Descriptor& file,
                                                      uint32_t places, int64_t slab_bytes);
-  ~Memory();
+  ~Memory() override;
 
   absl::StatusOr<Slab> Take(uint32_t place);
   uint32_t num_taken() const {
@@ -52,11 +52,19 @@ class SlabPassage::Memory : public std::enable_shared_from_this<Memory> {
         places_(places),
         slab_bytes_(slab_bytes),
         place_bytes_(passage::PlaceBytes(slab_bytes)),
+        blocks_(std::make_unique<SlabBlock[]>(places)),
         connection_(std::move(connection)),
-        states_(places, State::kFree) {}
+        states_(places, State::kFree) {
+    for (uint32_t place = 1; place <= places_; ++place) {
+      SlabBlock& block = blocks_[place - 1];
+      block.data = At(place);
+      block.size = block.capacity = slab_bytes_;
+    }
+  }
 
   std::byte* At(uint32_t place) const { return data_ + (place - 1) * place_bytes_; }
-  void Release(uint32_t place);
+  // The server may write to the place again.
+  void Return(SlabBlock* block) override;
   void CopyTaken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DropCopies() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void MoveToCopies() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -75,6 +83,7 @@ class SlabPassage::Memory : public std::enable_shared_from_this<Memory> {
   const uint32_t places_;
   const int64_t slab_bytes_;
   const int64_t place_bytes_;
+  const std::unique_ptr<SlabBlock[]> blocks_;  // by place
 
   mutable absl::Mutex mu_;
   passage::Descriptor connection_ ABSL_GUARDED_BY(mu_);  // none in a forked child
@@ -134,11 +143,11 @@ absl::StatusOr<Slab> SlabPassage::Memory::Take(uint32_t place) {
   }
   states_[place - 1] = State::kTaken;
   ++num_taken_;
-  return Slab::Of(At(place), slab_bytes_,
-                  [self = shared_from_this(), place] { self->Release(place); });
+  return Slab::Of(&blocks_[place - 1], shared_from_this());
 }
 
-void SlabPassage::Memory::Release(uint32_t place) {
+void SlabPassage::Memory::Return(SlabBlock* block) {
+  const auto place = static_cast<uint32_t>(block - blocks_.get() + 1);
   absl::MutexLock lock(&mu_);
   if (!connection_) return;  // in a forked child: the place is its parent's
   states_[place - 1] = State::kFree;

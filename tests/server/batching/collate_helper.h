@@ -68,14 +68,15 @@ inline absl::StatusOr<TestFrame> CollateFrame(const Collater& collater, const Ep
   TestFrame frame;
   SlabPool pool(0);
   Slab slab;
-  auto info =
-      collater.Collate(plan, seed, ordinal, null_frame, data, kTestLimit, [&](int64_t size) {
+  const absl::Status collated = collater.Collate(
+      plan, seed, ordinal, null_frame, data, kTestLimit,
+      [&](int64_t size) {
         slab = pool.Take(size);
         std::memset(slab.data(), rubbish, size);
         return slab.data();
-      });
-  if (!info.ok()) return info.status();
-  frame.info = *std::move(info);
+      },
+      frame.info);
+  if (!collated.ok()) return collated;
   frame.layout = collater.layout();
   if (frame.layout.ragged) {
     auto placement = Place(frame.layout, frame.info.real[0], kTestLimit);

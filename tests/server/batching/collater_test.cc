@@ -248,12 +248,15 @@ TEST(CollaterTest, PlainBatchesKeepToTheFrameLimit) {
   auto epoch = Epoch::Create(data, request);
   ASSERT_TRUE(epoch.ok());
   bool allocated = false;
-  const auto info =
-      epoch->collater().Collate(epoch->plan(), 0, 0, false, data, 100, [&](int64_t) -> std::byte* {
+  FrameInfo info;
+  const absl::Status status = epoch->collater().Collate(
+      epoch->plan(), 0, 0, false, data, 100,
+      [&](int64_t) -> std::byte* {
         allocated = true;
         return nullptr;
-      });
-  EXPECT_EQ(info.status().code(), absl::StatusCode::kResourceExhausted);
+      },
+      info);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_FALSE(allocated);
 }
 
@@ -312,9 +315,11 @@ TEST(CollaterTest, ReadErrorsAndMissingMemoryAreHandedUp) {
   MemoryDataset data = Small();
   auto epoch = Epoch::Create(data, Padded(8, 7, 3));
   ASSERT_TRUE(epoch.ok());
-  const auto info = epoch->collater().Collate(epoch->plan(), 0, 0, false, data, kTestLimit,
-                                              [](int64_t) -> std::byte* { return nullptr; });
-  EXPECT_EQ(info.status().code(), absl::StatusCode::kResourceExhausted);
+  FrameInfo info;
+  const absl::Status status = epoch->collater().Collate(
+      epoch->plan(), 0, 0, false, data, kTestLimit, [](int64_t) -> std::byte* { return nullptr; },
+      info);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(epoch->Collate(99).status().code(), absl::StatusCode::kInvalidArgument);
   data.FailWith(absl::DataLossError("chunk 7"));
   EXPECT_EQ(epoch->Collate(0).status(), absl::DataLossError("chunk 7"));

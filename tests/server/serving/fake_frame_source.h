@@ -83,14 +83,13 @@ class FakeEpoch final : public FrameSource::Epoch {
   ~FakeEpoch() override { --world_.live_epochs; }
 
   const EpochInfo& info() const override { return info_; }
-  absl::StatusOr<BuiltFrame> Build(int64_t j) override {
+  absl::Status Build(int64_t j, BuiltFrame& frame) override {
     ++world_.built;
     if (absl::Status status = world_.on_build(info_.epoch, j); !status.ok()) return status;
-    BuiltFrame frame;
     frame.info.epoch = info_.epoch;
     frame.info.ordinal = j;
     frame.slab = world_.slabs.Take(64);
-    return frame;
+    return absl::OkStatus();
   }
 
  private:

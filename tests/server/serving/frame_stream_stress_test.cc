@@ -23,7 +23,7 @@ class ThreadedSink final : public FrameStream::Sink {
 
   void set_stream(std::shared_ptr<FrameStream> stream) { stream_ = std::move(stream); }
 
-  void Write(FrameStream::Message message) override {
+  void Write(FrameStream::Message&& message) override {
     EXPECT_FALSE(writing_.exchange(true));
     if (auto* frame = std::get_if<FrameStream::Frame>(&message)) {
       EXPECT_EQ(frame->info.ordinal, ordinal_++) << "out of order";

@@ -23,7 +23,7 @@ using ::testing::IsEmpty;
 // Writes down what comes ("header", "epoch 1", "1/0" for frames) and keeps the frames.
 class RecordingSink final : public FrameStream::Sink {
  public:
-  void Write(FrameStream::Message message) override {
+  void Write(FrameStream::Message&& message) override {
     EXPECT_FALSE(writing_) << "two writes in flight";
     EXPECT_FALSE(finished.has_value()) << "a write after the end";
     writing_ = true;

@@ -39,12 +39,12 @@ TEST(SlabRingTest, APlaceIsFreeOrASlabOrLent) {
 
     int returned = 0;
     const uint32_t place = ring->Lend(std::move(a), [&returned] { ++returned; });
-    EXPECT_FALSE(ring->Return(0));
-    EXPECT_FALSE(ring->Return(3));
-    EXPECT_FALSE(ring->Return(3 - place));  // a slab of ours
+    EXPECT_FALSE(ring->TakeBack(0));
+    EXPECT_FALSE(ring->TakeBack(3));
+    EXPECT_FALSE(ring->TakeBack(3 - place));  // a slab of ours
     EXPECT_EQ(returned, 0);
-    EXPECT_TRUE(ring->Return(place));
-    EXPECT_FALSE(ring->Return(place));
+    EXPECT_TRUE(ring->TakeBack(place));
+    EXPECT_FALSE(ring->TakeBack(place));
     EXPECT_EQ(returned, 1);
   }
   EXPECT_EQ(SlabPool::TotalBytes(), before);
@@ -75,8 +75,8 @@ TEST(SlabRingTest, AtTheStreamsEndOnlyWhatTheClientHasIsKept) {
   EXPECT_EQ(SlabRing::KeptBytes() - kept, 4096);
   EXPECT_EQ(*data, std::byte{7});
   EXPECT_TRUE(ring->Take() && ring->Take());
-  EXPECT_TRUE(ring->Return(place));
-  EXPECT_FALSE(ring->Return(place));
+  EXPECT_TRUE(ring->TakeBack(place));
+  EXPECT_FALSE(ring->TakeBack(place));
   EXPECT_EQ(SlabRing::KeptBytes(), kept);
   EXPECT_EQ(*data, std::byte{0});  // given back to the system
   EXPECT_EQ(released, 1);
