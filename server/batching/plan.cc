@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "server/batching/packing/pack_dimensions.h"
 #include "server/batching/packing/stream_pack.h"
 #include "storage/base/arithmetic.h"
@@ -102,7 +104,15 @@ absl::StatusOr<std::unique_ptr<EpochPlan>> EpochPlan::Create(const ResolvedSpec&
   return plan;
 }
 
-int64_t EpochPlan::PositionAt(int64_t place) const { return spec_.shuffle ? order_(place) : place; }
+void EpochPlan::PositionsAt(int64_t begin, absl::Span<int64_t> positions) const {
+  if (spec_.shuffle) return order_.Range(begin, positions);
+  std::iota(positions.begin(), positions.end(), begin);
+}
+
+void EpochPlan::GraphsAt(int64_t begin, absl::Span<int64_t> graphs) const {
+  PositionsAt(begin, graphs);
+  for (int64_t& graph : graphs) graph = spec_.selection(graph);
+}
 
 // Batches of one size, or of the sizes that the user gave.
 absl::Status EpochPlan::PlanCuts() {
@@ -127,12 +137,20 @@ absl::Status EpochPlan::PlanCuts() {
   return absl::OkStatus();
 }
 
+absl::Status EpochPlan::NextGraphs(int64_t position, std::vector<int64_t>& graphs) const {
+  GF_RETURN_IF_ERROR(CheckWanted());
+  graphs.resize(std::min(kGraphsAtOnce, num_selected_ - position));
+  GraphsAt(position, absl::MakeSpan(graphs));
+  return absl::OkStatus();
+}
+
 absl::Status EpochPlan::PackInOrder() {
   StreamPacker packer(spec_, offsets_);
   graphs_.reserve(num_selected_);
+  std::vector<int64_t> some;
   for (int64_t position = 0; position < num_selected_; ++position) {
-    if (position % kGraphsAtOnce == 0) GF_RETURN_IF_ERROR(CheckWanted());
-    const int64_t graph = GraphAt(position);
+    if (position % kGraphsAtOnce == 0) GF_RETURN_IF_ERROR(NextGraphs(position, some));
+    const int64_t graph = some[position % kGraphsAtOnce];
     switch (packer.Add(graph)) {
       case StreamPacker::Outcome::kAdded:
         graphs_.push_back(graph);
@@ -158,22 +176,18 @@ absl::Status EpochPlan::PackLookingAhead(uint64_t seed) {
   const PackDimensions dimensions(spec_, offsets_);
   std::vector<int64_t> graphs;  // in the order of the epoch, without those that fit no batch
   graphs.reserve(num_selected_);
+  std::vector<std::vector<int32_t>> sizes(dimensions.size());
+  for (std::vector<int32_t>& of_dimension : sizes) of_dimension.reserve(num_selected_);
+  std::vector<int64_t> some;
   for (int64_t position = 0; position < num_selected_; ++position) {
-    if (position % kGraphsAtOnce == 0) GF_RETURN_IF_ERROR(CheckWanted());
-    const int64_t graph = GraphAt(position);
-    if (dimensions.Fits(graph)) {
+    if (position % kGraphsAtOnce == 0) GF_RETURN_IF_ERROR(NextGraphs(position, some));
+    const int64_t graph = some[position % kGraphsAtOnce];
+    if (dimensions.Add(graph, sizes)) {
       graphs.push_back(graph);
     } else if (spec_.over_size == OverSize::kSkip) {
       ++summary_.skipped_graphs;
     } else {
       return dimensions.Explain(graph);
-    }
-  }
-  std::vector<std::vector<int32_t>> sizes(dimensions.size());
-  for (size_t d = 0; d < sizes.size(); ++d) {
-    sizes[d].reserve(graphs.size());
-    for (const int64_t graph : graphs) {
-      sizes[d].push_back(static_cast<int32_t>(dimensions.Size(d, graph)));
     }
   }
   GF_ASSIGN_OR_RETURN(const PackedItems packs,
@@ -211,14 +225,20 @@ absl::Status EpochPlan::Summarize() {
   const int64_t num_delivered =
       starts_.empty() ? std::min(num_planned, summary_.num_batches * spec_.items_per_batch())
                       : starts_[summary_.num_batches];
-  if (packed) {
+  if (packed && summary_.skipped_graphs > 0) {
     summary_.real = ZeroCounts(spec_, offsets_);
     for (const int64_t graph : graphs_) AddGraph(spec_, offsets_, graph, 1, summary_.real);
   } else {
     summary_.real = SizeOfSelection(spec_, offsets_);
   }
-  for (int64_t i = num_delivered; i < num_planned; ++i) {
-    AddGraph(spec_, offsets_, packed ? graphs_[i] : GraphAt(i), -1, summary_.real);
+  std::vector<int64_t> some;
+  for (int64_t i = num_delivered; i < num_planned; i += std::ssize(some)) {
+    if (packed) {
+      some.assign(graphs_.begin() + i, graphs_.end());
+    } else {
+      GF_RETURN_IF_ERROR(NextGraphs(i, some));
+    }
+    for (const int64_t graph : some) AddGraph(spec_, offsets_, graph, -1, summary_.real);
   }
   summary_.num_graphs = num_delivered;
   if (spec_.sampling.has_value()) {
@@ -266,9 +286,7 @@ absl::Status EpochPlan::SummarizeFill() {
 
   int64_t bound = CeilDivide(summary_.num_graphs, options.num_graphs - 1);
   if (Packs(spec_.strategy)) {
-    bound = PackDimensions(spec_, offsets_).LowerBound(summary_.num_graphs, [&](int64_t i) {
-      return graphs_[i];
-    });
+    bound = PackDimensions(spec_, offsets_).LowerBound(summary_.real);
     bound = std::max(bound, NumLargeGraphs());
   } else if (!Trims(spec_)) {
     // A padded batch may be exactly full.
@@ -335,9 +353,8 @@ void EpochPlan::GraphsOf(int64_t batch, std::vector<int64_t>& graphs) const {
     graphs.assign(graphs_.begin() + begin, graphs_.begin() + end);
     return;
   }
-  graphs.clear();
-  graphs.reserve(end - begin);
-  for (int64_t place = begin; place < end; ++place) graphs.push_back(GraphAt(place));
+  graphs.resize(end - begin);
+  GraphsAt(begin, absl::MakeSpan(graphs));
 }
 
 void EpochPlan::PositionsOf(int64_t batch, std::vector<int64_t>& positions) const {
@@ -345,9 +362,8 @@ void EpochPlan::PositionsOf(int64_t batch, std::vector<int64_t>& positions) cons
   int64_t begin;
   int64_t end;
   PlacesOf(batch, begin, end);
-  positions.clear();
-  positions.reserve(end - begin);
-  for (int64_t place = begin; place < end; ++place) positions.push_back(PositionAt(place));
+  positions.resize(end - begin);
+  PositionsAt(begin, absl::MakeSpan(positions));
 }
 
 int64_t EpochPlan::LargestBatch() const {

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "proto/frame/batch_spec.h"
 #include "proto/frame/shard.h"
 #include "proto/frame/stream_info.h"
@@ -51,10 +52,13 @@ class EpochPlan {
  private:
   EpochPlan(const ResolvedSpec& spec, const GraphOffsets& offsets, uint64_t seed, int64_t epoch);
 
-  int64_t PositionAt(int64_t place) const;  // in the selection, of a place in the epoch's order
-  int64_t GraphAt(int64_t place) const { return spec_.selection(PositionAt(place)); }
+  // Positions in the selection of places in the epoch's order, and what is there.
+  void PositionsAt(int64_t begin, absl::Span<int64_t> positions) const;
+  void GraphsAt(int64_t begin, absl::Span<int64_t> graphs) const;
   // The places of a batch in the epoch's order, or in graphs_ if that holds them.
   void PlacesOf(int64_t batch, int64_t& begin, int64_t& end) const;
+  // The next kGraphsAtOnce of the epoch's order. Fails if nobody waits for the plan any more.
+  absl::Status NextGraphs(int64_t position, std::vector<int64_t>& graphs) const;
   absl::Status PlanCuts();
   absl::Status PackInOrder();
   absl::Status PackLookingAhead(uint64_t seed);

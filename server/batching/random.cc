@@ -3,6 +3,9 @@
 #include <Random123/philox.h>
 #include <xxhash.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "storage/base/check.h"
 
 namespace graphfeed {
@@ -88,21 +91,54 @@ KeyedPermutation::KeyedPermutation(uint64_t seed, int64_t epoch, RandomPurpose p
 }
 
 int64_t KeyedPermutation::operator()(int64_t position) const {
-  GF_DCHECK(position >= 0 && position < n_);
-  auto value = static_cast<uint64_t>(position);
-  // A place outside [0, n) is walked on from; the walk comes back into [0, n), since it goes round
-  // a cycle that it entered from there.
-  do {
-    uint64_t left = value >> half_bits_;
-    uint64_t right = value & half_mask_;
+  int64_t value = 0;
+  Range(position, absl::MakeSpan(&value, 1));
+  return value;
+}
+
+// A place outside [0, n) is walked on from; the walk comes back into [0, n), since it goes round a
+// cycle that it entered from there. Several are under way at a time, so that the processor need not
+// wait for one round after the other.
+void KeyedPermutation::Range(int64_t begin, absl::Span<int64_t> values) const {
+  constexpr size_t kLanes = 8;
+  GF_DCHECK(begin >= 0 && begin + std::ssize(values) <= n_);
+  uint64_t left[kLanes];
+  uint64_t right[kLanes];
+  size_t place[kLanes];  // in values
+  const auto start = [&](size_t lane, size_t i) {
+    const uint64_t value = static_cast<uint64_t>(begin) + i;
+    left[lane] = value >> half_bits_;
+    right[lane] = value & half_mask_;
+    place[lane] = i;
+  };
+  size_t next = std::min(kLanes, values.size());
+  size_t lanes = next;
+  for (size_t lane = 0; lane < lanes; ++lane) start(lane, lane);
+  while (lanes > 0) {
     for (const uint64_t key : round_keys_) {
-      const uint64_t next = left ^ (Mix(right ^ key) & half_mask_);
-      left = right;
-      right = next;
+      for (size_t lane = 0; lane < lanes; ++lane) {
+        const uint64_t mixed = left[lane] ^ (Mix(right[lane] ^ key) & half_mask_);
+        left[lane] = right[lane];
+        right[lane] = mixed;
+      }
     }
-    value = (left << half_bits_) | right;
-  } while (value >= static_cast<uint64_t>(n_));
-  return static_cast<int64_t>(value);
+    for (size_t lane = 0; lane < lanes;) {
+      const uint64_t value = (left[lane] << half_bits_) | right[lane];
+      if (value >= static_cast<uint64_t>(n_)) {
+        ++lane;
+        continue;
+      }
+      values[place[lane]] = static_cast<int64_t>(value);
+      if (next < values.size()) {
+        start(lane++, next++);
+      } else {
+        --lanes;
+        left[lane] = left[lanes];
+        right[lane] = right[lanes];
+        place[lane] = place[lanes];
+      }
+    }
+  }
 }
 
 }  // namespace graphfeed

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "server/batching/packing/nearest_item.h"
 #include "storage/base/arithmetic.h"
 #include "storage/base/check.h"
 #include "storage/base/status_macros.h"
@@ -22,7 +23,6 @@ constexpr int kSquarings = 7;  // a dimension counts by the 128th power of its t
 constexpr int kWeightBits = 6;
 constexpr size_t kPacksAtOnce = 64;
 constexpr int64_t kNone = -1;
-constexpr int64_t kNoCost = std::numeric_limits<int64_t>::max();
 constexpr int32_t kPacked = std::numeric_limits<int32_t>::max();  // in the first dimension
 
 class LookAhead {
@@ -63,10 +63,7 @@ class LookAhead {
   }
 
  private:
-  struct Choice {
-    int64_t item = kNone;
-    int64_t cost = kNoCost;
-  };
+  using Choice = NearestItem;
 
   // Of a dimension that is so tight; at least 1.
   static int64_t Importance(int64_t tightness, int64_t tightest) {
@@ -165,6 +162,12 @@ class LookAhead {
     return cost;
   }
 
+  WantedSize WantedOf(size_t d) const {
+    return {.wanted = wanted_[d],
+            .weight = weight_[d],
+            .room = static_cast<int32_t>(std::max<int64_t>(room_[d], -1))};
+  }
+
   // The item in the window that is nearest to wanted_ and fits into the pack beside `other`.
   Choice Nearest(int64_t other = kNone) {
     Choice best;
@@ -174,23 +177,10 @@ class LookAhead {
     }
     const int64_t end = WindowEnd();
     if (num_dims_ == 2) {
-      // Nodes and edges of one type.
-      const int32_t* const first = sizes_[0].data();
-      const int32_t* const second = sizes_[1].data();
-      const int64_t first_room = room_[0];
-      const int64_t second_room = room_[1];
-      const int64_t first_wanted = wanted_[0];
-      const int64_t second_wanted = wanted_[1];
-      const int64_t first_weight = weight_[0];
-      const int64_t second_weight = weight_[1];
-      for (int64_t i = head_; i < end; ++i) {
-        const int64_t cost = std::abs(first_wanted - first[i]) * first_weight +
-                             std::abs(second_wanted - second[i]) * second_weight;
-        if (cost >= best.cost || first[i] > first_room || second[i] > second_room || i == other) {
-          continue;
-        }
-        best = {i, cost};
-      }
+      // Nodes and edges of one type. The other item is out of the way for the moment.
+      const int32_t size = other == kNone ? 0 : std::exchange(sizes_[0][other], kPacked);
+      best = FindNearest(sizes_[0].data(), sizes_[1].data(), head_, end, WantedOf(0), WantedOf(1));
+      if (other != kNone) sizes_[0][other] = size;
       return best;
     }
     for (int64_t i = head_; i < end; ++i) {

@@ -57,9 +57,14 @@ int64_t PackDimensions::Size(size_t dimension, int64_t graph) const {
   return edges;
 }
 
-bool PackDimensions::Fits(int64_t graph) const {
+bool PackDimensions::Add(int64_t graph, std::vector<std::vector<int32_t>>& sizes) const {
   for (size_t d = 0; d < size(); ++d) {
-    if (Size(d, graph) > std::min(capacity_.sizes[d], kPackSizeLimit - 1)) return false;
+    const int64_t of_graph = Size(d, graph);
+    if (of_graph > std::min(capacity_.sizes[d], kPackSizeLimit - 1)) {
+      for (size_t before = 0; before < d; ++before) sizes[before].pop_back();
+      return false;
+    }
+    sizes[d].push_back(static_cast<int32_t>(of_graph));
   }
   return true;
 }
@@ -86,16 +91,27 @@ absl::Status PackDimensions::Explain(int64_t graph) const {
   return absl::FailedPreconditionError(absl::StrCat("graph ", graph, " fits no batch"));
 }
 
-int64_t PackDimensions::LowerBound(int64_t count,
-                                   absl::FunctionRef<int64_t(int64_t)> graph_at) const {
-  std::vector<int64_t> sums(size());
-  for (int64_t i = 0; i < count; ++i) {
-    const int64_t graph = graph_at(i);
-    for (size_t d = 0; d < size(); ++d) sums[d] += Size(d, graph);
-  }
-  int64_t bound = CeilDivide(count, capacity_.items);
+int64_t PackDimensions::LowerBound(const Counts& total) const {
+  int64_t bound = CeilDivide(total.graphs, capacity_.items);
   for (size_t d = 0; d < size(); ++d) {
-    if (sums[d] > 0) bound = std::max(bound, CeilDivide(sums[d], capacity_.sizes[d]));
+    const auto [kind, type] = dimensions_[d];
+    int64_t sum = 0;
+    switch (kind) {
+      case Kind::kNodes:
+        sum = total.nodes[type];
+        break;
+      case Kind::kEdges:
+        sum = total.edges[type];
+        break;
+      case Kind::kAllEdges:
+        sum = Sum(total.edges);
+        break;
+      case Kind::kRows:
+        sum = total.rows[std::find(spec_.row_columns.begin(), spec_.row_columns.end(), type) -
+                         spec_.row_columns.begin()];
+        break;
+    }
+    if (sum > 0) bound = std::max(bound, CeilDivide(sum, capacity_.sizes[d]));
   }
   return bound;
 }

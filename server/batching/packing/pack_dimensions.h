@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "proto/frame/layout.h"
 #include "server/batching/packing/look_ahead_pack.h"
 #include "server/batching/resolved_spec.h"
 #include "storage/graph/feature_store.h"
@@ -28,16 +28,17 @@ class PackDimensions {
   const PackCapacity& capacity() const { return capacity_; }
   size_t size() const { return dimensions_.size(); }
 
-  // Of a graph that fits; in the order of the capacity.
-  int64_t Size(size_t dimension, int64_t graph) const;
-  bool Fits(int64_t graph) const;
+  // Appends a graph's size to `sizes` of each dimension, if it fits.
+  bool Add(int64_t graph, std::vector<std::vector<int32_t>>& sizes) const;
   // Why a graph fits no batch: FAILED_PRECONDITION with its size and the limit.
   absl::Status Explain(int64_t graph) const;
-  // No packing of the graphs graph_at(0) to graph_at(count - 1), which fit, needs fewer packs: by
+  // No packing of graphs that are so many and so large together, and fit, needs fewer packs: by
   // their number and by the sum of their sizes in each dimension.
-  int64_t LowerBound(int64_t count, absl::FunctionRef<int64_t(int64_t)> graph_at) const;
+  int64_t LowerBound(const Counts& total) const;
 
  private:
+  int64_t Size(size_t dimension, int64_t graph) const;
+
   enum class Kind { kNodes, kEdges, kAllEdges, kRows };
   struct Dimension {
     Kind kind;

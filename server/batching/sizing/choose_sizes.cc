@@ -101,7 +101,9 @@ absl::StatusOr<SizeChoice> ChoosePacked(const Selection& all, const SizeTarget& 
       1 - Share(real, static_cast<EpochBytes>(best->batches) * best->batch_bytes), 0.0, 1.0);
   spec.options = best->options;
   choice.lower_bound_batches =
-      PackDimensions(spec, offsets).LowerBound(graphs, [&](int64_t i) { return all(i); });
+      PackDimensions(spec, offsets)
+          .LowerBound(
+              {.graphs = graphs, .nodes = selected.totals.nodes, .edges = selected.totals.edges});
   // Of the mean over the orders.
   const double mean = static_cast<double>(best->batches) / static_cast<double>(best->orders);
   const double scale = static_cast<double>(graphs) / static_cast<double>(last.totals.graphs);

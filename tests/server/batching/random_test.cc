@@ -117,6 +117,19 @@ TEST(KeyedPermutationTest, IsABijectionForEverySmallSize) {
   }
 }
 
+TEST(KeyedPermutationTest, ARangeIsOneByOne) {
+  for (const int64_t n : {1, 5, 64, 65, 1000, 4097}) {
+    const KeyedPermutation order(3, 1, RandomPurpose::kShuffle, n);
+    for (const int64_t begin : {int64_t{0}, n / 3, n}) {
+      std::vector<int64_t> values(n - begin, -1);
+      order.Range(begin, absl::MakeSpan(values));
+      for (size_t i = 0; i < values.size(); ++i) {
+        EXPECT_EQ(values[i], order(begin + static_cast<int64_t>(i))) << n;
+      }
+    }
+  }
+}
+
 TEST(KeyedPermutationTest, IsABijectionAroundPowersOfFour) {
   for (const int64_t n : {65535, 65536, 65537, 130831}) {
     const KeyedPermutation order(8, 0, RandomPurpose::kShuffle, n);
