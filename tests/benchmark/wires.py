@@ -1,0 +1,112 @@
+"""TCP, Unix sockets and shared memory, to C++ and to Python: rates, faults, memory."""
+
+import os
+import statistics
+import subprocess
+import time
+
+from harness import (
+    BATCHES, QM9, WIRES, Bench, Server, compare, counters, digits, report, verdict,
+)  # fmt: skip
+
+import graphfeed as gf
+
+STEADY = 20  # batches, after which a stream is in its steady state
+
+
+def wires(bench: Bench) -> None:
+    """The Python client over the C++ client, and the wires over TCP. CPU per delivered GB beside."""
+    with bench.wires(QM9) as flags, bench.client("cpp") as cpp, bench.client("python") as python:
+        for name, batches in BATCHES.items():
+
+            def run(client, wire):
+                return lambda: client.ask(
+                    batches, flags[wire], f"--warm-up 200 --seconds {bench.seconds}"
+                )
+
+            kinds = {
+                f"{language}_{wire}": run(client, wire)
+                for wire in WIRES
+                for language, client in (("cpp", cpp), ("python", python))
+            }
+            for wire in WIRES:
+                kinds[f"cpp_{wire}"]()  # everything in memory
+            runs = bench.alternate(kinds)
+            for wire in WIRES:
+                compare(
+                    "clients", runs, f"python_{wire}", f"cpp_{wire}", 0.85, of="batches_per_s", batches=name
+                )  # fmt: skip
+            for wire, target in (("unix", None), ("shared", 2.5 if name == "pad" else None)):
+                compare("wires", runs, f"cpp_{wire}", "cpp_tcp", target, of="batches_per_s", batches=name)
+            both = statistics.median(
+                1e6 * sum(run[side]["cpu_seconds"] for side in ("server", "client")) / run["batches"]
+                for run in runs["cpp_shared"]
+            )
+            report("shared_memory_cpu", batches=name, us_per_batch=digits(both), **verdict(both, at_most=160))
+
+
+def command_line_faults(bench: Bench, flags: str) -> float:
+    """Of `graphfeed stream` for a batch, by a long run and a short one."""
+    counts = {}
+    for limit in (1000, 3000):
+        command = [
+            str(bench.build / "bin/graphfeed"), "stream", *BATCHES["pad"].split(), *flags.split(), "--seed", "1",
+            "--epochs", "0", "--limit", str(limit), "--json",
+        ]  # fmt: skip
+        at = command.index("--server-pid")
+        del command[at : at + 2]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            raise SystemExit(f"{' '.join(command)}: {process.returncode}")
+        counts[limit] = usage.ru_minflt
+    return (counts[3000] - counts[1000]) / 2000
+
+
+def faults(bench: Bench) -> None:
+    """Page faults for a batch from the 20th batch of a stream on, in new processes."""
+    with bench.wires(QM9) as flags:
+        for wire in WIRES:
+            for language in ("cpp", "python"):
+                with bench.client(language) as client:
+                    run = client.ask(BATCHES["pad"], flags[wire], f"--warm-up {STEADY} --batches 2000")
+                count = run["client"]["minor_faults"] / run["batches"]
+                report(
+                    "faults", program=language, wire=wire, per_batch=digits(count), **verdict(count, at_most=1),
+                    **counters(run),
+                )  # fmt: skip
+            count = command_line_faults(bench, flags[wire])
+            report("faults", program="cli", wire=wire, per_batch=digits(count), **verdict(count, at_most=1))
+
+
+def settled(server: Server) -> float:
+    """Bytes of slabs, once they no longer change."""
+    values = []
+    while len(values) < 5 or len(set(values[-5:])) > 1:
+        values.append(server.gauge("graphfeed_memory_bytes", use="slabs"))
+        time.sleep(0.05)
+    return values[-1]
+
+
+def stalled(bench: Bench) -> None:
+    """What the server holds for a client that takes one batch and no more."""
+    for wire in WIRES:
+        with bench.server(bench.data(QM9), wire="tcp" if wire == "tcp" else "unix") as server:
+            client = gf.connect(server.address, shared_memory=wire == "shared")
+            dataset = client.dataset(QM9)
+            for prefetch in (1, 4, 16):
+                before = settled(server)
+                loader = gf.FixedSizeDataLoader(dataset, batch_size=128, seed=1, shuffle=True, prefetch=prefetch)
+                batches = iter(loader)
+                slab = sum(array.nbytes for _, array in next(batches).items())
+                held = (settled(server) - before) / slab
+                promised = server.gauge("graphfeed_memory_bytes", use="slabs_reserved") / slab
+                batches.close()
+                # In shared memory also what the client has received, or may yet.
+                limit = prefetch + (4 if wire == "shared" else 0)
+                report(
+                    "stalled", wire=wire, prefetch=prefetch, held_slabs=digits(held), reserved_slabs=digits(promised),
+                    **verdict(int(held), at_most=limit),
+                )  # fmt: skip
+            client.close()
