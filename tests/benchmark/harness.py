@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -58,6 +59,7 @@ class Server:
 
     @property
     def flags(self) -> str:
+        """That lead a client (stream_client.cc) to it."""
         return f"--server {self.address} --server-pid {self.process.pid}"
 
     def gauge(self, name: str, **labels: str) -> float:
@@ -86,6 +88,10 @@ class Client:
         run["bytes_per_s"] = run["bytes"] / run["seconds"]
         return run
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def close(self) -> None:
         self._process.stdin.close()
         self._process.wait(timeout=60)
@@ -98,6 +104,7 @@ class Bench:
     def __init__(self, build: pathlib.Path, folder: pathlib.Path, rounds: int, seconds: float):
         self.build, self.rounds, self.seconds = build, rounds, seconds
         self._folder = folder
+        self._told: set[str] = set()
 
     def program(self, name: str) -> str:
         return str(self.build / "tests/benchmark" / name)
@@ -105,14 +112,19 @@ class Bench:
     def data(self, dataset: str, number: int = 0) -> pathlib.Path:
         """A folder with the dataset; 1 is a copy of it, for a second server."""
         folders = [self._folder / f"{dataset}{copy}" for copy in range(2)]
-        if not folders[1].exists():
-            if not folders[0].exists():
-                unfinished = folders[0].with_suffix(".unfinished")
-                with self.server(unfinished) as server:
-                    gf.connect(server.address, timeout=600).ingest(dataset, SOURCES[dataset]())
-                unfinished.rename(folders[0])
+        made = self._folder / f"{dataset}.json"
+        if not made.exists():
+            graphs, says = SOURCES[dataset]()
+            for folder in folders:
+                shutil.rmtree(folder, ignore_errors=True)  # of a run that was broken off
+            with self.server(folders[0]) as server:
+                gf.connect(server.address, timeout=600).ingest(dataset, graphs)
             command = [self.build / "bin/graphfeed", "snapshot", folders[1], "--data-dir", folders[0], "--no-verify"]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            made.write_text(says)
+        if dataset not in self._told:
+            self._told.add(dataset)
+            report("data", dataset=dataset, content=made.read_text())
         return folders[number]
 
     @contextlib.contextmanager
@@ -238,27 +250,24 @@ def machine(part: str) -> Iterator[None]:
     )  # fmt: skip
 
 
-def collection() -> gf.Collection:
-    """QM9, or as many generated molecules where it is not at hand, which is said."""
+def qm9_or_molecules() -> tuple[gf.Collection, str]:
+    """QM9, or as many generated molecules where it is not at hand; and which of the two."""
     from shared_data import shared_dir
 
     data = shared_dir("data")
-    real = data is not None and (data / "qm9").is_dir()
-    report("data", dataset=QM9, real=real)
-    if real:
+    if data is not None and (data / "qm9").is_dir():
         from qm9 import read_qm9
 
-        return read_qm9(data / "qm9")
+        return read_qm9(data / "qm9"), "QM9"
     from molecules import molecules
 
-    return molecules(130_839)
+    return molecules(130_839), "generated molecules, QM9 IS ABSENT"
 
 
-def hetero() -> dict:
+def hetero() -> tuple[dict, str]:
     from large_graph import generated
 
-    report("data", dataset=HETERO, real=False)
-    return generated(1)
+    return generated(1), "generated"
 
 
-SOURCES = {QM9: collection, HETERO: hetero}
+SOURCES = {QM9: qm9_or_molecules, HETERO: hetero}

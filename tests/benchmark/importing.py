@@ -5,7 +5,7 @@ import re
 import tempfile
 import time
 
-from harness import BATCHES, Bench, Server, collection, compare, report
+from harness import BATCHES, Bench, Server, compare, qm9_or_molecules, report
 
 import graphfeed as gf
 
@@ -26,7 +26,7 @@ def digests(server: Server) -> list[int]:
 
 def importing(bench: Bench) -> None:
     """Seconds, the server's peak memory and the room on disk; then a quarter of the memory."""
-    graphs = collection()
+    graphs, content = qm9_or_molecules()
     with tempfile.TemporaryDirectory(prefix="graphfeed-bench-") as name:
         first, second = pathlib.Path(name, "first"), pathlib.Path(name, "second")
         for folder in (first, second):
@@ -37,7 +37,7 @@ def importing(bench: Bench) -> None:
                 peak = peak_resident_bytes(server)
             stored = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
             report(
-                "import", graphs=info.num_graphs, raw_bytes=info.raw_bytes, stored_bytes=stored,
+                "import", content=content, graphs=info.num_graphs, raw_bytes=info.raw_bytes, stored_bytes=stored,
                 seconds=round(seconds, 2), peak_resident_bytes=peak, budget_bytes=BUDGET,
             )  # fmt: skip
         with (

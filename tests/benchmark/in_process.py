@@ -9,8 +9,10 @@ from harness import BATCHES, HERE, QM9, Bench, digits, report_figure
 
 
 def build(bench: Bench) -> None:
-    """CPU of gather, padding and digest of a batch on one thread, over a loop that only copies and
-    hashes as many bytes."""
+    """CPU of gather, padding and digest of a batch on one thread.
+
+    Beside it a loop that only copies and hashes as many bytes.
+    """
     for name, batches in BATCHES.items():
         command = [bench.program("build_benchmark"), *batches.split(), "--seed", "1"]
         command += ["--data-dir", str(bench.data(QM9)), "--rounds", str(bench.rounds + 2)]

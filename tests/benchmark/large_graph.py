@@ -114,7 +114,7 @@ def misses(bench: Bench) -> None:
 
 def sampling(bench: Bench) -> None:
     """On one thread: sampling alone, and the stages of whole batches (sampling_benchmark.cc)."""
-    command = [bench.program("sampling_benchmark"), "--data_dir", str(bench.data(HETERO)), "--batches=30"]
+    command = [bench.program("sampling_benchmark"), "--data_dir", str(bench.data(HETERO)), "--batches=100"]
     for line in subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.splitlines():
         values = json.loads(line)
         report(values.pop("benchmark"), **values)

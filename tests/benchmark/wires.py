@@ -6,12 +6,13 @@ import subprocess
 import time
 
 from harness import (
-    BATCHES, QM9, WIRES, Bench, Server, compare, counters, digits, report, verdict,
+    BATCHES, QM9, WIRES, Bench, Server, compare, digits, report, report_figure, verdict,
 )  # fmt: skip
 
 import graphfeed as gf
 
 STEADY = 20  # batches, after which a stream is in its steady state
+LIMITS = (4000, 10000)  # batches
 
 
 def wires(bench: Bench) -> None:
@@ -46,37 +47,43 @@ def wires(bench: Bench) -> None:
 
 
 def command_line_faults(bench: Bench, flags: str) -> float:
-    """Of `graphfeed stream` for a batch, by a long run and a short one."""
-    counts = {}
-    for limit in (1000, 3000):
+    """Of `graphfeed stream` for a batch: by a long run and a short one, in which the process grows."""
+    counts = []
+    for limit in LIMITS:
         command = [
             str(bench.build / "bin/graphfeed"), "stream", *BATCHES["pad"].split(), *flags.split(), "--seed", "1",
             "--epochs", "0", "--limit", str(limit), "--json",
         ]  # fmt: skip
-        at = command.index("--server-pid")
-        del command[at : at + 2]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             raise SystemExit(f"{' '.join(command)}: {process.returncode}")
-        counts[limit] = usage.ru_minflt
-    return (counts[3000] - counts[1000]) / 2000
+        counts.append(usage.ru_minflt)
+    return (counts[1] - counts[0]) / (LIMITS[1] - LIMITS[0])
 
 
 def faults(bench: Bench) -> None:
-    """Page faults for a batch from the 20th batch of a stream on, in new processes."""
+    """Page faults for a batch from the 20th batch of a stream on.
+
+    The median of streams, and the first stream of a new process, in which its memory grows. Of the
+    command line the batches after its first thousands.
+    """
     with bench.wires(QM9) as flags:
         for wire in WIRES:
             for language in ("cpp", "python"):
                 with bench.client(language) as client:
-                    run = client.ask(BATCHES["pad"], flags[wire], f"--warm-up {STEADY} --batches 2000")
-                count = run["client"]["minor_faults"] / run["batches"]
-                report(
-                    "faults", program=language, wire=wire, per_batch=digits(count), **verdict(count, at_most=1),
-                    **counters(run),
+                    runs = [
+                        client.ask(BATCHES["pad"], flags[wire], f"--warm-up {STEADY} --batches 1000")
+                        for _ in range(8)
+                    ]
+                counts = [run["client"]["minor_faults"] / run["batches"] for run in runs]
+                report_figure(
+                    "faults", "per_batch", counts[1:], at_most=1, program=language, wire=wire,
+                    first_stream=digits(counts[0]), server=digits(runs[-1]["server"]["minor_faults"] / runs[-1]["batches"]),
                 )  # fmt: skip
-            count = command_line_faults(bench, flags[wire])
+            connect = flags[wire].replace("--server-pid", "").split()
+            count = command_line_faults(bench, " ".join(flag for flag in connect if not flag.isdigit()))
             report("faults", program="cli", wire=wire, per_batch=digits(count), **verdict(count, at_most=1))
 
 
@@ -92,7 +99,7 @@ def settled(server: Server) -> float:
 def stalled(bench: Bench) -> None:
     """What the server holds for a client that takes one batch and no more."""
     for wire in WIRES:
-        with bench.server(bench.data(QM9), wire="tcp" if wire == "tcp" else "unix") as server:
+        with bench.server(bench.data(QM9), wire=wire) as server:
             client = gf.connect(server.address, shared_memory=wire == "shared")
             dataset = client.dataset(QM9)
             for prefetch in (1, 4, 16):
