@@ -1,6 +1,8 @@
 """TCP, Unix sockets and shared memory, to C++ and to Python: rates, faults, memory."""
 
-import os
+import itertools
+import json
+import re
 import statistics
 import subprocess
 import time
@@ -8,11 +10,11 @@ import time
 from harness import (
     BATCHES, QM9, WIRES, Bench, Server, compare, digits, report, report_figure, verdict,
 )  # fmt: skip
+from stream_client import counters as process_counters
 
 import graphfeed as gf
 
 STEADY = 20  # batches, after which a stream is in its steady state
-LIMITS = (4000, 10000)  # batches
 
 
 def wires(bench: Bench) -> None:
@@ -46,28 +48,30 @@ def wires(bench: Bench) -> None:
             report("shared_memory_cpu", batches=name, us_per_batch=digits(both), **verdict(both, at_most=160))
 
 
-def command_line_faults(bench: Bench, flags: str) -> float:
-    """Of `graphfeed stream` for a batch: by a long run and a short one, in which the process grows."""
-    counts = []
-    for limit in LIMITS:
-        command = [
-            str(bench.build / "bin/graphfeed"), "stream", *BATCHES["pad"].split(), *flags.split(), "--seed", "1",
-            "--epochs", "0", "--limit", str(limit), "--json",
-        ]  # fmt: skip
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            raise SystemExit(f"{' '.join(command)}: {process.returncode}")
-        counts.append(usage.ru_minflt)
-    return (counts[1] - counts[0]) / (LIMITS[1] - LIMITS[0])
+def command_line_faults(bench: Bench, flags: str) -> list[float]:
+    """Of `graphfeed stream` for a batch, epoch by epoch."""
+    command = [
+        str(bench.build / "bin/graphfeed"), "stream", *BATCHES["pad"].split(), *flags.split(), "--seed", "1",
+        "--epochs", "10", "--json",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    counts = [0]
+    frames = 0
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "epoch" and event["epoch"] < 9:  # after the last one it may be gone
+            frames = event["frames"]
+            counts.append(process_counters(process.pid)["minor_faults"])
+    if process.wait() != 0:
+        raise SystemExit(f"{' '.join(command)}: {process.returncode}")
+    return [(after - before) / frames for before, after in itertools.pairwise(counts)]
 
 
 def faults(bench: Bench) -> None:
     """Page faults for a batch from the 20th batch of a stream on.
 
     The median of streams, and the first stream of a new process, in which its memory grows. Of the
-    command line the batches after its first thousands.
+    command line, epochs of one stream.
     """
     with bench.wires(QM9) as flags:
         for wire in WIRES:
@@ -82,9 +86,11 @@ def faults(bench: Bench) -> None:
                     "faults", "per_batch", counts[1:], at_most=1, program=language, wire=wire,
                     first_stream=digits(counts[0]), server=digits(runs[-1]["server"]["minor_faults"] / runs[-1]["batches"]),
                 )  # fmt: skip
-            connect = flags[wire].replace("--server-pid", "").split()
-            count = command_line_faults(bench, " ".join(flag for flag in connect if not flag.isdigit()))
-            report("faults", program="cli", wire=wire, per_batch=digits(count), **verdict(count, at_most=1))
+            connect = re.sub(r"--server-pid \d+", "", flags[wire])
+            counts = command_line_faults(bench, connect)
+            report_figure(
+                "faults", "per_batch", counts[1:], at_most=1, program="cli", wire=wire, first_stream=digits(counts[0])
+            )
 
 
 def settled(server: Server) -> float:
@@ -114,6 +120,6 @@ def stalled(bench: Bench) -> None:
                 limit = prefetch + (4 if wire == "shared" else 0)
                 report(
                     "stalled", wire=wire, prefetch=prefetch, held_slabs=digits(held), reserved_slabs=digits(promised),
-                    **verdict(int(held), at_most=limit),
+                    **verdict(round(held), at_most=limit),
                 )  # fmt: skip
             client.close()
