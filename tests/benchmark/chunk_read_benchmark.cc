@@ -1,8 +1,10 @@
 // What reading chunks from the RocksDB of a data folder costs, in JSON lines; compared in turns in
 // one run, in CPU seconds of the process:
-//   chunk_reads   Get and MultiGet, by the number of keys that are asked for together
+//   chunk_reads   Get and MultiGet of chunks of 16 KiB, by the number of keys that are asked for
+//                 together
 //   chunk_misses  gathers of rows through a ChunkCache of a quarter of the data, beside bare reads
-//                 of as many chunks, by the number of threads
+//                 of as many chunks, by the number of threads; chunks are as short as those of a
+//                 single graph's wide rows
 // Temporary folders are removed.
 
 #include <rocksdb/db.h>
@@ -30,10 +32,11 @@
 #include "storage/chunks/chunk_store.h"
 #include "storage/chunks/column_writer.h"
 #include "storage/chunks/folder_lock.h"
+#include "storage/chunks/format.h"
 #include "storage/chunks/rocksdb_database.h"
 
-ABSL_FLAG(int, chunks, 8000, "chunks of 16 KiB in the store");
-ABSL_FLAG(int, reads, 60000, "chunks read in each measurement");
+ABSL_FLAG(int, chunks, 8000, "chunks of 16 KiB in the store, or as many bytes in short ones");
+ABSL_FLAG(int, reads, 30000, "chunks read in each measurement");
 ABSL_FLAG(int, rounds, 3, "measurements of each kind, in turns");
 ABSL_FLAG(int, batch, 32, "keys of a MultiGet at most");
 
@@ -148,7 +151,7 @@ absl::StatusOr<std::vector<ColumnStorage>> FillColumns(ChunkStore& store, const 
   std::mt19937_64 rng(1);
   for (const int64_t width : row_bytes) {
     std::string row(static_cast<size_t>(width), '\0');
-    ColumnWriter writer(store, columns.size() + 1, width, kChunkBytes);
+    ColumnWriter writer(store, columns.size() + 1, width, ChunkBytesOfLookups(width, kChunkBytes));
     for (int64_t r = 0; r < bytes / width; ++r) {
       for (size_t k = 0; k < row.size(); k += 2) row[k] = static_cast<char>(rng());
       GF_RETURN_IF_ERROR(writer.Append(1, row));
@@ -180,8 +183,9 @@ absl::Status CompareMisses(const std::string& folder, const RowBytes& row_bytes)
   for (const ColumnStorage& storage : storages) columns.push_back(cache.Open(storage));
   const int64_t gathers = absl::GetFlag(FLAGS_reads) / kGatherRows;
   std::atomic<bool> failed{false};
-  const auto gather = [&](int thread) {
-    std::mt19937_64 rng(static_cast<uint64_t>(thread));
+  std::atomic<uint64_t> seed{0};  // the same rows once more would be in the cache
+  const auto gather = [&](int) {
+    std::mt19937_64 rng(++seed);
     std::vector<int64_t> rows(kGatherRows);
     std::vector<std::byte> out;
     for (int64_t g = 0; g < gathers; ++g) {
@@ -194,8 +198,8 @@ absl::Status CompareMisses(const std::string& folder, const RowBytes& row_bytes)
     }
   };
   const auto read = [&](int64_t chunks) {
-    return [&failed, &store, &storages, chunks](int thread) {
-      std::mt19937_64 rng(static_cast<uint64_t>(thread));
+    return [&failed, &seed, &store, &storages, chunks](int) {
+      std::mt19937_64 rng(++seed);
       std::vector<ChunkKey> keys;
       std::string buffer(2 * kChunkBytes, '\0');
       size_t c = 0;

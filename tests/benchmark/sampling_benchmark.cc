@@ -1,13 +1,10 @@
-// Sampled batches of one large heterogeneous graph: what sampling alone takes on one thread, what a
-// whole batch of fixed size takes by stage, and how fast batches come out of a server in another
-// process. One JSON line for each measurement.
+// Sampled batches of one large heterogeneous graph: what sampling alone takes on one thread, and
+// what a whole batch takes by stage. One JSON line for each measurement.
 
+#include <time.h>
 #include <xxhash.h>
 
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -19,9 +16,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
-#include "client/cpp/client.h"
-#include "client/cpp/receive_memory.h"
 #include "proto/frame/slab.h"
 #include "server/batching/collater.h"
 #include "server/batching/plan.h"
@@ -32,7 +26,6 @@
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
 #include "storage/chunks/chunk_store.h"
-#include "tests/benchmark/stream_rates.h"
 
 ABSL_FLAG(std::string, data_dir, "", "data folder with the dataset");
 ABSL_FLAG(std::string, dataset, "hetero", "a heterogeneous single graph");
@@ -40,34 +33,13 @@ ABSL_FLAG(std::string, input_type, "paper", "node type of the seeds");
 ABSL_FLAG(int64_t, batch_size, 1024, "seeds of a batch");
 ABSL_FLAG(std::vector<std::string>, fan_outs, std::vector<std::string>({"15-10", "10-5-5"}),
           "fan-outs of every edge type; hops are separated by dashes");
-ABSL_FLAG(
-    std::string, num_nodes, "",
-    "num_nodes of the fixed batches (type=count;...), for the first fan-outs; empty: derived");
-ABSL_FLAG(std::string, num_edges, "", "num_edges (source|relation|target=count;...)");
 ABSL_FLAG(int64_t, batches, 200, "batches of a measurement in this process");
-ABSL_FLAG(double, seconds, 2, "length of a measurement of streams");
-ABSL_FLAG(int, rounds, 5, "measurements of each kind, taken in turn; their median is reported");
 ABSL_FLAG(int64_t, memory_budget, int64_t{2} << 30, "for chunks in memory, in bytes");
-ABSL_FLAG(double, small_budget, 0.25,
-          "a second server serves from this share of the dataset's raw bytes; 0: none");
-ABSL_FLAG(std::string, serve, "", "used by the benchmark itself: serve this data folder");
 
 namespace graphfeed {
 namespace {
 
 constexpr uint64_t kSeed = 1;
-
-absl::StatusOr<std::map<std::string, int64_t>> ParseCounts(const std::string& text) {
-  std::map<std::string, int64_t> counts;
-  for (const absl::string_view entry : absl::StrSplit(text, ';', absl::SkipEmpty())) {
-    const std::pair<std::string, std::string> parts =
-        absl::StrSplit(entry, absl::MaxSplits('=', 1));
-    if (!absl::SimpleAtoi(parts.second, &counts[parts.first])) {
-      return absl::InvalidArgumentError(absl::StrCat("\"", entry, "\" is not type=count"));
-    }
-  }
-  return counts;
-}
 
 absl::StatusOr<BatchSpec> SpecFor(const std::string& fan_outs) {
   BatchSpec spec;
@@ -89,12 +61,18 @@ absl::StatusOr<BatchSpec> SpecFor(const std::string& fan_outs) {
   return spec;
 }
 
-// Seconds of `work`.
+double CpuSeconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+// CPU seconds of `work`, all of it on this thread.
 template <typename Work>
 absl::StatusOr<double> Timed(Work work) {
-  const absl::Time start = absl::Now();
+  const double start = CpuSeconds();
   GF_RETURN_IF_ERROR(work());
-  return absl::ToDoubleSeconds(absl::Now() - start);
+  return CpuSeconds() - start;
 }
 
 // An open dataset and the batches of one spec without padding.
@@ -197,95 +175,42 @@ absl::Status MeasureInProcess(Dataset& dataset, const std::string& fan_outs) {
     bytes += slab.size();
   }
   const auto count = static_cast<double>(batches);
-  std::printf(R"({"benchmark": "sampling", "fan_outs": "%s", "threads": 1, "batch_size": %ld, )"
-              R"("ms_per_batch": %.3f, "nodes_per_batch": %.0f, "edges_per_batch": %.0f, )"
+  std::printf(R"({"benchmark": "sampling", "fan_outs": "%s", "batch_size": %ld, )"
+              R"("cpu_ms_per_batch": %.3f, "nodes_per_batch": %.0f, "edges_per_batch": %.0f, )"
               R"("ns_per_edge": %.1f})"
               "\n",
               fan_outs.c_str(), request.batch_size, alone_s * 1e3 / count,
               static_cast<double>(nodes) / count, static_cast<double>(edges) / count,
               alone_s * 1e9 / static_cast<double>(edges));
-  std::printf(
-      R"({"benchmark": "sampled_batch", "fan_outs": "%s", "threads": 1, "frame_bytes": %.0f, )"
-      R"("ms_per_batch": %.3f, "sampling_share": %.3f, "gather_share": %.3f, )"
-      R"("digest_share": %.3f, "rest_share": %.3f, "digests": "%016lx"})"
-      "\n",
-      fan_outs.c_str(), static_cast<double>(bytes) / count, whole_s * 1e3 / count,
-      sampling_s / whole_s, gather_s / whole_s, digest_s / whole_s,
-      1 - (sampling_s + gather_s + digest_s) / whole_s, digests);
-  std::fflush(stdout);
-  return absl::OkStatus();
-}
-
-int64_t ResidentBytes(pid_t pid) {
-  std::ifstream status(absl::StrCat("/proc/", pid, "/status"));
-  for (std::string line; std::getline(status, line);) {
-    int64_t kib = 0;
-    if (std::sscanf(line.c_str(), "VmRSS: %ld kB", &kib) == 1) return kib * 1024;
-  }
-  return 0;
-}
-
-absl::Status MeasureStreams(const DatasetInfo& info, const std::string& data_dir, int64_t budget,
-                            const std::string& name) {
-  GF_ASSIGN_OR_RETURN(
-      const BenchmarkServer server,
-      StartServer({absl::StrCat("--serve=", data_dir), absl::StrCat("--memory_budget=", budget)}));
-  StreamOptions options;
-  options.dataset = absl::StrCat(info.name, "@", info.version);
-  options.seed = kSeed;
-  options.num_epochs = 0;
-  GF_ASSIGN_OR_RETURN(options.spec, SpecFor(absl::GetFlag(FLAGS_fan_outs).front()));
-  if (const std::string nodes = absl::GetFlag(FLAGS_num_nodes); !nodes.empty()) {
-    options.spec.options.emplace();
-    GF_ASSIGN_OR_RETURN(options.spec.options->num_nodes, ParseCounts(nodes));
-    GF_ASSIGN_OR_RETURN(options.spec.options->num_edges,
-                        ParseCounts(absl::GetFlag(FLAGS_num_edges)));
-  }
-  GF_RETURN_IF_ERROR(CompareToConstant(name, server, options, absl::GetFlag(FLAGS_rounds),
-                                       absl::Seconds(absl::GetFlag(FLAGS_seconds))));
-  const int64_t resident = ResidentBytes(server.process->pid());
-  std::printf(R"({"benchmark": "sampling_memory", "strategy": "%s", "memory_budget": %ld, )"
-              R"("resident_bytes": %ld, "raw_bytes": %ld, "resident_to_raw": %.3f})"
+  std::printf(R"({"benchmark": "sampled_batch", "fan_outs": "%s", "frame_bytes": %.0f, )"
+              R"("cpu_ms_per_batch": %.3f, "sampling_share": %.3f, "gather_share": %.3f, )"
+              R"("digest_share": %.3f, "rest_share": %.3f, "digests": "%016lx"})"
               "\n",
-              name.c_str(), budget, resident, info.raw_bytes,
-              static_cast<double>(resident) / static_cast<double>(info.raw_bytes));
+              fan_outs.c_str(), static_cast<double>(bytes) / count, whole_s * 1e3 / count,
+              sampling_s / whole_s, gather_s / whole_s, digest_s / whole_s,
+              1 - (sampling_s + gather_s + digest_s) / whole_s, digests);
   std::fflush(stdout);
   return absl::OkStatus();
 }
 
 absl::Status Run() {
-  if (const std::string folder = absl::GetFlag(FLAGS_serve); !folder.empty()) {
-    ServerConfig config;
-    config.data_dir = folder;
-    config.memory_budget = absl::GetFlag(FLAGS_memory_budget);
-    return ServeUntilInputEnds(config);
-  }
   const std::string data_dir = absl::GetFlag(FLAGS_data_dir);
   if (data_dir.empty()) return absl::InvalidArgumentError("--data_dir is not set");
-  DatasetInfo info;
-  {
-    GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(data_dir));
-    CatalogOptions options;
-    options.memory_budget_bytes = absl::GetFlag(FLAGS_memory_budget);
-    GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog,
-                        Catalog::Open(std::move(store), options));
-    GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> dataset,
-                        catalog->OpenDataset(absl::GetFlag(FLAGS_dataset)));
-    info = dataset->info();
-    if (dataset->graph() == nullptr) {
-      return absl::InvalidArgumentError(absl::StrCat(info.name, " is no single graph"));
-    }
-    for (const std::string& fan_outs : absl::GetFlag(FLAGS_fan_outs)) {
-      GF_RETURN_IF_ERROR(MeasureInProcess(*dataset, fan_outs));
-    }
+  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store, OpenRocksDbChunkStore(data_dir));
+  CatalogOptions options;
+  options.memory_budget_bytes = absl::GetFlag(FLAGS_memory_budget);
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog,
+                      Catalog::Open(std::move(store), options));
+  GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> dataset,
+                      catalog->OpenDataset(absl::GetFlag(FLAGS_dataset)));
+  if (dataset->graph() == nullptr) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(absl::GetFlag(FLAGS_dataset), " is no single graph"));
   }
-  GF_RETURN_IF_ERROR(
-      MeasureStreams(info, data_dir, absl::GetFlag(FLAGS_memory_budget), "neighbor"));
-  const double share = absl::GetFlag(FLAGS_small_budget);
-  if (share <= 0) return absl::OkStatus();
-  return MeasureStreams(info, data_dir,
-                        static_cast<int64_t>(share * static_cast<double>(info.raw_bytes)),
-                        "neighbor_small_budget");
+  for (const std::string& fan_outs : absl::GetFlag(FLAGS_fan_outs)) {
+    GF_RETURN_IF_ERROR(MeasureInProcess(*dataset, fan_outs));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -295,7 +220,6 @@ int main(int argc, char** argv) {
   absl::SetProgramUsageMessage(
       "Measures sampled batches. Prints JSON, a line for each measurement.");
   absl::ParseCommandLine(argc, argv);
-  if (absl::GetFlag(FLAGS_serve).empty()) graphfeed::KeepReceiveMemory();  // as clients do
   const absl::Status status = graphfeed::Run();
   if (status.ok()) return 0;
   std::fprintf(stderr, "sampling_benchmark: %s\n", status.ToString().c_str());
