@@ -66,12 +66,12 @@ class Builder {
 
   // CPU microseconds of a batch.
   absl::StatusOr<double> Build(int64_t count) {
+    FrameInfo info;
     const double begin = CpuMicroseconds();
     for (int64_t i = 0; i < count; ++i) {
-      GF_RETURN_IF_ERROR(collater_
-                             ->Collate(*plan_, seed_, i % plan_->num_batches(), false, *dataset_,
-                                       INT64_MAX, [&](int64_t size) { return Next(size).data(); })
-                             .status());
+      GF_RETURN_IF_ERROR(collater_->Collate(
+          *plan_, seed_, i % plan_->num_batches(), false, *dataset_, INT64_MAX,
+          [&](int64_t size) { return Next(size).data(); }, info));
     }
     return (CpuMicroseconds() - begin) / static_cast<double>(count);
   }
