@@ -119,6 +119,9 @@ absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ra
   int64_t guarded_bytes = 0;
   ReclaimDomain::Guard guard = epochs_.Enter();
 
+  for (const RowRange& range : ranges.subspan(0, kRangesAhead)) {
+    Prefetch(column, range);
+  }
   for (size_t r = 0; r < ranges.size(); ++r) {
     if (r + kRangesAhead < ranges.size()) Prefetch(column, ranges[r + kRangesAhead]);
     const RowRange range = ranges[r];
