@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from graphfeed import _graphfeed, errors
+from graphfeed import _transport, errors
 from graphfeed.worker.counters import Counters, Histogram, Identity
 
 _PREFIX = "graphfeed_worker_"
@@ -93,7 +93,7 @@ def _families(identity: Identity, counters: Counters) -> Iterator[Any]:
         labels=["version", "runtime", "runtime_version", "phase"],
     )  # fmt: skip
     phase = "train" if identity.trains else "infer"
-    build.add_metric([_graphfeed.__version__, identity.runtime, identity.runtime_version, phase], 1)
+    build.add_metric([_transport.__version__, identity.runtime, identity.runtime_version, phase], 1)
     yield build
 
 
