@@ -49,12 +49,12 @@ class ColumnBlock:
         self.concat_last = bool(concat_last)
         self.zero_dim = bool(zero_dim)
         self.non_tensor = bool(non_tensor)
-        self.strings: Optional[List[str]] = None
+        self.strings: Optional[List[bytes]] = None  # UTF-8
         if isinstance(rows, np.ndarray):
             self._take_array(rows, row_shape)
         else:
             self.dtype, self.row_shape = "string", []
-            self.strings = [fields.check_text(name, value) for value in rows]
+            self.strings = [fields.check_text(name, value).encode() for value in rows]
 
     def _take_array(self, rows: np.ndarray, row_shape: Optional[Sequence[int]]) -> None:
         if not rows.dtype.isnative:
@@ -83,7 +83,7 @@ class Cursor:
             self.num_rows = len(column.strings)
             if num_rows not in (None, self.num_rows):
                 raise self.error(f"{self.num_rows} strings for {num_rows} rows")
-            lengths = [len(text.encode()) + _OVERHEAD_BYTES for text in column.strings]
+            lengths = [len(text) + _OVERHEAD_BYTES for text in column.strings]
             self._string_ends = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
             return
         row_bytes = column.rows.dtype.itemsize

@@ -218,9 +218,19 @@ class DownStream:
         self._call.cancel()
 
     def close(self) -> None:
-        """Cancels what has not ended."""
+        """Cancels what has not ended. On the thread that reads."""
         self._call.cancel()
+        _take_all_events(self._call)
         self._use.end()
+
+
+def _take_all_events(call: Any) -> None:
+    """A single-threaded call that is left with events on their way is never freed, and gRPC with it
+    runs for ever, which forks do not survive."""
+    state = getattr(call, "_state", None)
+    consume = getattr(call, "_consume_next_event", None)
+    while consume is not None and state is not None and state.due:
+        consume()
 
 
 class UpStream:

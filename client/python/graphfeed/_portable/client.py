@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from graphfeed import errors
-from graphfeed._portable import forks, frames, requests
+from graphfeed._portable import forks, frames, memory, requests
 from graphfeed._portable.answers import (
     BudgetReport,
     PlanDescription,
@@ -80,6 +80,7 @@ class Client:
         ):
             if not value > 0:
                 raise errors.InvalidArgument(f"{name} is {duration(value)}; it is above 0")
+        memory.keep_receive_memory()
         self._settings = Settings(max_frame_bytes, timeout, retry_timeout, compact)
         self._replicas = Replicas(
             endpoints,

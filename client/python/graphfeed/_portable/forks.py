@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import pathlib
 import re
 import select
 import threading
+import time
 import weakref
 from typing import Any, Callable, Iterator, List, Set, Tuple
 
@@ -25,6 +27,13 @@ _inherited: List[Any] = []  # what a damaged process must not even close
 _was_running = False
 
 _EPOLL_CTL_ADD = 1
+
+# gRPC ends within milliseconds of its last use; its last thread may have to end first.
+_SHUTDOWN_SECONDS = 1.0
+# How the kernel names its threads.
+_GRPC_THREADS = (
+    "grpc_", "default-executo", "resolver-execut", "event_engine", "timer_manager",
+)  # fmt: skip
 
 
 def generation() -> int:
@@ -42,8 +51,9 @@ def register(connection: Any) -> None:
 def check_not_damaged() -> None:
     if _damaged:
         raise errors.FailedPrecondition(
-            "this process was forked while a graphfeed stream or call was running, which gRPC does "
-            'not survive; fork before that, or start processes with "spawn"'
+            "this process was forked while a graphfeed stream or call was running, or gRPC by "
+            "another's, which gRPC does not survive; fork before that, or start processes with "
+            '"spawn"'
         )
 
 
@@ -84,6 +94,29 @@ def _before() -> None:
     if not _was_running:
         for connection in list(_connections):
             connection.close_idle()
+        _was_running = len(_connections) > 0 and not _grpc_has_ended()
+
+
+def _grpc_has_ended() -> bool:
+    """Waits for it. Where forks are supported by gRPC itself it need not end."""
+    if os.environ.get("GRPC_ENABLE_FORK_SUPPORT", "0").lower() in ("1", "true", "yes", "t", "y"):
+        return True
+    deadline = time.monotonic() + _SHUTDOWN_SECONDS
+    while any(name.startswith(_GRPC_THREADS) for name in _thread_names()):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.001)
+    return True
+
+
+def _thread_names() -> List[str]:
+    names = []
+    for task in pathlib.Path("/proc/self/task").glob("*/comm"):  # none where it is not Linux
+        try:
+            names.append(task.read_text(errors="replace"))
+        except OSError:  # the thread has ended meanwhile
+            continue
+    return names
 
 
 def _after_in_parent() -> None:

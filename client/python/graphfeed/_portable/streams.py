@@ -147,6 +147,9 @@ class Stream:
     def _wait(ring: _Ring, holds: Any) -> None:
         while not (holds() or ring.ended or ring.cancelled):
             ring.changed.wait(INTERRUPT_SECONDS)
+        if _ending.is_set() and threading.current_thread() is not threading.main_thread():
+            ring.changed.release()
+            threading.Event().wait()  # for the end of the process
         if ring.cancelled:
             raise errors.Cancelled("the stream was cancelled")
 
@@ -159,9 +162,11 @@ class Stream:
 # Threads that read, and their rings. One that still reads when the interpreter ends would be killed
 # inside gRPC.
 _running: Any = weakref.WeakKeyDictionary()
+_ending = threading.Event()
 
 
 def _end_all() -> None:
+    _ending.set()
     for ring in list(_running.values()):
         ring.cancel()
     for thread in list(_running):
