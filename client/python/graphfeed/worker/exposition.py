@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from graphfeed import _transport, errors
+from graphfeed._text import without_prefix, without_suffix
 from graphfeed.worker.counters import Counters, Histogram, Identity
 
 _PREFIX = "graphfeed_worker_"
@@ -104,7 +105,7 @@ def split_address(listen: str) -> tuple[str, int]:
         raise errors.InvalidArgument(
             f"metrics_listen is {listen!r}; it must be host:port with a port from 0 to 65535"
         )
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    return without_suffix(without_prefix(host, "["), "]"), int(port)
 
 
 class Endpoint:
