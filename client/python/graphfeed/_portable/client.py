@@ -39,6 +39,7 @@ from graphfeed._portable.specs import (
     Selection,
     StreamOptions,
     options_from_message,
+    selection_to_message,
     spec_to_message,
 )
 from graphfeed._portable.streams import Stream
@@ -143,7 +144,7 @@ class Client:
         request = messages.EstimateOptionsRequest(
             dataset=self._pinned(dataset),
             batch_size=batch_size,
-            selection=selection.to_message(),
+            selection=selection_to_message(selection),
             sample_limit=sample_limit,
         )
         answer = self._ask("EstimateOptions", request, messages.EstimateOptionsResponse)

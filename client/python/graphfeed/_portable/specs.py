@@ -125,30 +125,6 @@ class Selection:
             return f"{self._start} to {self._stop - 1}"
         return f"{len(self._ids)} ids ({digests.short(self._ids)})"
 
-    def to_message(self) -> Any:
-        message = messages.Selection()
-        if self._kind == "range":
-            message.range.start, message.range.stop = self._start, self._stop
-        elif self._kind == "ids":
-            message.ids = encode_ids(self._ids)
-        message.batch_sizes = encode_ids(self._batch_sizes)
-        return message
-
-    @classmethod
-    def from_message(cls, message: Any) -> Selection:
-        result, kind = cls(), message.WhichOneof("kind")
-        if kind == "range":
-            start, stop = message.range.start, message.range.stop
-            if start < 0 or stop < start:
-                raise errors.InvalidArgument(
-                    f"selection.range: [{start}, {stop}); 0 <= start <= stop is required"
-                )
-            result = cls.range(start, stop)
-        elif kind == "ids":
-            result = cls.ids(decode_ids(message.ids, "selection.ids"))
-        result._batch_sizes = decode_ids(message.batch_sizes, "selection.batch_sizes").tolist()
-        return result
-
 
 class BatchSpec(Record):
     KINDS = {
@@ -286,6 +262,31 @@ def _read_entries(field: Any, entries: Any, path: str) -> Dict[str, Any]:
     return dict(sorted(result.items()))
 
 
+def selection_to_message(selection: Selection) -> Any:
+    message = messages.Selection()
+    if selection._kind == "range":
+        message.range.start, message.range.stop = selection._start, selection._stop
+    elif selection._kind == "ids":
+        message.ids = encode_ids(selection._ids)
+    message.batch_sizes = encode_ids(selection._batch_sizes)
+    return message
+
+
+def _selection_from_message(message: Any) -> Selection:
+    result, kind = Selection(), message.WhichOneof("kind")
+    if kind == "range":
+        start, stop = message.range.start, message.range.stop
+        if start < 0 or stop < start:
+            raise errors.InvalidArgument(
+                f"selection.range: [{start}, {stop}); 0 <= start <= stop is required"
+            )
+        result = Selection.range(start, stop)
+    elif kind == "ids":
+        result = Selection.ids(decode_ids(message.ids, "selection.ids"))
+    result.batch_sizes = decode_ids(message.batch_sizes, "selection.batch_sizes").tolist()
+    return result
+
+
 def options_to_message(options: FixedSizeOptions) -> Any:
     message = messages.FixedSizeOptions()
     write_fields(vars(options), message)
@@ -334,7 +335,7 @@ def spec_to_message(spec: BatchSpec) -> Any:
     write_fields({k: v for k, v in vars(spec).items() if k not in _OWN_WAYS}, message)
     if spec.options is not None:
         message.options.CopyFrom(options_to_message(spec.options))
-    message.selection.CopyFrom(spec.selection.to_message())
+    message.selection.CopyFrom(selection_to_message(spec.selection))
     message.no_masks = not spec.masks
     message.index_dtype = DTYPES[spec.index_dtype]
     if spec.sampling is not None:
@@ -350,7 +351,7 @@ def spec_from_message(message: Any) -> BatchSpec:
     spec.__dict__.update(read_fields(kinds, message, ""))
     if message.HasField("options"):
         spec.__dict__["options"] = options_from_message(message.options)
-    spec.__dict__["selection"] = Selection.from_message(message.selection)
+    spec.__dict__["selection"] = _selection_from_message(message.selection)
     spec.__dict__["masks"] = not message.no_masks
     if message.index_dtype not in (0, DTYPES["int32"], DTYPES["int64"]):
         raise errors.InvalidArgument(f"index_dtype: {message.index_dtype}; INT64 or INT32")
