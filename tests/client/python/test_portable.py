@@ -335,3 +335,40 @@ def test_a_stream_that_is_dropped_leaves_no_call(dataset, server):
     while forks._running:
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+FORK = """
+import os, sys, graphfeed as gf
+client = gf.connect(sys.argv[1])
+loader = gf.DataLoader(client.dataset("portable"), batch_size=2)
+expected = [batch.digest for batch in loader]
+loader.set_epoch(0)
+if sys.argv[2] == "running":
+    batches = iter(loader)
+    digests = [next(batches).digest]
+kept = loader.peek().x if sys.argv[2] == "running" else None
+child = os.fork()
+if child == 0:
+    try:
+        again = [batch.digest for batch in gf.DataLoader(client.dataset("portable"), batch_size=2)]
+        code = 5 if again == expected else 6
+    except gf.FailedPrecondition as error:
+        code = 7 if "forked while a graphfeed stream" in str(error) else 8
+    sys.exit(code)  # with all that it inherited
+if sys.argv[2] == "running":
+    digests += [batch.digest for batch in batches]
+else:
+    digests = [batch.digest for batch in loader]
+assert digests == expected, (digests, expected)
+print(os.WEXITSTATUS(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.parametrize("name", ["native", "python"])
+@pytest.mark.parametrize("state, code", [("idle", "5"), ("running", "7")])
+def test_forks_follow_the_same_rules(name, state, code, dataset, server):
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, server.address, state],
+        capture_output=True, text=True, timeout=60, env=environment(GRAPHFEED_CLIENT=name),
+    )  # fmt: skip
+    assert (done.stdout.strip(), done.stderr) == (code, "")

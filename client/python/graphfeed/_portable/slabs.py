@@ -17,7 +17,7 @@ class _Lease:
     Gives the buffer back when it goes, on whatever thread, also while another of the pool's methods
     runs there: nothing here takes a lock."""
 
-    __slots__ = ("__array_interface__", "_memory", "_pool", "_size")
+    __slots__ = ("__array_interface__", "_memory", "_pool")
 
     def __init__(self, memory: np.ndarray, size: int, pool: SlabPool) -> None:
         address = memory.__array_interface__["data"][0]
@@ -29,22 +29,21 @@ class _Lease:
         }
         self._memory = memory
         self._pool = weakref.ref(pool)
-        self._size = size
 
     def __del__(self) -> None:
         pool = self._pool()
         if pool is not None:
-            pool._give_back(self._memory, self._size)
+            pool._give_back(self._memory)
 
 
 class SlabPool:
-    """Keeps at most `max_idle` unused buffers of the size last asked for. Contents of one that is
-    taken are unspecified."""
+    """Keeps at most `max_idle` unused buffers of about the size last asked for: batches without
+    padding differ a little. Contents of one that is taken are unspecified."""
 
     def __init__(self, max_idle: int) -> None:
         self._max_idle = max_idle
         self._idle: Deque[np.ndarray] = collections.deque()
-        self._size = 0
+        self._capacity = 0  # of idle buffers
 
     def take(self, size: int) -> np.ndarray:
         """uint8 [size], 64-byte-aligned, writable.
@@ -52,20 +51,22 @@ class SlabPool:
         Raises:
             ResourceExhausted: the memory cannot be had.
         """
-        if size != self._size:
+        step = max(1 << max(size.bit_length() - 4, 0), ALIGNMENT)
+        capacity = (size // step + 1) * step
+        if capacity != self._capacity:
             self._idle.clear()
-            self._size = size
+            self._capacity = capacity
         try:
             memory = self._idle.pop()
         except IndexError:
             try:
-                memory = np.empty(max(size, 1) + ALIGNMENT, np.uint8)
+                memory = np.empty(capacity + ALIGNMENT, np.uint8)
             except MemoryError:
                 raise errors.ResourceExhausted(f"no memory for {size} bytes") from None
         return np.asarray(_Lease(memory, size, self))
 
-    def _give_back(self, memory: np.ndarray, size: int) -> None:
-        if size == self._size and len(self._idle) < self._max_idle:
+    def _give_back(self, memory: np.ndarray) -> None:
+        if len(memory) == self._capacity + ALIGNMENT and len(self._idle) < self._max_idle:
             self._idle.append(memory)
 
 
