@@ -1,9 +1,11 @@
 """What the client in Python reads of servers, trusted or not."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import xxhash
-from graphfeed._portable import blocks, codes, compact, digests
+from graphfeed._portable import blocks, codes, compact, digests, outage
 from graphfeed._portable.decoder import StreamDecoder
 from graphfeed._portable.descriptors import messages
 from graphfeed._portable.layouts import layout_from_message
@@ -88,6 +90,7 @@ def test_runs_are_written(row, literal):
         (varint(0) + varint(5) + varint(0), 0, "a run of no whole rows"),
         (varint(0) + varint(6) + varint(3) + b"ab", 0, "a run of no whole rows"),
         (b"\xff" * 12, 0, "it ends early"),
+        (b"\0\0" * (1 << 20) + b"\0\0", 0, "2097154 bytes; at most 2097152"),
     ],
 )
 def test_codes_of_runs_that_are_none(code, payload, message):
@@ -196,6 +199,7 @@ def swapped(a, b):
         (stream(seed=8), "streams seed 8, not 7"),
         (stream(fingerprint=b"f"), "malformed .*fingerprint: 1 bytes"),
         ([b""], "no event"),
+        ([b"\x78\0" * ((1 << 20) + 1)], "more fields than a message has"),
         ([stream()[0].SerializeToString() + stream()[1].SerializeToString()], "more than one"),
         ([stream()[0].SerializeToString()[:-3]], "malformed"),
         (changed(2, lambda e: setattr(e.frame, "payload", b"x" * 128)), "changed on its way"),
@@ -285,7 +289,8 @@ def test_a_buffer_is_used_again_when_its_last_view_is_gone():
     del view
     assert address(pool.take(1000)) == first
     del other
-    kept = pool.take(1000)
+    kept = pool.take(1001)
+    assert address(kept) == first, "of about the same size"
     del pool
     kept[:] = 1  # the memory is its own
 
@@ -324,6 +329,37 @@ def test_rows_of_a_single_graph_are_cut_too(monkeypatch):
     assert b"".join(c.rows for b in sent for c in b.columns) == rows.tobytes()
     assert [s.decode() for b in sent for c in b.columns for s in c.strings] == names
     assert len(sent) > 8 and all(len(b.columns) == 1 and b.ByteSize() < 600 for b in sent)
+
+
+@pytest.mark.parametrize(
+    "seconds, text",
+    [(0, "0"), (0.5, "500ms"), (4, "4s"), (2.25, "2.25s"), (60, "1m"), (90, "1m30s"),
+     (3600, "1h"), (3661.5, "1h1m1.5s")],
+)  # fmt: skip
+def test_times_are_written_as_elsewhere(seconds, text):
+    assert outage.duration(seconds) == text
+
+
+def test_a_single_refusal_speaks_for_itself_and_several_are_listed():
+    found = outage.Outage()
+    replicas = [SimpleNamespace(address=f"a:{i}") for i in range(3)]
+    found.add(replicas[0], gf.NotFound("no dataset"), outage.NOT_HERE, 10.0)
+    assert str(found.final("stream d", 10.0)) == "no dataset"
+    assert found.choose(replicas) is replicas[1] and found.any_left(replicas)
+    found.add(replicas[1], gf.Unavailable("gone"), outage.TRANSIENT, 11.0)
+    error = found.final("stream d", 12.5)
+    assert error.code == "NOT_FOUND"
+    assert str(error) == (
+        "no server can stream d after 2s: a:0: NOT_FOUND: no dataset; a:1: UNAVAILABLE: gone"
+    )
+    assert "trying again for up to 8s" in found.trying_on("stream d", 12.5, 20.0)
+    assert found.trying_on("stream d", 20.0, 30.0) == "", "told a while ago"
+    assert found.trying_on("stream d", 23.0, 30.0) != ""
+    found.add(replicas[2], gf.DataLoss("unreadable"), outage.NOT_HERE, 13.0)
+    assert found.choose(replicas) is None
+    found.next_round()
+    assert found.choose(replicas) is replicas[1]
+    assert found.refusals() == "a:2: unreadable"
 
 
 def test_what_is_assigned_is_copied():

@@ -2,8 +2,8 @@
 includes it.
 
 Calls are made on the threads that wait for them, with grpcio's single-threaded streams, also where
-one answer comes: such a call can be cancelled from elsewhere, Ctrl-C interrupts it, and no thread of
-grpcio's stays behind that a fork would not survive."""
+one answer comes: such a call can be cancelled from elsewhere, Ctrl-C interrupts it, and no thread
+of grpcio's stays behind that a fork would not survive."""
 
 from __future__ import annotations
 

@@ -10,6 +10,9 @@ import numpy as np
 from graphfeed import errors
 from graphfeed._portable.codes import take_varint
 
+# Servers stop coding at 1 MiB; what is read here is a list of pieces.
+_MAX_CODE_BYTES = 2 << 20
+
 # Rows that a wider element can stand for, by their bytes.
 _ELEMENTS = {2: np.uint16, 4: np.uint32, 8: np.uint64}
 
@@ -30,6 +33,8 @@ def _no_code(what: str) -> errors.Error:
 def read_code(runs: bytes, payload_bytes: int, max_bytes: int) -> List[Piece]:
     """DataLoss for anything that is no code, that does not use up the payload, or that makes a slab
     of more than `max_bytes`."""
+    if len(runs) > _MAX_CODE_BYTES:
+        raise _no_code(f"{len(runs)} bytes; at most {_MAX_CODE_BYTES}")
     pieces, at, slab, payload = [], 0, 0, 0
     while at < len(runs):
         row = row_at = 0

@@ -1,5 +1,5 @@
-"""Frames as they travel, and what is checked of them before anybody sees them. Nothing that a server
-sends is taken on trust."""
+"""Frames as they travel, and what is checked of them before anybody sees them. Nothing that a
+server sends is taken on trust."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ from graphfeed._portable.layouts import (
 from graphfeed._portable.slabs import Batch, SlabPool
 
 _PAYLOAD_TAG = messages.Frame.DESCRIPTOR.fields_by_name["payload"].number << 3 | 2
+
+# A frame has one for each micro-batch and a few others: what one byte each could make of a message
+# must not fill the memory.
+_MAX_FIELDS = 1 << 20
 
 
 class FrameInfo(NamedTuple):
@@ -65,6 +69,8 @@ def field_spans(data: bytes, at: int, end: int) -> List[Tuple[int, int, int, int
             raise ValueError(f"wire type {kind}")
         if at > end:
             raise ValueError("a field that is longer than the message")
+        if len(spans) == _MAX_FIELDS:
+            raise ValueError("more fields than a message has")
         spans.append((tag, begin, value, at))
     return spans
 

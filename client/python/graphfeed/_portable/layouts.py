@@ -229,7 +229,7 @@ def _tensor_from_message(message: Any, layout: Layout, path: str) -> TensorSpec:
 
 
 def _checked_places(message: Any, layout: Layout) -> List[Place]:
-    """A fixed-size layout says where its tensors lie, and the rule says so, too: both must agree."""
+    """A fixed-size layout says where its tensors lie, and the rule says so, too: both agree."""
     padded, slab_bytes = layout.padded, message.slab_bytes
     if (len(padded.nodes), len(padded.edges), len(padded.rows)) != layout.num_types():
         raise errors.InvalidArgument("layout.padded: not one count for each type")

@@ -1,5 +1,5 @@
-"""What the C library does with memory that is freed. Messages are as large as batches; given back to
-the system for each, and faulted in again, they make streams several times slower."""
+"""What the C library does with memory that is freed. Messages are as large as batches; given back
+to the system for each, and faulted in again, they make streams several times slower."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What is asked for, as requests. InvalidArgument for what the wire cannot carry; everything else is
-the server's to judge."""
+"""What is asked for, as requests. InvalidArgument for what the wire cannot carry; everything else
+is the server's to judge."""
 
 from __future__ import annotations
 
