@@ -100,6 +100,25 @@ def test_nothing_looks_below_the_layer_that_it_is_made_of():
             assert not any(target.startswith("graphfeed.worker.") for target in targets), module
 
 
+def test_one_module_chooses_the_client_and_one_knows_grpc():
+    """What differs between the clients lies under one interface."""
+    modules = sources()
+    native, portable = "graphfeed._graphfeed", "graphfeed._portable"
+    graph = imports(modules)
+    of_client = {module for module in modules if f"{module}.".startswith(f"{portable}.")}
+    assert len(of_client) > 20
+    for module, targets in graph.items():
+        if module in of_client:
+            assert targets <= of_client | {"graphfeed.errors"}, module
+        else:  # by their names, where they are chosen
+            assert not targets & {native, *of_client}, module
+    naming = {module for module, text in modules.items() if portable in text} - of_client
+    assert naming == {"graphfeed._transport"}
+    assert {module for module, text in modules.items() if re.search(r"^ *import grpc", text, re.M)} == {
+        f"{portable}.channels"
+    }
+
+
 def test_files_are_short():
     long = {name: text.count("\n") for name, text in sources().items() if text.count("\n") > 400}
     assert not long

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import graphfeed as gf
+from graphfeed import _transport
 
 SCRIPT = """
 import json, os, resource, statistics, sys
@@ -79,7 +80,9 @@ def faults(server, dataset: str, **settings: str) -> dict[str, float]:
 
 def test_steady_streams_fault_nothing_in(server, molecules):
     measured = faults(server, molecules.name)
-    assert max(measured.values()) < 2, measured
+    # grpcio puts a message together piece by piece; that grows now and then.
+    most = 2 if _transport.NAME == "native" else 5
+    assert max(measured.values()) < most, measured
     # Without our settings every stream has 20 to 60: what is measured above is not something else.
     unset = faults(server, molecules.name, GRAPHFEED_MALLOC="default")
-    assert min(unset.values()) > 5, unset
+    assert min(unset.values()) > 5 >= most, unset
