@@ -14,7 +14,7 @@ The names are those of PopTorch Geometric; see the user's guide beside this pack
 from graphfeed import transforms
 from graphfeed._arguments import make_exclude_keys
 from graphfeed._connection import ClientStats
-from graphfeed._graphfeed import STEP_SECONDS_BOUNDS, __version__
+from graphfeed._transport import STEP_SECONDS_BOUNDS, __version__
 from graphfeed.batch import Batch
 from graphfeed.client import Client, connect
 from graphfeed.data import Data, HeteroData

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphfeed import _warn, errors
+from graphfeed._text import without_prefix
 from graphfeed.info import DatasetInfo
 
 
@@ -82,7 +83,7 @@ def one_of(field: str, value: str, allowed: tuple[str, ...]) -> str:
 
 def dtype_name(dtype: Any) -> Any:
     """"int32" from that string, numpy's or torch's dtype."""
-    text = str(dtype).removeprefix("torch.")
+    text = without_prefix(str(dtype), "torch.")
     try:
         return np.dtype(text if dtype.__class__.__module__ == "torch" else dtype).name
     except TypeError:

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from graphfeed import _graphfeed, errors
+from graphfeed import _transport, errors
 
 _T = TypeVar("_T")
 _logger = logging.getLogger("graphfeed")
@@ -146,7 +146,7 @@ class Connection:
 
     def _connect(self) -> Any:
         settings = self.settings
-        return _graphfeed.Client(
+        return _transport.Client(
             [str(endpoint) for endpoint in settings.endpoints],
             settings.max_frame_bytes,
             settings.timeout,

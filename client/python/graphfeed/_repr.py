@@ -1,7 +1,11 @@
 """Text forms that users of PyTorch Geometric know."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from graphfeed._text import without_suffix
 
 
 def size_repr(key: Any, value: Any, indent: int = 0) -> str:
@@ -45,7 +49,7 @@ def table(header: Sequence[str], rows: Sequence[tuple[str, Sequence[float]]]) ->
     columns = []
     for i in range(len(header) - 1):
         texts = [f"{values[i]:.1f}" for _, values in rows]
-        texts = [text.removesuffix(".0") for text in texts]
+        texts = [without_suffix(text, ".0") for text in texts]
         has_point = any("." in text for text in texts)
         columns.append([text if "." in text or not has_point else text + "  " for text in texts])
     first = max(len(header[0]), *(len(name) for name, _ in rows))

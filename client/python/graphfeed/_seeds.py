@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphfeed import _arguments, _graphfeed, errors
+from graphfeed import _arguments, _transport, errors
 from graphfeed.info import DatasetInfo, EdgeType, edge_type_name
 
 
@@ -184,7 +184,7 @@ def find_edge_type(field: str, key: Any, types: tuple[EdgeType, ...]) -> EdgeTyp
 def _selection(ids: np.ndarray | None) -> Any:
     """A native Selection of nodes or edges; None: all."""
     if ids is None:
-        return _graphfeed.Selection.all()
+        return _transport.Selection.all()
     if len(ids) and (np.diff(ids) == 1).all():
-        return _graphfeed.Selection.range(int(ids[0]), int(ids[-1]) + 1)
-    return _graphfeed.Selection.ids(ids)
+        return _transport.Selection.range(int(ids[0]), int(ids[-1]) + 1)
+    return _transport.Selection.ids(ids)

@@ -8,7 +8,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from graphfeed import _graphfeed, sizes
+from graphfeed import _transport, sizes
 from graphfeed.info import DatasetInfo
 from graphfeed.options import FixedSizeOptions
 
@@ -17,7 +17,7 @@ GraphIds = Union[range, np.ndarray]
 
 _SHOWN = 60  # characters of a field's value
 
-_NESTED = {"options": _graphfeed.FixedSizeOptions()}
+_NESTED = {"options": _transport.FixedSizeOptions()}
 
 _SAMPLING_NAMES = ("subgraph_type", "temporal_strategy")
 
@@ -25,11 +25,11 @@ _SAMPLING_NAMES = ("subgraph_type", "temporal_strategy")
 def selection(ids: GraphIds, num_graphs: int, batch_sizes: Iterable[int] | None = None) -> Any:
     """A native Selection."""
     if isinstance(ids, range) and ids == range(num_graphs):
-        result = _graphfeed.Selection.all()
+        result = _transport.Selection.all()
     elif isinstance(ids, range):
-        result = _graphfeed.Selection.range(ids.start, ids.stop)
+        result = _transport.Selection.range(ids.start, ids.stop)
     else:
-        result = _graphfeed.Selection.ids(np.ascontiguousarray(ids, np.int64))
+        result = _transport.Selection.ids(np.ascontiguousarray(ids, np.int64))
     if batch_sizes is not None:
         result.batch_sizes = [int(size) for size in batch_sizes]
     return result
@@ -42,9 +42,9 @@ def known_name(field: str, value: Any) -> str:
         ValueError: it is not; the message lists them.
     """
     if field in _SAMPLING_NAMES:
-        _graphfeed.BatchSpec().sampling = {field: str(value)}
+        _transport.BatchSpec().sampling = {field: str(value)}
     else:
-        owner = _graphfeed.BatchSpec() if field == "incomplete_step" else _graphfeed.StreamOptions()
+        owner = _transport.BatchSpec() if field == "incomplete_step" else _transport.StreamOptions()
         setattr(owner, field, str(value))
     return value
 
@@ -52,7 +52,7 @@ def known_name(field: str, value: Any) -> str:
 def native_options(options: FixedSizeOptions) -> Any:
     """Native FixedSizeOptions. Defaults of string attributes stay behind: batches carry no
     strings."""
-    result = _graphfeed.FixedSizeOptions()
+    result = _transport.FixedSizeOptions()
     result.num_nodes = sizes.by_name(options.num_nodes)
     result.num_edges = sizes.by_name(options.num_edges)
     result.num_graphs = int(options.num_graphs)
@@ -77,7 +77,7 @@ def plain_spec(
     follow_batch: Iterable[str] = (),
 ) -> Any:
     """Native BatchSpec of an unpadded loader."""
-    spec = _graphfeed.BatchSpec()
+    spec = _transport.BatchSpec()
     spec.strategy = "plain"
     spec.masks = False
     spec.batch_size = int(batch_size)
@@ -90,7 +90,7 @@ def plain_spec(
 
 def stream_options(info: DatasetInfo, spec: Any, seed: int = 0) -> Any:
     """Native StreamOptions of one epoch, pinned to the dataset's content."""
-    options = _graphfeed.StreamOptions()
+    options = _transport.StreamOptions()
     options.dataset = info.full_name
     options.fingerprint = info.fingerprint
     options.spec = spec
@@ -114,7 +114,7 @@ def described(spec: Any) -> dict[str, str]:
             elif not np.array_equal(ours, theirs) and not (theirs is None and _is_nothing(ours)):
                 result[prefix + name] = _short(ours)
 
-    add("", spec, _graphfeed.BatchSpec())
+    add("", spec, _transport.BatchSpec())
     return result
 
 

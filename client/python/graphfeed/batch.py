@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphfeed import _repr, batch_parts, data, hops, split
+from graphfeed._text import without_suffix
 from graphfeed.info import Counts, EdgeType
 from graphfeed.layout import BatchLayout, Frame, Position
 
@@ -50,7 +51,7 @@ class Batch:
             if name in ("num_sampled_nodes_dict", "num_sampled_edges_dict"):
                 part, keys = (0, self.node_types) if "nodes" in name else (1, self.edge_types)
                 return {key: self._per_hop(part, key) for key in keys}
-            collected = self._collect(name.removesuffix("_dict"))
+            collected = self._collect(without_suffix(name, "_dict"))
             if collected:
                 return collected
         if name in hops.NAMES and self._layout.heterogeneous:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphfeed import _repr
+from graphfeed._text import without_suffix
 from graphfeed.info import EdgeType
 
 
@@ -137,7 +138,7 @@ class HeteroData:
         """What `client.ingest` takes."""
         result: dict = dict(self._attributes)
         for node_type, store in self._node_stores.items():
-            result[node_type] = store.to_dict() | {"num_nodes": store.num_nodes}
+            result[node_type] = {**store.to_dict(), "num_nodes": store.num_nodes}
         for edge_type, store in self._edge_stores.items():
             result[edge_type] = store.to_dict()
         return result
@@ -153,7 +154,7 @@ class HeteroData:
             if name in self._attributes:
                 return self._attributes[name]
             if name.endswith("_dict"):
-                return self._collect(name.removesuffix("_dict"))
+                return self._collect(without_suffix(name, "_dict"))
         raise AttributeError(f"the graph has no {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:

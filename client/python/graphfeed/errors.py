@@ -2,6 +2,8 @@
 that found it) and the code of the wire, and is also the built-in exception that Python programs
 expect: a bad argument is a ValueError, a batch that cannot fit a RuntimeError."""
 
+from __future__ import annotations
+
 
 class Error(Exception):
     """Any failure of graphfeed.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Tuple
 
 import numpy as np
 
 from graphfeed import _html, _repr, errors, plots
 
-EdgeType = tuple[str, str, str]
+EdgeType = Tuple[str, str, str]
 
 
 def edge_type_name(edge_type: EdgeType) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from graphfeed import _arguments, _graphfeed, errors
+from graphfeed import _arguments, _transport, errors
 from graphfeed.info import DatasetInfo, EdgeType, edge_type_name
 
 
@@ -64,7 +64,7 @@ def target(**limits: int | None) -> tuple[str, int]:
 
 def spec_of(dataset: Any, strategy: str, shuffle: bool, exclude_keys: Iterable[str]) -> Any:
     """Native BatchSpec of padded batches of a dataset's graphs, without sizes."""
-    spec = _graphfeed.BatchSpec()
+    spec = _transport.BatchSpec()
     spec.strategy = strategy
     spec.selection = dataset._selection()
     spec.shuffle = bool(shuffle)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FEEDER_SECONDS = 2
 
 
-@functools.cache
+@functools.lru_cache(maxsize=None)
 def _end_after_feeders() -> None:
     """In a worker process: the interpreter ends only when the threads that send batches have. Torch
     leaves them, and one that comes back to Python from torch's C++ meanwhile aborts the process."""

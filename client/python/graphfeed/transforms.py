@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 
@@ -114,4 +114,4 @@ def _subset(name: Any, subset: Any) -> int | np.ndarray:
     return array.astype(np.int64)
 
 
-Transform = NormalizeFeatures | AddSelfLoops | ToUndirected | RemoveIsolatedNodes | Subgraph
+Transform = Union[NormalizeFeatures, AddSelfLoops, ToUndirected, RemoveIsolatedNodes, Subgraph]

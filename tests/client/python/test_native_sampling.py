@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from graphfeed import _graphfeed as native
+from graphfeed import _transport as native
 
 import graphfeed as gf
 

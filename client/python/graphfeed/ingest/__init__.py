@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphfeed import _graphfeed, _warn, errors
+from graphfeed import _transport, _warn, errors
 from graphfeed.info import DatasetInfo
 from graphfeed.ingest.collection import Collection, send_arrays
 from graphfeed.ingest.columns import checked_kinds
@@ -55,7 +55,7 @@ def ingest(
     """See Client.ingest."""
     if not isinstance(name, str):
         raise errors.InvalidArgument(f"name is {_named(name)}; it takes a string")
-    spec = _graphfeed.IngestSpec()
+    spec = _transport.IngestSpec()
     spec.name = name
     # A reader knows levels; the user's word is the last.
     graphs = from_networkx(graphs) if is_networkx(graphs) else graphs

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphfeed import _graphfeed
+from graphfeed import _transport
 from graphfeed.ingest.columns import Rows, wire_array
 from graphfeed.ingest.graphs import ColumnKey, Types
 
@@ -51,7 +51,7 @@ def block(key: ColumnKey, rows: Rows, sizes: np.ndarray | None) -> Any:
     level, type_index, name = key
     form = rows.form
     one_each = form.zero_dim or form.non_tensor
-    return _graphfeed.ColumnBlock(
+    return _transport.ColumnBlock(
         name=name,
         rows=rows.values if isinstance(rows.values, list) else wire_array(rows.values),
         row_shape=list(form.row_shape),

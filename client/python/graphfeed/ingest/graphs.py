@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Optional, Tuple
 
 from graphfeed import errors
 from graphfeed.ingest.columns import (
@@ -21,7 +21,7 @@ from graphfeed.ingest.networkx import from_networkx, is_networkx
 _SEED_EDGES = ("edge_label_index", "edge_label", "edge_label_time")
 
 # What a column is found by: its level (None while it is open), its type's index, its name.
-ColumnKey = tuple[str | None, int, str]
+ColumnKey = Tuple[Optional[str], int, str]
 
 
 @dataclass

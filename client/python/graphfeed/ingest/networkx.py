@@ -49,7 +49,7 @@ def from_networkx(graph: Any) -> Graph:
         for name, value in graph.graph.items()
         if name not in ("node_default", "edge_default")
     }
-    kinds = {name: "node" for name in nodes} | {name: "edge" for name in edges}
+    kinds = {**dict.fromkeys(nodes, "node"), **dict.fromkeys(edges, "edge")}
     edge_index = np.array(ends, np.int64).reshape(len(ends), 2).T
     return Graph(
         {**attributes, **nodes, **edges, "edge_index": edge_index, "num_nodes": len(number)}, kinds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from graphfeed import _arguments, _graphfeed, errors
+from graphfeed import _arguments, _transport, errors
 from graphfeed.dataset import Dataset
 from graphfeed.loaders import arguments as loader_arguments
 from graphfeed.loaders import torch_habits
@@ -59,7 +59,7 @@ class ClusterSource(SampledSource):
         return client.partition(dataset.info.full_name, self._num_parts, column=self.partition)
 
     def selection(self) -> Any:
-        return _graphfeed.Selection.all()
+        return _transport.Selection.all()
 
     def sampling(self) -> dict[str, Any]:
         return {"partition": self.partition}

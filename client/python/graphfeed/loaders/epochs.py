@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from graphfeed import errors
-from graphfeed._graphfeed import ShardPosition
+from graphfeed._transport import ShardPosition
 from graphfeed.batch import Batch
 from graphfeed.layout import BatchLayout
 from graphfeed.dataset import Dataset

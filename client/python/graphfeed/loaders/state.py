@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphfeed import _spec, errors
-from graphfeed._graphfeed import ShardPosition
+from graphfeed._transport import ShardPosition
 from graphfeed.batch import Batch
 from graphfeed.dataset import Dataset
 from graphfeed.layout import Position

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from graphfeed import _warn, errors
 from graphfeed.options import FixedSizeOptions
 
-_F = TypeVar("_F", bound=Callable[..., None])
+_F = TypeVar("_F", bound="Callable[..., None]")
 
 # Accepted without effect: why.
 _NEEDLESS = {

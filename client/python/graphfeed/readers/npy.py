@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphfeed import errors
+from graphfeed._text import without_suffix
 from graphfeed.ingest import Collection
 from graphfeed.ingest.columns import DTYPES, concatenates_last
 from graphfeed.ingest.networkx import Graph
@@ -111,7 +112,7 @@ class _Folder:
 
     def _all_files(self) -> list[dict]:
         used = {f"{kind}_{what}.npy" for kind in ("node", "edge") for what in ("ptr", "counts")}
-        used |= {str(self._schema.get(name.removesuffix(".npy"))) for name in list(used)}
+        used |= {str(self._schema.get(without_suffix(name, ".npy"))) for name in list(used)}
         names = {p.stem for p in self._folder.glob("*.npy") if p.name not in used}
         return [{"name": n} for n in (*_FIRST, *sorted(names - set(_FIRST))) if n in names]
 

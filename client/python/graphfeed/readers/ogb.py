@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphfeed import errors
+from graphfeed._text import without_suffix
 from graphfeed.ingest import Collection
 from graphfeed.ingest.networkx import Graph
 from graphfeed.readers import files
@@ -63,7 +64,7 @@ def read_ogb(
             f"{raw}/edge.csv.gz has {edge_index.shape[1]} edges; num-edge-list says {rows['edge']}"
         )
     for path in sorted(raw.iterdir()):
-        name = path.name.removesuffix(".gz").removesuffix(".csv")
+        name = without_suffix(without_suffix(path.name, ".gz"), ".csv")
         if not path.name.endswith((".csv", ".csv.gz")) or name in (*_SIZES, "edge"):
             continue
         level = name.replace("_", "-").split("-")[0]

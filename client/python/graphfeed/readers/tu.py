@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 from graphfeed import errors
+from graphfeed._text import without_suffix
 from graphfeed.ingest import Collection
 from graphfeed.readers import files
 
@@ -139,9 +140,9 @@ class _Tables:
 
 def _name(folder) -> str:
     names = {
-        path.name.removesuffix(".gz").removesuffix("_A.txt")
+        without_suffix(without_suffix(path.name, ".gz"), "_A.txt")
         for path in folder.iterdir()
-        if path.name.removesuffix(".gz").endswith("_A.txt")
+        if without_suffix(path.name, ".gz").endswith("_A.txt")
     }
     if not names:
         raise FileNotFoundError(f"folder {folder} holds no NAME_A.txt or NAME_A.txt.gz")

@@ -8,7 +8,7 @@ import math
 import time
 from typing import Any
 
-from graphfeed._graphfeed import STEP_SECONDS_BOUNDS
+from graphfeed._transport import STEP_SECONDS_BOUNDS
 from graphfeed.layout import Position
 from graphfeed.worker.sizes import Sizes
 

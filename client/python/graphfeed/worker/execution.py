@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from graphfeed import errors
+from graphfeed._text import without_prefix
 from graphfeed.batch import Batch
 from graphfeed.loaders import torch_habits
 from graphfeed.worker import binding
@@ -204,7 +205,7 @@ def _one_loss(result: Any, torch: Any, trains: bool) -> Any:
         )
     if not isinstance(loss, torch.Tensor):
         raise errors.InvalidArgument(f'"loss" is a {type(loss).__name__}, not a tensor')
-    which = f'"loss" has shape {list(loss.shape)} and dtype {str(loss.dtype).removeprefix("torch.")}'
+    which = f'"loss" has shape {list(loss.shape)} and dtype {without_prefix(str(loss.dtype), "torch.")}'
     if loss.numel() != 1 or not loss.dtype.is_floating_point:
         raise errors.InvalidArgument(f"{which}; it is one floating-point number: reduce it in the model")
     if trains and not loss.requires_grad:

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from graphfeed import _graphfeed, errors
+from graphfeed import _transport, errors
+from graphfeed._text import without_prefix, without_suffix
 from graphfeed.worker.counters import Counters, Histogram, Identity
 
 _PREFIX = "graphfeed_worker_"
@@ -93,7 +94,7 @@ def _families(identity: Identity, counters: Counters) -> Iterator[Any]:
         labels=["version", "runtime", "runtime_version", "phase"],
     )  # fmt: skip
     phase = "train" if identity.trains else "infer"
-    build.add_metric([_graphfeed.__version__, identity.runtime, identity.runtime_version, phase], 1)
+    build.add_metric([_transport.__version__, identity.runtime, identity.runtime_version, phase], 1)
     yield build
 
 
@@ -104,7 +105,7 @@ def split_address(listen: str) -> tuple[str, int]:
         raise errors.InvalidArgument(
             f"metrics_listen is {listen!r}; it must be host:port with a port from 0 to 65535"
         )
-    return host.removeprefix("[").removesuffix("]"), int(port)
+    return without_suffix(without_prefix(host, "["), "]"), int(port)
 
 
 class Endpoint:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphfeed import errors
+from graphfeed._text import without_suffix
 from graphfeed.batch import Batch
 from graphfeed.loaders.base import Loader
 from graphfeed.loaders.clusters import ClusterLoader
@@ -33,7 +34,7 @@ class Predictions:
         `out.0-of-2.npy` and `out.ids.0-of-2.npy`. A path without .npy gets it. What is not on disk
         whole is not there."""
         path = pathlib.Path(path)
-        name = path.name.removesuffix(".npy")
+        name = without_suffix(path.name, ".npy")
         shard = "" if num_shards == 1 else f".{shard_index}-of-{num_shards}"
         for suffix, array in ((".ids", self.ids), ("", self.values)):
             target = path.with_name(f"{name}{suffix}{shard}.npy")
@@ -81,7 +82,11 @@ class Collector:
                 )
             size = rows // len(parts)
             outputs = [outputs[0][i * size : (i + 1) * size] for i in range(len(parts))]
-        for part, rows in zip(parts, outputs, strict=True):
+        if len(outputs) != len(parts):
+            raise errors.InvalidArgument(
+                f"the model gave {len(outputs)} outputs for {len(parts)} micro-batches"
+            )
+        for part, rows in zip(parts, outputs):
             if rows is not None:
                 self._add_part(part, rows)
 

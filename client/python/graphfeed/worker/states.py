@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from graphfeed._text import without_prefix
+
 # torch's dtypes that numpy lacks, kept as integers of their size.
 _AS_INTEGERS = {"bfloat16": "int16"}
 
@@ -37,7 +39,7 @@ def encode(value: Any, arrays: list[np.ndarray], path: str = "state") -> Any:
         return {"array": len(arrays) - 1}
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(value, torch.Tensor):
-        dtype = str(value.dtype).removeprefix("torch.")
+        dtype = without_prefix(str(value.dtype), "torch.")
         value = value.detach().cpu()
         if dtype in _AS_INTEGERS:
             value = value.view(getattr(torch, _AS_INTEGERS[dtype]))

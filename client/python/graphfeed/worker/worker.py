@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphfeed import _arguments, _warn
+from graphfeed._text import add_note
 from graphfeed.layout import Position
 from graphfeed.worker import pipeline
 from graphfeed.worker.checkpoints import Checkpoint, Checkpoints
@@ -197,7 +198,7 @@ class Worker:
                     reporting.join(_ON_STEP_SECONDS)
                     self._save()  # first: who sent SIGTERM does not wait for ever
             except BaseException as error:
-                error.add_note(f"at {self._place()}; {self._goes_on_from()}")
+                add_note(error, f"at {self._place()}; {self._goes_on_from()}")
                 raise
             finally:
                 done.end()
@@ -359,7 +360,7 @@ class Worker:
         try:
             self._save(random)
         except Exception as failure:
-            error.add_note(f"and no checkpoint could be written: {failure!r}")
+            add_note(error, f"and no checkpoint could be written: {failure!r}")
 
     def _resume(self) -> None:
         found = self._checkpoints.latest()

@@ -1,0 +1,298 @@
+"""gRPC: methods by path, messages as bytes, errors as graphfeed's. Nothing else in the package
+includes it.
+
+Calls are made on the threads that wait for them, with grpcio's single-threaded streams, also where
+one answer comes: such a call can be cancelled from elsewhere, Ctrl-C interrupts it, and no thread of
+grpcio's stays behind that a fork would not survive."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Any, Callable, Iterator, NamedTuple, Optional
+
+import grpc
+
+from graphfeed import errors
+from graphfeed._portable import forks
+
+# How often a waiting thread looks whether there is something else to do.
+INTERRUPT_SECONDS = 0.1
+
+_MAX_INT32 = 2**31 - 1
+
+
+def _single_threaded() -> list:
+    experimental: Any = getattr(grpc, "experimental", None)
+    if experimental is None:
+        try:
+            import grpc.experimental as experimental
+        except ImportError:
+            return []
+    name = getattr(experimental.ChannelOptions, "SingleThreadedUnaryStream", None)
+    return [] if name is None else [(name, 1)]
+
+
+def from_rpc(error: Any) -> errors.Error:
+    """The exception for a call that failed."""
+    return errors.from_status(error.code().name, error.details() or "")
+
+
+class ChannelOptions(NamedTuple):
+    """What the connections of a client have in common."""
+
+    max_receive_bytes: int
+    connect_timeout: float
+    keepalive_time: float
+    keepalive_timeout: float
+    use_proxy: bool
+
+    def to_grpc(self, authority: str) -> list:
+        def milliseconds(seconds: float) -> int:
+            return int(min(max(seconds * 1000, 1), _MAX_INT32))
+
+        arguments = [
+            ("grpc.max_receive_message_length", min(self.max_receive_bytes, _MAX_INT32)),
+            ("grpc.max_send_message_length", -1),
+            # A connection of its own: streams of several clients do not wait for each other.
+            ("grpc.use_local_subchannel_pool", 1),
+            # What is read at once is still in the processor's cache when it is copied.
+            ("grpc.experimental.tcp_max_read_chunk_size", 1 << 20),
+            # Finds a server that vanished without a word.
+            ("grpc.keepalive_time_ms", milliseconds(self.keepalive_time)),
+            ("grpc.keepalive_timeout_ms", milliseconds(self.keepalive_timeout)),
+            # How long an attempt to connect may take, in spite of its name.
+            ("grpc.min_reconnect_backoff_ms", milliseconds(self.connect_timeout)),
+            # An attempt takes at least as long, and forks wait for it.
+            ("grpc.initial_reconnect_backoff_ms", milliseconds(min(self.connect_timeout, 1.0))),
+            *_single_threaded(),
+        ]
+        if not self.use_proxy:
+            arguments.append(("grpc.enable_http_proxy", 0))
+        if authority:
+            arguments.append(("grpc.default_authority", authority))
+        return arguments
+
+
+class _Connection:
+    """A gRPC channel and the calls that use it."""
+
+    def __init__(self, channel: Any) -> None:
+        self.channel = channel
+        self.uses = 0
+        self.dropped = False
+
+
+class Use:
+    """The right to use a channel, for the duration of a call."""
+
+    def __init__(self, owner: Channel) -> None:
+        self._owner = owner
+        self._in_progress = forks.CallInProgress()
+        self._in_progress.begin()  # never with the channel's lock: forks take both
+        try:
+            self._connection = owner._begin_use()
+        except BaseException:
+            self._in_progress.end()
+            raise
+        self._ended = False
+
+    def start(self, start: Callable[[Any], Any]) -> Any:
+        """The call that `start` makes of a gRPC channel."""
+        try:
+            call = start(self._connection.channel)
+        except BaseException:
+            self.end()
+            raise
+        self._in_progress.keeps = (self._connection, call)
+        return call
+
+    def end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            self._owner._end_use(self._connection)
+            self._in_progress.end()
+
+
+class Channel:
+    """A connection to one server, made by the first call. Thread-safe."""
+
+    def __init__(self, endpoint: str, authority: str, options: ChannelOptions) -> None:
+        self._endpoint = endpoint
+        self._arguments = options.to_grpc(authority)
+        self._current: Optional[_Connection] = None
+        self._lock = threading.RLock()  # a finalizer may end a call
+        forks.register(self)
+
+    def _begin_use(self) -> _Connection:
+        forks.check_not_damaged()
+        with self._lock:
+            if self._current is None:
+                self._current = _Connection(
+                    grpc.insecure_channel(self._endpoint, options=self._arguments)
+                )
+            self._current.uses += 1
+            return self._current
+
+    def call(self, method: str, request: Any, timeout: Optional[float], response: Any) -> Any:
+        """Asks once. What comes back is of the class `response`.
+
+        Raises:
+            errors.Error: the server's, or why there is none.
+        """
+        down = self.start_down(method, request, timeout)
+        try:
+            data = down.read()
+            if data is not None:
+                down.read()  # the status
+            down.finish()
+        finally:
+            down.close()
+        if data is None:
+            raise errors.Internal("the server has not answered, and says that all is well")
+        try:
+            return response.FromString(data)
+        except Exception as error:  # of protobuf, by its versions
+            raise errors.Internal(f"the answer is not a message: {error}") from None
+
+    def start_down(self, method: str, request: Any, timeout: Optional[float] = None) -> DownStream:
+        """A call that is answered by messages."""
+        return DownStream(Use(self), method, request.SerializeToString(), timeout)
+
+    def start_up(self, method: str) -> UpStream:
+        """A call that sends messages and is answered once."""
+        return UpStream(Use(self), method)
+
+    def reconnect(self) -> None:
+        """The next call makes a new connection, at once. Running ones keep theirs."""
+        with self._lock:
+            self._drop()
+
+    def close_idle(self) -> None:
+        """Before a fork: no call is running."""
+        with self._lock:
+            self._drop()
+
+    def _drop(self) -> None:
+        connection, self._current = self._current, None
+        if connection is not None:
+            connection.dropped = True
+            self._close_unused(connection)
+
+    def _end_use(self, connection: _Connection) -> None:
+        with self._lock:
+            connection.uses -= 1
+            self._close_unused(connection)
+
+    def _close_unused(self, connection: _Connection) -> None:
+        if connection.dropped and connection.uses == 0:
+            connection.channel.close()
+
+
+class DownStream:
+    """`read` and `finish` are for one thread, `cancel` for any."""
+
+    def __init__(self, use: Use, method: str, request: bytes, timeout: Optional[float]) -> None:
+        self._use = use
+        self._error: Optional[errors.Error] = None
+        self._call = use.start(
+            lambda channel: channel.unary_stream(method)(request, timeout=timeout)
+        )
+
+    def read(self) -> Optional[bytes]:
+        """Blocks for the next message. None when there are no more: `finish` says why."""
+        try:
+            return next(self._call)
+        except StopIteration:
+            return None
+        except grpc.RpcError as error:
+            self._error = from_rpc(error)
+            return None
+
+    def finish(self) -> None:
+        """Raises the error with which the call ended, if it did."""
+        if self._error is not None:
+            raise self._error
+
+    def cancel(self) -> None:
+        self._call.cancel()
+
+    def close(self) -> None:
+        """Cancels what has not ended. On the thread that reads."""
+        self._call.cancel()
+        _take_all_events(self._call)
+        self._use.end()
+
+
+def _take_all_events(call: Any) -> None:
+    """A single-threaded call that is left with events on their way is never freed, and gRPC with it
+    runs for ever, which forks do not survive."""
+    state = getattr(call, "_state", None)
+    consume = getattr(call, "_consume_next_event", None)
+    while consume is not None and state is not None and state.due:
+        consume()
+
+
+class UpStream:
+    """A call that sends a stream of messages and is answered once. Not thread-safe."""
+
+    def __init__(self, use: Use, method: str) -> None:
+        self._use = use
+        self._messages: queue.Queue = queue.Queue(maxsize=1)
+        self._ended = threading.Event()
+        self._closed = False
+        self._call = use.start(
+            lambda channel: channel.stream_unary(method).future(self._outgoing())
+        )
+        self._call.add_done_callback(lambda _: self._ended.set())
+
+    def _outgoing(self) -> Iterator[bytes]:
+        """What grpcio sends, on a thread of its own."""
+        while not self._ended.is_set():
+            try:
+                message = self._messages.get(timeout=INTERRUPT_SECONDS)
+            except queue.Empty:
+                continue
+            if message is None:
+                return
+            yield message
+
+    def write(self, message: Any) -> None:
+        """Sends a message; returns when the one before it is on its way. After an error, which is
+        how the call ended, the stream repeats it."""
+        self._put(message.SerializeToString())
+
+    def finish(self, response: Any) -> Any:
+        """Ends the stream and waits for the answer."""
+        self._put(None)
+        while not self._ended.wait(INTERRUPT_SECONDS):
+            pass
+        self._raise_end()
+        try:
+            return response.FromString(self._call.result())
+        finally:
+            self.close()
+
+    def _put(self, message: Optional[bytes]) -> None:
+        while True:
+            if self._ended.is_set():
+                self._raise_end()
+                return  # with an answer, before all was sent
+            try:
+                return self._messages.put(message, timeout=INTERRUPT_SECONDS)
+            except queue.Full:
+                continue
+
+    def _raise_end(self) -> None:
+        if self._call.code() is not grpc.StatusCode.OK:
+            error = from_rpc(self._call)
+            self.close()
+            raise error
+
+    def close(self) -> None:
+        """Cancels what has not ended."""
+        if not self._closed:
+            self._closed = True
+            self._call.cancel()
+            self._ended.set()
+            self._use.end()
