@@ -5,13 +5,37 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import resource
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 MIRROR = os.environ.get("GRAPHFEED_DEBIAN_MIRROR", "http://deb.debian.org/debian")
 MISSING = [program for program in ("mmdebstrap", "unshare", "chroot") if not shutil.which(program)]
+
+
+class Stopwatch:
+    """How long something took, and how much processor time the processes that it started: what others
+    do at the time makes that hardly longer."""
+
+    def __enter__(self) -> Stopwatch:
+        self._begin, self._used = time.monotonic(), self._children()
+        return self
+
+    def __exit__(self, kind, value, traceback) -> None:
+        self.seconds = time.monotonic() - self._begin
+        self.processor = self._children() - self._used
+
+    @staticmethod
+    def _children() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.1f} s ({self.processor:.1f} s of processor time)"
 
 
 class Chroot:
@@ -58,7 +82,7 @@ class Chroot:
 def bare(suite: str) -> Iterator[Chroot]:
     """A fresh system of a Debian suite with the packages that every system has, removed afterwards.
     It is downloaded once and kept as an archive in the folder that GRAPHFEED_CHROOTS names."""
-    kept = pathlib.Path(os.environ.get("GRAPHFEED_CHROOTS", "build/chroots")).resolve()
+    kept = pathlib.Path(os.environ.get("GRAPHFEED_CHROOTS", ROOT / "build/chroots"))
     kept.mkdir(parents=True, exist_ok=True)
     archive = kept / f"{suite}.tar"
     if not archive.exists():

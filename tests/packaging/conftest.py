@@ -10,10 +10,10 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import chroots  # noqa: E402
+from chroots import ROOT  # noqa: E402
 from shared_data import shared_dir  # noqa: E402
 
 LONG = bool(os.environ.get("GRAPHFEED_LONG"))
-ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 
 def made(folder: str, pattern: str, command: str) -> list[pathlib.Path]:

@@ -2,7 +2,7 @@
 
 import subprocess
 
-from conftest import ROOT
+from chroots import ROOT
 
 
 def test_the_demo_runs_and_installs_what_it_needs(bookworm):

@@ -4,8 +4,8 @@ import pathlib
 import re
 import shutil
 import subprocess
-import time
 
+import chroots
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -13,29 +13,28 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 @pytest.fixture(scope="module")
 def installed(bookworm, debs, mutag):
-    """The system with the server, the command line and the Python client, and how many seconds after
-    the download their installation took."""
+    """The system with the server, the command line and the Python client, and how long after the
+    download their installation took."""
     bookworm.copy(*debs.values(), into="/root/debs")
     bookworm.copy(mutag, HERE / "use_packages.sh")
     names = " ".join(f"/root/debs/{debs[name].name}"
                      for name in ("graphfeed-server", "graphfeed", "python3-graphfeed"))
     bookworm.run(f"apt-get update -q && apt-get install -qy --download-only {names}")
     before = bookworm.packages()
-    begin = time.monotonic()
-    bookworm.run(f"apt-get install -qy {names}")
-    seconds = time.monotonic() - begin
-    print(f"\n{bookworm.packages() - before} packages installed in {seconds:.1f} s")
-    return bookworm, seconds
+    with chroots.Stopwatch() as watch:
+        bookworm.run(f"apt-get install -qy {names}")
+    print(f"\n{bookworm.packages() - before} packages installed in {watch}")
+    return bookworm, watch
 
 
 def test_a_minute_after_the_download_a_client_has_streamed(installed):
-    bookworm, seconds = installed
-    begin = time.monotonic()
-    said = bookworm.run("sh /root/use_packages.sh /root/MUTAG")
-    used = time.monotonic() - begin
+    bookworm, installing = installed
+    with chroots.Stopwatch() as using:
+        said = bookworm.run("sh /root/use_packages.sh /root/MUTAG")
     assert re.search(r"python: \S+ /usr/lib/python3/dist-packages/graphfeed", said), said
-    print(f"\n{said}\nused in {used:.1f} s")
-    assert seconds + used < 60
+    print(f"\n{said}\nused in {using}")
+    # Of processor time, since this machine may be busy otherwise; alone it takes hardly longer.
+    assert installing.processor + using.processor < 40
 
 
 def test_the_service_is_one_that_systemd_takes(installed, tmp_path):

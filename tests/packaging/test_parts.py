@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from conftest import ROOT
+from chroots import ROOT
 
 
 def packages(*sections):

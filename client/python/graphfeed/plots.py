@@ -16,7 +16,7 @@ def _axes(ax: Any) -> Any:
             "plot() needs matplotlib (package matplotlib; Debian: python3-matplotlib); print() shows "
             "the same numbers without it"
         ) from error
-    return pyplot.subplots(figsize=(6.4, 3.2), layout="constrained")[1]
+    return pyplot.subplots(figsize=(6.4, 3.2), constrained_layout=True)[1]
 
 
 def plan(summary: Any, ax: Any = None) -> Any:
