@@ -23,10 +23,10 @@ function(graphfeed_python_environment variable)
   set(${variable} "${environment}" PARENT_SCOPE)
 endfunction()
 
-# graphfeed_pytest(name folder [TIMEOUT seconds]): the folder's Python tests as one ctest entry, with
-# the built package and programs at hand.
+# graphfeed_pytest(name folder [TIMEOUT seconds] [ENVIRONMENT name=value ...]): the folder's Python
+# tests as one ctest entry, with the built package and programs at hand.
 function(graphfeed_pytest name folder)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "ENVIRONMENT" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
@@ -34,5 +34,6 @@ function(graphfeed_pytest name folder)
   add_test(NAME ${name}
            COMMAND ${Python3_EXECUTABLE} -m pytest -q -p no:cacheprovider ${folder}
            WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "${environment}")
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} 
+                       ENVIRONMENT "${environment};${ARG_ENVIRONMENT}")
 endfunction()

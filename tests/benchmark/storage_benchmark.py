@@ -36,7 +36,7 @@ def collection_of(qm9: pathlib.Path | None) -> gf.Collection:
         from qm9 import read_qm9
 
         return read_qm9(qm9)
-    from molecules import molecules
+    from graphfeed.demo.molecules import molecules
 
     return molecules(130_000)
 

@@ -58,12 +58,14 @@ def server(binary: pathlib.Path, folder: str, address: str):
         process.wait(timeout=60)
 
 
-def cpu_seconds(process: subprocess.Popen) -> float:
+def cpu_seconds(process: subprocess.Popen | None) -> float:
+    if process is None:  # the client serves itself
+        return 0.0
     fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measure(command: list[str], process: subprocess.Popen) -> dict[str, float]:
+def measure(command: list[str], process: subprocess.Popen | None) -> dict[str, float]:
     """One run of a client: what it says, and the CPU of both sides for a batch."""
     before, served = resource.getrusage(resource.RUSAGE_CHILDREN), cpu_seconds(process)
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -91,6 +93,24 @@ def python(address: str, shared: bool, strategy: str, epochs: int) -> list[str]:
     return [sys.executable, "-c", READER, address, str(shared), name, *map(str, SIZES), str(epochs)]
 
 
+def compare(benchmark: str, wires: dict, command, rounds: int, **what) -> None:
+    """Runs `command(address, shared)` over each wire {name: (process, address, shared)} in turns, and
+    reports medians and the ratio to TCP."""
+    runs = {wire: [] for wire in wires}
+    for number in range(rounds + 1):
+        for wire, (process, address, shared) in wires.items():
+            run = measure(command(address, shared), process)
+            if number > 0:  # the first one warms up
+                runs[wire].append(run)
+    for wire, measured in runs.items():
+        medians = {key: round(statistics.median(run[key] for run in measured), 1) for key in measured[0]}
+        against = statistics.median(
+            run["batches_per_s"] / tcp["batches_per_s"]
+            for run, tcp in zip(measured, runs["tcp"], strict=True)
+        )
+        report(benchmark, **what, wire=wire, **medians, of_tcp=round(against, 2))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bin", type=pathlib.Path, required=True)
@@ -113,24 +133,13 @@ def main() -> None:
         }
         for client in ("c++", "python"):
             for strategy in STRATEGIES:
-                runs = {wire: [] for wire in wires}
-                for number in range(arguments.rounds + 1):
-                    for wire, (process, address, shared) in wires.items():
-                        command = (
-                            command_line(arguments.bin / "graphfeed", address, shared, strategy, arguments.epochs)
-                            if client == "c++"
-                            else python(address, shared, strategy, arguments.epochs)
-                        )
-                        run = measure(command, process)
-                        if number > 0:  # the first one warms up
-                            runs[wire].append(run)
-                for wire, measured in runs.items():
-                    medians = {key: round(statistics.median(run[key] for run in measured), 1) for key in measured[0]}
-                    against = statistics.median(
-                        run["batches_per_s"] / tcp["batches_per_s"]
-                        for run, tcp in zip(measured, runs["tcp"], strict=True)
-                    )
-                    report("wire", client=client, strategy=strategy, wire=wire, **medians, of_tcp=round(against, 2))
+
+                def command(address: str, shared: bool, client=client, strategy=strategy) -> list[str]:
+                    if client == "python":
+                        return python(address, shared, strategy, arguments.epochs)
+                    return command_line(arguments.bin / "graphfeed", address, shared, strategy, arguments.epochs)
+
+                compare("wire", wires, command, arguments.rounds, client=client, strategy=strategy)
 
 
 if __name__ == "__main__":
