@@ -75,6 +75,14 @@ def test_the_native_wheel_holds_the_other_client_too(environments, server):
     assert python["transport"] == "python" and python["digests"] == native["digests"]
 
 
+def test_the_demo_runs_from_the_native_wheel(environments):
+    (environment, _), (other, _) = environments
+    said = environment.run("python", "-m", "graphfeed", "demo", "--num-graphs", "2000").stdout
+    assert "2,000 generated molecules" in said and "packing efficiency" in said
+    refused = other.run("python", "-m", "graphfeed", "demo", "--num-graphs", "2000", check=False)
+    assert refused.returncode != 0 and "native" in refused.stderr, refused.stderr
+
+
 def test_what_they_need_is_there_and_said(environments, wheels):
     for environment, _ in environments:
         # Debian's own packages need not agree among themselves.

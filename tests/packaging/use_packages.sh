@@ -1,16 +1,9 @@
-# In a system that has graphfeed-server, graphfeed and python3-graphfeed: the main job, as the
-# service's user runs it. $1: folder of a TU dataset.
+# In a system that has graphfeed-server, graphfeed and python3-graphfeed: the main job, by the
+# service's user and flags. $1: folder of a TU dataset.
 set -e
+. /root/serve.sh
 . /etc/default/graphfeed-server
-# Its own port is another server's, where the network is.
-setpriv --reuid graphfeed --regid graphfeed --clear-groups graphfeed-server \
-    --data-dir /var/lib/graphfeed $GRAPHFEED_SERVER_FLAGS --listen 127.0.0.1:0 > /tmp/server.log 2>&1 &
-server=$!
-for _ in $(seq 100); do
-    grep -q 'listening on' /tmp/server.log && break
-    sleep 0.1
-done
-address=$(sed -n 's/listening on //p' /tmp/server.log)
+serve /var/lib/graphfeed setpriv --reuid graphfeed --regid graphfeed --clear-groups
 graphfeed import tu "$1" --name mutag --server "$address"
 graphfeed describe mutag --server "$address"
 graphfeed stream mutag --server "$address" --batch-size 10
@@ -24,6 +17,5 @@ graphs = sum(batch.num_real_graphs for batch in loader)
 assert graphs == len(dataset) == 188, graphs
 print("python:", gf.__version__, gf.__file__, len(loader), "batches")
 PYTHON
-kill -TERM $server
-wait $server
-grep -q stopped /tmp/server.log
+python3 -m graphfeed demo --num-graphs 2000
+stop
