@@ -23,12 +23,10 @@ function(graphfeed_python_environment variable)
   set(${variable} "${environment}" PARENT_SCOPE)
 endfunction()
 
-# graphfeed_pytest(name folder [TIMEOUT seconds] [BOTH_CLIENTS]): the folder's Python tests as one
-# ctest entry, with the built package and programs at hand. BOTH_CLIENTS: another entry,
-# NAME_portable, runs them with the client in Python (tests/conftest.py says which of them; all with
-# GRAPHFEED_LONG=1).
+# graphfeed_pytest(name folder [TIMEOUT seconds] [ENVIRONMENT name=value ...]): the folder's Python
+# tests as one ctest entry, with the built package and programs at hand.
 function(graphfeed_pytest name folder)
-  cmake_parse_arguments(ARG "BOTH_CLIENTS" "TIMEOUT" "" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "ENVIRONMENT" ${ARGN})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
@@ -36,12 +34,6 @@ function(graphfeed_pytest name folder)
   add_test(NAME ${name}
            COMMAND ${Python3_EXECUTABLE} -m pytest -q -p no:cacheprovider ${folder}
            WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "${environment}")
-  if(ARG_BOTH_CLIENTS)
-    add_test(NAME ${name}_portable
-             COMMAND ${Python3_EXECUTABLE} -m pytest -q -p no:cacheprovider ${folder}
-             WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(${name}_portable PROPERTIES TIMEOUT ${ARG_TIMEOUT}
-                         ENVIRONMENT "${environment};GRAPHFEED_CLIENT=python;GRAPHFEED_CORE=1")
-  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT}
+                       ENVIRONMENT "${environment};${ARG_ENVIRONMENT}")
 endfunction()

@@ -25,40 +25,16 @@
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
-#include "proto/frame/slab.h"
 #include "proto/passage/passage.h"
 #include "proto/wire/limits.h"
-#include "server/metrics/metrics.h"
-#include "server/rpc/call.h"
-#include "server/rpc/handlers.h"
+#include "server/core.h"
 #include "server/rpc/service.h"
-#include "server/serving/admission.h"
-#include "server/serving/batch_maker.h"
-#include "server/serving/task_queue.h"
-#include "server/serving/worker_registry.h"
-#include "server/sharing/slab_ring.h"
 #include "server/sharing/slab_socket.h"
 #include "server/store_watch.h"
 #include "storage/base/status_macros.h"
-#include "storage/catalog.h"
-#include "storage/chunks/disk_errors.h"
-#include "storage/chunks/open_store.h"
 
 namespace graphfeed {
 namespace {
-
-int BuildThreads(const ServerConfig& config) {
-  if (config.build_threads > 0) return static_cast<int>(config.build_threads);
-  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-}
-
-// Plans, estimates and recipes compete with frames for the processors, so there are no more of them
-// than are needed: two, so that an estimate of a thousand batches does not stand before the plan of
-// a stream's next epoch.
-constexpr int kPlanningThreads = 2;
-
-// Calls beside streams, ingests and exports.
-constexpr int64_t kOtherCalls = 1000;
 
 // What gRPC may hold of messages that are still coming in; beyond it gRPC ends calls. Calls and
 // connections take some of it, too.
@@ -132,175 +108,41 @@ void KeepGrpc() {
 
 }  // namespace
 
-// Members in the order in which they depend on each other; destroyed in reverse.
+// Destroyed in reverse: what brings the calls goes first.
 struct Server::Impl {
-  Impl(ServerConfig server_config, std::unique_ptr<Catalog> open_catalog, StreamFilter filter)
-      : config(std::move(server_config)),
-        catalog(std::move(open_catalog)),
-        admission("streams", config.slab_memory, config.max_streams),
-        ingest_admission("ingests", 0, config.max_ingests),
-        export_admission("exports", 0, config.max_ingests),
-        maker(*catalog, metrics, admission, config.max_frame_bytes, config.plan_memory,
-              BuildThreads(config) + kPlanningThreads),
-        calls(metrics, config.request_memory,
-              config.max_streams + 2 * config.max_ingests + kOtherCalls),
-        build_pool(std::make_unique<ThreadPool>(BuildThreads(config))),
-        planning_pool(std::make_unique<ThreadPool>(kPlanningThreads)),
-        workers(
-            {.max_workers = config.max_workers,
-             .forget_after = config.forget_workers_after,
-             .on_advance =
-                 [this](const WorkerReport& difference) { metrics.WorkerAdvanced(difference); }}),
-        handlers(*catalog, maker, admission, *build_pool, workers,
-                 {.snapshot_dir = config.snapshot_dir,
-                  .partition_memory = config.partition_memory,
-                  .partition_program = config.partition_program}),
-        ingest_pool(std::make_unique<ThreadPool>(static_cast<int>(config.ingest_threads))),
-        partition_pool(std::make_unique<ThreadPool>(1)),
-        streams{.calls = calls,
-                .build_pool = *build_pool,
-                .planning_pool = *planning_pool,
-                .maker = maker,
-                .admission = admission,
-                .prefetch = {.default_frames = static_cast<uint32_t>(config.default_prefetch),
-                             .max_frames = static_cast<uint32_t>(config.max_prefetch)},
-                .filter = std::move(filter)},
-        ingests{.calls = calls,
-                .pool = *ingest_pool,
-                .catalog = *catalog,
-                .admission = ingest_admission,
-                .max_message_bytes = config.ingest_memory,
-                .idle_timeout = config.ingest_idle_timeout},
-        exports{.calls = calls,
-                .pool = *build_pool,
-                .catalog = *catalog,
-                .admission = export_admission} {
-    metrics.AddReadings([this] { return Readings(); });
-  }
+  explicit Impl(std::unique_ptr<ServerCore> open_core) : core(std::move(open_core)) {}
 
-  std::vector<Metrics::Reading> Readings();
-
-  const ServerConfig config;
-  const std::unique_ptr<Catalog> catalog;
-  Metrics metrics;
-  Admission admission;
-  Admission ingest_admission;
-  Admission export_admission;
-  BatchMaker maker;
-  Calls calls;
-  std::unique_ptr<ThreadPool> build_pool;
-  std::unique_ptr<ThreadPool> planning_pool;  // posts to the build pool
-  WorkerRegistry workers;
-  Handlers handlers;
-  std::unique_ptr<ThreadPool> ingest_pool;
-  std::unique_ptr<ThreadPool> partition_pool;
-  StreamContext streams;
-  TransferContext ingests;
-  TransferContext exports;
+  const std::unique_ptr<ServerCore> core;
   std::unique_ptr<SlabSocket> sharing;
   std::unique_ptr<grpc::Service> service;
   std::unique_ptr<grpc::Server> server;
-  bool read_only = false;
   int port = 0;
   int metrics_port = 0;
   std::unique_ptr<StoreWatch> watch;
   absl::once_flag shutdown;
 };
 
-std::vector<Metrics::Reading> Server::Impl::Readings() {
-  const StorageStats stats = catalog->stats();
-  const WorkerRegistry::Count known_workers = workers.Size();
-  auto counter = [](const char* name, const char* help, int64_t value) {
-    return Metrics::Reading{.name = name,
-                            .help = help,
-                            .counter = true,
-                            .label = "",
-                            .values = {{"", static_cast<double>(value)}}};
-  };
-  auto gauge = [&](const char* name, const char* help, int64_t value) {
-    Metrics::Reading reading = counter(name, help, value);
-    reading.counter = false;
-    return reading;
-  };
-  return {
-      {.name = "graphfeed_memory_bytes",
-       .help = "Memory by use.",
-       .counter = false,
-       .label = "use",
-       .values = {{"chunk_cache", static_cast<double>(stats.cached_bytes)},
-                  {"chunk_tables", static_cast<double>(stats.chunk_table_bytes)},
-                  {"slabs", static_cast<double>(SlabPool::TotalBytes())},
-                  {"slabs_reserved", static_cast<double>(admission.reserved_bytes())},
-                  {"slabs_kept", static_cast<double>(SlabRing::KeptBytes())},
-                  {"seeds", static_cast<double>(maker.seed_bytes())},
-                  {"sampler_tables", static_cast<double>(maker.sampler_table_bytes())},
-                  {"plans", static_cast<double>(maker.plan_bytes())},
-                  {"offsets", static_cast<double>(stats.offsets_bytes)},
-                  {"ingest", static_cast<double>(stats.ingest_bytes)},
-                  {"partition", static_cast<double>(handlers.partition_bytes())},
-                  {"requests", static_cast<double>(calls.request_bytes())}}},
-      {.name = "graphfeed_memory_limit_bytes",
-       .help = "Limits of memory by use.",
-       .counter = false,
-       .label = "use",
-       .values = {{"chunk_cache", static_cast<double>(stats.memory_budget_bytes)},
-                  {"slabs_reserved", static_cast<double>(admission.capacity_bytes())},
-                  {"plans", static_cast<double>(config.plan_memory)},
-                  {"partition", static_cast<double>(config.partition_memory)},
-                  {"requests", static_cast<double>(calls.request_capacity_bytes())}}},
-      gauge("graphfeed_stored_bytes", "Bytes on disk.", stats.stored_bytes),
-      gauge("graphfeed_set_aside_columns", "Columns that no version uses, until they are removed.",
-            stats.set_aside_columns),
-      counter("graphfeed_disk_full_total", "Writes to the data folder that failed: it was full.",
-              DiskFullErrors()),
-      gauge("graphfeed_build_queue_length", "Tasks that wait for a build thread.",
-            static_cast<int64_t>(build_pool == nullptr ? 0 : build_pool->queue_length())),
-      gauge("graphfeed_planning_queue_length", "Tasks that wait for a planning thread.",
-            static_cast<int64_t>(planning_pool == nullptr ? 0 : planning_pool->queue_length())),
-      counter("graphfeed_chunk_hits_total", "Chunks found in memory.", stats.chunk_hits),
-      counter("graphfeed_chunk_misses_total", "Chunks read from the store.", stats.chunk_misses),
-      counter("graphfeed_chunk_evictions_total", "Chunks dropped from memory for others.",
-              stats.chunk_evictions),
-      counter("graphfeed_chunk_read_bytes_total", "Bytes of chunks read from the store.",
-              stats.chunk_read_bytes),
-      {.name = "graphfeed_workers",
-       .help = "Workers that report, and those that have stopped and are not forgotten yet.",
-       .counter = false,
-       .label = "state",
-       .values = {{"alive", static_cast<double>(known_workers.alive)},
-                  {"gone", static_cast<double>(known_workers.gone)}}},
-  };
-}
-
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
                                                       StreamFilter filter, OnFailure on_failure) {
   GF_RETURN_IF_ERROR(ValidateConfig(config));
-  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> store,
-                      OpenStore(config.data_dir, {.access = StoreAccess::kAsPermitted}));
-  const bool read_only = store->read_only();
-  GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
-                      Catalog::Open(std::move(store), {.memory_budget_bytes = config.memory_budget,
-                                                       .ingest_memory_bytes = config.ingest_memory,
-                                                       .sweep_after = config.sweep_after}));
-  auto impl = std::make_unique<Impl>(config, std::move(catalog), std::move(filter));
-  impl->read_only = read_only;
+  GF_ASSIGN_OR_RETURN(
+      std::unique_ptr<ServerCore> core,
+      ServerCore::Open(config, {.access = StoreAccess::kAsPermitted}, std::move(filter)));
+  auto impl = std::make_unique<Impl>(std::move(core));
 
   KeepGrpc();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-  impl->service = MakeGraphFeedService(impl->calls,
-                                       {.build = *impl->build_pool,
-                                        .planning = *impl->planning_pool,
-                                        .ingest = *impl->ingest_pool,
-                                        .partition = *impl->partition_pool},
-                                       impl->handlers, impl->streams, impl->ingests, impl->exports);
+  ServerCore& running = *impl->core;
+  impl->service = MakeGraphFeedService(running.calls, running.pools(), running.handlers,
+                                       running.streams, running.ingests, running.exports);
   GF_RETURN_IF_ERROR(passage::CheckFree(config.listen));  // gRPC would take it over
   const std::optional<std::string> socket = passage::SocketOf(config.listen);
   if (config.shared_memory && socket.has_value()) {
     GF_ASSIGN_OR_RETURN(
         impl->sharing,
         SlabSocket::Listen(*socket, static_cast<size_t>(config.max_streams + kOtherCalls)));
-    impl->streams.sharing = impl->sharing.get();
+    running.streams.sharing = impl->sharing.get();
   }
   grpc::ServerBuilder builder;
   ConfigureChannels(config, builder);
@@ -312,48 +154,47 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   }
   impl->server->GetHealthCheckService()->SetServingStatus(GraphFeedServiceName(), true);
 
-  Impl& running = *impl;
+  grpc::Server& serving = *impl->server;
   impl->watch = std::make_unique<StoreWatch>(
-      *impl->catalog, &CheckAccepts,
-      [&running, on_failure = std::move(on_failure)](const absl::Status& status) {
-        running.server->GetHealthCheckService()->SetServingStatus(false);
+      *running.catalog, &CheckAccepts,
+      [&serving, on_failure = std::move(on_failure)](const absl::Status& status) {
+        serving.GetHealthCheckService()->SetServingStatus(false);
         if (on_failure) on_failure(status);
       });
 
   std::unique_ptr<Server> server(new Server(std::move(impl)));
   if (!config.metrics_listen.empty()) {
     GF_ASSIGN_OR_RETURN(server->impl_->metrics_port,
-                        server->impl_->metrics.Listen(config.metrics_listen));
+                        server->impl_->core->metrics.Listen(config.metrics_listen));
   }
   return server;
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Server::~Server() { Shutdown(absl::Now() + impl_->config.drain_timeout); }
+Server::~Server() { Shutdown(absl::Now() + impl_->core->config.drain_timeout); }
 
 int Server::port() const { return impl_->port; }
-bool Server::read_only() const { return impl_->read_only; }
-int64_t Server::set_aside_columns() const { return impl_->catalog->stats().set_aside_columns; }
+bool Server::read_only() const { return impl_->core->read_only; }
+int64_t Server::set_aside_columns() const {
+  return impl_->core->catalog->stats().set_aside_columns;
+}
 int Server::metrics_port() const { return impl_->metrics_port; }
-std::string Server::MetricsText() const { return impl_->metrics.Text(); }
+std::string Server::MetricsText() const { return impl_->core->metrics.Text(); }
 
 void Server::Shutdown(absl::Time deadline) {
   absl::call_once(impl_->shutdown, [&] {
     impl_->watch.reset();
-    impl_->calls.Drain();
+    impl_->core->calls.Drain();
     impl_->server->GetHealthCheckService()->Shutdown();
-    impl_->calls.WaitUntilIdle(deadline);
+    impl_->core->calls.WaitUntilIdle(deadline);
     // What still runs are calls beyond the deadline, and watchers of our health: cancelled. Waits
     // for all reactors, which need the pools.
     impl_->server->Shutdown(std::chrono::system_clock::now());
     impl_->server->Wait();
-    impl_->sharing.reset();          // with what clients still hold
-    impl_->metrics.StopListening();  // scrapes read the pools
-    impl_->planning_pool.reset();
-    impl_->build_pool.reset();
-    impl_->ingest_pool.reset();
-    impl_->partition_pool.reset();
+    impl_->sharing.reset();                // with what clients still hold
+    impl_->core->metrics.StopListening();  // scrapes read the pools
+    impl_->core->StopPools();
   });
 }
 

@@ -121,6 +121,7 @@ absl::Status CatalogEngine::HoldColumns(const Manifest& manifest, const RecordMa
 }
 
 absl::Status CatalogEngine::KeepUp() {
+  store_->Tidy();
   if (server_key_.empty()) return absl::OkStatus();
   MutexLock keep_up_lock(&keep_up_mu_);
   GF_RETURN_IF_ERROR(Refresh());

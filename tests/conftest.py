@@ -1,5 +1,9 @@
 """A real server for every test of the Python package.
 
+With GRAPHFEED_TEST_OVER=local the tests' common server is none: it is a data folder that the tests'
+process serves to itself. Servers that tests start themselves stay what they are; what asks for the
+common server's process is skipped.
+
 GRAPHFEED_SERVER and GRAPHFEED_CLI name the programs; PYTHONPATH leads to the built package. The
 recorded cases and real datasets lie in GRAPHFEED_SHARED_DIR (default: beside the project).
 """
@@ -16,7 +20,22 @@ import pytest
 import graphfeed as gf
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "support"))
-from server_process import Server  # noqa: E402
+from over_local import is_core, reason_to_skip  # noqa: E402
+from server_process import LocalFolder, Server  # noqa: E402
+
+OVER_LOCAL = os.environ.get("GRAPHFEED_TEST_OVER") == "local"
+
+
+def pytest_collection_modifyitems(config, items) -> None:
+    if not OVER_LOCAL:
+        return
+    if "GRAPHFEED_LONG" not in os.environ:
+        left_out = [item for item in items if not is_core(item.path.stem)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if is_core(item.path.stem)]
+    for item in items:
+        if reason := reason_to_skip(item.name):
+            item.add_marker(pytest.mark.skip(reason=f"over local: {reason}"))
 
 
 def require_server() -> None:
@@ -28,6 +47,9 @@ def require_server() -> None:
 def server(tmp_path_factory):
     """One server for all tests; they use datasets of their own."""
     require_server()
+    if OVER_LOCAL:
+        yield LocalFolder(tmp_path_factory.mktemp("data"))
+        return
     running = Server(tmp_path_factory.mktemp("data"))
     yield running
     assert running.stop() == 0, "the server must stop cleanly"

@@ -45,13 +45,17 @@ ALLOWED = {
     "client/cpp": {
         "storage/base", "storage/graph", "proto/frame", "proto/passage", "proto/wire", "graphfeed/v1",
     },
+    "client/local": {
+        "storage/base", "storage/graph", "storage/chunks", "storage", "proto/frame", "proto/wire", "graphfeed/v1",
+        "server/metrics", "server/serving", "server/rpc", "server", "client/cpp",
+    },
     "client/flags": {"storage/base", "storage/graph", "proto/frame", "client/cpp"},
     "client/cli": {
         "storage/base", "storage/graph", "storage/chunks", "storage/importers", "storage/partition", "storage/transforms",
-        "storage", "proto/frame", "client/cpp", "client/flags",
+        "storage", "proto/frame", "client/cpp", "client/flags", "client/local",
     },
     "client/worker": {"storage/base", "storage/graph", "proto/exposition", "proto/frame", "client/cpp", "client/flags"},
-    "client/python": {"storage/base", "storage/graph", "proto/frame", "client/cpp"},
+    "client/python": {"storage/base", "storage/graph", "proto/frame", "client/cpp", "client/local"},
 }
 
 # Libraries that only some files may see.

@@ -4,10 +4,12 @@
 
 #include "absl/status/status.h"
 #include "client/cli/command.h"
+#include "client/local/local.h"
 
 namespace graphfeed {
 
 int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+  ServeLocalEndpoints();
   CLI::App app(
       "Graphs in fixed-size batches from a graphfeed server: bring datasets in, look at them, plan "
       "and stream batches.",

@@ -165,6 +165,7 @@ void AddListCommand(CLI::App& app, Action& action) {
   auto flags = std::make_shared<ListFlags>();  // shared with the callback
   CLI::App* command = app.add_subcommand("ls", "List the datasets and their versions");
   flags->server.Register(*command);
+  flags->server.RegisterDataDir(*command);
   command->add_flag("--json", flags->json, "print all of them as JSON");
   command->callback([flags, &action] {
     action = [flags](const Console& console) { return List(*flags, console); };
@@ -178,6 +179,7 @@ void AddDescribeCommand(CLI::App& app, Action& action) {
   command->add_option("dataset", flags->dataset, "NAME (its newest version) or NAME@VERSION")
       ->required();
   flags->server.Register(*command);
+  flags->server.RegisterDataDir(*command);
   command->add_flag("--json", flags->json, "print it as JSON");
   command->callback([flags, &action] {
     action = [flags](const Console& console) { return Describe(*flags, console); };
@@ -191,6 +193,7 @@ void AddRemoveCommand(CLI::App& app, Action& action) {
   command->add_option("dataset", flags->datasets, "NAME@VERSION, several are possible")->required();
   command->add_flag("--all-versions", flags->all_versions, "all versions of NAME");
   flags->server.Register(*command);
+  flags->server.RegisterDataDir(*command);
   command->callback([flags, &action] {
     action = [flags](const Console& console) { return Remove(*flags, console); };
   });

@@ -130,6 +130,7 @@ void AddPlanCommand(CLI::App& app, Action& action) {
       "plan", "Show the batches of an epoch without making them: number, shapes, efficiency");
   flags->spec.Register(*command);
   flags->server.Register(*command);
+  flags->server.RegisterDataDir(*command);
   command->add_option(
       "--save-spec", flags->save_spec,
       "write the spec, as the server resolved it, to this file for graphfeed-worker");

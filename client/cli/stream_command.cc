@@ -265,6 +265,7 @@ void AddStreamCommand(CLI::App& app, Action& action) {
       "stream", "Stream epochs and report throughput, packing efficiency and the batches' shapes");
   flags->spec.Register(*command);
   flags->server.Register(*command);
+  flags->server.RegisterDataDir(*command);
   command
       ->add_flag(
           "--compact",

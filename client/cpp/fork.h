@@ -13,6 +13,8 @@ namespace graphfeed {
 // How many forks lie between the first client of this process's line and the process. Objects that
 // were made under another number are the parent's.
 int ForkGeneration();
+// Begins to count, if nobody has. Channels do when they are made.
+void CountForks();
 
 // As long as one exists the process counts as running a call, also between two attempts.
 class CallInProgress {

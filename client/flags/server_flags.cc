@@ -6,6 +6,8 @@
 
 #include "CLI/Config.hpp"
 #include "CLI/Formatter.hpp"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 
@@ -40,10 +42,24 @@ void ServerFlags::Register(CLI::App& command) {
                    "let frames travel also from a server of this host (unix:...)");
 }
 
+void ServerFlags::RegisterDataDir(CLI::App& command) {
+  command
+      .add_option("--data-dir", data_dir,
+                  "a data folder instead of a server, read by this process, also while one runs on "
+                  "it (--server local:DIR)")
+      ->excludes("--server");
+}
+
 absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect(
     std::function<bool()> interrupted) const {
   ClientOptions options;
-  options.endpoints = absl::StrSplit(server, ',');
+  if (!data_dir.empty()) {
+    options.endpoints = {absl::StrCat("local:", data_dir)};
+  } else if (absl::StartsWith(server, "local:")) {
+    options.endpoints = {server};  // commas are the path's
+  } else {
+    options.endpoints = absl::StrSplit(server, ',');
+  }
   options.timeout = absl::Seconds(timeout_seconds);
   options.encoding = encoding;
   options.retry_timeout = absl::Seconds(retry_timeout_seconds);

@@ -17,6 +17,7 @@ inline constexpr char kDefaultServer[] = "127.0.0.1:50051";
 // kDefaultServer.
 struct ServerFlags {
   std::string server;
+  std::string data_dir;  // instead of a server, where RegisterDataDir was called
   double timeout_seconds = 60;
   double retry_timeout_seconds = 60;
   double keepalive_seconds = 10;
@@ -26,6 +27,8 @@ struct ServerFlags {
 
   ServerFlags();
   void Register(CLI::App& command);
+  // --data-dir, after Register: a folder that this process serves to itself (client/local).
+  void RegisterDataDir(CLI::App& command);
   // `interrupted` as in ClientOptions.
   absl::StatusOr<std::unique_ptr<Client>> Connect(
       std::function<bool()> interrupted = nullptr) const;

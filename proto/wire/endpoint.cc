@@ -32,6 +32,11 @@ std::optional<absl::string_view> UnixSocket(absl::string_view address) {
   return std::nullopt;
 }
 
+std::optional<absl::string_view> LocalFolder(absl::string_view address) {
+  if (!absl::ConsumePrefix(&address, "local:")) return std::nullopt;
+  return address;
+}
+
 std::string ListeningAddress(absl::string_view address, int port) {
   if (UnixSocket(address).has_value()) return std::string(address);
   return absl::StrCat(address.substr(0, address.rfind(':')), ":", port);

@@ -23,6 +23,9 @@ std::optional<HostPort> ParseHostPort(absl::string_view text);
 // The path or name behind "unix:" or "unix-abstract:"; nullopt for other addresses.
 std::optional<absl::string_view> UnixSocket(absl::string_view address);
 
+// The path behind "local:", a data folder that is served within the process; nullopt for others.
+std::optional<absl::string_view> LocalFolder(absl::string_view address);
+
 // What a server that was to listen on `address` says of itself: the host as it was given, the port
 // as it was had. The socket of a path has none.
 std::string ListeningAddress(absl::string_view address, int port);

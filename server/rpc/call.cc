@@ -3,8 +3,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "proto/wire/limits.h"
-#include "server/rpc/message_bytes.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -53,22 +51,20 @@ bool Calls::WaitUntilIdle(absl::Time deadline) {
                                deadline);
 }
 
-Call::Call(Calls& calls, const grpc::CallbackServerContext& context, const char* method,
-           bool crowded)
+Call::Call(Calls& calls, std::function<bool()> gone, const char* method, bool crowded)
     : calls_(calls),
-      context_(context),
+      gone_(std::move(gone)),
       method_(method),
       start_(std::chrono::steady_clock::now()),
       crowded_(crowded) {}
 
-std::unique_ptr<Call> Call::Admit(Calls& calls, const grpc::CallbackServerContext& context,
-                                  const char* method) {
+std::unique_ptr<Call> Call::Admit(Calls& calls, std::function<bool()> gone, const char* method) {
   bool crowded;
   {
     absl::MutexLock lock(&calls.mu_);
     crowded = ++calls.running_ > calls.max_calls_;
   }
-  return std::unique_ptr<Call>(new Call(calls, context, method, crowded));
+  return std::unique_ptr<Call>(new Call(calls, std::move(gone), method, crowded));
 }
 
 Call::~Call() {
@@ -82,9 +78,16 @@ absl::Status Call::CheckOpen() const {
   return CheckCancelled();
 }
 
+absl::Status Call::CheckAdmitted() const {
+  GF_RETURN_IF_ERROR(CheckOpen());
+  if (!crowded_) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("calls: ", calls_.max_calls_, " are running, which is the most"));
+}
+
 absl::Status Call::CheckCancelled() const {
-  return *cancelled_ || context_.IsCancelled() ? absl::CancelledError("cancelled by the client")
-                                               : absl::OkStatus();
+  return *cancelled_ || (gone_ && gone_()) ? absl::CancelledError("cancelled by the client")
+                                           : absl::OkStatus();
 }
 
 absl::Status Call::TakePlace(Admission& admission) {
@@ -95,38 +98,6 @@ absl::Status Call::TakePlace(Admission& admission) {
 void Call::End(const absl::Status& status) {
   place_.reset();
   code_ = status.code();
-}
-
-absl::StatusOr<std::shared_ptr<RequestBytes>> RequestBytes::Admit(const Call& call,
-                                                                  const grpc::ByteBuffer& bytes) {
-  GF_RETURN_IF_ERROR(call.CheckOpen());
-  if (call.crowded_) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("calls: ", call.calls_.max_calls_, " are running, which is the most"));
-  }
-  const auto size = static_cast<int64_t>(bytes.Length());
-  if (size > wire::kMaxRequestBytes) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the request has ", size, " bytes; at most ", wire::kMaxRequestBytes));
-  }
-  std::shared_ptr<RequestBytes> request(new RequestBytes(call.calls_.requests_, bytes));
-  GF_RETURN_IF_ERROR(request->Charge(size));
-  return request;
-}
-
-absl::Status RequestBytes::Parse(google::protobuf::Message& message) {
-  GF_ASSIGN_OR_RETURN(const int64_t size, CountMessage(bytes_, *message.GetDescriptor()));
-  GF_RETURN_IF_ERROR(Charge(size));
-  return ParseMessage(bytes_, message);
-}
-
-absl::Status RequestBytes::Charge(int64_t bytes) {
-  // Large requests leave room for small ones.
-  constexpr int64_t kSmallBytes = 64 << 10;
-  const int64_t leave_bytes = bytes <= kSmallBytes ? 0 : memory_.capacity_bytes() / 4;
-  GF_ASSIGN_OR_RETURN(places_.emplace_back(),
-                      memory_.ReserveShared("the request", bytes, leave_bytes));
-  return absl::OkStatus();
 }
 
 }  // namespace graphfeed

@@ -4,17 +4,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <set>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "google/protobuf/message.h"
-#include "grpcpp/server_context.h"
-#include "grpcpp/support/byte_buffer.h"
 #include "server/metrics/metrics.h"
 #include "server/serving/admission.h"
 #include "server/serving/frame_stream.h"
@@ -51,7 +48,6 @@ class Calls {
 
  private:
   friend class Call;
-  friend class RequestBytes;
 
   Metrics& metrics_;
   const int64_t max_calls_;
@@ -66,15 +62,17 @@ class Calls {
 // exists, so it is the last to go of all that a call has. The checks are thread-safe.
 class Call {
  public:
-  // The gate. `calls` and `context` must outlive the call, `method` the program.
-  static std::unique_ptr<Call> Admit(Calls& calls, const grpc::CallbackServerContext& context,
-                                     const char* method);
+  // The gate. `gone` is asked, on any thread, whether the client has gone; empty: Cancel says so.
+  // `calls` must outlive the call, `method` the program.
+  static std::unique_ptr<Call> Admit(Calls& calls, std::function<bool()> gone, const char* method);
   ~Call();  // counts the call under its status
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
   // Whether it may begin: UNAVAILABLE when the server drains, CANCELLED when the client has gone.
   absl::Status CheckOpen() const;
+  // The same, and RESOURCE_EXHAUSTED if there were too many calls when it came.
+  absl::Status CheckAdmitted() const;
   // Whether it may go on, which a drain allows.
   absl::Status CheckCancelled() const;
   // Takes one of the places that `admission` has, to be given back by End.
@@ -84,14 +82,14 @@ class Call {
   CancelToken token() const { return cancelled_; }
   // What the client is about to hear.
   void End(const absl::Status& status);
+  // The memory of requests.
+  Admission& requests() const { return calls_.requests_; }
 
  private:
-  friend class RequestBytes;
-
-  Call(Calls& calls, const grpc::CallbackServerContext& context, const char* method, bool crowded);
+  Call(Calls& calls, std::function<bool()> gone, const char* method, bool crowded);
 
   Calls& calls_;
-  const grpc::CallbackServerContext& context_;
+  const std::function<bool()> gone_;
   const char* const method_;
   const std::chrono::steady_clock::time_point start_;
   absl::StatusCode code_ = absl::StatusCode::kUnknown;
@@ -99,28 +97,6 @@ class Call {
   // Shared with its work.
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<Admission::Place> place_;  // shared with nobody
-};
-
-// The bytes of a call's only request, and the memory that it takes while it is being answered. May
-// outlive the call. Not thread-safe.
-class RequestBytes {
- public:
-  // Before anybody looks at it: may the call begin, is the request small enough, is there room for
-  // its bytes? RESOURCE_EXHAUSTED if not.
-  static absl::StatusOr<std::shared_ptr<RequestBytes>> Admit(const Call& call,
-                                                             const grpc::ByteBuffer& bytes);
-
-  // Parses it. INVALID_ARGUMENT for what is no such message, RESOURCE_EXHAUSTED if there is no room
-  // for what it becomes.
-  absl::Status Parse(google::protobuf::Message& message);
-
- private:
-  RequestBytes(Admission& memory, const grpc::ByteBuffer& bytes) : memory_(memory), bytes_(bytes) {}
-  absl::Status Charge(int64_t bytes);
-
-  Admission& memory_;
-  grpc::ByteBuffer bytes_;  // shares those of the call
-  std::vector<std::shared_ptr<Admission::Place>> places_;
 };
 
 }  // namespace graphfeed

@@ -7,6 +7,7 @@
 #include "proto/wire/ingest_sequence.h"
 #include "server/rpc/message_bytes.h"
 #include "server/rpc/reactor.h"
+#include "server/rpc/request_bytes.h"
 #include "storage/base/allocation.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/work_scope.h"

@@ -21,7 +21,8 @@ class Reactor : public GrpcReactor {
 
  protected:
   Reactor(Calls& calls, const grpc::CallbackServerContext& context, const char* method)
-      : call_(Call::Admit(calls, context, method)) {}
+      : call_(Call::Admit(
+            calls, [&context] { return context.IsCancelled(); }, method)) {}
   ~Reactor() override = default;
 
   Call& call() { return *call_; }

@@ -3,10 +3,10 @@
 #include <memory>
 #include <utility>
 
-#include "absl/cleanup/cleanup.h"
 #include "graphfeed/v1/graphfeed.grpc.pb.h"
 #include "server/rpc/message_bytes.h"
 #include "server/rpc/reactor.h"
+#include "server/rpc/request_bytes.h"
 #include "storage/base/allocation.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/work_scope.h"
@@ -31,12 +31,11 @@ using Base = v1::GraphFeed::WithRawCallbackMethod_ListDatasets<
                                                 v1::GraphFeed::Service>>>>>>>>>>>>>;
 
 // A call that answers once. gRPC keeps the bytes of request and reply until the reactor is done.
-template <typename Request, typename Reply>
+template <typename Method>
 class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
  public:
-  UnaryReactor(Calls& calls, const Callback& context, const char* method, Handlers& handlers,
-               Bytes& reply_bytes)
-      : Reactor(calls, context, method), handlers_(handlers), reply_bytes_(reply_bytes) {}
+  UnaryReactor(Calls& calls, const Callback& context, Handlers& handlers, Bytes& reply_bytes)
+      : Reactor(calls, context, Method::kName), handlers_(handlers), reply_bytes_(reply_bytes) {}
 
   void Start(TaskQueue& pool, const Bytes& request_bytes) {
     auto admitted = RequestBytes::Admit(call(), request_bytes);
@@ -57,23 +56,12 @@ class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
     return request_bytes_->Parse(request_);
   }
 
-  // A handler answers at once, or calls back when it has the answer.
   void Answer() {
-    const Handlers::Interrupted interrupted = [this] { return call().CheckOpen(); };
-    auto lost = [this] { EndCall(OutOfMemory()); };
-    auto end = [this, lost = absl::Cleanup(std::move(lost))](const absl::Status& status) mutable {
-      std::move(lost).Cancel();
-      EndCall(status.ok() ? WithinMemory([this] { return Encode(); }) : status);
-    };
-    if constexpr (requires {
-                    handlers_.Handle(request_, reply_, Handlers::Done(std::move(end)));
-                  }) {
-      handlers_.Handle(request_, reply_, std::move(end));
-    } else if constexpr (requires { handlers_.Handle(request_, reply_, interrupted); }) {
-      end(WithinMemory([&] { return handlers_.Handle(request_, reply_, interrupted); }));
-    } else {
-      end(WithinMemory([&] { return handlers_.Handle(request_, reply_); }));
-    }
+    AnswerOnce(
+        handlers_, request_, reply_, [this] { return call().CheckOpen(); },
+        [this](const absl::Status& status) {
+          EndCall(status.ok() ? WithinMemory([this] { return Encode(); }) : status);
+        });
   }
 
   absl::Status Encode() {
@@ -84,15 +72,15 @@ class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
   // The answer's parts are in its bytes by now.
   void EndCall(const absl::Status& status) {
     request_.Clear();
-    reply_ = Reply();
+    reply_ = typename Method::Reply();
     End(status);
   }
 
   Handlers& handlers_;
   std::shared_ptr<RequestBytes> request_bytes_;  // shared with nobody
   Bytes& reply_bytes_;
-  Request request_;
-  Reply reply_;
+  typename Method::Request request_;
+  typename Method::Reply reply_;
 };
 
 class Service final : public Base {
@@ -109,53 +97,43 @@ class Service final : public Base {
   // The other forms are hidden on purpose.
   grpc::ServerUnaryReactor* ListDatasets(Callback* context, const Bytes* request,
                                          Bytes* reply) override {
-    return Answer<v1::ListDatasetsRequest, v1::ListDatasetsResponse>("ListDatasets", pools_.build,
-                                                                     context, request, reply);
+    return Answer<unary::ListDatasets>(*context, *request, *reply);
   }
   grpc::ServerUnaryReactor* GetDataset(Callback* context, const Bytes* request,
                                        Bytes* reply) override {
-    return Answer<v1::GetDatasetRequest, v1::DatasetInfo>("GetDataset", pools_.build, context,
-                                                          request, reply);
+    return Answer<unary::GetDataset>(*context, *request, *reply);
   }
   grpc::ServerUnaryReactor* DeleteVersion(Callback* context, const Bytes* request,
                                           Bytes* reply) override {
-    return Answer<v1::DeleteVersionRequest, v1::DeleteVersionResponse>(
-        "DeleteVersion", pools_.ingest, context, request, reply);
+    return Answer<unary::DeleteVersion>(*context, *request, *reply);
   }
   grpc::ServerUnaryReactor* EstimateOptions(Callback* context, const Bytes* request,
                                             Bytes* reply) override {
-    return Answer<v1::EstimateOptionsRequest, v1::EstimateOptionsResponse>(
-        "EstimateOptions", pools_.planning, context, request, reply);
+    return Answer<unary::EstimateOptions>(*context, *request, *reply);
   }
   grpc::ServerUnaryReactor* DescribePlan(Callback* context, const Bytes* request,
                                          Bytes* reply) override {
-    return Answer<v1::DescribePlanRequest, v1::DescribePlanResponse>(
-        "DescribePlan", pools_.planning, context, request, reply);
+    return Answer<unary::DescribePlan>(*context, *request, *reply);
   }
   grpc::ServerUnaryReactor* GetBatch(Callback* context, const Bytes* request,
                                      Bytes* reply) override {
-    return Answer<v1::GetBatchRequest, BatchReply>("GetBatch", pools_.planning, context, request,
-                                                   reply);
+    return Answer<unary::GetBatch>(*context, *request, *reply);
   }
   grpc::ServerUnaryReactor* PartitionDataset(Callback* context, const Bytes* request,
                                              Bytes* reply) override {
-    return Answer<v1::PartitionDatasetRequest, v1::DatasetInfo>(
-        "PartitionDataset", pools_.partition, context, request, reply);
+    return Answer<unary::PartitionDataset>(*context, *request, *reply);
   }
   grpc::ServerUnaryReactor* CreateSnapshot(Callback* context, const Bytes* request,
                                            Bytes* reply) override {
-    return Answer<v1::CreateSnapshotRequest, v1::CreateSnapshotResponse>(
-        "CreateSnapshot", pools_.ingest, context, request, reply);
+    return Answer<unary::CreateSnapshot>(*context, *request, *reply);
   }
   grpc::ServerUnaryReactor* ReportWorkerMetrics(Callback* context, const Bytes* request,
                                                 Bytes* reply) override {
-    return Answer<v1::ReportWorkerMetricsRequest, v1::ReportWorkerMetricsResponse>(
-        "ReportWorkerMetrics", pools_.build, context, request, reply);
+    return Answer<unary::ReportWorkerMetrics>(*context, *request, *reply);
   }
   grpc::ServerUnaryReactor* ListWorkers(Callback* context, const Bytes* request,
                                         Bytes* reply) override {
-    return Answer<v1::ListWorkersRequest, v1::ListWorkersResponse>("ListWorkers", pools_.build,
-                                                                   context, request, reply);
+    return Answer<unary::ListWorkers>(*context, *request, *reply);
   }
   grpc::ServerReadReactor<Bytes>* Ingest(Callback* context, Bytes* reply) override {
     return StartIngest(ingests_, *context, *reply);
@@ -168,11 +146,10 @@ class Service final : public Base {
   }
 
  private:
-  template <typename Request, typename Reply>
-  grpc::ServerUnaryReactor* Answer(const char* method, TaskQueue& pool, Callback* context,
-                                   const Bytes* request, Bytes* reply) {
-    auto* reactor = new UnaryReactor<Request, Reply>(calls_, *context, method, handlers_, *reply);
-    reactor->Start(pool, *request);
+  template <typename Method>
+  grpc::ServerUnaryReactor* Answer(const Callback& context, const Bytes& request, Bytes& reply) {
+    auto* reactor = new UnaryReactor<Method>(calls_, context, handlers_, reply);
+    reactor->Start(Method::PoolOf(pools_), request);
     return reactor;
   }
 

@@ -8,17 +8,9 @@
 #include "server/rpc/handlers.h"
 #include "server/rpc/ingest_reactor.h"
 #include "server/rpc/stream_reactor.h"
-#include "server/serving/task_queue.h"
+#include "server/rpc/unary_methods.h"
 
 namespace graphfeed {
-
-// Where calls that answer once run.
-struct ServicePools {
-  TaskQueue& build;      // what reads
-  TaskQueue& planning;   // what opens recipes, plans and estimates
-  TaskQueue& ingest;     // what writes
-  TaskQueue& partition;  // one thread: a partition takes minutes and memory of its own
-};
 
 // graphfeed.v1.GraphFeed over gRPC's callback API. No method blocks: calls that answer once run on
 // the pools, streams and ingests have reactors of their own. The arguments must outlive the

@@ -11,6 +11,7 @@
 #include "proto/wire/requests.h"
 #include "server/rpc/message_bytes.h"
 #include "server/rpc/reactor.h"
+#include "server/rpc/request_bytes.h"
 #include "server/sharing/slab_ring.h"
 
 namespace graphfeed {

@@ -3,25 +3,9 @@
 
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
-#include "server/rpc/call.h"
-#include "server/serving/admission.h"
-#include "server/serving/batch_maker.h"
-#include "server/serving/batch_source.h"
-#include "server/serving/task_queue.h"
+#include "server/rpc/stream_context.h"
 
 namespace graphfeed {
-
-// What calls of StreamBatches share. Everything outlives the calls.
-struct StreamContext {
-  Calls& calls;
-  TaskQueue& build_pool;
-  TaskQueue& planning_pool;
-  BatchMaker& maker;
-  Admission& admission;
-  PrefetchLimits prefetch;
-  StreamFilter filter = nullptr;  // may be empty
-  SlabSocket* sharing = nullptr;  // null: no memory is shared with clients
-};
 
 // Starts a call of StreamBatches: a FrameStream whose sink is gRPC. Slabs are written as they are,
 // behind a few header bytes; the slices refer to them and return them when they have been sent.

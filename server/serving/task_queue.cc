@@ -16,7 +16,7 @@ class ThreadPool::Queue final : public TaskQueue {
   const std::shared_ptr<Line> line_ = std::make_shared<Line>();  // shared with the pool's turns
 };
 
-ThreadPool::ThreadPool(int num_threads) {
+ThreadPool::ThreadPool(int num_threads, TaskGate* gate) : gate_(gate) {
   for (int i = 0; i < num_threads; ++i) threads_.emplace_back([this] { Run(); });
 }
 
@@ -59,10 +59,13 @@ void ThreadPool::Run() {
       if (!line->empty()) turns_.push_back(std::move(line));
     }
     // Whose call it was has been told by what the task held, when that was let go (absl::Cleanup).
+    if (gate_ != nullptr) gate_->Enter();
     (void)WithinMemory([&] {
       task();
       return absl::OkStatus();
     });
+    task = nullptr;  // what it held goes within the gate too
+    if (gate_ != nullptr) gate_->Leave();
   }
 }
 

@@ -27,11 +27,21 @@ class TaskQueue {
   virtual std::unique_ptr<TaskQueue> NewQueue() = 0;
 };
 
+// What a pool's threads pass before each task and leave after it, for a program in which there are
+// moments when no task may run. Thread-safe.
+class TaskGate {
+ public:
+  virtual ~TaskGate() = default;
+  virtual void Enter() = 0;  // waits while the gate is closed
+  virtual void Leave() = 0;
+};
+
 // Threads that take the tasks of each queue in the order in which they came, and one from each
 // queue in turn. The pool is a queue itself.
 class ThreadPool final : public TaskQueue {
  public:
-  explicit ThreadPool(int num_threads);
+  // `gate` may be null, or outlives the pool.
+  explicit ThreadPool(int num_threads, TaskGate* gate = nullptr);
   ~ThreadPool() override;  // runs what is queued, then joins; nobody may post any more
 
   void Post(Task task) override { PostTo(own_line_, std::move(task)); }
@@ -46,6 +56,7 @@ class ThreadPool final : public TaskQueue {
   void PostTo(const std::shared_ptr<Line>& line, Task task);
   void Run();
 
+  TaskGate* const gate_;
   const std::shared_ptr<Line> own_line_ = std::make_shared<Line>();
   mutable Mutex mu_;
   CondVar changed_;

@@ -106,7 +106,10 @@ class ChunkStore {
 
   // Columns of which any chunk exists, ascending. No chunk is read.
   virtual absl::StatusOr<std::vector<ColumnChunks>> ListColumns() = 0;
+  // Where other processes may be reading them, they go when those have gone, by a later Tidy.
   virtual absl::Status DeleteColumns(absl::Span<const uint64_t> columns) = 0;
+  // Does what had to wait for other processes, if it can be done now.
+  virtual void Tidy() {}
 
   // The records as they are now. They are kept such that no fault of the medium makes them fewer:
   // it is DATA_LOSS when they are read.
@@ -126,12 +129,13 @@ class ChunkStore {
 enum class StoreAccess {
   kReadWrite,
   kReadOnly,     // others may read it too, and it may be one that nobody can write
+  kBeside,       // as kReadOnly, as it is now, while another process may write to it
   kAsPermitted,  // to be written, or read only where this process may do no more
 };
 
 struct ChunkStoreOptions {
   StoreAccess access = StoreAccess::kReadWrite;
-  bool create = true;  // where there is none, and access is not kReadOnly; else that is NOT_FOUND
+  bool create = true;  // where there is none, and it is to be written; else that is NOT_FOUND
 };
 
 // A folder of chunks in an embedded RocksDB and records in a file beside it. FAILED_PRECONDITION

@@ -118,10 +118,11 @@ absl::Status CheckRegularFiles(const FolderLock& lock) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(lock.path(), error)) {
     const std::string name = entry.path().filename().string();
-    const bool opened = name == "CURRENT" || name == "IDENTITY" || name == "LOCK" ||
-                        absl::StartsWith(name, "LOG") || absl::StartsWith(name, "MANIFEST-") ||
-                        absl::StartsWith(name, "OPTIONS-") || absl::EndsWith(name, ".sst") ||
-                        absl::EndsWith(name, ".log") || absl::EndsWith(name, ".dbtmp");
+    const bool opened = name == "CURRENT" || name == kReadersFile || name == "IDENTITY" ||
+                        name == "LOCK" || absl::StartsWith(name, "LOG") ||
+                        absl::StartsWith(name, "MANIFEST-") || absl::StartsWith(name, "OPTIONS-") ||
+                        absl::EndsWith(name, ".sst") || absl::EndsWith(name, ".log") ||
+                        absl::EndsWith(name, ".dbtmp");
     std::error_code unknown;
     if (!opened || entry.is_regular_file(unknown)) continue;
     return absl::DataLossError(absl::StrCat(lock.folder(), "/", name,

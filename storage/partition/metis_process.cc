@@ -9,11 +9,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -22,11 +25,19 @@ namespace {
 constexpr int kBetweenQuestionsMs = 100;
 
 absl::StatusOr<std::string> FindProgram(const std::string& program) {
+  constexpr char kName[] = "graphfeed-partition";
   std::error_code error;
   std::filesystem::path path = program;
   if (program.empty()) {
-    path = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() /
-           "graphfeed-partition";
+    path = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / kName;
+    // The running program may be Python's.
+    const char* const folders = std::getenv("PATH");
+    if (access(path.c_str(), X_OK) != 0 && folders != nullptr) {
+      for (const absl::string_view folder : absl::StrSplit(folders, ':', absl::SkipEmpty())) {
+        const std::filesystem::path other = std::filesystem::path(std::string(folder)) / kName;
+        if (access(other.c_str(), X_OK) == 0) return other.string();
+      }
+    }
   }
   if (access(path.c_str(), X_OK) == 0) return path.string();
   return absl::FailedPreconditionError(absl::StrCat(

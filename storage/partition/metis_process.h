@@ -20,7 +20,8 @@ namespace graphfeed {
 // latest. Not thread-safe.
 class MetisProcess {
  public:
-  // `program` may be empty: graphfeed-partition beside the running program. The process gets at
+  // `program` may be empty: graphfeed-partition beside the running program
+  // or on the PATH. The process gets at
   // most `memory_bytes` of memory; 0: as much as there is. `interrupted` is asked ten times a
   // second while Send and Receive wait, and at each of them; they return its error.
   static absl::StatusOr<std::unique_ptr<MetisProcess>> Start(

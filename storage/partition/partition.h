@@ -19,7 +19,8 @@ struct PartitionOptions {
   std::string column = "partition";
   // Of the process that METIS runs in, and 8 bytes for each node here; 0: as much as there is.
   int64_t memory_bytes = 0;
-  // The program graphfeed-partition; empty: the one beside the running program.
+  // The program graphfeed-partition; empty: the one beside the running program, or
+  // on the PATH.
   std::string program = "";
   // Asked ten times a second from the thread that partitions: its error ends the partition, which
   // returns it.

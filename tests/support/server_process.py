@@ -55,3 +55,16 @@ class Server:
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()
+
+
+class LocalFolder:
+    """Stands for a server where tests serve a data folder to themselves. It has an address, and
+    nothing of a process."""
+
+    def __init__(self, data_dir: pathlib.Path) -> None:
+        self.address = f"local:{data_dir}"
+
+    def __getattr__(self, name: str):
+        import pytest
+
+        pytest.skip(f"over local: there is no server with {name!r}")

@@ -65,6 +65,21 @@ bool WithoutProxy(absl::string_view host) {
   return false;
 }
 
+absl::Status CheckLocal(absl::string_view text, absl::string_view folder, size_t num_endpoints) {
+  if (folder.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat("endpoint \"", text, "\" names no folder"));
+  }
+  if (num_endpoints > 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "endpoint \"", text, "\" is a folder, which stands alone: it has no replicas"));
+  }
+  if (rpc::Channel::HasInProcess()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("endpoint \"", text,
+                   "\": this program does not serve folders itself (it does not "
+                   "link graphfeed::local); start graphfeed-server on it"));
+}
+
 }  // namespace
 
 bool FailedLately(const Replica& replica) {
@@ -87,6 +102,11 @@ absl::StatusOr<std::shared_ptr<Replicas>> Replicas::Create(std::vector<std::stri
       return absl::InvalidArgumentError(absl::StrCat("endpoint \"", text,
                                                      "\" is a URL; it is host:port alone, as in \"",
                                                      rest.substr(0, rest.find('/')), "\""));
+    }
+    if (const std::optional<absl::string_view> folder = wire::LocalFolder(text)) {
+      GF_RETURN_IF_ERROR(CheckLocal(text, *folder, endpoints.size()));
+      parsed.push_back({.text = std::move(text), .host = "", .port = ""});
+      continue;
     }
     if (absl::StrContains(text, "://") || wire::UnixSocket(text).has_value()) {
       parsed.push_back({.text = std::move(text), .host = "", .port = ""});

@@ -59,7 +59,8 @@ absl::StatusOr<std::optional<StreamDecoder::Event>> ResumingReader::Next() {
       call = call_.get();  // which nobody else frees
     }
     absl::StatusOr<StreamDecoder::Event> event = absl::UnknownError("not decoded");
-    const bool more = call->Read([&](auto& message) { event = current_->decoder.Decode(message); });
+    const bool more = call->Read(
+        [&](auto& message) { event = current_->decoder.Decode(message, call->TakeSlab()); });
     absl::Status status;
     if (more && event.ok()) {
       absl::StatusOr<std::optional<StreamDecoder::Event>> taken = Take(*std::move(event));

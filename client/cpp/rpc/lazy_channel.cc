@@ -55,7 +55,7 @@ struct ForkHandlers {
     ForkState& state = State();
     state.mu.Lock();
     state.grpc_was_running = true;
-    if (state.uses > 0) return;
+    if (state.uses > 0 && grpc_is_initialized() != 0) return;
     for (LazyChannel* channel : state.channels) channel->channel_.reset();
     const absl::Time deadline = absl::Now() + kShutdownTime;
     while (grpc_is_initialized() != 0 && absl::Now() < deadline) {
@@ -123,8 +123,7 @@ ChannelUse::~ChannelUse() {
 }
 
 LazyChannel::LazyChannel(const ChannelOptions& options) : options_(options) {
-  static absl::once_flag once;
-  absl::call_once(once, &ForkHandlers::Register);
+  CountForks();
   absl::MutexLock lock(&State().mu);
   State().channels.insert(this);
 }
@@ -163,6 +162,11 @@ CallInProgress::CallInProgress() {
 CallInProgress::~CallInProgress() {
   absl::MutexLock lock(&rpc::State().mu);
   --rpc::State().uses;
+}
+
+void CountForks() {
+  static absl::once_flag once;
+  absl::call_once(once, &rpc::ForkHandlers::Register);
 }
 
 int ForkGeneration() { return rpc::State().generation.load(std::memory_order_relaxed); }

@@ -8,11 +8,13 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <grpcpp/support/sync_stream.h>
 
+#include <atomic>
 #include <chrono>
 #include <optional>
 #include <utility>
 
 #include "client/cpp/rpc/lazy_channel.h"
+#include "proto/wire/endpoint.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed::rpc {
@@ -209,9 +211,15 @@ class GrpcChannel final : public Channel {
   const Interrupted interrupted_;
 };
 
+std::atomic<Channel::InProcess> in_process = nullptr;
+
 }  // namespace
 
+void Channel::SetInProcess(InProcess make) { in_process = make; }
+bool Channel::HasInProcess() { return in_process != nullptr; }
+
 std::unique_ptr<Channel> Channel::Create(const ChannelOptions& options) {
+  if (wire::LocalFolder(options.endpoint).has_value()) return in_process.load()(options);
   return std::make_unique<GrpcChannel>(options);
 }
 

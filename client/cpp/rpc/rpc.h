@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 #include "google/protobuf/io/zero_copy_stream.h"
 #include "google/protobuf/message_lite.h"
+#include "proto/frame/slab.h"
 
 namespace graphfeed::rpc {
 
@@ -34,6 +35,8 @@ class DownStream {
   // there are no more: Finish says why.
   virtual bool Read(
       absl::FunctionRef<void(google::protobuf::io::ZeroCopyInputStream& message)> use) = 0;
+  // During `use`: the slab that the message says is beside it (Channel::InProcess). Once.
+  virtual Slab TakeSlab() { return Slab(); }
   // How the call ended. Call it once: after Read has returned false or after Cancel.
   virtual absl::Status Finish() = 0;
   virtual void Cancel() = 0;
@@ -69,6 +72,12 @@ class Channel {
  public:
   static std::unique_ptr<Channel> Create(const ChannelOptions& options);
   virtual ~Channel() = default;
+
+  // Makes the channels of endpoints "local:DIR", which lead to a data folder in this process. Null
+  // in programs that do not link client/local, which sets it.
+  using InProcess = std::unique_ptr<Channel> (*)(const ChannelOptions& options);
+  static void SetInProcess(InProcess make);
+  static bool HasInProcess();
 
   // Asks once. `method` is "/package.Service/Method".
   virtual absl::Status Call(const char* method, const google::protobuf::MessageLite& request,

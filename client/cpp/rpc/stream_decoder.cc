@@ -88,7 +88,7 @@ absl::StatusOr<Slab> FrameReader::Allocate(int64_t size) {
   return slab;
 }
 
-absl::StatusOr<Batch> FrameReader::Finish(FrameInfo info, Slab slab) const {
+absl::StatusOr<Batch> FrameReader::Finish(FrameInfo info, Slab slab, bool travelled) const {
   const std::string what = absl::StrCat("frame ", info.ordinal, " of epoch ", info.epoch);
   if (info.real.size() != static_cast<size_t>(layout_->micro_batches)) {
     return absl::DataLossError(absl::StrCat(what, " has ", info.real.size(),
@@ -117,7 +117,7 @@ absl::StatusOr<Batch> FrameReader::Finish(FrameInfo info, Slab slab) const {
     return absl::DataLossError(
         absl::StrCat(what, " has ", size, " bytes; its counts need ", placement->slab_bytes));
   }
-  if (verify_digests_) {
+  if (verify_digests_ && travelled) {
     const uint64_t digest = FrameDigest(slab.data(), size);
     if (digest != info.digest) {
       return absl::DataLossError(absl::StrCat(what, " changed on its way: its digest is ",
@@ -181,7 +181,7 @@ StreamDecoder::StreamDecoder(const StreamOptions& options, int64_t max_frame_byt
       passage_(std::move(passage)) {}
 
 absl::StatusOr<StreamDecoder::Event> StreamDecoder::Decode(
-    google::protobuf::io::ZeroCopyInputStream& message) {
+    google::protobuf::io::ZeroCopyInputStream& message, Slab beside) {
   Slab slab;
   absl::StatusOr<wire::StreamEvent> event = wire::DecodeStreamResponse(
       message, [&](absl::string_view runs, int64_t size, PayloadReader read) {
@@ -191,10 +191,13 @@ absl::StatusOr<StreamDecoder::Event> StreamDecoder::Decode(
   if (auto* header = std::get_if<StreamInfo>(&*event)) return TakeHeader(std::move(*header));
   if (auto* epoch = std::get_if<EpochInfo>(&*event)) return TakeEpoch(std::move(*epoch));
   auto& frame = std::get<wire::DecodedFrame>(*event);
-  if (frame.place > 0) {
+  const bool travelled = !beside;
+  if (beside) {
+    slab = std::move(beside);
+  } else if (frame.place > 0) {
     GF_ASSIGN_OR_RETURN(slab, TakePlace(frame.place));
   }
-  return TakeFrame(std::move(frame.info), std::move(slab));
+  return TakeFrame(std::move(frame.info), std::move(slab), travelled);
 }
 
 // Two places at least are the server's at any time: what the caller keeps must not stop the stream.
@@ -268,11 +271,12 @@ absl::StatusOr<StreamDecoder::Event> StreamDecoder::TakeEpoch(EpochInfo info) {
   return epoch_;
 }
 
-absl::StatusOr<StreamDecoder::Event> StreamDecoder::TakeFrame(FrameInfo info, Slab slab) {
+absl::StatusOr<StreamDecoder::Event> StreamDecoder::TakeFrame(FrameInfo info, Slab slab,
+                                                              bool travelled) {
   if (!frames_.has_value()) return absl::DataLossError("a frame before the header");
   GF_RETURN_IF_ERROR(CheckPosition(info));
   GF_RETURN_IF_ERROR(CheckGraphIds(options_, info));
-  GF_ASSIGN_OR_RETURN(Batch batch, frames_->Finish(std::move(info), std::move(slab)));
+  GF_ASSIGN_OR_RETURN(Batch batch, frames_->Finish(std::move(info), std::move(slab), travelled));
   ++epoch_frames_;
   return batch;
 }

@@ -35,8 +35,9 @@ class FrameReader {
   // A buffer for a slab of `size` bytes, or why no frame can have that size.
   absl::StatusOr<Slab> Allocate(int64_t size);
   // The batch that `slab` makes up. DATA_LOSS when the counts do not fit the layout, the
-  // slab's size is not the counts', or the digest is another.
-  absl::StatusOr<Batch> Finish(FrameInfo info, Slab slab) const;
+  // slab's size is not the counts', or the digest is another; that is not looked at unless the
+  // bytes have `travelled`.
+  absl::StatusOr<Batch> Finish(FrameInfo info, Slab slab, bool travelled = true) const;
 
  private:
   FrameReader() = default;
@@ -68,8 +69,10 @@ class StreamDecoder {
                 Encoding encoding = Encoding::kDense,
                 std::unique_ptr<SlabPassage> passage = nullptr);
 
-  // After an error the stream cannot be read on.
-  absl::StatusOr<Event> Decode(google::protobuf::io::ZeroCopyInputStream& message);
+  // `beside`: the slab of a frame whose server is this process; it is nobody else's. After an error
+  // the stream cannot be read on.
+  absl::StatusOr<Event> Decode(google::protobuf::io::ZeroCopyInputStream& message,
+                               Slab beside = Slab());
   // The memory that the server passed could not be had: ask again without.
   bool passage_failed() const { return passage_failed_; }
   // To be asked when the server has ended the stream with OK: DATA_LOSS if anything is missing.
@@ -78,7 +81,7 @@ class StreamDecoder {
  private:
   absl::StatusOr<Event> TakeHeader(StreamInfo info);
   absl::StatusOr<Event> TakeEpoch(EpochInfo info);
-  absl::StatusOr<Event> TakeFrame(FrameInfo info, Slab slab);
+  absl::StatusOr<Event> TakeFrame(FrameInfo info, Slab slab, bool travelled);
   absl::Status TakePayload(absl::string_view runs, int64_t size, PayloadReader read, Slab& slab);
   absl::StatusOr<Slab> TakePlace(uint32_t place);
   absl::Status CheckEpochComplete() const;

@@ -4,7 +4,7 @@
     demo.py --bin BUILD/bin [TU_DATASET]
 
 Starts its own server on a free port of 127.0.0.1 with its data in a temporary folder, and stops
-it again.
+it again. Without a server, from an installed package: `python -m graphfeed demo`.
 """
 
 import argparse
@@ -15,12 +15,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
-import numpy as np
+from graphfeed.demo.molecules import molecules
+from graphfeed.demo.packed_epoch import show_packed_epoch
 
 import graphfeed as gf
-from molecules import molecules
 
 
 @contextlib.contextmanager
@@ -70,48 +69,7 @@ def main() -> None:
         args.bin / "graphfeed-server", data_dir
     ) as address:
         client = gf.connect(address)
-        dataset = import_dataset(args, address, client)
-        summary = dataset.summary()
-        print(summary)
-
-        # Budgets near the mean waste little; every single graph still has to fit.
-        graphs = min(args.batch_size, len(dataset) + 1)
-        options = gf.FixedSizeOptions(
-            num_nodes=max(int(summary.num_nodes.mean * graphs), summary.num_nodes.max + graphs),
-            num_edges=max(int(summary.num_edges.mean * graphs), summary.num_edges.max + graphs),
-            num_graphs=graphs,
-        )
-        loader = gf.FixedSizeDataLoader(
-            dataset,
-            fixed_size_options=options,
-            fixed_size_strategy=gf.FixedSizeStrategy.StreamPack,
-            shuffle=True,
-            seed=0,
-        )
-        print(options)
-        print("first batch:", loader.peek())
-
-        real_graphs, real_nodes, frame_bytes = [], 0, 0
-        begin = time.perf_counter()
-        for batch in loader:
-            real_graphs.append(int(batch.graphs_mask.sum()))
-            real_nodes += int(batch.nodes_mask.sum())
-            frame_bytes += sum(array.nbytes for _, array in batch.items())
-        seconds = time.perf_counter() - begin
-
-        batches = len(real_graphs)
-        print(f"packed epoch: {batches} batches, {sum(real_graphs)} graphs of {len(dataset)}")
-        print(f"packing efficiency: {real_nodes / (batches * options.num_nodes):.2%} of the nodes are real")
-        print(
-            f"graphs per batch: min {min(real_graphs)}, mean {np.mean(real_graphs):.1f}, "
-            f"max {max(real_graphs)}"
-        )
-        print(
-            f"throughput: {batches / seconds:,.0f} batches/s, {sum(real_graphs) / seconds:,.0f} graphs/s, "
-            f"{frame_bytes / seconds / 1e6:,.0f} MB/s"
-        )
-        if sum(real_graphs) != len(dataset):
-            raise SystemExit("the epoch did not deliver every graph once")
+        show_packed_epoch(import_dataset(args, address, client), args.batch_size)
     print("server stopped cleanly")
 
 

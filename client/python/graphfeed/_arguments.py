@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,7 +16,7 @@ from graphfeed.info import DatasetInfo
 def endpoints(given: Any) -> list[str]:
     """What `connect` takes, as a list."""
     if isinstance(given, str):
-        return [given]
+        return [_absolute(given)]
     try:
         result = list(given)
     except TypeError:
@@ -25,7 +26,15 @@ def endpoints(given: Any) -> list[str]:
             raise errors.InvalidArgument(
                 f'endpoints is {given!r}; it takes "host:port", or a list of such texts'
             )
-    return result
+    return [_absolute(endpoint) for endpoint in result]
+
+
+def _absolute(endpoint: str) -> str:
+    """A folder's endpoint means the same in a process that stands elsewhere."""
+    folder = endpoint.removeprefix("local:")
+    if folder in (endpoint, ""):
+        return endpoint
+    return f"local:{os.path.abspath(os.path.expanduser(folder))}"
 
 
 def names(field: str, names: Iterable[str] | None) -> list[str]:

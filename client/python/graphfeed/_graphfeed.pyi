@@ -9,7 +9,8 @@ Objects belong to the process that made them. A forked child may drop what it in
 inherited batches; anything else raises FAILED_PRECONDITION there. Forking closes the parent's idle
 connections, which come back with its next call. If a stream or an ingest was open (not ended,
 committed, cancelled or dropped) when the parent forked, every call in the child raises
-FAILED_PRECONDITION."""
+FAILED_PRECONDITION. Not so for clients of "local:DIR", whose children open the folder anew whatever
+the parent is doing."""
 
 from typing import Optional, Sequence, TypedDict
 

@@ -342,6 +342,12 @@ class Batch:
         """The same batch of torch tensors moved or converted by `torch.Tensor.to`."""
         return self.torch()._converted(lambda tensor: tensor.to(*args, **kwargs))
 
+    def pin_memory(self) -> Batch:
+        """The same batch of torch tensors in page-locked memory, from which `to("cuda",
+        non_blocking=True)` copies beside the program. Without CUDA there is none: like torch's
+        DataLoader(pin_memory=True) this warns, and gives the tensors as they are."""
+        return batch_parts.pinned(self.torch())
+
     def to_pyg(self, padding: bool = True) -> Any:
         """A torch_geometric Batch of tensors that share the arrays' memory, which PyG can take
         apart: `to_data_list()`, `get_example(i)`, `[i]`. (Several micro-batches are one such object
@@ -369,6 +375,9 @@ class Batch:
             if key is not None:
                 shown[key] = self._shown(key)
         return _repr.heterogeneous_repr(f"Hetero{kind}", shown)
+
+    def _repr_html_(self) -> str:
+        return batch_parts.html(self, repr(self).partition("(")[0])
 
     def __reduce__(self):
         # Travels by value, with the frame resolved.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from graphfeed import _repr
+from graphfeed import _html, _repr
 from graphfeed.info import EdgeType
 
 if TYPE_CHECKING:
@@ -122,3 +123,45 @@ class Converted:
 
     def array(self, index: int) -> Any:
         return self._convert(self._batch._tensor(index))
+
+
+def pinned(batch: Batch) -> Batch:
+    """A batch of torch tensors, each in page-locked memory where there is CUDA."""
+    import torch
+
+    if not torch.cuda.is_available():
+        warnings.warn(
+            "pin_memory() has no effect: torch finds no CUDA device, and memory is locked for one",
+            stacklevel=3,
+        )
+        return batch
+    result = batch._converted(lambda tensor: tensor.pin_memory() if torch.is_tensor(tensor) else tensor)
+    for index in range(batch._layout.num_tensors):
+        result._tensor(index)  # now, on the thread that is there for it
+    return result
+
+
+def html(batch: Batch, kind: str) -> str:
+    """A batch's tensors and sizes as a table for notebooks."""
+    facts = [("epoch, batch", f"{batch.position.epoch}, {batch.position.ordinal}")]
+    graphs, nodes, edges = (
+        [each.graphs for each in batch.counts],
+        [each.total_nodes for each in batch.counts],
+        [each.total_edges for each in batch.counts],
+    )
+    sizes = (("graphs", graphs, batch.num_graphs), ("nodes", nodes, batch.num_nodes),
+             ("edges", edges, batch.num_edges))
+    for name, real, padded in sizes:
+        of_padded = "" if batch._layout.ragged else f" of {padded:,}"
+        facts.append((f"real {name}", ", ".join(f"{count:,}{of_padded}" for count in real)))
+    if batch.is_null:
+        facts.append(("null batch", "all of it is padding"))
+    rows = []
+    for key, names in batch._layout.stores.items():
+        for name, index in names.items():
+            tensor = batch._tensor(index)
+            rows.append((_html.key_name(key), name, tensor.dtype, list(tensor.shape)))
+    header: tuple = ("type", "tensor", "dtype", "shape")
+    if not batch._layout.heterogeneous:
+        header, rows = header[1:], [row[1:] for row in rows]
+    return _html.document(kind, facts, header, rows)

@@ -35,13 +35,19 @@ def connect(
     use_proxy: bool = True,
     shared_memory: bool = True,
 ) -> Client:
-    """A client of the server at "host:port", or of replicas.
+    """A client of the server at "host:port", of replicas, or of a data folder: "local:DIR".
+
+    A folder needs no server: this process serves it to itself, with the same batches, and nothing
+    is copied on the way. It is read beside whoever else uses it, a server too; the first call that
+    writes makes it if it is not there, and takes it for writing until all clients of the process
+    are closed: FailedPrecondition names who has it. The environment's GRAPHFEED_LOCAL_FLAGS takes
+    flags of graphfeed-server, such as "--memory-budget=4G --build-threads=2".
 
     Nothing is sent yet: the first call connects. When a server fails, loaders go on at the next
     batch with any replica that has the same content, which is logged once ("graphfeed" logger).
 
     Args:
-        endpoints: "host:port", or several. A name that resolves to several addresses is as many
+        endpoints: "host:port", or several, or one "local:DIR". A name that resolves to several addresses is as many
             replicas.
         max_frame_bytes: the largest batch this client takes.
         timeout: seconds for calls that answer once; streams have no limit.

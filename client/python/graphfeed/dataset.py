@@ -9,6 +9,7 @@ import numpy as np
 
 from graphfeed import _arguments, _random, _seeds, _spec, _splits, data, errors, offsets, split
 from graphfeed.batch import Batch
+from graphfeed.dataset_views import DatasetViews
 from graphfeed.layout import BatchLayout
 from graphfeed.info import Column, DatasetInfo, EdgeType, Stats, Summary
 from graphfeed.options import FixedSizeOptions
@@ -18,14 +19,13 @@ if TYPE_CHECKING:
     from graphfeed.client import Client
 
 # Bytes of a request when graphs, sizes or columns are read through.
-_READ_BYTES = 4 << 20
-_READ_GRAPHS = 4096
+_READ_BYTES, _READ_GRAPHS = 4 << 20, 4096
 
 # What random numbers are drawn for.
 _SHUFFLE, _SPLIT, _SPREAD = 1, 2, 3
 
 
-class Dataset:
+class Dataset(DatasetViews):
     """Graphs of one immutable version of a dataset; made by `Client.dataset`.
 
     Indexing with a number gives the graph; with a slice, a boolean mask or an array of indices, the

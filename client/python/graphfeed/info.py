@@ -7,7 +7,7 @@ from typing import Any, Tuple
 
 import numpy as np
 
-from graphfeed import _repr, errors
+from graphfeed import _html, _repr, errors, plots
 
 EdgeType = Tuple[str, str, str]
 
@@ -110,6 +110,20 @@ class Summary:
         return f"{self.name} (#graphs={self.num_graphs}):\n{body}"
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, *(_html.number(getattr(sizes, name)) for sizes in (self.num_nodes, self.num_edges)))
+            for name in Stats.__dataclass_fields__
+        ]
+        facts = [("graphs", _html.number(self.num_graphs))]
+        return _html.document(self.name, facts, ("of a graph", "nodes", "edges"), rows)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draws the sizes as a box for nodes and one for edges, from quartile to quartile, with
+        whiskers from the smallest to the largest graph; into `ax`, or a new figure. Returns the
+        matplotlib axes. ImportError where matplotlib is not installed."""
+        return plots.summary(self, ax)
 
 
 class Fingerprint(bytes):
@@ -241,6 +255,25 @@ class PlanSummary:
     """No packing can need fewer batches than this."""
     graphs_per_batch: tuple[int, ...] = ()
     """Entry i: batches that hold i real graphs; of sampled batches i seeds."""
+
+    def _repr_html_(self) -> str:
+        facts = [
+            ("batches", f"{self.num_batches:,}; no packing needs fewer than {self.lower_bound_batches:,}"),
+            ("steps of all shards, of this one", f"{self.num_frames:,}, {self.shard_frames:,}"),
+            ("graphs or seeds", _html.number(self.num_graphs)),
+            ("skipped graphs", _html.number(self.skipped_graphs)),
+            ("real nodes, real edges", f"{self.real.total_nodes:,}, {self.real.total_edges:,}"),
+            ("share of nodes, of edges that is real",
+             f"{_html.share(self.node_efficiency)}, {_html.share(self.edge_efficiency)}"),
+        ]
+        rows = [(_html.number(i), _html.number(n)) for i, n in enumerate(self.graphs_per_batch) if n]
+        return _html.document("Plan of an epoch", facts, ("real graphs in a batch", "batches"), rows)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draws how many batches hold how many real graphs (of sampled batches: seeds); into `ax`,
+        or a new figure. Returns the matplotlib axes. ImportError where matplotlib is not
+        installed."""
+        return plots.plan(self, ax)
 
 
 def counts_from_native(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphfeed import _arguments, _spec, errors, sizes
+from graphfeed import _arguments, _html, _spec, errors, sizes
 from graphfeed.info import PlanSummary, plan_from_native
 from graphfeed.options import FixedSizeOptions, FixedSizeStrategy, OverSizeStrategy
 
@@ -41,6 +41,22 @@ class PlanComparison:
     plans: dict[FixedSizeStrategy, StrategyPlan]
     recommended: FixedSizeStrategy | None
     """The strategy that needs the fewest bytes for all graphs and cuts nothing."""
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for strategy, found in self.plans.items():
+            mark = " (recommended)" if strategy is self.recommended else ""
+            numbers = ["", "", "", "", found.refused]
+            if found.plan is not None:
+                plan = found.plan
+                efficiencies = [_html.share(e) for e in (plan.node_efficiency, plan.edge_efficiency)]
+                cut = "not known" if found.cut_unknown else (
+                    f"{_html.share(found.cut_nodes)}, {_html.share(found.cut_edges)}")
+                numbers = [_html.number(plan.num_batches), ", ".join(efficiencies),
+                           _html.number(found.epoch_bytes), cut, repr(found.options)]
+            rows.append((strategy.name + mark, *numbers))
+        header = ("strategy", "batches", "real nodes, edges", "bytes", "cut nodes, edges", "sizes")
+        return _html.document("Strategies for an epoch", (), header, rows)
 
 
 def compare_strategies(

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "client/cpp/plan_comparison.h"
 #include "client/cpp/receive_memory.h"
+#include "client/local/local.h"
 #include "client/python/native/bindings.h"
 #include "client/python/native/errors.h"
 #include "client/python/native/gil.h"
@@ -109,6 +110,7 @@ std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
 }  // namespace
 
 void BindClient(py::module_& m) {
+  ServeLocalEndpoints();
   const ClientOptions defaults;
   py::class_<ClientHandle>(m, "Client")
       .def(py::init(&Connect), py::arg("endpoints"),

@@ -1,10 +1,30 @@
-"""A bar on stderr for work that takes a while."""
+"""A bar for work that takes a while: on stderr, or tqdm's in a notebook."""
 
 from __future__ import annotations
 
 import math
 import sys
 import time
+import warnings
+from typing import Any
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def _notebook_bar(label: str, total: int | None) -> Any:
+    """A bar of tqdm's, as a widget where notebooks have widgets; None where tqdm is not installed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that there are no widgets, or that they are new
+            from tqdm.auto import tqdm
+
+            return tqdm(total=total, desc=label, unit_scale=True)
+    except ImportError:
+        return None
 
 
 class Progress:
@@ -13,7 +33,7 @@ class Progress:
     Args:
         label: what is going on.
         total: how many there are, None when that is not known.
-        enabled: None: only where stderr is a terminal.
+        enabled: None: only where stderr is a terminal, and in notebooks.
     """
 
     _WIDTH = 30
@@ -22,7 +42,9 @@ class Progress:
     def __init__(self, label: str, total: int | None, enabled: bool | None) -> None:
         self._label = label
         self._total = total
-        self._enabled = sys.stderr.isatty() if enabled is None else enabled
+        notebook = in_notebook()
+        self._enabled = sys.stderr.isatty() or notebook if enabled is None else enabled
+        self._bar = _notebook_bar(label, total) if self._enabled and notebook else None
         self._done = 0
         self._begin = time.monotonic()
         self._drawn = 0.0
@@ -30,6 +52,9 @@ class Progress:
 
     def add(self, count: int) -> None:
         self._done += count
+        if self._bar is not None:
+            self._bar.update(count)
+            return
         now = time.monotonic()
         if self._enabled and now - self._drawn >= self._PERIOD:
             self._drawn = now
@@ -39,7 +64,9 @@ class Progress:
         return self
 
     def __exit__(self, kind, value, traceback) -> None:
-        if self._enabled:
+        if self._bar is not None:
+            self._bar.close()
+        elif self._enabled:
             self._draw(time.monotonic())
             sys.stderr.write("\n")
 

@@ -3,11 +3,11 @@ organic molecules are, from a fixed seed."""
 
 import numpy as np
 
-import graphfeed as gf
+from graphfeed.ingest import Collection
 
 
-def molecules(num_graphs: int = 20_000, seed: int = 0) -> gf.Collection:
-    """Random trees with a few rings, as one `gf.Collection`.
+def molecules(num_graphs: int = 20_000, seed: int = 0) -> Collection:
+    """Random trees with a few rings, as one `graphfeed.Collection`.
 
     Columns: x float32 [n, 11] (one-hot element, hydrogen count and so on), edge_index int64 [2, e]
     (both directions, sorted by source), edge_attr float32 [e, 4] (one-hot bond type), y float32
@@ -52,7 +52,7 @@ def molecules(num_graphs: int = 20_000, seed: int = 0) -> gf.Collection:
     x[:, 5] = np.array([1, 6, 7, 8, 9], np.float32)[element]
     x[:, 10] = rng.integers(0, 4, total)
     y = np.stack([np.bincount(graph_of, x[:, 5]), rng.normal(6.8, 1.3, num_graphs)], axis=1)
-    return gf.Collection(
+    return Collection(
         nodes={"x": x},
         edges={
             "edge_index": np.stack([source[order], target[order]]),

@@ -1,0 +1,27 @@
+#ifndef GRAPHFEED_SERVER_RPC_STREAM_CONTEXT_H_
+#define GRAPHFEED_SERVER_RPC_STREAM_CONTEXT_H_
+
+#include "server/rpc/call.h"
+#include "server/serving/admission.h"
+#include "server/serving/batch_maker.h"
+#include "server/serving/batch_source.h"
+#include "server/serving/frame_stream.h"
+#include "server/serving/task_queue.h"
+
+namespace graphfeed {
+
+// What calls of StreamBatches share. Everything outlives the calls.
+struct StreamContext {
+  Calls& calls;
+  TaskQueue& build_pool;
+  TaskQueue& planning_pool;
+  BatchMaker& maker;
+  Admission& admission;
+  PrefetchLimits prefetch;
+  StreamFilter filter = nullptr;  // may be empty
+  SlabSocket* sharing = nullptr;  // null: no memory is shared with clients
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_RPC_STREAM_CONTEXT_H_
