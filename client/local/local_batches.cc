@@ -24,7 +24,7 @@ namespace {
 // and the stream's call of it.
 class Mailbox final : public FrameStream::Sink, public std::enable_shared_from_this<Mailbox> {
  public:
-  void Write(FrameStream::Message message) override {
+  void Write(FrameStream::Message&& message) override {
     absl::MutexLock lock(&mu_);
     message_ = std::move(message);
   }

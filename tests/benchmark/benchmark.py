@@ -18,6 +18,7 @@ import importing
 import in_process
 import large_graph
 import profiling
+import python_clients
 import wires
 from harness import Bench, machine
 
@@ -31,6 +32,7 @@ PARTS = {
     "wires": wires.wires,
     "faults": wires.faults,
     "stalled": wires.stalled,
+    "python_clients": python_clients.python_clients,
     "build": in_process.build,
     "sampled": large_graph.sampled,
     "misses": large_graph.misses,

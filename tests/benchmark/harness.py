@@ -73,10 +73,11 @@ class Server:
 class Client:
     """A process that streams as it is told and counts (stream_client.cc, stream_client.py)."""
 
-    def __init__(self, command: list) -> None:
+    def __init__(self, command: list, environment: dict[str, str]) -> None:
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, **environment},
+        )  # fmt: skip
 
     def ask(self, *flags: str, seed: int = 1) -> Run:
         print(*flags, f"--seed {seed}", file=self._process.stdin, flush=True)
@@ -110,8 +111,8 @@ class Bench:
         return str(self.build / "tests/benchmark" / name)
 
     def data(self, dataset: str, number: int = 0) -> pathlib.Path:
-        """A folder with the dataset; 1 is a copy of it, for a second server."""
-        folders = [self._folder / f"{dataset}{copy}" for copy in range(2)]
+        """A folder with the dataset; 1 and 2 are copies of it, for a second server and for none."""
+        folders = [self._folder / f"{dataset}{copy}" for copy in range(3)]
         made = self._folder / f"{dataset}.json"
         if not made.exists():
             graphs, says = SOURCES[dataset]()
@@ -119,8 +120,9 @@ class Bench:
                 shutil.rmtree(folder, ignore_errors=True)  # of a run that was broken off
             with self.server(folders[0]) as server:
                 gf.connect(server.address, timeout=600).ingest(dataset, graphs)
-            command = [self.build / "bin/graphfeed", "snapshot", folders[1], "--data-dir", folders[0], "--no-verify"]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            for folder in folders[1:]:
+                command = [self.build / "bin/graphfeed", "snapshot", folder, "--data-dir", folders[0], "--no-verify"]
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             made.write_text(says)
         if dataset not in self._told:
             self._told.add(dataset)
@@ -148,10 +150,11 @@ class Bench:
                 process.stdout.close()
 
     @contextlib.contextmanager
-    def client(self, language: str = "cpp") -> Iterator[Client]:
+    def client(self, language: str = "cpp", **environment: str) -> Iterator[Client]:
         program = [self.program("stream_client")]
         client = Client(
-            program if language == "cpp" else [sys.executable, str(HERE / "stream_client.py")]
+            program if language == "cpp" else [sys.executable, str(HERE / "stream_client.py")],
+            environment,
         )
         try:
             yield client

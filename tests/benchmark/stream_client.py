@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""stream_client.cc in Python, for whole graphs: each line of the input asks for a stream, a line of
-JSON answers. Batches are taken as a training loop takes them."""
+"""stream_client.cc in Python, for whole graphs and sampled nodes: each line of the input asks for a
+stream, a line of JSON answers. A server within this process (local:DIR) has no --server-pid. Batches are taken as a training loop takes them."""
 
 import argparse
 import functools
@@ -31,16 +31,30 @@ def counters(pid: int) -> dict:
     }
 
 
+def sizes(text: str) -> int | dict:
+    """NUMBER, or TYPE=NUMBER,TYPE=NUMBER; edge types are source|relation|target."""
+    if "=" not in text:
+        return int(text)
+    pairs = (part.split("=") for part in text.split(","))
+    return {tuple(key.split("|")) if "|" in key else key: int(size) for key, size in pairs}
+
+
 def parser() -> argparse.ArgumentParser:
     flags = argparse.ArgumentParser()
     flags.add_argument("dataset")
     flags.add_argument("--server")
     flags.add_argument("--server-pid", type=int)
     flags.add_argument("--no-shared-memory", action="store_true")
-    flags.add_argument("--strategy", choices=STRATEGIES)
-    for name in ("--batch-size", "--num-graphs", "--num-nodes", "--num-edges"):
+    flags.add_argument("--strategy", choices=[*STRATEGIES, "neighbor"])
+    for name in ("--batch-size", "--num-graphs"):
         flags.add_argument(name, type=int)
+    for name in ("--num-nodes", "--num-edges"):
+        flags.add_argument(name, type=sizes)
+    flags.add_argument("--num-neighbors", type=lambda text: [int(part) for part in text.split(",")])
+    flags.add_argument("--input-nodes")
+    flags.add_argument("--over-size", choices=["trim"])
     flags.add_argument("--shuffle", action="store_true")
+    flags.add_argument("--drop-last", action="store_true")
     flags.add_argument("--seed", type=int)
     flags.add_argument("--warm-up", type=int, default=0)
     flags.add_argument("--seconds", type=float, default=1)
@@ -56,11 +70,15 @@ def connection(address: str, shared_memory: bool) -> gf.Client:
 class Taken:
     """Batches of endless epochs, over one stream."""
 
-    def __init__(self, loader: gf.FixedSizeDataLoader) -> None:
+    def __init__(self, loader: "gf.FixedSizeDataLoader | gf.FixedSizeNeighborLoader") -> None:
         self._batches = (batch for epoch in loader.epochs() for batch in epoch)
 
     def take(self) -> gf.Batch:
         batch = next(self._batches)
+        if batch.node_types:
+            for node_type in batch.node_types:
+                batch[node_type].x
+            return batch
         batch.x, batch.edge_index, batch.edge_attr, batch.y, batch.batch, batch.nodes_mask
         return batch
 
@@ -68,16 +86,35 @@ class Taken:
         self._batches.close()
 
 
-def measure(flags: argparse.Namespace) -> dict:
-    dataset = connection(flags.server, not flags.no_shared_memory).dataset(flags.dataset)
+def loader_of(dataset: gf.Dataset, flags: argparse.Namespace):
+    if flags.strategy == "neighbor":
+        return gf.FixedSizeNeighborLoader(
+            dataset,
+            num_neighbors=flags.num_neighbors,
+            input_nodes=flags.input_nodes,
+            batch_size=flags.batch_size,
+            fixed_size_options=gf.FixedSizeOptions(flags.num_nodes, flags.num_edges, 2),
+            shuffle=flags.shuffle,
+            drop_last=flags.drop_last,
+            seed=flags.seed,
+        )
     graphs = flags.batch_size or flags.num_graphs
-    loader = gf.FixedSizeDataLoader(
+    return gf.FixedSizeDataLoader(
         dataset,
         fixed_size_options=gf.FixedSizeOptions(flags.num_nodes, flags.num_edges, graphs),
         fixed_size_strategy=STRATEGIES[flags.strategy],
         shuffle=flags.shuffle,
         seed=flags.seed,
     )
+
+
+def server_counters(pid: "int | None") -> dict:
+    return counters(pid) if pid else {"cpu_seconds": 0.0, "minor_faults": 0, "context_switches": 0}
+
+
+def measure(flags: argparse.Namespace) -> dict:
+    dataset = connection(flags.server, not flags.no_shared_memory).dataset(flags.dataset)
+    loader = loader_of(dataset, flags)
     asked = time.monotonic()
     batches = Taken(loader)
     first = 0.0
@@ -85,14 +122,14 @@ def measure(flags: argparse.Namespace) -> dict:
         batches.take()
         if number == 0:
             first = time.monotonic() - asked
-    server, own = counters(flags.server_pid), counters(os.getpid())
+    server, own = server_counters(flags.server_pid), counters(os.getpid())
     begin = time.monotonic()
     count = 0
     while count < flags.batches if flags.batches else time.monotonic() - begin < flags.seconds:
         batch = batches.take()
         count += 1
     end = time.monotonic()
-    own_after, server_after = counters(os.getpid()), counters(flags.server_pid)
+    own_after, server_after = counters(os.getpid()), server_counters(flags.server_pid)
     batches.close()
     return {
         "batches": count,
