@@ -262,7 +262,7 @@ def qm9_or_molecules() -> tuple[gf.Collection, str]:
         from qm9 import read_qm9
 
         return read_qm9(data / "qm9"), "QM9"
-    from molecules import molecules
+    from graphfeed.demo.molecules import molecules
 
     return molecules(130_839), "generated molecules, QM9 IS ABSENT"
 

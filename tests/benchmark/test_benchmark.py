@@ -12,7 +12,7 @@ import harness  # noqa: E402
 import profiling  # noqa: E402
 import tables  # noqa: E402
 import wires  # noqa: E402
-from molecules import molecules  # noqa: E402
+from graphfeed.demo.molecules import molecules  # noqa: E402
 
 import graphfeed as gf  # noqa: E402
 
