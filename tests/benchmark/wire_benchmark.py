@@ -7,7 +7,7 @@ Two servers on this host, one behind TCP and one behind a Unix socket, hold QM9 
 arrays, or without it as many generated molecules) and stream padded batches of 128 and packed ones
 of the same sizes to the command line (C++) and to Python. For each client, strategy and wire: the
 median of batches a second over the rounds, and CPU microseconds of both processes for a batch, the
-median too; then the ratios to TCP of the same rounds.
+median too; then the ratios to TCP of the same rounds. A run's first epoch does not count.
 """
 
 import argparse
@@ -16,12 +16,12 @@ import json
 import os
 import pathlib
 import re
-import resource
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 from storage_benchmark import collection_of, report
 
@@ -30,19 +30,19 @@ import graphfeed as gf
 SIZES = (3712, 7168, 128)
 STRATEGIES = {"pad": gf.FixedSizeStrategy.PadToMax, "best-pack": gf.FixedSizeStrategy.Pack}
 READER = """
-import json, sys, time
+import json, sys
 import graphfeed as gf
 address, shared, strategy, nodes, edges, graphs, epochs = sys.argv[1:]
 dataset = gf.connect(address, shared_memory=shared == "True").dataset("molecules")
 loader = gf.FixedSizeDataLoader(
     dataset, fixed_size_options=gf.FixedSizeOptions(int(nodes), int(edges), int(graphs)),
     fixed_size_strategy=strategy, shuffle=True, seed=1)
-batches, begin = 0, time.perf_counter()
 for _ in range(int(epochs)):
+    batches = 0
     for batch in loader:
         batches += 1
         batch.x, batch.edge_index, batch.batch, batch.nodes_mask
-print(json.dumps({"batches": batches, "batches_per_second": batches / (time.perf_counter() - begin)}))
+    print(json.dumps({"event": "epoch", "batches": batches}), flush=True)
 """
 
 
@@ -66,16 +66,22 @@ def cpu_seconds(process: subprocess.Popen | None) -> float:
 
 
 def measure(command: list[str], process: subprocess.Popen | None) -> dict[str, float]:
-    """One run of a client: what it says, and the CPU of both sides for a batch."""
-    before, served = resource.getrusage(resource.RUSAGE_CHILDREN), cpu_seconds(process)
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said = json.loads(done.stdout.splitlines()[-1])
-    used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    """One run of a client behind its first epoch, in which a process that serves itself reads its
+    data: batches a second, and the CPU of both sides for a batch."""
+    marks = []
+    with subprocess.Popen(["stdbuf", "-oL", *command], stdout=subprocess.PIPE, text=True) as client:
+        for line in client.stdout:
+            if (said := json.loads(line))["event"] != "epoch":
+                continue
+            marks.append((time.perf_counter(), cpu_seconds(client), cpu_seconds(process), said["batches"]))
+    if client.returncode != 0 or len(marks) < 2:
+        raise SystemExit(f"{command} ended with {client.returncode} after {len(marks)} epochs")
+    batches = sum(mark[3] for mark in marks[1:])
+    seconds, used, served = (last - first for first, last in zip(marks[0][:3], marks[-1][:3], strict=True))
     return {
-        "batches_per_s": said["batches_per_second"],
-        "client_us": used / said["batches"] * 1e6,
-        "server_us": (cpu_seconds(process) - served) / said["batches"] * 1e6,
+        "batches_per_s": batches / seconds,
+        "client_us": used / batches * 1e6,
+        "server_us": served / batches * 1e6,
     }
 
 
