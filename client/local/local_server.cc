@@ -77,7 +77,7 @@ absl::StatusOr<std::shared_ptr<LocalServer>> LocalServer::Open(const std::string
 }
 
 LocalServer::~LocalServer() {
-  ProcessGate::Get().Reopen();
+  ProcessGate::Get().ReopenAtEnd();
   watch_.reset();
   core_->calls.Drain();
   core_->StopPools();

@@ -35,10 +35,18 @@ void ProcessGate::Leave() {
   --inside_;
 }
 
-void ProcessGate::Reopen() {
+void ProcessGate::Open() {
   MutexLock lock(&mu_);
   closed_ = false;
   changed_.SignalAll();
+}
+
+void ProcessGate::ReopenAtEnd() {
+  {
+    MutexLock lock(&mu_);
+    if (!ending_) return;
+  }
+  Open();
 }
 
 void ProcessGate::Close() {
@@ -61,12 +69,18 @@ void ProcessGate::BeforeFork() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 
 void ProcessGate::InParent() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   Get().mu_.Unlock();
-  Get().Reopen();
+  Get().Open();
 }
 
 // Those who were inside or waited are not here.
 void ProcessGate::InChild() { new (&Get()) ProcessGate; }
 
-void ProcessGate::AtExit() { Get().Close(); }
+void ProcessGate::AtExit() {
+  {
+    MutexLock lock(&Get().mu_);
+    Get().ending_ = true;
+  }
+  Get().Close();
+}
 
 }  // namespace graphfeed

@@ -17,12 +17,13 @@ class ProcessGate final : public TaskGate {
 
   void Enter() override;
   void Leave() override;
-  // After the end's closing: for those who join threads even then.
-  void Reopen();
+  // For those who join threads even when the process is ending.
+  void ReopenAtEnd();
 
  private:
   ProcessGate() = default;
   void Close();
+  void Open();
   static void BeforeFork();
   static void InParent();
   static void InChild();
@@ -32,6 +33,7 @@ class ProcessGate final : public TaskGate {
   CondVar changed_;
   int inside_ ABSL_GUARDED_BY(mu_) = 0;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  bool ending_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 // This thread is within the gate while this exists.

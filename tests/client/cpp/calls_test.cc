@@ -69,6 +69,14 @@ TEST(ClientTest, OptionsThatCannotBeAreRefused) {
   EXPECT_THAT(std::string(Client::Create(options).status().message()), HasSubstr("timeout is 0"));
 }
 
+TEST(ClientTest, AProgramWithoutClientLocalSaysThatItServesNoFolders) {
+  ClientOptions options;
+  options.endpoints = {"local:/somewhere"};
+  const absl::Status status = Client::Create(options).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("does not serve folders itself"));
+}
+
 TEST(ClientTest, ListsDatasets) {
   v1::ListDatasetsResponse response;
   *response.add_datasets() = EmptyDatasetMessage("mutag");
