@@ -26,16 +26,35 @@ from server_process import LocalFolder, Server  # noqa: E402
 OVER_LOCAL = os.environ.get("GRAPHFEED_TEST_OVER") == "local"
 
 
+PORTABLE = os.environ.get("GRAPHFEED_CLIENT") == "python"
+
+# With the client in Python: what takes long and looks at what lies above both clients. Only with
+# GRAPHFEED_LONG=1 where GRAPHFEED_CORE=1 asks for less (ctest does).
+ABOVE = (
+    "python/worker/", "test_readers", "test_planetoid", "test_large_graphs", "test_stateful_torch",
+    "test_receive_memory", "test_exits.py::test_a_process_ends_quietly_with_its_code[early break",
+    "test_resume.py::test_torch_workers", "test_resume.py::test_a_training_run",
+    "test_training_examples", "test_tutorials", "test_documents", "test_package", "test_floor",
+)  # fmt: skip
+
+
+def left_out(item) -> bool:
+    """Whether a test is not for each time, since another run of the suite has it."""
+    if "GRAPHFEED_LONG" in os.environ:
+        return False
+    if OVER_LOCAL:
+        return not is_core(item.path.stem)
+    return os.environ.get("GRAPHFEED_CORE") == "1" and any(part in item.nodeid for part in ABOVE)
+
+
 def pytest_collection_modifyitems(config, items) -> None:
-    if not OVER_LOCAL:
-        return
-    if "GRAPHFEED_LONG" not in os.environ:
-        left_out = [item for item in items if not is_core(item.path.stem)]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if is_core(item.path.stem)]
+    config.hook.pytest_deselected(items=[item for item in items if left_out(item)])
+    items[:] = [item for item in items if not left_out(item)]
     for item in items:
-        if reason := reason_to_skip(item.name):
+        if OVER_LOCAL and (reason := reason_to_skip(item.name)):
             item.add_marker(pytest.mark.skip(reason=f"over local: {reason}"))
+        if PORTABLE and item.path.stem == "test_local":
+            item.add_marker(pytest.mark.skip(reason="the portable client has no server within it"))
 
 
 def require_server() -> None:
@@ -76,24 +95,6 @@ def start_server(tmp_path):
 @pytest.fixture(scope="session")
 def client(server) -> gf.Client:
     return gf.connect(server.address)
-
-
-# With the client in Python: what takes long and looks at what lies above both clients. Only with
-# GRAPHFEED_LONG=1 where GRAPHFEED_CORE=1 asks for less (ctest does).
-ABOVE = (
-    "python/worker/", "test_readers", "test_planetoid", "test_large_graphs", "test_stateful_torch",
-    "test_receive_memory", "test_exits.py::test_a_process_ends_quietly_with_its_code[early break",
-    "test_resume.py::test_torch_workers", "test_resume.py::test_a_training_run",
-    "test_training_examples", "test_tutorials", "test_documents", "test_package", "test_floor",
-)  # fmt: skip
-
-
-def pytest_collection_modifyitems(config, items):
-    if os.environ.get("GRAPHFEED_CORE") != "1" or os.environ.get("GRAPHFEED_LONG") == "1":
-        return
-    left_out = [item for item in items if any(part in item.nodeid for part in ABOVE)]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
 
 
 _numbers = itertools.count()

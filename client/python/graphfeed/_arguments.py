@@ -31,8 +31,9 @@ def endpoints(given: Any) -> list[str]:
 
 def _absolute(endpoint: str) -> str:
     """A folder's endpoint means the same in a process that stands elsewhere."""
-    folder = endpoint.removeprefix("local:")
-    if folder in (endpoint, ""):
+    prefix = "local:"
+    folder = endpoint[len(prefix) :]
+    if not endpoint.startswith(prefix) or not folder:
         return endpoint
     return f"local:{os.path.abspath(os.path.expanduser(folder))}"
 

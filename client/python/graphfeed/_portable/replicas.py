@@ -54,6 +54,11 @@ def _parse(text: str) -> _Endpoint:
             raise errors.InvalidArgument(
                 f'endpoint "{text}" is a URL; it is host:port alone, as in "{bare}"'
             )
+    if text.startswith("local:"):
+        raise errors.InvalidArgument(
+            f'endpoint "{text}" is a data folder; serving it within this process takes the native '
+            "module, which this process does not use"
+        )
     if "://" in text or text.startswith(("unix:", "unix-abstract:")):
         return _Endpoint(text, "", 0)
     try:
