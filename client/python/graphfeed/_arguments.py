@@ -31,9 +31,9 @@ def endpoints(given: Any) -> list[str]:
 
 def _absolute(endpoint: str) -> str:
     """A folder's endpoint means the same in a process that stands elsewhere."""
-    folder = endpoint.removeprefix("local:")
-    if folder in (endpoint, ""):
+    if not endpoint.startswith("local:") or endpoint == "local:":
         return endpoint
+    folder = endpoint[len("local:") :]
     return f"local:{os.path.abspath(os.path.expanduser(folder))}"
 
 
