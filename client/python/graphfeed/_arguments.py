@@ -31,10 +31,9 @@ def endpoints(given: Any) -> list[str]:
 
 def _absolute(endpoint: str) -> str:
     """A folder's endpoint means the same in a process that stands elsewhere."""
-    prefix = "local:"
-    folder = endpoint[len(prefix) :]
-    if not endpoint.startswith(prefix) or not folder:
+    if not endpoint.startswith("local:") or endpoint == "local:":
         return endpoint
+    folder = endpoint[len("local:") :]
     return f"local:{os.path.abspath(os.path.expanduser(folder))}"
 
 
