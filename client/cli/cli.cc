@@ -1,12 +1,35 @@
 #include "client/cli/cli.h"
 
 #include <ostream>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
 #include "client/local/local.h"
 
 namespace graphfeed {
+namespace {
+
+// The first words, "import foo", where the last of them is no command; "" where all are. Told
+// before "a subcommand is required", which would be of no help.
+std::string UnknownCommand(const CLI::App& app, int argc, const char* const* argv) {
+  std::string words;
+  const CLI::App* command = &app;
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    const char* word = argv[i];
+    if (command->get_subcommands([](const CLI::App*) { return true; }).empty()) return "";
+    absl::StrAppend(&words, words.empty() ? "" : " ", word);
+    const std::vector<const CLI::App*> found =
+        command->get_subcommands([&](const CLI::App* each) { return each->get_name() == word; });
+    if (found.empty()) return words;
+    command = found.front();
+  }
+  return "";
+}
+
+}  // namespace
 
 int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
   ServeLocalEndpoints();
@@ -34,14 +57,9 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {  // how the library ends, also after --help
     if (error.get_exit_code() == 0) return app.exit(error, out, err);
-    // Told before "a subcommand is required", which would be of no help.
-    const auto is_first_word = [&](const CLI::App* command) {
-      return command->get_name() == argv[1];
-    };
-    const bool unknown =
-        argc > 1 && argv[1][0] != '-' && app.get_subcommands(is_first_word).empty();
-    if (unknown) {
-      err << "graphfeed: there is no command '" << argv[1] << "'";
+    const std::string unknown = UnknownCommand(app, argc, argv);
+    if (!unknown.empty()) {
+      err << "graphfeed: there is no command '" << unknown << "'";
     } else {
       err << "graphfeed: " << error.what();
     }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/flags/flag_values.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
 #include "storage/version_source.h"
@@ -56,7 +57,9 @@ class FolderStore final : public DatasetStore {
 
 void StoreFlags::Register(CLI::App& command, const char* data_dir_help) {
   server.Register(command);
-  command.add_option("--data-dir", data_dir, data_dir_help)->excludes("--server");
+  command.add_option("--data-dir", data_dir, data_dir_help)
+      ->excludes("--server")
+      ->check(NamesFolder());
 }
 
 absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::OpenFor(FolderUse use) const {

@@ -11,6 +11,7 @@
 #include "client/cli/data_folder.h"
 #include "client/cli/json_output.h"
 #include "client/cli/text_output.h"
+#include "client/flags/flag_values.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
@@ -67,7 +68,7 @@ void AddPartitionCommand(CLI::App& app, Action& action) {
       ->required();
   command->add_option("--parts", flags->num_parts, "number of clusters")
       ->required()
-      ->check(CLI::PositiveNumber);
+      ->check(Positive());
   command->add_option("--seed", flags->seed, "the same one gives the same clusters")
       ->capture_default_str();
   command->add_option("--column", flags->column, "name of the node column with their numbers")
@@ -76,7 +77,8 @@ void AddPartitionCommand(CLI::App& app, Action& action) {
   command
       ->add_option("--data-dir", flags->data_dir,
                    "of this data folder instead; no server may run on it")
-      ->excludes("--server");
+      ->excludes("--server")
+      ->check(NamesFolder());
   command->add_flag("--json", flags->json, "print the new version as JSON");
   command->footer(
       "It waits as long as it takes, whatever --timeout says. When this command is interrupted, "

@@ -9,6 +9,7 @@
 #include "client/cli/command.h"
 #include "client/cli/dataset_store.h"
 #include "client/cli/text_output.h"
+#include "client/flags/flag_values.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 #include "storage/snapshot.h"
@@ -77,7 +78,9 @@ void AddSnapshotCommands(CLI::App& app, Action& action) {
   command = app.add_subcommand(
       "restore", "Make a data folder of a snapshot: the same versions with the same fingerprints");
   command->add_option("folder", restore->folder, "the snapshot")->required();
-  command->add_option("--data-dir", restore->data_dir, "the new data folder")->required();
+  command->add_option("--data-dir", restore->data_dir, "the new data folder")
+      ->required()
+      ->check(NamesFolder());
   command->add_flag("--verify,!--no-verify", restore->verify,
                     "read the copy and compare it with its fingerprints (default)");
   command->callback([restore, &action] {

@@ -14,6 +14,7 @@
 #include "client/cli/progress_bar.h"
 #include "client/cli/stream_meter.h"
 #include "client/cli/text_output.h"
+#include "client/flags/flag_values.h"
 #include "client/flags/spec_flags.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
@@ -274,12 +275,11 @@ void AddStreamCommand(CLI::App& app, Action& action) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   command->add_option("--epochs", flags->num_epochs, "how many; 0: until interrupted")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(NonNegative());
   command->add_option("--start-ordinal", flags->start_ordinal, "first frame of the first epoch")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  command->add_option("--limit", flags->limit, "stop after so many frames")
-      ->check(CLI::PositiveNumber);
+      ->check(NonNegative());
+  command->add_option("--limit", flags->limit, "stop after so many frames")->check(Positive());
   command->add_option("--prefetch", flags->prefetch,
                       "frames in work at the server (default: the server's)");
   command->add_flag("--digests", flags->digests,

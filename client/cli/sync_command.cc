@@ -16,6 +16,7 @@
 #include "client/cli/json_output.h"
 #include "client/cli/progress_bar.h"
 #include "client/cli/text_output.h"
+#include "client/flags/flag_values.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
@@ -232,7 +233,7 @@ void AddSyncCommand(CLI::App& app, Action& action) {
   command->add_option("--interval", flags->interval_seconds, "seconds between looks")
       ->needs(follow)
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(Positive());
   command->add_flag("--progress,!--no-progress", flags->progress,
                     "show how far it is (default: on a terminal)");
   command->add_flag("--json", flags->json, "print it as JSON")->excludes(follow);

@@ -12,6 +12,7 @@
 #include "client/cli/json_output.h"
 #include "client/cli/progress_bar.h"
 #include "client/cli/text_output.h"
+#include "client/flags/flag_values.h"
 #include "client/flags/spec_flags.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
@@ -177,12 +178,12 @@ void AddVerifyCommand(CLI::App& app, Action& action) {
       "--server, and compare them; with --data-dir, the fingerprint of a stored version");
   flags->spec.Register(*command);
   flags->server.Register(*command);
-  command->add_option("--ordinal", flags->ordinal, "this frame only")
-      ->check(CLI::NonNegativeNumber);
+  command->add_option("--ordinal", flags->ordinal, "this frame only")->check(NonNegative());
   command
       ->add_option("--data-dir", flags->data_dir,
                    "read the whole version in this data folder; no server may run on it")
-      ->excludes("--server");
+      ->excludes("--server")
+      ->check(NamesFolder());
   command->add_flag("--progress,!--no-progress", flags->progress,
                     "show how far it is (default: on a terminal)");
   command->add_flag("--json", flags->json, "print it as JSON");

@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 
+#include "CLI/Validators.hpp"
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -33,6 +34,36 @@ inline std::string CheckUnsigned(const std::string& value) {
   if (!sign && absl::SimpleAtoi(value, &number)) return "";
   return absl::StrCat("'", value, "' is no whole number from 0 to ",
                       std::numeric_limits<uint64_t>::max());
+}
+
+// Checks of numbers. The parser's own name as their limit the largest double, in 309 digits.
+inline CLI::Validator Positive() {
+  return CLI::Validator(
+      [](const std::string& value) {
+        double number = 0;
+        if (absl::SimpleAtod(value, &number) && number > 0) return std::string();
+        return absl::StrCat("'", value, "' is no number above 0");
+      },
+      "POSITIVE");
+}
+
+inline CLI::Validator NonNegative() {
+  return CLI::Validator(
+      [](const std::string& value) {
+        double number = 0;
+        if (absl::SimpleAtod(value, &number) && number >= 0) return std::string();
+        return absl::StrCat("'", value, "' is no number from 0 on");
+      },
+      "NONNEGATIVE");
+}
+
+// A check of --data-dir: "" is a shell's variable that is not set, and would be taken for no flag.
+inline CLI::Validator NamesFolder() {
+  return CLI::Validator(
+      [](const std::string& value) {
+        return std::string(value.empty() ? "'' names no folder" : "");
+      },
+      "");
 }
 
 }  // namespace graphfeed

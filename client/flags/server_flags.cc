@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "client/flags/flag_values.h"
 
 namespace graphfeed {
 
@@ -26,12 +27,12 @@ void ServerFlags::Register(CLI::App& command) {
       ->capture_default_str();
   command.add_option("--timeout", timeout_seconds, "seconds to wait for an answer")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(Positive());
   command
       .add_option("--retry-timeout", retry_timeout_seconds,
                   "seconds to look for a server that goes on when one has failed")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(NonNegative());
   command
       .add_option("--keepalive", keepalive_seconds,
                   "seconds of silence before a server is pinged, and to wait for its answer")
@@ -47,7 +48,8 @@ void ServerFlags::RegisterDataDir(CLI::App& command) {
       .add_option("--data-dir", data_dir,
                   "a data folder instead of a server, read by this process, also while one runs on "
                   "it (--server local:DIR)")
-      ->excludes("--server");
+      ->excludes("--server")
+      ->check(NamesFolder());
 }
 
 absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect(

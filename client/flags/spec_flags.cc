@@ -103,7 +103,7 @@ void SpecFlags::Register(CLI::App& command) {
       "graphs of a batch; one of them is padding unless the strategy is plain (default: 2, plain: "
       "1); "
       "neighbor: seeds, cluster: clusters (default: 1)")
-      ->check(CLI::PositiveNumber);
+      ->check(Positive());
   add("--num-nodes", num_nodes_,
       "padded nodes of a batch: NUMBER, or TYPE=NUMBER,TYPE=NUMBER (default: from the dataset and "
       "--batch-size, or from sampled batches)");
@@ -114,7 +114,7 @@ void SpecFlags::Register(CLI::App& command) {
       "its "
       "own number of rows");
   add("--num-graphs", num_graphs_, "padded graphs of a batch (default: --batch-size, or 2)")
-      ->check(CLI::PositiveNumber);
+      ->check(Positive());
   add("--best", best_,
       "sizes that waste least with the strategy, with at most so many padded nodes, bytes or "
       "padded graphs in a batch: nodes=NUMBER, bytes=NUMBER or graphs=NUMBER; instead of the flags "
@@ -137,11 +137,11 @@ void SpecFlags::Register(CLI::App& command) {
       ->check(CheckUnsigned);
   add("--epoch", epoch_, "number of the (first) epoch")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(NonNegative());
   command.add_flag("--drop-last", drop_last_, "drop a last batch that is short");
   add("--micro-batches", micro_batches_, "batches combined in one frame")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(Positive());
   add("--incomplete-step", incomplete_step_, "a last frame with too few batches")
       ->capture_default_str()
       ->check(CLI::IsMember(Flags<IncompleteStep>()));
@@ -157,20 +157,18 @@ void SpecFlags::Register(CLI::App& command) {
   add("--sample-limit", sample_limit_,
       "graphs to look at when sizes are taken from the dataset (default: all); sampled batches to "
       "make for that, in as many epochs as needed (default: 1000)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(NonNegative());
   add("--quantile", quantile_,
       "sampled batches: the share of them that sizes taken from the dataset need to hold, by type; "
       "what exceeds them is for --over-size")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->check(CLI::Range(0.0, 1.0));
   command.add_flag("--ragged", ragged_, "sampled batches: no padding");
   add("--num-shards", num_shards_, "parts that an epoch is divided into")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
-  add("--shard-index", shard_index_, "which of them")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(Positive());
+  add("--shard-index", shard_index_, "which of them")->capture_default_str()->check(NonNegative());
   add("--uneven-shards", uneven_shards_, "what fills shards with fewer frames than others")
       ->capture_default_str()
       ->check(CLI::IsMember(Flags<UnevenShards>()));

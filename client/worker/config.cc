@@ -89,11 +89,11 @@ void AddData(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
       ->group(group);
   app.add_option("--num-shards", stream.num_shards, "workers that share an epoch")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->group(group);
   app.add_option("--shard-index", stream.shard_index, "which of them this one is")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber)
+      ->check(NonNegative())
       ->group(group);
   app.add_option("--uneven-shards", flags.uneven_shards,
                  "what fills shards with fewer frames than others")
@@ -123,26 +123,26 @@ void AddRun(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
       ->check(CLI::IsMember({"train", "infer"}))
       ->group(group);
   app.add_option("--steps", worker.num_steps, "of the whole run, restarts included")
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->group(group);
   app.add_option("--epochs", worker.num_epochs, "likewise (infer: 1)")
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->group(group);
   app.add_option("--checkpoint-dir", worker.checkpoint_dir,
                  "folder of this worker's checkpoints; a run goes on at the newest one")
       ->group(group);
   app.add_option("--keep-checkpoints", worker.keep_checkpoints, "newest checkpoints that are kept")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->group(group);
   app.add_option("--checkpoint-epochs", worker.epochs_per_checkpoint,
                  "epochs between checkpoints; the end of the run has one in any case")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->group(group);
   app.add_option("--checkpoint-steps", worker.steps_per_checkpoint,
                  "steps between further checkpoints (default: none)")
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->group(group);
   app.add_option(
          "--resume", worker.resume,
@@ -169,7 +169,7 @@ void AddModel(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
       ->group(group);
   group = "TorchScript";
   app.add_option("--threads", torch.num_threads, "threads of libtorch (default: its choice)")
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->group(group);
   app.add_option("--model-seed", torch.seed, "of dropout and the like")
       ->capture_default_str()
@@ -181,16 +181,16 @@ void AddModel(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
       ->group(group);
   app.add_option("--learning-rate", optimizer.learning_rate, "")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->group(group);
   app.add_option("--weight-decay", optimizer.weight_decay,
                  "of the parameters for which the model says nothing else")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber)
+      ->check(NonNegative())
       ->group(group);
   app.add_option("--momentum", optimizer.momentum, "sgd")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber)
+      ->check(NonNegative())
       ->group(group);
   app.add_flag("--nesterov", optimizer.nesterov, "sgd")->group(group);
   app.add_option("--beta1", optimizer.beta1, "adam, adamw")
@@ -203,11 +203,11 @@ void AddModel(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
       ->group(group);
   app.add_option("--epsilon", optimizer.epsilon, "adam, adamw")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->group(group);
   app.add_option("--accumulate", torch.accumulate,
                  "micro-batches whose gradients make one update (default: all of a frame)")
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->group(group);
   group = "PopEF";
   app.add_option("--device", flags.device, "number of the device, or any")
@@ -215,11 +215,11 @@ void AddModel(CLI::App& app, WorkerConfig& config, FlagValues& flags) {
       ->group(group);
   app.add_option("--attach-timeout", flags.attach_timeout, "seconds to wait for a free device")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber)
+      ->check(NonNegative())
       ->group(group);
   app.add_option("--run-timeout", flags.run_timeout, "seconds after which a step is a hang")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber)
+      ->check(Positive())
       ->group(group);
   app.add_option("--engine-options", config.popef.engine_options,
                  "JSON object, put over the options that the model was compiled with")

@@ -43,6 +43,22 @@ absl::StatusOr<std::string> TraceOfStore(const FolderLock& lock) {
   return std::string();
 }
 
+// FAILED_PRECONDITION for a folder with anything in it but hidden and unfinished files: a store
+// takes "bulk", empty logs and names of RocksDB's for its own and removes them.
+absl::Status CheckIsEmpty(const FolderLock& lock) {
+  std::error_code error;
+  for (fs::directory_iterator it(lock.path(), error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (name[0] == '.' || name == "lost+found" || absl::EndsWith(name, ".tmp")) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("\"", lock.folder(), "\" is no data folder and holds \"", name,
+                     "\": one is made in an empty folder, or where there is none"));
+  }
+  if (error) return FileError(error.value(), absl::StrCat("reading ", lock.folder()));
+  return absl::OkStatus();
+}
+
 // NOT_FOUND where nothing of a store is: nothing is made in a folder that is somebody else's.
 absl::Status CheckIsStore(const FolderLock& lock) {
   GF_ASSIGN_OR_RETURN(const std::string trace, TraceOfStore(lock));
@@ -115,6 +131,7 @@ absl::Status RocksDbChunkStore::OpenForReading() {
     if (!trace.empty()) {
       return absl::DataLossError(absl::StrCat(folder, "/CURRENT is missing beside ", trace));
     }
+    if (may_create_) GF_RETURN_IF_ERROR(CheckIsEmpty(*lock_));
     creating_ = true;
   }
   if (creating_ && !may_create_) {

@@ -70,7 +70,12 @@ class SchemaReader {
           "some types have ptr or counts and some have not; a collection needs them for "
           "all types, a single graph for none");
     }
-    if (dataset_.columns.empty()) return Error("the dataset has no columns");
+    if (dataset_.columns.empty()) {
+      std::error_code ignored;
+      return Error(fs::exists(folder_ / kSchemaFile, ignored)
+                       ? "the dataset has no columns"
+                       : "there is no such file, and no .npy file in the folder is a column");
+    }
     std::set<std::tuple<int, int, std::string>> seen;
     for (const NpyColumn& column : dataset_.columns) {
       const int level = dataset_.heterogeneous ? static_cast<int>(*column.level) : 0;

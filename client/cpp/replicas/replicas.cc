@@ -115,7 +115,9 @@ absl::StatusOr<std::shared_ptr<Replicas>> Replicas::Create(std::vector<std::stri
     std::optional<wire::HostPort> address = wire::ParseHostPort(text);
     if (!address.has_value() || address->port == 0) {
       return absl::InvalidArgumentError(
-          absl::StrCat("endpoint \"", text, "\" is not of the form host:port"));
+          absl::StrCat("endpoint \"", text, "\" is not of the form host:port",
+                       absl::StrContains(text, '/') ? "; a data folder is local:" : "",
+                       absl::StrContains(text, '/') ? text : ""));
     }
     parsed.push_back({.text = std::move(text),
                       .host = std::move(address->host),

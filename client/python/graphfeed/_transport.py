@@ -26,7 +26,13 @@ def choose(environment: Mapping[str, str]) -> Any:
             raise ValueError(
                 f'GRAPHFEED_CLIENT is "{asked}"; it is "native", "python" or not set at all'
             )
-        return importlib.import_module(_MODULES[asked])
+        try:
+            return importlib.import_module(_MODULES[asked])
+        except ImportError as error:
+            needs = ", which takes the packages grpcio, protobuf and numpy" if asked == "python" else ""
+            raise ImportError(
+                f'GRAPHFEED_CLIENT is "{asked}", and that client does not load here{needs}: {error}'
+            ) from error
     try:
         return importlib.import_module(_MODULES["native"])
     except ImportError as error:

@@ -331,9 +331,14 @@ class Batch:
         return Batch(batch_parts.Converted(self, convert), self._layout, self._frame)
 
     def torch(self) -> Batch:
-        """The same batch of torch tensors, which share the arrays' memory."""
-        import torch
+        """The same batch of torch tensors, which share the arrays' memory.
 
+        Raises:
+            ImportError: torch is not installed.
+        """
+        from graphfeed.pyg import import_torch
+
+        torch = import_torch("torch()")
         return self._converted(
             lambda tensor: torch.from_numpy(tensor) if isinstance(tensor, np.ndarray) else tensor
         )

@@ -252,8 +252,11 @@ class Client:
 
         Raises:
             LookupError: there is no such dataset or version.
-            ValueError: there are several versions and none is named, or one is named and all meant.
+            ValueError: there are several versions and none is named, or one is named and all meant;
+                all_versions is no bool.
         """
+        if not isinstance(all_versions, bool):
+            raise errors.InvalidArgument(f"all_versions is {all_versions!r}; it is True or False")
         name, at, version = dataset.partition("@")
         if at:
             if not version.isdigit():

@@ -194,7 +194,8 @@ def _set(graph: Any, name: str, value: Any) -> None:
 
 
 def _to_torch(value: Any) -> Any:
-    import torch
+    from graphfeed.pyg import import_torch
 
+    torch = import_torch("torch() or to_pyg()")
     # from_numpy takes no numpy scalars, as which 0-dim arrays come out of some operations.
     return torch.from_numpy(np.asarray(value)) if isinstance(value, np.ndarray) else value

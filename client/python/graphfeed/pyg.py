@@ -13,6 +13,18 @@ from graphfeed import errors, offsets
 _NODE_NAMES = {"x", "feat", "pos", "batch", "node_type", "n_id"}
 
 
+def import_torch(what: str) -> Any:
+    """torch, of which `what` makes tensors."""
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError(
+            f"{what} needs torch, which does not load here ({error}; Debian: python3-torch); numpy "
+            "arrays are there without it"
+        ) from error
+    return torch
+
+
 def _torch_geometric_data() -> Any:
     try:
         import torch_geometric.data

@@ -46,7 +46,36 @@ TEST(UsageTest, MistakesExitWithTwoAndSayWhat) {
   EXPECT_EQ(RunWith({"describe"}).code, kExitUsage);
   EXPECT_EQ(RunWith({"import", "tu", "x", "--server", "a:1", "--data-dir", "d"}).code, kExitUsage);
   EXPECT_THAT(RunWith({"partition", "g"}).err, HasSubstr("--parts"));
-  EXPECT_EQ(RunWith({"partition", "g", "--parts", "0"}).code, kExitUsage);
+  EXPECT_THAT(RunWith({"import", "foo", "x"}).err, HasSubstr("there is no command 'import foo'"));
+  EXPECT_THAT(RunWith({"import"}).err, HasSubstr("subcommand is required"));
+}
+
+TEST(UsageTest, NumbersOutOfRangeAreNamedWithTheirLimit) {
+  const auto stream = [](const char* flag, const char* value) {
+    const Result result = RunWith({"stream", "m", flag, value});
+    EXPECT_EQ(result.code, kExitUsage) << flag << " " << value;
+    return result.err;
+  };
+  EXPECT_THAT(stream("--batch-size", "0"), HasSubstr("--batch-size: '0' is no number above 0\n"));
+  EXPECT_THAT(stream("--batch-size", "x"), HasSubstr("--batch-size: 'x' is no number above 0\n"));
+  EXPECT_THAT(stream("--epochs", "-1"), HasSubstr("--epochs: '-1' is no number from 0 on\n"));
+  EXPECT_THAT(stream("--timeout", "nan"), HasSubstr("'nan' is no number above 0"));
+  EXPECT_THAT(RunWith({"partition", "g", "--parts", "0"}).err, HasSubstr("'0' is no number"));
+}
+
+TEST(UsageTest, AnEmptyDataFolderIsNotTakenForTheDefaultServer) {
+  const std::vector<std::vector<const char*>> commands = {
+      {"stream", "m"},   {"plan", "m"},
+      {"describe", "m"}, {"ls"},
+      {"rm", "m"},       {"import", "tu", "x"},
+      {"verify", "m"},   {"sync", "--from", "a:1"},
+      {"export", "m"},   {"partition", "g", "--parts", "2"}};
+  for (std::vector<const char*> command : commands) {
+    command.insert(command.end(), {"--data-dir", ""});
+    const Result result = RunWith(command);
+    EXPECT_EQ(result.code, kExitUsage) << command[0];
+    EXPECT_THAT(result.err, HasSubstr("--data-dir: '' names no folder")) << command[0];
+  }
 }
 
 TEST(UsageTest, FailuresExitWithOneAndNameTheCode) {

@@ -45,6 +45,10 @@ TEST_F(LocalFolderTest, NothingIsMadeInAFolderOfSomebodyElse) {
   const auto datasets = NewClient()->ListDatasets();
   EXPECT_EQ(datasets.status().code(), absl::StatusCode::kNotFound) << datasets.status();
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(data()), {}), 1);
+  const absl::Status written = IngestMolecules(*NewClient(), "molecules", 20).status();
+  EXPECT_EQ(written.code(), absl::StatusCode::kFailedPrecondition) << written;
+  EXPECT_THAT(std::string(written.message()), HasSubstr("holds \"letter.txt\""));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(data()), {}), 1);
 }
 
 TEST_F(LocalFolderTest, EndpointsThatAreNoneAreRefused) {

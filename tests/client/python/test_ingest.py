@@ -478,6 +478,8 @@ def test_versions_are_numbered_and_deleted(client):
         client.delete("versions")
     with pytest.raises(gf.InvalidArgument, match="one version"):
         client.delete("versions@1", all_versions=True)
+    with pytest.raises(gf.InvalidArgument, match="all_versions is 'no'; it is True or False"):
+        client.delete("versions", all_versions="no")
     client.delete("versions@1")
     with pytest.raises(gf.NotFound):
         client.dataset("versions@1")

@@ -247,3 +247,15 @@ def test_the_demo_needs_no_server():
         check=True,
     )
     assert "500 graphs of 500" in done.stdout and "packing efficiency" in done.stdout
+
+
+def test_the_demo_says_in_a_line_where_it_cannot_run():
+    done = subprocess.run(
+        [sys.executable, "-m", "graphfeed", "demo", "--num-graphs", "500"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "GRAPHFEED_CLIENT": "python"},
+    )
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.count("\n") == 1 and "takes the native module" in done.stderr, done.stderr

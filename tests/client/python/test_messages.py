@@ -119,6 +119,7 @@ def test_a_resume_of_other_links_names_them(homogeneous):
         (("localhost", 50051), "it takes \"host:port\", or a list of such texts"),
         ([], "endpoints is empty"),
         ("localhost", 'endpoint "localhost" is not of the form host:port'),
+        ("/srv/graphs", 'of the form host:port; a data folder is local:/srv/graphs'),
         ("http://localhost:50051/x", 'is a URL; it is host:port alone, as in "localhost:50051"'),
         (["a:1", "GRPC://b:2"], 'is a URL; it is host:port alone, as in "b:2"'),
     ],

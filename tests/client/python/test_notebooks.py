@@ -164,6 +164,14 @@ def test_summaries_are_drawn_as_boxes(dataset, pyplot):
     assert "1 graph" in one.get_title()
 
 
+def test_without_torch_it_is_named(dataset, monkeypatch):
+    batch = gf.FixedSizeDataLoader(dataset, batch_size=5).peek()
+    monkeypatch.setitem(sys.modules, "torch", None)
+    for call in (batch.torch, batch.pin_memory, dataset[0].to_pyg, lambda: batch.to("cpu")):
+        with pytest.raises(ImportError, match="needs torch.*Debian: python3-torch"):
+            call()
+
+
 def test_without_matplotlib_it_is_named(dataset, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)

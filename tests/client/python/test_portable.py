@@ -259,7 +259,7 @@ def test_where_the_native_module_does_not_load(monkeypatch, caplog):
         assert _transport.choose({}) is portable
     (record,) = caplog.records
     assert record.levelno == logging.WARNING and "libgrpc++.so.1.51" in record.getMessage()
-    with pytest.raises(ImportError, match="cannot open"):
+    with pytest.raises(ImportError, match='is "native", and .* does not load here: .*cannot open'):
         _transport.choose({"GRAPHFEED_CLIENT": "native"})
     caplog.clear()
     failing["graphfeed._graphfeed"] = ModuleNotFoundError("No module named 'graphfeed._graphfeed'")
@@ -267,6 +267,8 @@ def test_where_the_native_module_does_not_load(monkeypatch, caplog):
         assert _transport.choose({}) is portable
     assert [record.levelno for record in caplog.records] == [logging.INFO]
     failing["graphfeed._portable"] = ImportError("No module named 'grpc'")
+    with pytest.raises(ImportError, match='is "python", .* grpcio, protobuf and numpy: .*grpc'):
+        _transport.choose({"GRAPHFEED_CLIENT": "python"})
     with pytest.raises(ImportError, match="neither does.*grpcio, protobuf and numpy.*'grpc'"):
         _transport.choose({})
 

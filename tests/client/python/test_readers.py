@@ -113,6 +113,8 @@ def test_missing_files_and_folders(tmp_path):
     for read in (gf.read_tu, gf.read_ogb):
         with pytest.raises(FileNotFoundError):
             read(tmp_path)
+    with pytest.raises(gf.InvalidArgument, match="schema.json: there is no such file, and no .npy"):
+        gf.read_npy(tmp_path)
 
 
 def write_npy(folder, schema=None, **arrays):

@@ -285,6 +285,21 @@ TEST(RocksDbChunkStoreTest, BulkFilesOfACrashAreRemoved) {
   EXPECT_FALSE(std::filesystem::exists(left));
 }
 
+TEST(RocksDbChunkStoreTest, AFolderOfSomebodyElseIsLeftAsItIs) {
+  const TestFolder folder;
+  const auto bulk = folder.path() / "bulk";
+  std::filesystem::create_directories(bulk);
+  std::ofstream(bulk / "letter.txt") << "dear";
+  const absl::Status status = OpenToWrite(folder.path()).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("holds \"bulk\""));
+  EXPECT_TRUE(std::filesystem::exists(bulk / "letter.txt"));
+  std::filesystem::remove_all(bulk);
+  std::ofstream(folder.path() / ".keep") << "";
+  std::filesystem::create_directories(folder.path() / "lost+found");
+  EXPECT_TRUE(OpenToWrite(folder.path()).ok());
+}
+
 TEST(RocksDbChunkStoreTest, StartingAgainAndAgainDoesNotGrowTheFolder) {
   const TestFolder folder;
   const auto start = [&] {

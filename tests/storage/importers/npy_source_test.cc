@@ -387,5 +387,13 @@ TEST(NpySourceTest, RowsThatDoNotFitTheirNameAreRefused) {
   EXPECT_EQ(open("pos.npy", two, false, {.kinds = {{"pos", Level::kGraph}}}), absl::OkStatus());
 }
 
+TEST(NpySourceTest, AFolderWithoutColumnsSaysWhetherItHasASchema) {
+  TempFolder folder;
+  EXPECT_THAT(OpenNpyFolder(folder.path(), {}).status().message(),
+              HasSubstr("schema.json: there is no such file, and no .npy file in the folder"));
+  folder.Write("schema.json", R"({"columns": []})");
+  EXPECT_FALSE(OpenNpyFolder(folder.path(), {}).ok());
+}
+
 }  // namespace
 }  // namespace graphfeed

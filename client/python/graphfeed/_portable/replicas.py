@@ -57,15 +57,17 @@ def _parse(text: str) -> _Endpoint:
     if text.startswith("local:"):
         raise errors.InvalidArgument(
             f'endpoint "{text}" is a data folder; serving it within this process takes the native '
-            "module, which this process does not use"
+            "module, which this process does not use: the wheel and the package for Debian 12 have "
+            "it (GRAPHFEED_CLIENT must not be python); elsewhere give a server, host:port"
         )
     if "://" in text or text.startswith(("unix:", "unix-abstract:")):
         return _Endpoint(text, "", 0)
     try:
         return _Endpoint(text, *_host_port(text))
     except ValueError:
+        hint = f"; a data folder is local:{text}" if "/" in text else ""
         raise errors.InvalidArgument(
-            f'endpoint "{text}" is not of the form host:port'
+            f'endpoint "{text}" is not of the form host:port{hint}'
         ) from None
 
 

@@ -36,8 +36,8 @@ def read_npy(folder: str | os.PathLike) -> Graph | dict | Collection:
 
     Raises:
         FileNotFoundError: the folder or a file is missing.
-        ValueError: the schema has an unknown field or value, files contradict each other, or a
-            column's level is open.
+        ValueError: the schema has an unknown field or value, files contradict each other, a
+            column's level is open, or there is no column.
     """
     return _Folder(folder_of(folder)).read()
 
@@ -57,6 +57,12 @@ class _Folder:
             return self._typed()
         node_ptr, edge_ptr = self._ptr(self._schema, "node_"), self._ptr(self._schema, "edge_")
         columns = {c["name"]: c for c in self._schema.get("columns") or self._all_files()}
+        if not columns:
+            raise self._error(
+                "the dataset has no columns"
+                if self._schema
+                else "there is no such file, and no .npy file in the folder is a column"
+            )
         arrays = {name: self._array(column) for name, column in columns.items()}
         if node_ptr is None:
             kinds = {name: c["level"] for name, c in columns.items() if c.get("level")}
