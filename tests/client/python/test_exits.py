@@ -28,6 +28,33 @@ threading.Thread(target=read, daemon=True).start()
 started.wait()
 """
 
+# In the middle of calls, or between two streams, when the interpreter ends.
+CALLS = """
+import numpy as np, random, time
+started = threading.Barrier(8)
+def repeat(call):
+    def run():
+        call()
+        started.wait()
+        while True:
+            call()
+    threading.Thread(target=run, daemon=True).start()
+def ask():
+    client.dataset("exits")
+def open_stream():
+    next(iter(make()))
+def open_client():
+    with gf.connect(sys.argv[1]) as other:
+        other.datasets()
+def ingest():
+    graph = {"x": np.ones((3, 2), np.float32), "edge_index": np.zeros((2, 4), int)}
+    client.ingest("exits-again", [graph] * 3, if_exists="same")
+for call in (ask, ask, ask, open_stream, open_stream, open_client, ingest):
+    repeat(call)
+started.wait()
+time.sleep(random.random() / 10)
+"""
+
 WORKERS = """
 import torch
 def main():
@@ -61,6 +88,8 @@ CASES = {
     "daemon thread": (THREAD, 0),
     "daemon thread, exit code": (THREAD + "sys.exit(7)", 7),
     "daemon threads, several": (THREAD * 3, 0),
+    "daemon threads, in calls": (CALLS, 0),
+    "daemon threads, in calls, exit code": (CALLS + "sys.exit(7)", 7),
     "early break, fork": (workers("fork"), 0),
     "early break, spawn": (workers("spawn"), 0),
     "early break, fork, persistent": (workers("fork", True, "sys.exit(7)"), 7),
@@ -109,3 +138,29 @@ def test_a_process_ends_quietly_with_its_code(case, dataset, server, tmp_path):
             assert errors.rstrip().splitlines()[-1].startswith("graphfeed.errors.NotFound: "), errors
             errors = ""
         assert (ended.returncode, errors) == (code, "")
+
+
+INTERRUPTED = """
+import os, random, signal, time
+def interrupt():
+    time.sleep(random.random() / 50)
+    os.kill(os.getpid(), signal.SIGINT)
+for _ in range(20):
+    thread = threading.Thread(target=interrupt)
+    try:
+        thread.start()
+        while True:
+            client.dataset("exits")
+    except KeyboardInterrupt:
+        pass
+    thread.join()
+    assert next(iter(make())) is not None
+"""
+
+
+def test_calls_go_on_after_ctrl_c(dataset, server):
+    ended = subprocess.run(
+        [sys.executable, "-c", BEGIN + INTERRUPTED, server.address],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -14,10 +14,11 @@ from typing import Any, Callable, Iterator, NamedTuple, Optional
 import grpc
 
 from graphfeed import errors
-from graphfeed._portable import forks
+from graphfeed._portable import ending, forks
 
 # How often a waiting thread looks whether there is something else to do.
 INTERRUPT_SECONDS = 0.1
+_JOIN_SECONDS = 5.0
 
 _MAX_INT32 = 2**31 - 1
 
@@ -89,29 +90,33 @@ class Use:
     def __init__(self, owner: Channel) -> None:
         self._owner = owner
         self._in_progress = forks.CallInProgress()
-        self._in_progress.begin()  # never with the channel's lock: forks take both
-        try:
-            self._connection = owner._begin_use()
-        except BaseException:
-            self._in_progress.end()
-            raise
+        with ending.WithinGrpc():
+            self._in_progress.begin()  # never with the channel's lock: forks take both
+            try:
+                self._connection = owner._begin_use()
+            except BaseException:
+                self._in_progress.end()
+                raise
         self._ended = False
 
     def start(self, start: Callable[[Any], Any]) -> Any:
         """The call that `start` makes of a gRPC channel."""
-        try:
-            call = start(self._connection.channel)
-        except BaseException:
-            self.end()
-            raise
-        self._in_progress.keeps = (self._connection, call)
+        with ending.WithinGrpc():
+            try:
+                call = start(self._connection.channel)
+            except BaseException:
+                self.end()
+                raise
+            self._in_progress.keeps = (self._connection, call)
         return call
 
     def end(self) -> None:
+        """Within gRPC."""
         if not self._ended:
             self._ended = True
             self._owner._end_use(self._connection)
             self._in_progress.end()
+            self._in_progress.keeps = None
 
 
 class Channel:
@@ -140,20 +145,34 @@ class Channel:
         Raises:
             errors.Error: the server's, or why there is none.
         """
-        down = self.start_down(method, request, timeout)
-        try:
-            data = down.read()
-            if data is not None:
-                down.read()  # the status
-            down.finish()
-        finally:
-            down.close()
+        if threading.current_thread() is threading.main_thread() and not ending.is_ending():
+            data = _Asking(self, method, request, timeout).wait()
+        else:
+            data = self._ask(method, request, timeout)
         if data is None:
             raise errors.Internal("the server has not answered, and says that all is well")
         try:
             return response.FromString(data)
         except Exception as error:  # of protobuf, by its versions
             raise errors.Internal(f"the answer is not a message: {error}") from None
+
+    def _ask(
+        self,
+        method: str,
+        request: Any,
+        timeout: Optional[float],
+        started: Callable[[DownStream], None] = lambda down: None,
+    ) -> Optional[bytes]:
+        down = self.start_down(method, request, timeout)
+        try:
+            started(down)
+            data = down.read()
+            if data is not None:
+                down.read()  # the status
+            down.finish()
+        finally:
+            down.close()
+        return data
 
     def start_down(self, method: str, request: Any, timeout: Optional[float] = None) -> DownStream:
         """A call that is answered by messages."""
@@ -189,25 +208,76 @@ class Channel:
             connection.channel.close()
 
 
+class _Asking:
+    """The main thread's question, asked by another one: a signal's exception, as Ctrl-C's, that came
+    within grpcio's locks would leave them taken, and the connection's next call would hang."""
+
+    def __init__(
+        self, channel: Channel, method: str, request: Any, timeout: Optional[float]
+    ) -> None:
+        self._down: Optional[DownStream] = None
+        self._given_up = False
+        self._data: Optional[bytes] = None
+        self._error: Optional[BaseException] = None
+        self._done = threading.Lock()  # free when it is done; no Python code is in taking it
+        self._done.acquire()
+
+        def ask() -> None:
+            try:
+                self._data = channel._ask(method, request, timeout, self._started)
+            except BaseException as error:
+                self._error = error
+            finally:
+                self._done.release()
+
+        self._thread = threading.Thread(target=ask, name="graphfeed-call", daemon=True)
+        self._thread.start()
+
+    def wait(self) -> Optional[bytes]:
+        try:
+            while not self._done.acquire(timeout=INTERRUPT_SECONDS):
+                pass
+        except BaseException:
+            self._given_up = True
+            if self._down is not None:  # not by this thread, either
+                threading.Thread(target=self._down.cancel, daemon=True).start()
+            self._thread.join(_JOIN_SECONDS)
+            raise
+        self._thread.join(_JOIN_SECONDS)
+        if self._error is not None:
+            raise self._error.with_traceback(None)
+        return self._data
+
+    def _started(self, down: DownStream) -> None:
+        self._down = down
+        if self._given_up:
+            down.cancel()
+
+
 class DownStream:
     """`read` and `finish` are for one thread, `cancel` for any."""
 
     def __init__(self, use: Use, method: str, request: bytes, timeout: Optional[float]) -> None:
         self._use = use
         self._error: Optional[errors.Error] = None
-        self._call = use.start(
+        self._call: Any = use.start(
             lambda channel: channel.unary_stream(method)(request, timeout=timeout)
         )
+        ending.register(self)
 
     def read(self) -> Optional[bytes]:
         """Blocks for the next message. None when there are no more: `finish` says why."""
         try:
-            return next(self._call)
+            with ending.WithinGrpc():
+                return next(self._call)
         except StopIteration:
             return None
         except grpc.RpcError as error:
             self._error = from_rpc(error)
             return None
+        finally:
+            if ending.is_over_here():  # cancelled by that
+                ending.wait_for_it()
 
     def finish(self) -> None:
         """Raises the error with which the call ended, if it did."""
@@ -215,13 +285,18 @@ class DownStream:
             raise self._error
 
     def cancel(self) -> None:
-        self._call.cancel()
+        call = self._call
+        if call is not None and ending.enter():
+            call.cancel()
+            ending.leave()
 
     def close(self) -> None:
         """Cancels what has not ended. On the thread that reads."""
-        self._call.cancel()
-        _take_all_events(self._call)
-        self._use.end()
+        with ending.WithinGrpc():
+            self._call.cancel()
+            _take_all_events(self._call)
+            self._use.end()
+            self._call = None  # freed here
 
 
 def _take_all_events(call: Any) -> None:
@@ -245,6 +320,7 @@ class UpStream:
             lambda channel: channel.stream_unary(method).future(self._outgoing())
         )
         self._call.add_done_callback(lambda _: self._ended.set())
+        ending.register(self)
 
     def _outgoing(self) -> Iterator[bytes]:
         """What grpcio sends, on a thread of its own."""
@@ -284,15 +360,21 @@ class UpStream:
                 continue
 
     def _raise_end(self) -> None:
+        if ending.is_over_here():  # cancelled by that
+            ending.wait_for_it()
         if self._call.code() is not grpc.StatusCode.OK:
             error = from_rpc(self._call)
             self.close()
             raise error
 
+    def cancel(self) -> None:
+        self._call.cancel()
+        self._ended.set()
+
     def close(self) -> None:
         """Cancels what has not ended."""
         if not self._closed:
             self._closed = True
-            self._call.cancel()
-            self._ended.set()
-            self._use.end()
+            with ending.WithinGrpc():
+                self.cancel()
+                self._use.end()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import weakref
 from typing import Any, Dict, List, Optional
 
 import numpy as np
@@ -90,7 +88,6 @@ class IngestStream:
         self._committed = False
         begin = messages.IngestRequest(begin=spec.to_message())
         self._call: Any = channel.start_up(method("Ingest"))
-        _open.add(self)
         self._call.write(begin)
 
     def __del__(self) -> None:
@@ -141,14 +138,3 @@ class IngestStream:
             raise errors.Cancelled("the ingest was cancelled")
         if self._failed is not None:
             raise errors.from_status(self._failed.code, self._failed.message)
-
-
-_open: Any = weakref.WeakSet()
-
-
-def _cancel_all() -> None:
-    for stream in list(_open):
-        stream.cancel()
-
-
-atexit.register(_cancel_all)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import collections
 import threading
-import weakref
 from typing import Any, Deque, Optional, Tuple
 
 from graphfeed import errors
-from graphfeed._portable import forks
+from graphfeed._portable import ending, forks
 from graphfeed._portable.answers import EpochInfo, PlanSummary, StreamInfo
 from graphfeed._portable.channels import INTERRUPT_SECONDS
 from graphfeed._portable.reader import ResumingReader
@@ -24,7 +22,9 @@ class _Ring:
 
     def __init__(self, reader: ResumingReader, prefetch: int) -> None:
         self.reader: Optional[ResumingReader] = reader  # until it has ended
-        self.changed = threading.Condition()
+        # Taken by itself: Ctrl-C that comes within Condition.__enter__ would leave it taken.
+        self.lock = threading.RLock()
+        self.changed = threading.Condition(self.lock)
         self.info: Optional[StreamInfo] = None
         self.first_epoch: Optional[EpochInfo] = None
         self.ready: Deque[Tuple[Optional[EpochInfo], Batch]] = collections.deque()
@@ -42,13 +42,13 @@ class _Ring:
         try:
             while True:
                 # Stops while the ring is full, so that flow control reaches the server.
-                with self.changed:
+                with self.lock:
                     while len(self.ready) >= self._prefetch and not self.cancelled:
                         self.changed.wait()
                 event = reader.next()
                 if event is None:
                     break
-                with self.changed:
+                with self.lock:
                     if isinstance(event, StreamInfo):
                         self.info = event
                     elif isinstance(event, EpochInfo):
@@ -65,13 +65,13 @@ class _Ring:
         # A stream that has ended does not hold its connection.
         reader.close()
         self._in_progress.end()
-        with self.changed:
+        with self.lock:
             self.reader = None
             self.ended, self.error = True, error
             self.changed.notify_all()
 
     def cancel(self) -> None:
-        with self.changed:
+        with self.lock:
             self.cancelled = True
             self.ready.clear()
             reader = self.reader
@@ -84,6 +84,7 @@ class Stream:
     """Cancelled when it is dropped. An interrupted `next` may be called again."""
 
     def __init__(self, reader: ResumingReader, prefetch: int) -> None:
+        ending.check_not_ending()
         self._made_under = forks.generation()
         self._current_epoch: Optional[EpochInfo] = None
         self._ring = _Ring(reader, prefetch)
@@ -91,7 +92,6 @@ class Stream:
             target=self._ring.read_all, name="graphfeed-stream", daemon=True
         )
         self._thread.start()
-        _running[self._thread] = self._ring
 
     def __del__(self) -> None:
         ring = getattr(self, "_ring", None)
@@ -99,12 +99,12 @@ class Stream:
             return
         ring.cancel()
         # A fork that comes next shall find no call running.
-        if self._thread is not threading.current_thread():
+        if not ending.is_ending() and self._thread is not threading.current_thread():
             self._thread.join(_JOIN_SECONDS)
 
     def info(self) -> StreamInfo:
         ring = self._own_ring()
-        with ring.changed:
+        with ring.lock:
             self._wait(ring, lambda: ring.info is not None)
             if ring.info is None:
                 raise self._end(ring)
@@ -113,7 +113,7 @@ class Stream:
     def next(self) -> Optional[Batch]:
         """The next batch; None at the end."""
         ring = self._own_ring()
-        with ring.changed:
+        with ring.lock:
             self._wait(ring, lambda: bool(ring.ready))
             if not ring.ready:
                 if ring.error is not None:
@@ -127,7 +127,7 @@ class Stream:
         """The plan of the epoch of the batch last returned; before the first, of the first
         epoch."""
         ring = self._own_ring()
-        with ring.changed:
+        with ring.lock:
             found = self._current_epoch
             if found is None:
                 self._wait(ring, lambda: ring.first_epoch is not None)
@@ -145,11 +145,12 @@ class Stream:
 
     @staticmethod
     def _wait(ring: _Ring, holds: Any) -> None:
-        while not (holds() or ring.ended or ring.cancelled):
+        while not (holds() or ring.ended or ring.cancelled or ending.is_ending()):
             ring.changed.wait(INTERRUPT_SECONDS)
-        if _ending.is_set() and threading.current_thread() is not threading.main_thread():
+        if ending.is_over_here():
             ring.changed.release()
-            threading.Event().wait()  # for the end of the process
+            ending.wait_for_it()
+        ending.check_not_ending()
         if ring.cancelled:
             raise errors.Cancelled("the stream was cancelled")
 
@@ -157,26 +158,3 @@ class Stream:
     def _end(ring: _Ring) -> errors.Error:
         error = ring.error or errors.DataLoss("the stream ended before its header")
         return errors.from_status(error.code, error.message)
-
-
-# Threads that read, and their rings. One that still reads when the interpreter ends would be killed
-# inside gRPC.
-_running: Any = weakref.WeakKeyDictionary()
-_ending = threading.Event()
-
-
-def _end_all() -> None:
-    _ending.set()
-    for ring in list(_running.values()):
-        ring.cancel()
-    for thread in list(_running):
-        if thread is not threading.current_thread():
-            thread.join(_JOIN_SECONDS)
-
-
-def _forget_all() -> None:
-    _running.clear()
-
-
-atexit.register(_end_all)
-forks.in_child(_forget_all)
