@@ -53,7 +53,8 @@ def pytest_collection_modifyitems(config, items) -> None:
     for item in items:
         if OVER_LOCAL and (reason := reason_to_skip(item.name)):
             item.add_marker(pytest.mark.skip(reason=f"over local: {reason}"))
-        if PORTABLE and item.path.stem == "test_local":
+        module = item.path.stem
+        if (PORTABLE and module == "test_local") or (OVER_LOCAL and module == "test_portable"):
             item.add_marker(pytest.mark.skip(reason="the portable client has no server within it"))
 
 
