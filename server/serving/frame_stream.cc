@@ -131,11 +131,7 @@ void FrameStream::OnWritten(bool ok) {
     if (!ok && !stop_.has_value()) stop_ = absl::CancelledError("the client is gone");
   }
   if (ok && sent.has_value() && observer != nullptr) observer->FrameSent(sent->first, sent->second);
-  if (sent.has_value()) {
-    MutexLock lock(&mu_);
-    KeepInfo(std::move(sent->first));
-  }
-  Advance();
+  Advance(/*build=*/false, sent.has_value() ? &sent->first : nullptr);
 }
 
 void FrameStream::Stop(absl::Status status) {
@@ -325,11 +321,12 @@ void FrameStream::ChargeWait() {
   waiting_for_.reset();
 }
 
-void FrameStream::Advance(bool build) {
+void FrameStream::Advance(bool build, FrameInfo* spare) {
   const std::shared_ptr<FrameStream> self = shared_from_this();  // outlives the sink's Finish
   Action action;
   {
     MutexLock lock(&mu_);
+    if (spare != nullptr) KeepInfo(std::move(*spare));
     action = Decide();
   }
   // First what is free again, so that whoever sees the end of the stream sees that, too.

@@ -195,8 +195,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   void OnEpoch(FrameSource::EpochOr opened);
   void BuildNext();
   // Decides, then acts. With `build`, one of the builds that are due is done here instead of
-  // posted.
-  void Advance(bool build = false);
+  // posted. `spare` is kept for a frame to come.
+  void Advance(bool build = false, FrameInfo* spare = nullptr);
   Action Decide() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Schedule(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // As soon as an epoch begins, the one after it is opened, or foreseen.

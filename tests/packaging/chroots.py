@@ -64,7 +64,7 @@ class Chroot:
         assert done.returncode == 0, f"{script}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
         return done.stdout
 
-    def copy(self, *paths: pathlib.Path, into: str = "/root") -> None:
+    def copy(self, *paths: pathlib.Path, into: str = "/srv") -> None:
         for path in paths:
             target = self.root / into.lstrip("/") / path.name
             if path.is_dir():

@@ -18,15 +18,15 @@ def installed(bullseye, wheels):
     bullseye.run("apt-get update -q && apt-get install -qy --no-install-recommends python3-venv "
                  "python3-numpy python3-grpcio python3-protobuf python3-torch", timeout=1800)
     bullseye.copy(wheels[1], HERE / "use_client.py")
-    bullseye.run("python3 -m venv --system-site-packages /root/env && "
-                 f"/root/env/bin/pip install --no-index /root/{wheels[1].name}")
+    bullseye.run("python3 -m venv --system-site-packages /srv/env && "
+                 f"/srv/env/bin/pip install --no-index /srv/{wheels[1].name}")
     return bullseye
 
 
 def test_it_streams_from_a_server_outside(installed, server):
-    found = json.loads(installed.run(f"/root/env/bin/python /root/use_client.py {server.address}"))
+    found = json.loads(installed.run(f"/srv/env/bin/python /srv/use_client.py {server.address}"))
     assert found["python"] == [3, 9] and found["transport"] == "python"
-    assert found["file"].startswith("/root/env/") and found["graphs"] == 50
+    assert found["file"].startswith("/srv/env/") and found["graphs"] == 50
 
 
 def test_it_trains_on_mutag(installed, server, client, mutag):
@@ -43,8 +43,8 @@ def test_it_trains_on_mutag(installed, server, client, mutag):
         "sys.stdout.flush()\n"
         "os._exit(0)\n")
     said = installed.run(
-        "/root/env/bin/python /root/run.py /root/client/python/examples/train_mutag.py "
-        f"--server {server.address} --data /root --epochs 40 --splits 1", timeout=1800)
+        "/srv/env/bin/python /srv/run.py /srv/client/python/examples/train_mutag.py "
+        f"--server {server.address} --data /srv --epochs 40 --splits 1", timeout=1800)
     print("\n" + said)
     accuracy, first, last = re.search(
         r"split 0: test accuracy ([\d.]+)%, loss ([\d.]+) -> ([\d.]+)", said).groups()

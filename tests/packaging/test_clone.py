@@ -6,10 +6,10 @@ from chroots import ROOT
 
 
 def test_the_demo_runs_and_installs_what_it_needs(bookworm):
-    subprocess.run(["git", "clone", "-q", "--no-hardlinks", ROOT, f"{bookworm.root}/root/graphfeed"],
+    subprocess.run(["git", "clone", "-q", "--no-hardlinks", ROOT, f"{bookworm.root}/srv/graphfeed"],
                    check=True)
     before = bookworm.packages()
-    said = bookworm.run("cd /root/graphfeed && ./run demo 2>/tmp/progress", timeout=7200)
+    said = bookworm.run("cd /srv/graphfeed && ./run demo 2>/tmp/progress", timeout=7200)
     assert "packing efficiency: 9" in said, said
     progress = (bookworm.root / "tmp/progress").read_text()
     assert "LEFT OUT: the tests" in progress and "LEFT OUT: TorchScript models" in progress

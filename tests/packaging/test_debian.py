@@ -16,9 +16,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 def installed(bookworm, debs, mutag):
     """The system with the server, the command line and the Python client, and how long after the
     download their installation took."""
-    bookworm.copy(*debs.values(), into="/root/debs")
+    bookworm.copy(*debs.values(), into="/srv/debs")
     bookworm.copy(mutag, HERE / "use_packages.sh", HERE / "serve.sh")
-    names = " ".join(f"/root/debs/{debs[name].name}"
+    names = " ".join(f"/srv/debs/{debs[name].name}"
                      for name in ("graphfeed-server", "graphfeed", "python3-graphfeed"))
     bookworm.run(f"apt-get update -q && apt-get install -qy --download-only {names}")
     before = bookworm.packages()
@@ -31,7 +31,7 @@ def installed(bookworm, debs, mutag):
 def test_a_minute_after_the_download_a_client_has_streamed(installed):
     bookworm, installing = installed
     with chroots.Stopwatch() as using:
-        said = bookworm.run("sh /root/use_packages.sh /root/MUTAG")
+        said = bookworm.run("sh /srv/use_packages.sh /srv/MUTAG")
     assert re.search(r"python: \S+ /usr/lib/python3/dist-packages/graphfeed", said), said
     print(f"\n{said}\nused in {using}")
     # Of processor time, since this machine may be busy otherwise; alone it takes hardly longer.
@@ -63,30 +63,30 @@ def test_what_the_user_has_changed_stays_and_a_purge_leaves_datasets(installed, 
     bookworm, _ = installed
     settings = bookworm.root / "etc/default/graphfeed-server"
     settings.write_text('GRAPHFEED_SERVER_FLAGS="--listen 127.0.0.1:1234"\n')
-    bookworm.run(f"dpkg --force-confdef -i /root/debs/{debs['graphfeed-server'].name}")
+    bookworm.run(f"dpkg --force-confdef -i /srv/debs/{debs['graphfeed-server'].name}")
     assert "1234" in settings.read_text()
     bookworm.run("touch /var/lib/graphfeed/kept && apt-get purge -qy graphfeed-server")
     assert not settings.exists()
     assert (bookworm.root / "var/lib/graphfeed/kept").exists()
-    bookworm.run(f"apt-get install -qy /root/debs/{debs['graphfeed-server'].name}")
+    bookworm.run(f"apt-get install -qy /srv/debs/{debs['graphfeed-server'].name}")
     assert "--listen 127.0.0.1:50051" in settings.read_text()
 
 
 def test_cpp_programs_build_against_the_library(installed, debs):
     bookworm, _ = installed
     bookworm.run(f"apt-get install -qy --no-install-recommends g++ cmake ninja-build pkg-config "
-                 f"/root/debs/{debs['libgraphfeed-dev'].name}")
+                 f"/srv/debs/{debs['libgraphfeed-dev'].name}")
     example = "/usr/share/doc/libgraphfeed-dev/example"
-    bookworm.run(f"cmake -G Ninja -S {example} -B /root/cmake -DCMAKE_BUILD_TYPE=Release && "
-                 "cmake --build /root/cmake")
-    bookworm.run(f"g++ -std=c++20 -Wall -Wextra -Werror {example}/stream_epoch.cc -o /root/with-pkg-config "
+    bookworm.run(f"cmake -G Ninja -S {example} -B /srv/cmake -DCMAKE_BUILD_TYPE=Release && "
+                 "cmake --build /srv/cmake")
+    bookworm.run(f"g++ -std=c++20 -Wall -Wextra -Werror {example}/stream_epoch.cc -o /srv/with-pkg-config "
                  "$(pkg-config --cflags --libs graphfeed)")
     said = bookworm.run("""
-        . /root/serve.sh
-        serve /root/data
-        graphfeed import tu /root/MUTAG --name mutag --server $address > /dev/null
-        /root/cmake/stream_epoch $address mutag
-        /root/with-pkg-config $address mutag
+        . /srv/serve.sh
+        serve /srv/data
+        graphfeed import tu /srv/MUTAG --name mutag --server $address > /dev/null
+        /srv/cmake/stream_epoch $address mutag
+        /srv/with-pkg-config $address mutag
         stop""")
     assert said.count("21 batches, 188 graphs, 3371 nodes") == 2, said
 
@@ -99,17 +99,17 @@ def test_every_installed_header_stands_alone(installed):
     bookworm.run("""
         flags=$(pkg-config --cflags graphfeed)
         compile="echo '#include \\"{}\\"' | g++ -std=c++20 -fsyntax-only $flags -x c++ -"
-        xargs -P 2 -I {} sh -ec "$compile" < /root/headers""")
+        xargs -P 2 -I {} sh -ec "$compile" < /srv/headers""")
 
 
 def test_the_worker_trains(installed, debs):
     bookworm, _ = installed
-    bookworm.run(f"apt-get install -qy /root/debs/{debs['graphfeed-worker'].name}", timeout=1200)
+    bookworm.run(f"apt-get install -qy /srv/debs/{debs['graphfeed-worker'].name}", timeout=1200)
     said = bookworm.run("""
-        cd /root
-        . /root/serve.sh
-        serve /root/other
-        graphfeed import tu /root/MUTAG --name mutag --server $address > /dev/null
+        cd /srv
+        . /srv/serve.sh
+        serve /srv/other
+        graphfeed import tu /srv/MUTAG --name mutag --server $address > /dev/null
         graphfeed-export-model gin --out gin.pt --in-channels 7 --edge-channels 4 --num-graphs 16
         graphfeed plan mutag --strategy best-pack --num-graphs 16 --num-nodes 179 --num-edges 420 \
             --shuffle --save-spec spec.json --server $address > /dev/null

@@ -1,7 +1,7 @@
 # In a system that has graphfeed-server, graphfeed and python3-graphfeed: the main job, by the
 # service's user and flags. $1: folder of a TU dataset.
 set -e
-. /root/serve.sh
+. /srv/serve.sh
 . /etc/default/graphfeed-server
 serve /var/lib/graphfeed setpriv --reuid graphfeed --regid graphfeed --clear-groups
 graphfeed import tu "$1" --name mutag --server "$address"
