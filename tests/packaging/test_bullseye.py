@@ -33,9 +33,9 @@ def test_it_trains_on_mutag(installed, server, client, mutag):
     """The example as it stands, with the models beside it."""
     client.ingest("mutag", gf.read_tu(mutag), if_exists="same")
     for folder in ("client/python/examples", "client/worker/models"):
-        shutil.copytree(ROOT / folder, installed.root / "root" / folder, dirs_exist_ok=True)
+        shutil.copytree(ROOT / folder, installed.root / "srv" / folder, dirs_exist_ok=True)
     # Debian 11's torch aborts when a process ends that has computed a gradient, without us too.
-    (installed.root / "root/run.py").write_text(
+    (installed.root / "srv/run.py").write_text(
         "import os, runpy, sys\n"
         "sys.path.insert(0, os.path.dirname(sys.argv[1]))\n"
         "sys.argv = sys.argv[1:]\n"

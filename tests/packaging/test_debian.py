@@ -95,7 +95,7 @@ def test_every_installed_header_stands_alone(installed):
     bookworm, _ = installed
     headers = bookworm.run("cd /usr/include/graphfeed && find . -name '*.h'").split()
     assert len(headers) > 20
-    (bookworm.root / "root/headers").write_text("\n".join(headers) + "\n")
+    (bookworm.root / "srv/headers").write_text("\n".join(headers) + "\n")
     bookworm.run("""
         flags=$(pkg-config --cflags graphfeed)
         compile="echo '#include \\"{}\\"' | g++ -std=c++20 -fsyntax-only $flags -x c++ -"
