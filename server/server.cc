@@ -25,10 +25,12 @@
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_builder.h"
-#include "proto/frame/slab.h"
+#include "proto/frame/server_info.h"
 #include "proto/passage/passage.h"
 #include "proto/wire/limits.h"
+#include "server/health.h"
 #include "server/metrics/metrics.h"
+#include "server/readings.h"
 #include "server/rpc/call.h"
 #include "server/rpc/handlers.h"
 #include "server/rpc/service.h"
@@ -36,12 +38,10 @@
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
 #include "server/serving/worker_registry.h"
-#include "server/sharing/slab_ring.h"
 #include "server/sharing/slab_socket.h"
 #include "server/store_watch.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
-#include "storage/chunks/disk_errors.h"
 #include "storage/chunks/open_store.h"
 
 namespace graphfeed {
@@ -130,13 +130,32 @@ void KeepGrpc() {
   });
 }
 
+ServerInfo Info(const ServerConfig& config, const Catalog& catalog, bool read_only) {
+  const StoreKind kind = catalog.store_kind();
+  ServerInfo info;
+  info.version = ServerVersion();
+  info.store = kind.engine;
+  info.storage_format = static_cast<uint32_t>(kind.format);
+  if (config.shared_memory && passage::SocketOf(config.listen).has_value()) {
+    info.features.emplace_back("shared_memory");
+  }
+  if (!config.snapshot_dir.empty()) info.features.emplace_back("snapshots");
+  if (read_only) info.features.emplace_back("read_only");
+  return info;
+}
+
 }  // namespace
 
 // Members in the order in which they depend on each other; destroyed in reverse.
 struct Server::Impl {
-  Impl(ServerConfig server_config, std::unique_ptr<Catalog> open_catalog, StreamFilter filter)
+  Impl(ServerConfig server_config, std::unique_ptr<Catalog> open_catalog, bool only_read,
+       StreamFilter filter)
       : config(std::move(server_config)),
         catalog(std::move(open_catalog)),
+        read_only(only_read),
+        metrics({.methods = GraphFeedMethods(),
+                 .version = ServerVersion(),
+                 .storage_format = catalog->store_kind().format}),
         admission("streams", config.slab_memory, config.max_streams),
         ingest_admission("ingests", 0, config.max_ingests),
         export_admission("exports", 0, config.max_ingests),
@@ -154,7 +173,8 @@ struct Server::Impl {
         handlers(*catalog, maker, admission, *build_pool, workers,
                  {.snapshot_dir = config.snapshot_dir,
                   .partition_memory = config.partition_memory,
-                  .partition_program = config.partition_program}),
+                  .partition_program = config.partition_program,
+                  .info = Info(config, *catalog, read_only)}),
         ingest_pool(std::make_unique<ThreadPool>(static_cast<int>(config.ingest_threads))),
         partition_pool(std::make_unique<ThreadPool>(1)),
         streams{.calls = calls,
@@ -175,13 +195,25 @@ struct Server::Impl {
                 .pool = *build_pool,
                 .catalog = *catalog,
                 .admission = export_admission} {
-    metrics.AddReadings([this] { return Readings(); });
+    metrics.AddReadings([this]() -> std::vector<Metrics::Reading> {
+      return ReadAll({.config = config,
+                      .catalog = *catalog,
+                      .slabs = admission,
+                      .maker = maker,
+                      .calls = calls,
+                      .handlers = handlers,
+                      .workers = workers,
+                      .health = health,
+                      .build_pool = build_pool.get(),
+                      .planning_pool = planning_pool.get(),
+                      .build_threads = BuildThreads(config)});
+    });
   }
-
-  std::vector<Metrics::Reading> Readings();
 
   const ServerConfig config;
   const std::unique_ptr<Catalog> catalog;
+  const bool read_only;
+  Health health;
   Metrics metrics;
   Admission admission;
   Admission ingest_admission;
@@ -200,77 +232,11 @@ struct Server::Impl {
   std::unique_ptr<SlabSocket> sharing;
   std::unique_ptr<grpc::Service> service;
   std::unique_ptr<grpc::Server> server;
-  bool read_only = false;
   int port = 0;
   int metrics_port = 0;
   std::unique_ptr<StoreWatch> watch;
   absl::once_flag shutdown;
 };
-
-std::vector<Metrics::Reading> Server::Impl::Readings() {
-  const StorageStats stats = catalog->stats();
-  const WorkerRegistry::Count known_workers = workers.Size();
-  auto counter = [](const char* name, const char* help, int64_t value) {
-    return Metrics::Reading{.name = name,
-                            .help = help,
-                            .counter = true,
-                            .label = "",
-                            .values = {{"", static_cast<double>(value)}}};
-  };
-  auto gauge = [&](const char* name, const char* help, int64_t value) {
-    Metrics::Reading reading = counter(name, help, value);
-    reading.counter = false;
-    return reading;
-  };
-  return {
-      {.name = "graphfeed_memory_bytes",
-       .help = "Memory by use.",
-       .counter = false,
-       .label = "use",
-       .values = {{"chunk_cache", static_cast<double>(stats.cached_bytes)},
-                  {"chunk_tables", static_cast<double>(stats.chunk_table_bytes)},
-                  {"slabs", static_cast<double>(SlabPool::TotalBytes())},
-                  {"slabs_reserved", static_cast<double>(admission.reserved_bytes())},
-                  {"slabs_kept", static_cast<double>(SlabRing::KeptBytes())},
-                  {"seeds", static_cast<double>(maker.seed_bytes())},
-                  {"sampler_tables", static_cast<double>(maker.sampler_table_bytes())},
-                  {"plans", static_cast<double>(maker.plan_bytes())},
-                  {"offsets", static_cast<double>(stats.offsets_bytes)},
-                  {"ingest", static_cast<double>(stats.ingest_bytes)},
-                  {"partition", static_cast<double>(handlers.partition_bytes())},
-                  {"requests", static_cast<double>(calls.request_bytes())}}},
-      {.name = "graphfeed_memory_limit_bytes",
-       .help = "Limits of memory by use.",
-       .counter = false,
-       .label = "use",
-       .values = {{"chunk_cache", static_cast<double>(stats.memory_budget_bytes)},
-                  {"slabs_reserved", static_cast<double>(admission.capacity_bytes())},
-                  {"plans", static_cast<double>(config.plan_memory)},
-                  {"partition", static_cast<double>(config.partition_memory)},
-                  {"requests", static_cast<double>(calls.request_capacity_bytes())}}},
-      gauge("graphfeed_stored_bytes", "Bytes on disk.", stats.stored_bytes),
-      gauge("graphfeed_set_aside_columns", "Columns that no version uses, until they are removed.",
-            stats.set_aside_columns),
-      counter("graphfeed_disk_full_total", "Writes to the data folder that failed: it was full.",
-              DiskFullErrors()),
-      gauge("graphfeed_build_queue_length", "Tasks that wait for a build thread.",
-            static_cast<int64_t>(build_pool == nullptr ? 0 : build_pool->queue_length())),
-      gauge("graphfeed_planning_queue_length", "Tasks that wait for a planning thread.",
-            static_cast<int64_t>(planning_pool == nullptr ? 0 : planning_pool->queue_length())),
-      counter("graphfeed_chunk_hits_total", "Chunks found in memory.", stats.chunk_hits),
-      counter("graphfeed_chunk_misses_total", "Chunks read from the store.", stats.chunk_misses),
-      counter("graphfeed_chunk_evictions_total", "Chunks dropped from memory for others.",
-              stats.chunk_evictions),
-      counter("graphfeed_chunk_read_bytes_total", "Bytes of chunks read from the store.",
-              stats.chunk_read_bytes),
-      {.name = "graphfeed_workers",
-       .help = "Workers that report, and those that have stopped and are not forgotten yet.",
-       .counter = false,
-       .label = "state",
-       .values = {{"alive", static_cast<double>(known_workers.alive)},
-                  {"gone", static_cast<double>(known_workers.gone)}}},
-  };
-}
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
                                                       StreamFilter filter, OnFailure on_failure) {
@@ -282,8 +248,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
                       Catalog::Open(std::move(store), {.memory_budget_bytes = config.memory_budget,
                                                        .ingest_memory_bytes = config.ingest_memory,
                                                        .sweep_after = config.sweep_after}));
-  auto impl = std::make_unique<Impl>(config, std::move(catalog), std::move(filter));
-  impl->read_only = read_only;
+  auto impl = std::make_unique<Impl>(config, std::move(catalog), read_only, std::move(filter));
 
   KeepGrpc();
   grpc::EnableDefaultHealthCheckService(true);
@@ -310,20 +275,21 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   if (impl->server == nullptr || impl->port == 0) {
     return absl::UnavailableError(absl::StrCat("cannot listen on \"", config.listen, "\""));
   }
-  impl->server->GetHealthCheckService()->SetServingStatus(GraphFeedServiceName(), true);
+  impl->health.Serve(*impl->server->GetHealthCheckService());
 
   Impl& running = *impl;
   impl->watch = std::make_unique<StoreWatch>(
       *impl->catalog, &CheckAccepts,
       [&running, on_failure = std::move(on_failure)](const absl::Status& status) {
-        running.server->GetHealthCheckService()->SetServingStatus(false);
+        running.health.Fail(status);
         if (on_failure) on_failure(status);
       });
 
   std::unique_ptr<Server> server(new Server(std::move(impl)));
   if (!config.metrics_listen.empty()) {
-    GF_ASSIGN_OR_RETURN(server->impl_->metrics_port,
-                        server->impl_->metrics.Listen(config.metrics_listen));
+    GF_ASSIGN_OR_RETURN(
+        server->impl_->metrics_port,
+        server->impl_->metrics.Listen(config.metrics_listen, server->impl_->health.Pages()));
   }
   return server;
 }
@@ -342,7 +308,7 @@ void Server::Shutdown(absl::Time deadline) {
   absl::call_once(impl_->shutdown, [&] {
     impl_->watch.reset();
     impl_->calls.Drain();
-    impl_->server->GetHealthCheckService()->Shutdown();
+    impl_->health.Drain();
     impl_->calls.WaitUntilIdle(deadline);
     // What still runs are calls beyond the deadline, and watchers of our health: cancelled. Waits
     // for all reactors, which need the pools.

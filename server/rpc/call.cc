@@ -99,6 +99,7 @@ void Call::End(const absl::Status& status) {
 
 absl::StatusOr<std::shared_ptr<RequestBytes>> RequestBytes::Admit(const Call& call,
                                                                   const grpc::ByteBuffer& bytes) {
+  call.Received(bytes.Length());
   GF_RETURN_IF_ERROR(call.CheckOpen());
   if (call.crowded_) {
     return absl::ResourceExhaustedError(

@@ -84,6 +84,12 @@ class Call {
   CancelToken token() const { return cancelled_; }
   // What the client is about to hear.
   void End(const absl::Status& status);
+  // Bytes of a message, for metrics.
+  void Sent(size_t bytes) const { calls_.metrics_.BytesSent(method_, static_cast<int64_t>(bytes)); }
+  void Received(size_t bytes) const {
+    calls_.metrics_.BytesReceived(method_, static_cast<int64_t>(bytes));
+  }
+  std::chrono::nanoseconds age() const { return std::chrono::steady_clock::now() - start_; }
 
  private:
   friend class RequestBytes;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "google/protobuf/descriptor.h"
 #include "graphfeed/v1/graphfeed.grpc.pb.h"
 #include "server/rpc/message_bytes.h"
 #include "server/rpc/reactor.h"
@@ -28,7 +29,8 @@ using Base = v1::GraphFeed::WithRawCallbackMethod_ListDatasets<
                                     v1::GraphFeed::WithRawCallbackMethod_StreamBatches<
                                         v1::GraphFeed::WithRawCallbackMethod_ReportWorkerMetrics<
                                             v1::GraphFeed::WithRawCallbackMethod_ListWorkers<
-                                                v1::GraphFeed::Service>>>>>>>>>>>>>;
+                                                v1::GraphFeed::WithRawCallbackMethod_ServerInfo<
+                                                    v1::GraphFeed::Service>>>>>>>>>>>>>>;
 
 // A call that answers once. gRPC keeps the bytes of request and reply until the reactor is done.
 template <typename Request, typename Reply>
@@ -78,6 +80,7 @@ class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
 
   absl::Status Encode() {
     GF_ASSIGN_OR_RETURN(reply_bytes_, EncodeMessage(std::move(reply_)));
+    call().Sent(reply_bytes_.Length());
     return absl::OkStatus();
   }
 
@@ -157,6 +160,11 @@ class Service final : public Base {
     return Answer<v1::ListWorkersRequest, v1::ListWorkersResponse>("ListWorkers", pools_.build,
                                                                    context, request, reply);
   }
+  grpc::ServerUnaryReactor* ServerInfo(Callback* context, const Bytes* request,
+                                       Bytes* reply) override {
+    return Answer<v1::ServerInfoRequest, v1::ServerInfoResponse>("ServerInfo", pools_.build,
+                                                                 context, request, reply);
+  }
   grpc::ServerReadReactor<Bytes>* Ingest(Callback* context, Bytes* reply) override {
     return StartIngest(ingests_, *context, *reply);
   }
@@ -191,6 +199,18 @@ std::unique_ptr<grpc::Service> MakeGraphFeedService(Calls& calls, const ServiceP
                                                     TransferContext& ingests,
                                                     TransferContext& exports) {
   return std::make_unique<Service>(calls, pools, handlers, streams, ingests, exports);
+}
+
+std::vector<Metrics::Method> GraphFeedMethods() {
+  const google::protobuf::ServiceDescriptor* const service =
+      v1::ListDatasetsRequest::descriptor()->file()->FindServiceByName("GraphFeed");
+  std::vector<Metrics::Method> methods;
+  for (int i = 0; i < service->method_count(); ++i) {
+    const google::protobuf::MethodDescriptor& method = *service->method(i);
+    methods.push_back(
+        {.name = method.name(), .streams = method.client_streaming() || method.server_streaming()});
+  }
+  return methods;
 }
 
 const char* GraphFeedServiceName() { return v1::GraphFeed::service_full_name(); }

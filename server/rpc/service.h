@@ -2,8 +2,10 @@
 #define GRAPHFEED_SERVER_RPC_SERVICE_H_
 
 #include <memory>
+#include <vector>
 
 #include "grpcpp/impl/service_type.h"
+#include "server/metrics/metrics.h"
 #include "server/rpc/export_reactor.h"
 #include "server/rpc/handlers.h"
 #include "server/rpc/ingest_reactor.h"
@@ -27,6 +29,9 @@ std::unique_ptr<grpc::Service> MakeGraphFeedService(Calls& calls, const ServiceP
                                                     Handlers& handlers, StreamContext& streams,
                                                     TransferContext& ingests,
                                                     TransferContext& exports);
+
+// The service's methods, as its description has them.
+std::vector<Metrics::Method> GraphFeedMethods();
 
 // "graphfeed.v1.GraphFeed", as health checks name it.
 const char* GraphFeedServiceName();

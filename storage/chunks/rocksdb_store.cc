@@ -25,6 +25,7 @@
 #include "storage/chunks/plain_tables.h"
 #include "storage/chunks/record_change.h"
 #include "storage/chunks/record_file.h"
+#include "storage/chunks/rocksdb_counts.h"
 #include "storage/chunks/rocksdb_database.h"
 
 namespace graphfeed {
@@ -71,7 +72,9 @@ class RocksDbChunkStore : public ChunkStore, private SnapshotMaker, private Bulk
   absl::StatusOr<RecordMap> ListRecords() override;
   absl::Status ChangeRecords(absl::Span<const RecordChange> changes) override;
   SnapshotMaker* snapshots() override { return this; }
-  int64_t StoredBytes() override;
+  int64_t StoredBytes() override { return FolderBytes(*lock_); }
+  StoreStats Stats() override;
+  StoreKind kind() override;
 
  private:
   absl::Status Snapshot(const std::string& to, Check check) override;
@@ -377,17 +380,14 @@ absl::Status RocksDbChunkStore::Snapshot(const std::string& to, Check check) {
   });
 }
 
-int64_t RocksDbChunkStore::StoredBytes() {
-  int64_t bytes = 0;
-  std::error_code error;  // files come and go meanwhile: count what is there
-  for (fs::recursive_directory_iterator it(lock_->path(), error), end; !error && it != end;
-       it.increment(error)) {
-    std::error_code gone;
-    if (!it->is_regular_file(gone) || gone) continue;
-    const auto size = it->file_size(gone);
-    if (!gone) bytes += static_cast<int64_t>(size);
-  }
-  return bytes;
+StoreStats RocksDbChunkStore::Stats() {
+  StoreStats stats = FolderStats(*lock_);
+  if (database_ != nullptr) AddCounts(*database_, stats.counts);
+  return stats;
+}
+
+StoreKind RocksDbChunkStore::kind() {
+  return {.engine = "rocksdb", .format = database_ == nullptr || database_->is_format_2() ? 2 : 1};
 }
 
 }  // namespace
