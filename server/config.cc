@@ -228,6 +228,8 @@ std::vector<std::string> ArgumentsFromTheBack(absl::Span<const char* const> argu
 
 }  // namespace
 
+const char* ServerVersion() { return GRAPHFEED_VERSION; }
+
 absl::Status ValidateConfig(const ServerConfig& config) {
   if (config.data_dir.empty()) return FlagError("data-dir", "", "name a folder");
   if (config.listen.empty()) return FlagError("listen", "", "name an address");

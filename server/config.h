@@ -44,6 +44,9 @@ struct ServerConfig {
   std::string log_level = "info";               // as spdlog names it
 };
 
+// Of this program: "0.1.0".
+const char* ServerVersion();
+
 // INVALID_ARGUMENT names the flag, its value and the limit.
 absl::Status ValidateConfig(const ServerConfig& config);
 

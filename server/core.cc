@@ -5,10 +5,11 @@
 #include <thread>
 #include <utility>
 
-#include "proto/frame/slab.h"
-#include "server/sharing/slab_ring.h"
+#include "proto/frame/server_info.h"
+#include "proto/passage/passage.h"
+#include "server/readings.h"
+#include "server/rpc/methods.h"
 #include "storage/base/status_macros.h"
-#include "storage/chunks/disk_errors.h"
 #include "storage/chunks/open_store.h"
 
 namespace graphfeed {
@@ -23,6 +24,20 @@ int BuildThreads(const ServerConfig& config) {
 // than are needed: two, so that an estimate of a thousand batches does not stand before the plan of
 // a stream's next epoch.
 constexpr int kPlanningThreads = 2;
+
+ServerInfo Info(const ServerConfig& config, const Catalog& catalog, bool read_only) {
+  const EngineInfo kind = catalog.store_kind();
+  ServerInfo info;
+  info.version = ServerVersion();
+  info.store = kind.engine;
+  info.storage_format = static_cast<uint32_t>(kind.format);
+  if (config.shared_memory && passage::SocketOf(config.listen).has_value()) {
+    info.features.emplace_back("shared_memory");
+  }
+  if (!config.snapshot_dir.empty()) info.features.emplace_back("snapshots");
+  if (read_only) info.features.emplace_back("read_only");
+  return info;
+}
 
 }  // namespace
 
@@ -44,6 +59,9 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
     : config(std::move(server_config)),
       catalog(std::move(open_catalog)),
       read_only(is_read_only),
+      metrics({.methods = GraphFeedMethods(),
+               .version = ServerVersion(),
+               .storage_format = catalog->store_kind().format}),
       admission("streams", config.slab_memory, config.max_streams),
       ingest_admission("ingests", 0, config.max_ingests),
       export_admission("exports", 0, config.max_ingests),
@@ -60,7 +78,8 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
       handlers(*catalog, maker, admission, *build_pool, workers,
                {.snapshot_dir = config.snapshot_dir,
                 .partition_memory = config.partition_memory,
-                .partition_program = config.partition_program}),
+                .partition_program = config.partition_program,
+                .info = Info(config, *catalog, read_only)}),
       ingest_pool(std::make_unique<ThreadPool>(static_cast<int>(config.ingest_threads), gate)),
       partition_pool(std::make_unique<ThreadPool>(1, gate)),
       streams{.calls = calls,
@@ -79,7 +98,18 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
               .idle_timeout = config.ingest_idle_timeout},
       exports{
           .calls = calls, .pool = *build_pool, .catalog = *catalog, .admission = export_admission} {
-  metrics.AddReadings([this] { return Readings(); });
+  metrics.AddReadings([this]() -> std::vector<Metrics::Reading> {
+    return ReadAll({.config = config,
+                    .catalog = *catalog,
+                    .slabs = admission,
+                    .maker = maker,
+                    .calls = calls,
+                    .handlers = handlers,
+                    .workers = workers,
+                    .build_pool = build_pool.get(),
+                    .planning_pool = planning_pool.get(),
+                    .build_threads = BuildThreads(config)});
+  });
 }
 
 void ServerCore::StopPools() {
@@ -87,71 +117,6 @@ void ServerCore::StopPools() {
   build_pool.reset();
   ingest_pool.reset();
   partition_pool.reset();
-}
-
-std::vector<Metrics::Reading> ServerCore::Readings() {
-  const StorageStats stats = catalog->stats();
-  const WorkerRegistry::Count known_workers = workers.Size();
-  auto counter = [](const char* name, const char* help, int64_t value) {
-    return Metrics::Reading{.name = name,
-                            .help = help,
-                            .counter = true,
-                            .label = "",
-                            .values = {{"", static_cast<double>(value)}}};
-  };
-  auto gauge = [&](const char* name, const char* help, int64_t value) {
-    Metrics::Reading reading = counter(name, help, value);
-    reading.counter = false;
-    return reading;
-  };
-  return {
-      {.name = "graphfeed_memory_bytes",
-       .help = "Memory by use.",
-       .counter = false,
-       .label = "use",
-       .values = {{"chunk_cache", static_cast<double>(stats.cached_bytes)},
-                  {"chunk_tables", static_cast<double>(stats.chunk_table_bytes)},
-                  {"slabs", static_cast<double>(SlabPool::TotalBytes())},
-                  {"slabs_reserved", static_cast<double>(admission.reserved_bytes())},
-                  {"slabs_kept", static_cast<double>(SlabRing::KeptBytes())},
-                  {"seeds", static_cast<double>(maker.seed_bytes())},
-                  {"sampler_tables", static_cast<double>(maker.sampler_table_bytes())},
-                  {"plans", static_cast<double>(maker.plan_bytes())},
-                  {"offsets", static_cast<double>(stats.offsets_bytes)},
-                  {"ingest", static_cast<double>(stats.ingest_bytes)},
-                  {"partition", static_cast<double>(handlers.partition_bytes())},
-                  {"requests", static_cast<double>(calls.request_bytes())}}},
-      {.name = "graphfeed_memory_limit_bytes",
-       .help = "Limits of memory by use.",
-       .counter = false,
-       .label = "use",
-       .values = {{"chunk_cache", static_cast<double>(stats.memory_budget_bytes)},
-                  {"slabs_reserved", static_cast<double>(admission.capacity_bytes())},
-                  {"plans", static_cast<double>(config.plan_memory)},
-                  {"partition", static_cast<double>(config.partition_memory)},
-                  {"requests", static_cast<double>(calls.request_capacity_bytes())}}},
-      gauge("graphfeed_stored_bytes", "Bytes on disk.", stats.stored_bytes),
-      gauge("graphfeed_set_aside_columns", "Columns that no version uses, until they are removed.",
-            stats.set_aside_columns),
-      counter("graphfeed_disk_full_total", "Writes to the data folder that failed: it was full.",
-              DiskFullErrors()),
-      gauge("graphfeed_build_queue_length", "Tasks that wait for a build thread.",
-            static_cast<int64_t>(build_pool == nullptr ? 0 : build_pool->queue_length())),
-      gauge("graphfeed_planning_queue_length", "Tasks that wait for a planning thread.",
-            static_cast<int64_t>(planning_pool == nullptr ? 0 : planning_pool->queue_length())),
-      counter("graphfeed_chunk_hits_total", "Chunks found in memory.", stats.chunk_hits),
-      counter("graphfeed_chunk_misses_total", "Chunks read from the store.", stats.chunk_misses),
-      counter("graphfeed_chunk_evictions_total", "Chunks dropped from memory for others.",
-              stats.chunk_evictions),
-      counter("graphfeed_chunk_read_bytes_total", "Bytes of chunks read from the store.",
-              stats.chunk_read_bytes),
-      {.name = "graphfeed_workers",
-       .help = "Workers that report, and those that have stopped and are not forgotten yet.",
-       .counter = false,
-       .label = "state",
-       .values = {{"alive", static_cast<double>(known_workers.alive)},
-                  {"gone", static_cast<double>(known_workers.gone)}}},
-  };
 }
 
 }  // namespace graphfeed

@@ -2,7 +2,6 @@
 #define GRAPHFEED_SERVER_CORE_H_
 
 #include <memory>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/config.h"
@@ -70,7 +69,6 @@ class ServerCore {
  private:
   ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open_catalog, bool is_read_only,
              StreamFilter filter, TaskGate* gate);
-  std::vector<Metrics::Reading> Readings();
 };
 
 }  // namespace graphfeed

@@ -28,6 +28,7 @@
 #include "proto/passage/passage.h"
 #include "proto/wire/limits.h"
 #include "server/core.h"
+#include "server/health.h"
 #include "server/rpc/service.h"
 #include "server/sharing/slab_socket.h"
 #include "server/store_watch.h"
@@ -110,9 +111,18 @@ void KeepGrpc() {
 
 // Destroyed in reverse: what brings the calls goes first.
 struct Server::Impl {
-  explicit Impl(std::unique_ptr<ServerCore> open_core) : core(std::move(open_core)) {}
+  explicit Impl(std::unique_ptr<ServerCore> open_core) : core(std::move(open_core)) {
+    core->metrics.AddReadings([this]() -> std::vector<Metrics::Reading> {
+      return {{.name = "graphfeed_ready",
+               .help = "1: serves; 0: drains, or has failed.",
+               .counter = false,
+               .label = "",
+               .values = {{"", health.ready() ? 1.0 : 0.0}}}};
+    });
+  }
 
   const std::unique_ptr<ServerCore> core;
+  Health health;
   std::unique_ptr<SlabSocket> sharing;
   std::unique_ptr<grpc::Service> service;
   std::unique_ptr<grpc::Server> server;
@@ -152,20 +162,20 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   if (impl->server == nullptr || impl->port == 0) {
     return absl::UnavailableError(absl::StrCat("cannot listen on \"", config.listen, "\""));
   }
-  impl->server->GetHealthCheckService()->SetServingStatus(GraphFeedServiceName(), true);
+  impl->health.Serve(*impl->server->GetHealthCheckService());
 
-  grpc::Server& serving = *impl->server;
   impl->watch = std::make_unique<StoreWatch>(
       *running.catalog, &CheckAccepts,
-      [&serving, on_failure = std::move(on_failure)](const absl::Status& status) {
-        serving.GetHealthCheckService()->SetServingStatus(false);
+      [&health = impl->health, on_failure = std::move(on_failure)](const absl::Status& status) {
+        health.Fail(status);
         if (on_failure) on_failure(status);
       });
 
   std::unique_ptr<Server> server(new Server(std::move(impl)));
   if (!config.metrics_listen.empty()) {
-    GF_ASSIGN_OR_RETURN(server->impl_->metrics_port,
-                        server->impl_->core->metrics.Listen(config.metrics_listen));
+    GF_ASSIGN_OR_RETURN(
+        server->impl_->metrics_port,
+        server->impl_->core->metrics.Listen(config.metrics_listen, server->impl_->health.Pages()));
   }
   return server;
 }
@@ -186,7 +196,7 @@ void Server::Shutdown(absl::Time deadline) {
   absl::call_once(impl_->shutdown, [&] {
     impl_->watch.reset();
     impl_->core->calls.Drain();
-    impl_->server->GetHealthCheckService()->Shutdown();
+    impl_->health.Drain();
     impl_->core->calls.WaitUntilIdle(deadline);
     // What still runs are calls beyond the deadline, and watchers of our health: cancelled. Waits
     // for all reactors, which need the pools.

@@ -70,5 +70,6 @@ absl::Status Catalog::Sweep() { return engine_->Sweep(); }
 absl::Status Catalog::KeepUp() { return engine_->KeepUp(); }
 absl::Status Catalog::Health() const { return engine_->Health(); }
 StorageStats Catalog::stats() const { return engine_->stats(); }
+EngineInfo Catalog::store_kind() const { return engine_->store_kind(); }
 
 }  // namespace graphfeed

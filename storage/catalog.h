@@ -66,6 +66,9 @@ struct StorageStats {
   int64_t chunk_evictions = 0;
   int64_t chunk_read_bytes = 0;
   int64_t set_aside_columns = 0;  // that no version used at a start, not removed yet
+  int64_t datasets = 0;           // names of which there is a version
+  int64_t versions = 0;           // published
+  StoreStats store;
 };
 
 class CatalogEngine;
@@ -112,6 +115,7 @@ class Catalog {
   // OK, or why nothing can be stored any more (ChunkStore::Health).
   absl::Status Health() const;
   StorageStats stats() const;
+  EngineInfo store_kind() const;
 
  private:
   explicit Catalog(std::shared_ptr<CatalogEngine> engine);

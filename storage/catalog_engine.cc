@@ -337,6 +337,15 @@ absl::StatusOr<std::vector<DatasetInfo>> CatalogEngine::Snapshot(const std::stri
 
 StorageStats CatalogEngine::stats() const {
   const ChunkCache::Stats cache = cache_.stats();
+  int64_t datasets = 0;
+  int64_t versions = 0;
+  {
+    MutexLock lock(&mu_);
+    for (const auto& [name, of_name] : datasets_) {
+      if (!of_name.empty()) ++datasets;
+      versions += static_cast<int64_t>(of_name.size());
+    }
+  }
   return {.cached_bytes = cache.cached_bytes,
           .chunk_table_bytes = cache.table_bytes,
           .memory_budget_bytes = cache.budget_bytes,
@@ -347,7 +356,10 @@ StorageStats CatalogEngine::stats() const {
           .chunk_misses = cache.misses,
           .chunk_evictions = cache.evictions,
           .chunk_read_bytes = cache.read_bytes,
-          .set_aside_columns = set_aside_columns_};
+          .set_aside_columns = set_aside_columns_,
+          .datasets = datasets,
+          .versions = versions,
+          .store = store_->Stats()};
 }
 
 }  // namespace graphfeed

@@ -51,6 +51,7 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   absl::Status Health() const { return store_->Health(); }
   absl::StatusOr<std::unique_ptr<GraphSink>> StartIngest(IngestSpec spec);
   StorageStats stats() const;
+  EngineInfo store_kind() const { return store_->kind(); }
 
   // In catalog_sharing.cc.
   absl::Status Sweep();

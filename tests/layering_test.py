@@ -39,7 +39,7 @@ ALLOWED = {
         "graphfeed/v1", "server/batching", "server/metrics", "server/sharing", "server/serving",
     },
     "server": {
-        "storage/base", "storage/graph", "storage/chunks", "storage", "proto/frame", "proto/passage", "proto/wire",
+        "storage/base", "storage/graph", "storage/chunks", "storage", "proto/exposition", "proto/frame", "proto/passage", "proto/wire",
         "server/metrics", "server/sharing", "server/serving", "server/rpc",
     },
     "client/cpp": {

@@ -51,6 +51,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   AddExportCommand(app, action);
   AddSyncCommand(app, action);
   AddTopCommand(app, action);
+  AddInfoCommand(app, action);
   AddSnapshotCommands(app, action);
 
   try {

@@ -35,6 +35,7 @@ void AddVerifyCommand(CLI::App& app, Action& action);
 void AddExportCommand(CLI::App& app, Action& action);
 void AddSyncCommand(CLI::App& app, Action& action);
 void AddTopCommand(CLI::App& app, Action& action);
+void AddInfoCommand(CLI::App& app, Action& action);
 // "snapshot" and "restore".
 void AddSnapshotCommands(CLI::App& app, Action& action);
 

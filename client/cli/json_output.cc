@@ -121,6 +121,14 @@ Json LayoutToJson(const Layout& layout, absl::Span<const TensorPlace> places) {
   return json;
 }
 
+Json ToJson(const ServerInfo& info) {
+  return {{"version", info.version},
+          {"store", info.store},
+          {"storage_format", info.storage_format},
+          {"features", info.features},
+          {"algorithm_versions", info.algorithm_versions}};
+}
+
 std::string Dump(const Json& json, int indent) {
   return json.dump(indent, ' ', false, Json::error_handler_t::replace);
 }

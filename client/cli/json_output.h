@@ -15,6 +15,7 @@ namespace graphfeed {
 
 Json ToJson(const DatasetInfo& info);
 Json ToJson(const Counts& counts);
+Json ToJson(const ServerInfo& info);
 // Efficiencies of sampled batches are null: not known before the batches are made.
 Json ToJson(const PlanSummary& plan, bool sampled);
 Json ToJson(const SizeEstimate& report);  // without the options

@@ -21,6 +21,7 @@
 #include "proto/wire/limits.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
+#include "proto/wire/server_info_messages.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -185,6 +186,17 @@ class RpcClient final : public Client {
   absl::Status ReportWorker(const WorkerReport& report) override { return workers_.Report(report); }
 
   absl::StatusOr<std::vector<WorkerStatus>> ListWorkers() override { return workers_.List(); }
+
+  absl::StatusOr<ServerInfo> GetServerInfo() override {
+    v1::ServerInfoResponse response;
+    absl::StatusOr<ServerInfo> info;
+    GF_RETURN_IF_ERROR(
+        calls_.Ask(methods::kServerInfo, v1::ServerInfoRequest(), options_.timeout, &response, [&] {
+          info = wire::FromProto(response);
+          return info.status();
+        }));
+    return info;
+  }
 
  private:
   absl::Status Ask(const char* method, const google::protobuf::MessageLite& request,

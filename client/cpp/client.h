@@ -19,6 +19,7 @@
 #include "client/cpp/stream.h"
 #include "proto/frame/batch_spec.h"
 #include "proto/frame/layout.h"
+#include "proto/frame/server_info.h"
 #include "proto/frame/size_choice.h"
 #include "proto/frame/slab.h"
 #include "proto/frame/stream_info.h"
@@ -145,6 +146,8 @@ class Client {
   // The workers that have reported lately to any of the replicas that answer, by name; of several
   // replicas' the newest report.
   virtual absl::StatusOr<std::vector<WorkerStatus>> ListWorkers() = 0;
+  // Of the server, or of one of the replicas.
+  virtual absl::StatusOr<ServerInfo> GetServerInfo() = 0;
 };
 
 }  // namespace graphfeed

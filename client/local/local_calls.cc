@@ -113,6 +113,7 @@ constexpr Entry kMethods[] = {
     {methods::kCreateSnapshot, &Answer<unary::CreateSnapshot>, kRead},
     {methods::kReportWorkerMetrics, &Answer<unary::ReportWorkerMetrics>, kRead},
     {methods::kListWorkers, &Answer<unary::ListWorkers>, kRead},
+    {methods::kServerInfo, &Answer<unary::ServerInfo>, kRead},
 };
 
 const Entry* Find(absl::string_view method) {

@@ -42,6 +42,10 @@ inline constexpr size_t kMaxWorkerKeyBytes = 64;
 inline constexpr size_t kMaxWorkerEntries = 32;
 inline constexpr int64_t kMaxReportIntervalMs = int64_t{24} * 3600 * 1000;
 
+// What a server says of itself: words and how many of them.
+inline constexpr size_t kMaxServerInfoWordBytes = 256;
+inline constexpr int kMaxServerInfoEntries = 1000;
+
 }  // namespace graphfeed::wire
 
 #endif  // GRAPHFEED_PROTO_WIRE_LIMITS_H_

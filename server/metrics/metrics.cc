@@ -1,6 +1,7 @@
 #include "server/metrics/metrics.h"
 
 #include <array>
+#include <map>
 #include <utility>
 
 #include "prometheus/collectable.h"
@@ -9,7 +10,6 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
-#include "proto/exposition/http_endpoint.h"
 #include "server/metrics/worker_counters.h"
 #include "storage/base/status_macros.h"
 
@@ -24,9 +24,15 @@ double Seconds(std::chrono::nanoseconds time) {
 const prometheus::Histogram::BucketBoundaries kWorkSeconds = {
     1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2,
     2e-2, 5e-2, 0.1,  0.2,  0.5,  1,    2,    5,    10};
-// Estimates; calls: up to days, since streams may run for as long as a training does.
+// Estimates, calls that answer once, first frames.
 const prometheus::Histogram::BucketBoundaries kCallSeconds = {
-    1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1, 3, 10, 60, 600, 3600, 36000, 360000};
+    5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 600};
+// Up to days: streams may run for as long as a training does.
+const prometheus::Histogram::BucketBoundaries kStreamSeconds = {0.01, 0.1,  1,     10,    60,
+                                                                600,  3600, 14400, 86400, 604800};
+const prometheus::Histogram::BucketBoundaries kFillRatios = {0.1, 0.2, 0.3,  0.4,  0.5,  0.6, 0.7,
+                                                             0.8, 0.9, 0.95, 0.98, 0.99, 1};
+constexpr int kNumCodes = static_cast<int>(absl::StatusCode::kUnauthenticated) + 1;
 
 prometheus::Counter& NewCounter(prometheus::Registry& registry, const char* name,
                                 const char* help) {
@@ -72,6 +78,16 @@ struct StrategyCounters {
   prometheus::Counter* trimmed_nodes;
   prometheus::Counter* trimmed_edges;
   prometheus::Histogram* build_seconds;
+  prometheus::Histogram* node_fill;
+  prometheus::Histogram* edge_fill;
+};
+
+// Those of one method.
+struct MethodCounters {
+  std::array<prometheus::Counter*, kNumCodes> done{};  // by code
+  prometheus::Histogram* seconds;
+  prometheus::Counter* sent_bytes;
+  prometheus::Counter* received_bytes;
 };
 
 }  // namespace
@@ -79,16 +95,13 @@ struct StrategyCounters {
 struct Metrics::Impl {
   std::shared_ptr<prometheus::Registry> registry = std::make_shared<prometheus::Registry>();
 
-  prometheus::Family<prometheus::Counter>& rpcs =
-      prometheus::BuildCounter()
-          .Name("graphfeed_rpcs_total")
-          .Help("Finished calls by method and status code.")
-          .Register(*registry);
-  prometheus::Family<prometheus::Histogram>& rpc_seconds =
+  std::map<std::string, MethodCounters, std::less<>> methods;  // does not change
+  prometheus::Histogram& first_frame_seconds =
       prometheus::BuildHistogram()
-          .Name("graphfeed_rpc_seconds")
-          .Help("Time from a call's start to its end.")
-          .Register(*registry);
+          .Name("graphfeed_stream_first_frame_seconds")
+          .Help("Time from a StreamBatches call to the end of the write of its first frame.")
+          .Register(*registry)
+          .Add({}, kCallSeconds);
   prometheus::Gauge& open_streams = prometheus::BuildGauge()
                                         .Name("graphfeed_open_streams")
                                         .Help("Running StreamBatches calls.")
@@ -121,6 +134,9 @@ struct Metrics::Impl {
           .Register(*registry);
   prometheus::Counter& client_wait = waits.Add({{"for", "client"}});
   prometheus::Counter& build_wait = waits.Add({{"for", "build"}});
+  prometheus::Counter& overlap = NewCounter(
+      *registry, "graphfeed_stream_overlap_seconds_total",
+      "Time for which streams had a frame on its way while the next one was being built.");
 
   std::array<StrategyCounters, kNumValues<Strategy>> strategies{};  // as in the enum's table
   WorkerCounters workers{*registry};
@@ -128,7 +144,17 @@ struct Metrics::Impl {
   std::vector<std::shared_ptr<ReadingsCollectable>> readings;
   std::unique_ptr<HttpEndpoint> endpoint;
 
-  Impl() {
+  explicit Impl(const Options& options) {
+    AddMethods(options.methods);
+    if (!options.version.empty()) {
+      prometheus::BuildGauge()
+          .Name("graphfeed_build_info")
+          .Help("1; what runs.")
+          .Register(*registry)
+          .Add({{"version", options.version},
+                {"storage_format", std::to_string(options.storage_format)}})
+          .Set(1);
+    }
     auto family = [&](const char* name, const char* help) {
       return &prometheus::BuildCounter().Name(name).Help(help).Register(*registry);
     };
@@ -148,6 +174,14 @@ struct Metrics::Impl {
                               .Name("graphfeed_build_seconds")
                               .Help("Time to build a frame, reading its rows included.")
                               .Register(*registry);
+    auto& fill =
+        prometheus::BuildHistogram()
+            .Name("graphfeed_frame_fill_ratio")
+            .Help("Share of a padded frame's nodes, or edges, that are real; of frames sent.")
+            .Register(*registry);
+    auto fill_of = [&](const char* of, absl::string_view strategy) {
+      return &fill.Add({{"of", of}, {"strategy", std::string(strategy)}}, kFillRatios);
+    };
     for (size_t i = 0; i < strategies.size(); ++i) {
       const prometheus::Labels labels = {{"strategy", EnumTable<Strategy>::kEntries[i].name}};
       strategies[i] = {.frames = &frames->Add(labels),
@@ -160,19 +194,82 @@ struct Metrics::Impl {
                        .padding_edges = &padding_edges->Add(labels),
                        .trimmed_nodes = &trimmed_nodes->Add(labels),
                        .trimmed_edges = &trimmed_edges->Add(labels),
-                       .build_seconds = &build_seconds.Add(labels, kWorkSeconds)};
+                       .build_seconds = &build_seconds.Add(labels, kWorkSeconds),
+                       .node_fill = fill_of("nodes", EnumTable<Strategy>::kEntries[i].name),
+                       .edge_fill = fill_of("edges", EnumTable<Strategy>::kEntries[i].name)};
     }
+  }
+
+  void AddMethods(const std::vector<Method>& of_service) {
+    if (of_service.empty()) return;
+    auto& rpcs = prometheus::BuildCounter()
+                     .Name("graphfeed_rpcs_total")
+                     .Help("Finished calls by method and status code.")
+                     .Register(*registry);
+    auto& rpc_seconds = prometheus::BuildHistogram()
+                            .Name("graphfeed_rpc_seconds")
+                            .Help("Time from the start to the end of a call that answers once.")
+                            .Register(*registry);
+    auto& stream_seconds =
+        prometheus::BuildHistogram()
+            .Name("graphfeed_stream_seconds")
+            .Help("Time from the start to the end of a call that streams, in either direction.")
+            .Register(*registry);
+    auto& sent = prometheus::BuildCounter()
+                     .Name("graphfeed_rpc_sent_bytes_total")
+                     .Help("Bytes of messages that were sent; frames in shared memory are not.")
+                     .Register(*registry);
+    auto& received = prometheus::BuildCounter()
+                         .Name("graphfeed_rpc_received_bytes_total")
+                         .Help("Bytes of messages that were received.")
+                         .Register(*registry);
+    for (const Method& method : of_service) {
+      const prometheus::Labels labels = {{"method", method.name}};
+      MethodCounters& counters = methods[method.name];
+      for (int code = 0; code < kNumCodes; ++code) {
+        counters.done[static_cast<size_t>(code)] =
+            &rpcs.Add({{"method", method.name},
+                       {"code", absl::StatusCodeToString(static_cast<absl::StatusCode>(code))}});
+      }
+      counters.seconds = method.streams ? &stream_seconds.Add(labels, kStreamSeconds)
+                                        : &rpc_seconds.Add(labels, kCallSeconds);
+      counters.sent_bytes = &sent.Add(labels);
+      counters.received_bytes = &received.Add(labels);
+    }
+  }
+
+  // Null for what is no method of the service.
+  const MethodCounters* Find(absl::string_view method) const {
+    const auto found = methods.find(method);
+    return found == methods.end() ? nullptr : &found->second;
   }
 };
 
-Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
+Metrics::Metrics(const Options& options) : impl_(std::make_unique<Impl>(options)) {}
 Metrics::~Metrics() { StopListening(); }
 
 void Metrics::RpcDone(absl::string_view method, absl::StatusCode code,
                       std::chrono::nanoseconds time) {
-  const std::string name(method);
-  impl_->rpcs.Add({{"method", name}, {"code", absl::StatusCodeToString(code)}}).Increment();
-  impl_->rpc_seconds.Add({{"method", name}}, kCallSeconds).Observe(Seconds(time));
+  const MethodCounters* const counters = impl_->Find(method);
+  if (counters == nullptr) return;
+  const int number = static_cast<int>(code);
+  const bool known = number >= 0 && number < kNumCodes;
+  counters->done[known ? static_cast<size_t>(number) : size_t{2}]->Increment();  // 2: UNKNOWN
+  counters->seconds->Observe(Seconds(time));
+}
+
+void Metrics::BytesSent(absl::string_view method, int64_t bytes) {
+  const MethodCounters* const counters = impl_->Find(method);
+  if (counters != nullptr) counters->sent_bytes->Increment(static_cast<double>(bytes));
+}
+
+void Metrics::BytesReceived(absl::string_view method, int64_t bytes) {
+  const MethodCounters* const counters = impl_->Find(method);
+  if (counters != nullptr) counters->received_bytes->Increment(static_cast<double>(bytes));
+}
+
+void Metrics::FirstFrameSent(std::chrono::nanoseconds time) {
+  impl_->first_frame_seconds.Observe(Seconds(time));
 }
 
 void Metrics::StreamsOpen(int delta) { impl_->open_streams.Increment(delta); }
@@ -194,6 +291,14 @@ void Metrics::FrameSent(Strategy strategy, const FrameCounts& counts) {
   to.padding_edges->Increment(static_cast<double>(counts.padding_edges));
   to.trimmed_nodes->Increment(static_cast<double>(counts.trimmed_nodes));
   to.trimmed_edges->Increment(static_cast<double>(counts.trimmed_edges));
+  if (!counts.padded) return;
+  const auto fill = [](prometheus::Histogram& histogram, int64_t real, int64_t padding) {
+    if (real + padding > 0) {
+      histogram.Observe(static_cast<double>(real) / static_cast<double>(real + padding));
+    }
+  };
+  fill(*to.node_fill, counts.real_nodes, counts.padding_nodes);
+  fill(*to.edge_fill, counts.real_edges, counts.padding_edges);
 }
 
 void Metrics::GraphsSkipped(int64_t count) {
@@ -208,8 +313,18 @@ void Metrics::PlanMade(std::chrono::nanoseconds time) {
   impl_->plan_seconds.Observe(Seconds(time));
 }
 
-void Metrics::StreamWaited(bool for_client, std::chrono::nanoseconds time) {
-  (for_client ? impl_->client_wait : impl_->build_wait).Increment(Seconds(time));
+void Metrics::StreamSpent(StreamTime on, std::chrono::nanoseconds time) {
+  switch (on) {
+    case StreamTime::kForClient:
+      impl_->client_wait.Increment(Seconds(time));
+      return;
+    case StreamTime::kForBuild:
+      impl_->build_wait.Increment(Seconds(time));
+      return;
+    case StreamTime::kOverlap:
+      impl_->overlap.Increment(Seconds(time));
+      return;
+  }
 }
 
 void Metrics::WorkerAdvanced(const WorkerReport& difference) { impl_->workers.Add(difference); }
@@ -218,11 +333,9 @@ void Metrics::AddReadings(std::function<std::vector<Reading>()> read) {
   impl_->readings.push_back(std::make_shared<ReadingsCollectable>(std::move(read)));
 }
 
-absl::StatusOr<int> Metrics::Listen(const std::string& address) {
-  GF_ASSIGN_OR_RETURN(impl_->endpoint,
-                      HttpEndpoint::Start(address, {{"/metrics", [this] {
-                                                       return HttpAnswer{200, Text()};
-                                                     }}}));
+absl::StatusOr<int> Metrics::Listen(const std::string& address, HttpEndpoint::Pages others) {
+  others["/metrics"] = [this] { return HttpAnswer{200, Text()}; };
+  GF_ASSIGN_OR_RETURN(impl_->endpoint, HttpEndpoint::Start(address, std::move(others)));
   return impl_->endpoint->port();
 }
 

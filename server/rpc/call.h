@@ -84,6 +84,12 @@ class Call {
   void End(const absl::Status& status);
   // The memory of requests.
   Admission& requests() const { return calls_.requests_; }
+  // Bytes of a message, for metrics.
+  void Sent(size_t bytes) const { calls_.metrics_.BytesSent(method_, static_cast<int64_t>(bytes)); }
+  void Received(size_t bytes) const {
+    calls_.metrics_.BytesReceived(method_, static_cast<int64_t>(bytes));
+  }
+  std::chrono::nanoseconds age() const { return std::chrono::steady_clock::now() - start_; }
 
  private:
   Call(Calls& calls, std::function<bool()> gone, const char* method, bool crowded);

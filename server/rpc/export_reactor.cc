@@ -61,6 +61,7 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
       end = !message.has_value();
       if (end) return absl::OkStatus();
       GF_ASSIGN_OR_RETURN(bytes_, EncodeMessage(*message));
+      call().Sent(bytes_.Length());
       return absl::OkStatus();
     });
     if (end || !status.ok()) return Close(status);

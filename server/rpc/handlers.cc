@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,7 +16,9 @@
 #include "proto/wire/limits.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
+#include "proto/wire/server_info_messages.h"
 #include "proto/wire/worker_messages.h"
+#include "server/batching/algorithms.h"
 #include "server/batching/resolve/sizes.h"
 #include "storage/base/allocation.h"
 #include "storage/base/status_macros.h"
@@ -73,6 +76,27 @@ absl::Status ReadStrings(const Recipe& recipe, const Strings& strings,
     for (std::string& value : values) out->add_values(std::move(value));
   }
   return absl::OkStatus();
+}
+
+// By purpose, as ServerInfo names them. The binding has a name for each member.
+std::map<std::string, uint32_t> VersionsByPurpose(const AlgorithmVersions& versions) {
+  const auto& [shuffle, packing, trimming, neighbors, weighted_neighbors, latest_neighbors,
+               clusters, negatives, timed_negatives, given_times, unnamed_reverses, kept_labels,
+               look_ahead_packing] = versions;
+  return {{"batches", kAlgorithmVersion},
+          {"shuffle", shuffle},
+          {"packing", packing},
+          {"trimming", trimming},
+          {"neighbors", neighbors},
+          {"weighted_neighbors", weighted_neighbors},
+          {"latest_neighbors", latest_neighbors},
+          {"clusters", clusters},
+          {"negatives", negatives},
+          {"timed_negatives", timed_negatives},
+          {"given_times", given_times},
+          {"unnamed_reverses", unnamed_reverses},
+          {"kept_labels", kept_labels},
+          {"look_ahead_packing", look_ahead_packing}};
 }
 
 using RecipeOr = absl::StatusOr<std::shared_ptr<const Recipe>>;
@@ -339,6 +363,14 @@ absl::Status Handlers::Handle(const v1::ListWorkersRequest& request,
   const std::vector<WorkerStatus> workers = workers_.List(request.after(), kPage);
   const int listed = AddMessages<v1::WorkerStatus>(workers, *response.mutable_workers());
   response.set_more(static_cast<size_t>(listed) < workers.size() || workers.size() == kPage);
+  return absl::OkStatus();
+}
+
+absl::Status Handlers::Handle(const v1::ServerInfoRequest& /*request*/,
+                              v1::ServerInfoResponse& response) {
+  ServerInfo info = options_.info;
+  info.algorithm_versions = VersionsByPurpose(kAlgorithms);
+  response = wire::ToProto(info);
   return absl::OkStatus();
 }
 

@@ -12,6 +12,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "graphfeed/v1/graphfeed.pb.h"
+#include "proto/frame/server_info.h"
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
@@ -40,6 +41,7 @@ class Handlers {
     std::string snapshot_dir;  // snapshots go below it; empty: they are refused
     int64_t partition_memory = 0;
     std::string partition_program;
+    ServerInfo info;  // without the versions of algorithms
   };
 
   using Done = absl::AnyInvocable<void(const absl::Status&)>;
@@ -70,6 +72,8 @@ class Handlers {
   absl::Status Handle(const v1::ReportWorkerMetricsRequest& request,
                       v1::ReportWorkerMetricsResponse& response);
   absl::Status Handle(const v1::ListWorkersRequest& request, v1::ListWorkersResponse& response);
+
+  absl::Status Handle(const v1::ServerInfoRequest& request, v1::ServerInfoResponse& response);
 
   // What running partitions may hold.
   int64_t partition_bytes() const { return partition_bytes_; }

@@ -103,6 +103,7 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
       GF_ASSIGN_OR_RETURN(info, ok ? TakeMessage() : TakeEnd());
       if (!info.has_value()) return absl::OkStatus();
       GF_ASSIGN_OR_RETURN(reply_, EncodeMessage(wire::ToProto(*info)));
+      call().Sent(reply_.Length());
       return absl::OkStatus();
     });
     if (!status.ok() || info.has_value()) return Close(status);
@@ -113,6 +114,7 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
     if (commit_.has_value()) {
       return absl::InvalidArgumentError("a message after the commit, which is the last");
     }
+    call().Received(bytes_.Length());
     GF_ASSIGN_OR_RETURN(const int64_t bytes,
                         CountMessage(bytes_, *v1::IngestRequest::descriptor()));
     if (bytes > ingests_.max_message_bytes) {

@@ -11,6 +11,7 @@ namespace graphfeed {
 
 absl::StatusOr<std::shared_ptr<RequestBytes>> RequestBytes::Admit(const Call& call,
                                                                   const grpc::ByteBuffer& bytes) {
+  call.Received(bytes.Length());
   GF_RETURN_IF_ERROR(call.CheckAdmitted());
   const auto size = static_cast<int64_t>(bytes.Length());
   if (size > wire::kMaxRequestBytes) {

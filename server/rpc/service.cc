@@ -28,7 +28,8 @@ using Base = v1::GraphFeed::WithRawCallbackMethod_ListDatasets<
                                     v1::GraphFeed::WithRawCallbackMethod_StreamBatches<
                                         v1::GraphFeed::WithRawCallbackMethod_ReportWorkerMetrics<
                                             v1::GraphFeed::WithRawCallbackMethod_ListWorkers<
-                                                v1::GraphFeed::Service>>>>>>>>>>>>>;
+                                                v1::GraphFeed::WithRawCallbackMethod_ServerInfo<
+                                                    v1::GraphFeed::Service>>>>>>>>>>>>>>;
 
 // A call that answers once. gRPC keeps the bytes of request and reply until the reactor is done.
 template <typename Method>
@@ -66,6 +67,7 @@ class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
 
   absl::Status Encode() {
     GF_ASSIGN_OR_RETURN(reply_bytes_, EncodeMessage(std::move(reply_)));
+    call().Sent(reply_bytes_.Length());
     return absl::OkStatus();
   }
 
@@ -134,6 +136,10 @@ class Service final : public Base {
   grpc::ServerUnaryReactor* ListWorkers(Callback* context, const Bytes* request,
                                         Bytes* reply) override {
     return Answer<unary::ListWorkers>(*context, *request, *reply);
+  }
+  grpc::ServerUnaryReactor* ServerInfo(Callback* context, const Bytes* request,
+                                       Bytes* reply) override {
+    return Answer<unary::ServerInfo>(*context, *request, *reply);
   }
   grpc::ServerReadReactor<Bytes>* Ingest(Callback* context, Bytes* reply) override {
     return StartIngest(ingests_, *context, *reply);

@@ -88,8 +88,12 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   }
 
   void Write(FrameStream::Message&& message) override {
-    if (const auto* frame = std::get_if<FrameStream::Frame>(&message)) ring_ = frame->ring;
+    if (const auto* frame = std::get_if<FrameStream::Frame>(&message)) {
+      ring_ = frame->ring;
+      if (first_frame_ == FirstFrame::kNotYet) first_frame_ = FirstFrame::kInFlight;
+    }
     buffer_ = Encode(std::move(message));
+    buffer_bytes_ = buffer_.Length();
     StartWrite(&buffer_);
   }
 
@@ -97,6 +101,11 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
 
   void OnWriteDone(bool ok) override {
     buffer_.Clear();
+    if (ok) call().Sent(buffer_bytes_);
+    if (ok && first_frame_ == FirstFrame::kInFlight) {
+      first_frame_ = FirstFrame::kSent;
+      streams_.calls.metrics().FirstFrameSent(call().age());
+    }
     stream_->OnWritten(ok);
   }
 
@@ -104,6 +113,8 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   void OnCancel() override { stream_->Stop(absl::CancelledError("cancelled by the client")); }
 
  private:
+  enum class FirstFrame : uint8_t { kNotYet, kInFlight, kSent };
+
   static void Open(StreamContext& streams, std::shared_ptr<RequestBytes> bytes,
                    FrameStream::OpenDone done) {
     v1::StreamBatchesRequest message;
@@ -124,7 +135,9 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   StreamContext& streams_;
   const std::shared_ptr<FrameStream> stream_;  // shared with its tasks
   grpc::ByteBuffer buffer_;                    // in flight
-  std::shared_ptr<SlabRing> ring_;             // of the stream's frames; shared with them
+  size_t buffer_bytes_ = 0;
+  FirstFrame first_frame_ = FirstFrame::kNotYet;
+  std::shared_ptr<SlabRing> ring_;  // of the stream's frames; shared with them
 };
 
 }  // namespace

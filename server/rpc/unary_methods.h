@@ -85,6 +85,12 @@ struct ListWorkers {
   static constexpr char kName[] = "ListWorkers";
   static TaskQueue& PoolOf(const ServicePools& pools) { return pools.build; }
 };
+struct ServerInfo {
+  using Request = v1::ServerInfoRequest;
+  using Reply = v1::ServerInfoResponse;
+  static constexpr char kName[] = "ServerInfo";
+  static TaskQueue& PoolOf(const ServicePools& pools) { return pools.build; }
+};
 
 }  // namespace unary
 

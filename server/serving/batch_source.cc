@@ -115,7 +115,8 @@ class MetricsObserver final : public StreamObserver {
     Metrics::FrameCounts counts{.batches = static_cast<int64_t>(info.real.size()),
                                 .bytes = slab_bytes,
                                 .trimmed_nodes = Sum(info.trimmed.nodes),
-                                .trimmed_edges = Sum(info.trimmed.edges)};
+                                .trimmed_edges = Sum(info.trimmed.edges),
+                                .padded = padded_};
     for (const Counts& real : info.real) {
       counts.graphs += real.graphs;
       counts.real_nodes += Sum(real.nodes);
@@ -129,7 +130,11 @@ class MetricsObserver final : public StreamObserver {
   }
 
   void Waited(Wait what, std::chrono::nanoseconds time) override {
-    metrics_.StreamWaited(what == Wait::kClient, time);
+    using Time = Metrics::StreamTime;
+    metrics_.StreamSpent(what == Wait::kClient  ? Time::kForClient
+                         : what == Wait::kBuild ? Time::kForBuild
+                                                : Time::kOverlap,
+                         time);
   }
 
  private:

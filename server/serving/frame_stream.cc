@@ -294,7 +294,7 @@ FrameStream::Action FrameStream::Decide() {
     return action;
   }
   const bool ready = !entries_.empty() && entries_.front().ready();
-  if (writing_ && ready) waiting_for_ = StreamObserver::Wait::kClient;
+  if (writing_) waiting_for_ = ready ? StreamObserver::Wait::kClient : StreamObserver::Wait::kNone;
   if (!writing_ && !ready && running_ != nullptr) waiting_for_ = StreamObserver::Wait::kBuild;
   waiting_since_ = Clock::now();
   return action;

@@ -63,13 +63,13 @@ class FrameSource {
 // Is told what a stream does, for metrics. Thread-safe.
 class StreamObserver {
  public:
-  enum class Wait : uint8_t { kClient, kBuild };
+  enum class Wait : uint8_t { kClient, kBuild, kNone };
 
   virtual ~StreamObserver() = default;
   virtual void EpochOpened(const EpochInfo& info) = 0;
   virtual void FrameSent(const FrameInfo& info, int64_t slab_bytes) = 0;
   // The stream had a frame ready and waited for the client to take the one before it, or had
-  // nothing to send.
+  // nothing to send; or (kNone) a frame was on its way while the next one was being built.
   virtual void Waited(Wait what, std::chrono::nanoseconds time) = 0;
 };
 

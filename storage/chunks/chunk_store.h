@@ -66,6 +66,29 @@ class SnapshotMaker {
   virtual absl::Status Snapshot(const std::string& to, Check check) = 0;
 };
 
+// Which engine keeps a store, and in which format of its own (docs/storage_format.md).
+struct EngineInfo {
+  std::string engine = "other";
+  int format = 0;
+};
+
+// What a store tells for metrics.
+struct StoreStats {
+  // A number that the engine counts of itself; `name` is in Prometheus' terms: "reads_total".
+  struct Count {
+    std::string name;
+    std::string help;
+    bool counter = false;  // else a gauge
+    double value = 0;
+  };
+
+  // Of the medium: what this process may still write, and its size; nullopt where that is not
+  // known.
+  std::optional<int64_t> free_bytes;
+  std::optional<int64_t> total_bytes;
+  std::vector<Count> counts;
+};
+
 // The narrow seam under storage: an engine that keeps chunks and records. Nothing above it may
 // assume that a chunk is local, that reading one cannot fail or take milliseconds, or, where it is
 // shared, that nobody else writes. Thread-safe, after StartWriting.
@@ -124,6 +147,9 @@ class ChunkStore {
 
   // Bytes stored, for metrics.
   virtual int64_t StoredBytes() = 0;
+  virtual StoreStats Stats() { return {}; }
+  // Of a store that is being written, the format that it is written in.
+  virtual EngineInfo kind() { return {}; }
 };
 
 enum class StoreAccess {

@@ -6,6 +6,7 @@
 #include <rocksdb/metadata.h>
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_writer.h>
+#include <rocksdb/statistics.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
@@ -79,6 +80,8 @@ rocksdb::DBOptions DatabaseOptions(RocksDbDatabase::Mode mode, int max_open_file
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.max_background_jobs = 2;
+  options.statistics = rocksdb::CreateDBStatistics();
+  options.statistics->set_stats_level(rocksdb::kExceptHistogramOrTimers);
   return options;
 }
 

@@ -14,6 +14,7 @@
 #include "storage/chunks/folder_copy.h"
 #include "storage/chunks/record_change.h"
 #include "storage/chunks/record_file.h"
+#include "storage/chunks/rocksdb_counts.h"
 
 namespace graphfeed {
 
@@ -144,17 +145,16 @@ absl::Status RocksDbChunkStore::Snapshot(const std::string& to, Check check) {
   });
 }
 
-int64_t RocksDbChunkStore::StoredBytes() {
-  int64_t bytes = 0;
-  std::error_code error;  // files come and go meanwhile: count what is there
-  for (fs::recursive_directory_iterator it(lock_->path(), error), end; !error && it != end;
-       it.increment(error)) {
-    std::error_code gone;
-    if (!it->is_regular_file(gone) || gone) continue;
-    const auto size = it->file_size(gone);
-    if (!gone) bytes += static_cast<int64_t>(size);
-  }
-  return bytes;
+int64_t RocksDbChunkStore::StoredBytes() { return FolderBytes(*lock_); }
+
+StoreStats RocksDbChunkStore::Stats() {
+  StoreStats stats = FolderStats(*lock_);
+  if (database_ != nullptr) AddCounts(*database_, stats.counts);
+  return stats;
+}
+
+EngineInfo RocksDbChunkStore::kind() {
+  return {.engine = "rocksdb", .format = database_ == nullptr || database_->is_format_2() ? 2 : 1};
 }
 
 }  // namespace graphfeed

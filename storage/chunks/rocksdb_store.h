@@ -44,6 +44,8 @@ class RocksDbChunkStore : public ChunkStore, private SnapshotMaker, private Bulk
   absl::Status ChangeRecords(absl::Span<const RecordChange> changes) override;
   SnapshotMaker* snapshots() override { return this; }
   int64_t StoredBytes() override;
+  StoreStats Stats() override;
+  EngineInfo kind() override;
 
  private:
   absl::Status Snapshot(const std::string& to, Check check) override;

@@ -97,7 +97,7 @@ def settled(server: Server) -> float:
     """Bytes of slabs, once they no longer change."""
     values = []
     while len(values) < 5 or len(set(values[-5:])) > 1:
-        values.append(server.gauge("graphfeed_memory_bytes", use="slabs"))
+        values.append(server.gauge("graphfeed_memory_part_bytes", part="slabs"))
         time.sleep(0.05)
     return values[-1]
 
@@ -116,7 +116,7 @@ def stalled(bench: Bench) -> None:
                 batches = iter(loader)
                 slab = sum(array.nbytes for _, array in next(batches).items())
                 held = (settled(server) - idle) / slab
-                promised = server.gauge("graphfeed_memory_bytes", use="slabs_reserved") / slab
+                promised = server.gauge("graphfeed_memory_reserved_bytes", use="frames") / slab
                 batches.close()
                 # In shared memory also what the client has received, or may yet.
                 limit = prefetch + (4 if wire == "shared" else 0)

@@ -61,7 +61,7 @@ class IngestTest : public testing::Test {
     EXPECT_THAT(List(), IsEmpty());
     EXPECT_TRUE(Eventually([&] {
       return server_.Metric("graphfeed_open_ingests") == 0 &&
-             server_.Metric("graphfeed_memory_bytes{use=\"ingest\"}") == 0;
+             server_.Metric("graphfeed_memory_used_bytes{use=\"ingest\"}") == 0;
     }));
   }
 

@@ -67,6 +67,8 @@ TEST(LifecycleTest, HealthAnswersForTheServerAndTheService) {
   const auto channel = Connect(server);
   EXPECT_EQ(Health(*channel, ""), 1);
   EXPECT_EQ(Health(*channel, "graphfeed.v1.GraphFeed"), 1);
+  EXPECT_EQ(Health(*channel, "graphfeed.live"), 1);
+  EXPECT_EQ(Health(*channel, "graphfeed.ready"), 1);
   EXPECT_EQ(Health(*channel, "other"), -1);
 }
 
@@ -143,9 +145,9 @@ TEST(LifecycleTest, MetricsCountWhatAStreamSent) {
   EXPECT_EQ(server.Metric("graphfeed_open_streams"), 0);
   EXPECT_GT(server.Metric("graphfeed_stored_bytes"), 0);
   EXPECT_GT(server.Metric("graphfeed_chunk_misses_total"), 0);
-  EXPECT_GT(server.Metric("graphfeed_memory_bytes{use=\"chunk_cache\"}"), 0);
-  EXPECT_GT(server.Metric("graphfeed_memory_bytes{use=\"chunk_tables\"}"), 0);
-  EXPECT_EQ(server.Metric("graphfeed_memory_limit_bytes{use=\"chunk_cache\"}"), 64 << 20);
+  EXPECT_GT(server.Metric("graphfeed_memory_part_bytes{part=\"chunk_cache\"}"), 0);
+  EXPECT_GT(server.Metric("graphfeed_memory_part_bytes{part=\"chunk_tables\"}"), 0);
+  EXPECT_EQ(server.Metric("graphfeed_memory_limit_bytes{use=\"chunks\"}"), 64 << 20);
 }
 
 TEST(LifecycleTest, TheNextPackedEpochIsPlannedWhileTheLastOneIsStreamed) {
@@ -204,6 +206,8 @@ TEST(LifecycleTest, ADrainLetsStreamsFinishTheirFrameAndRefusesNewCalls) {
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("shutting down"));
   EXPECT_TRUE(Eventually([&] { return Health(*channel, "graphfeed.v1.GraphFeed") == 2; }));
+  EXPECT_TRUE(Eventually([&] { return Health(*channel, "graphfeed.ready") == 2; }));
+  EXPECT_EQ(Health(*channel, "graphfeed.live"), 1) << "it drains, and must not be restarted";
   EXPECT_EQ(client->ListDatasets().status().code(), absl::StatusCode::kUnavailable);
   auto refused = client->StreamBatches(options);
   EXPECT_EQ((*refused)->info().status().code(), absl::StatusCode::kUnavailable);

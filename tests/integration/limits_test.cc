@@ -50,7 +50,7 @@ class LimitsTest : public testing::Test {
     const auto info = IngestMolecules(*client_, "molecules", 100);
     ASSERT_TRUE(info.ok()) << info.status();
   }
-  double Reserved() { return server_->Metric("graphfeed_memory_bytes{use=\"slabs_reserved\"}"); }
+  double Reserved() { return server_->Metric("graphfeed_memory_reserved_bytes{use=\"frames\"}"); }
 
   std::unique_ptr<TestServer> server_;
   std::unique_ptr<Client> client_;

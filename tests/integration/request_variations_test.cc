@@ -265,12 +265,12 @@ TEST_F(RequestVariationsTest, EveryVariationIsAnsweredAndNothingStays) {
                 number);
   }
   const auto bytes = [&](const char* use) {
-    return server_.Metric(absl::StrCat("graphfeed_memory_bytes{use=\"", use, "\"}"));
+    return server_.Metric(absl::StrCat("graphfeed_memory_reserved_bytes{use=\"", use, "\"}"));
   };
   EXPECT_TRUE(Eventually([&] {
-    return bytes("slabs_reserved") == 0 && bytes("requests") == 0 && bytes("ingest") == 0 &&
+    return bytes("frames") == 0 && bytes("requests") == 0 && bytes("ingest") == 0 &&
            server_.Metric("graphfeed_open_streams") == 0;
-  })) << bytes("slabs_reserved")
+  })) << bytes("frames")
       << ", " << bytes("requests") << ", " << bytes("ingest");
   EXPECT_LE(bytes("plans"), 16 << 20);
   EXPECT_TRUE(Call("GetBatch", {Request("GetBatch")->SerializeAsString()}).ok());

@@ -59,9 +59,9 @@ class SampledLimitsTest : public testing::Test {
     client_ = server_->NewClient();
     ASSERT_EQ(IngestRing(*client_, num_nodes), absl::OkStatus());
   }
-  double Reserved() { return Memory("slabs_reserved"); }
-  double Memory(const char* use) {
-    return server_->Metric(absl::StrCat("graphfeed_memory_bytes{use=\"", use, "\"}"));
+  double Reserved() { return server_->Metric("graphfeed_memory_reserved_bytes{use=\"frames\"}"); }
+  double Memory(const char* part) {
+    return server_->Metric(absl::StrCat("graphfeed_memory_part_bytes{part=\"", part, "\"}"));
   }
 
   std::unique_ptr<TestServer> server_;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import urllib.request
 
 import numpy as np
@@ -51,6 +52,55 @@ def test_the_linter_is_content(busy):
     text = scrape(busy)
     assert "graphfeed_worker_step_duration_seconds_bucket" in text
     assert lint(text) == ""
+
+
+def series(text: str) -> set:
+    found = re.findall(r"^([^#\s]\S*) \S+$", text, re.MULTILINE)
+    return {name for name in found if not name.startswith("graphfeed_worker_")}
+
+
+def test_every_series_is_there_from_the_start(start_server, busy):
+    """So that a rate sees the first error, and nothing that clients do makes more of them."""
+    idle = series(scrape(start_server()))
+    assert series(scrape(busy)) == idle
+    assert 'graphfeed_rpcs_total{code="RESOURCE_EXHAUSTED",method="StreamBatches"}' in idle
+    assert len(idle) < 1200
+
+
+def value(text: str, name: str) -> float:
+    return float(re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE).group(1))
+
+
+def test_streams_bytes_and_memory_add_up(busy):
+    text = scrape(busy)
+    assert value(text, "graphfeed_stream_first_frame_seconds_count") == 2
+    assert value(text, 'graphfeed_stream_seconds_count{method="StreamBatches"}') == 2
+    assert 'graphfeed_rpc_seconds_count{method="StreamBatches"}' not in text
+    slabs = sum(
+        value(text, f'graphfeed_sent_bytes_total{{strategy="{strategy}"}}')
+        for strategy in ("stream_pack", "pack")
+    )
+    wire = value(text, 'graphfeed_rpc_sent_bytes_total{method="StreamBatches"}')
+    assert 0 < slabs < wire < slabs + 20_000
+    assert value(text, 'graphfeed_rpc_received_bytes_total{method="Ingest"}') > 8 * 2 * 8
+    fills = value(text, 'graphfeed_frame_fill_ratio_count{of="nodes",strategy="pack"}')
+    assert fills == value(text, 'graphfeed_frames_sent_total{strategy="pack"}')
+    parts = [
+        value(text, f'graphfeed_memory_part_bytes{{part="{part}"}}')
+        for part in ("slabs", "seeds", "sampler_tables")
+    ]
+    assert value(text, 'graphfeed_memory_used_bytes{use="frames"}') == sum(parts)
+    chunks = [
+        value(text, f'graphfeed_memory_part_bytes{{part="{part}"}}')
+        for part in ("chunk_cache", "chunk_tables")
+    ]
+    assert value(text, 'graphfeed_memory_used_bytes{use="chunks"}') == sum(chunks) > 0
+    assert value(text, 'graphfeed_memory_reserved_bytes{use="frames"}') == 0
+    used = sum(float(v) for v in re.findall(r"^graphfeed_memory_used_bytes\S+ (\S+)$", text, re.MULTILINE))
+    assert used < value(text, "process_resident_memory_bytes") + (64 << 20)
+    assert 0 < value(text, "graphfeed_disk_free_bytes") <= value(text, "graphfeed_disk_size_bytes")
+    assert value(text, "graphfeed_rocksdb_table_files") > 0
+    assert value(text, "graphfeed_datasets") == value(text, "graphfeed_dataset_versions") == 1
 
 
 def test_names_of_workers_are_no_labels(busy):

@@ -202,6 +202,7 @@ class MemoryChunkStore : public ChunkStore {
     return ApplyChanges(changes, disk_->records_);
   }
 
+  EngineInfo kind() override { return {.engine = "memory", .format = 2}; }
   int64_t StoredBytes() override {
     MutexLock lock(&disk_->mu_);
     int64_t bytes = 0;

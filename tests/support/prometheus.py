@@ -12,11 +12,22 @@ import urllib.request
 
 
 class Prometheus:
-    """The program, which scrapes its targets ("host:port") twice a second."""
+    """The program, which scrapes its targets ("host:port") at an interval, and evaluates a file of
+    rules every second whatever its groups say."""
 
-    def __init__(self, folder: pathlib.Path, *targets: str) -> None:
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        *targets: str,
+        rules: pathlib.Path | None = None,
+        interval: str = "500ms",
+    ) -> None:
+        if rules is not None:
+            text = re.sub(r"^  interval: \S+$", "  interval: 1s", rules.read_text(), flags=re.MULTILINE)
+            (folder / "rules.yml").write_text(text)
         (folder / "prometheus.yml").write_text(
-            "global: {scrape_interval: 500ms}\n"
+            f"global: {{scrape_interval: {interval}, evaluation_interval: 1s}}\n"
+            f"rule_files: [{'rules.yml' if rules is not None else ''}]\n"
             "scrape_configs:\n"
             f"- {{job_name: graphfeed, static_configs: [{{targets: {json.dumps(targets)}}}]}}\n"
         )
@@ -38,11 +49,16 @@ class Prometheus:
 
     def query(self, text: str) -> float | None:
         """The value of an expression that has one; None while it has none."""
+        values = self.values(text)
+        assert len(values) <= 1, (text, values)
+        return values[0] if values else None
+
+    def values(self, text: str) -> list[float]:
+        """Of an expression that is a vector."""
         query = urllib.parse.urlencode({"query": text})
         with urllib.request.urlopen(f"http://{self._address}/api/v1/query?{query}") as answer:
             result = json.load(answer)["data"]["result"]
-        assert len(result) <= 1, result
-        return float(result[0]["value"][1]) if result else None
+        return [float(sample["value"][1]) for sample in result]
 
     def wait_for(self, text: str, value: float) -> None:
         """Until the expression has this value; AssertionError after 30 s."""

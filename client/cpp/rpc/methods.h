@@ -18,6 +18,7 @@ inline constexpr char kStreamBatches[] = "/graphfeed.v1.GraphFeed/StreamBatches"
 inline constexpr char kGetBatch[] = "/graphfeed.v1.GraphFeed/GetBatch";
 inline constexpr char kReportWorkerMetrics[] = "/graphfeed.v1.GraphFeed/ReportWorkerMetrics";
 inline constexpr char kListWorkers[] = "/graphfeed.v1.GraphFeed/ListWorkers";
+inline constexpr char kServerInfo[] = "/graphfeed.v1.GraphFeed/ServerInfo";
 
 }  // namespace graphfeed::methods
 

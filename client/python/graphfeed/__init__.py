@@ -37,7 +37,15 @@ from graphfeed.errors import (
     Unavailable,
     Unimplemented,
 )
-from graphfeed.info import Column, Counts, DatasetInfo, PlanSummary, Stats, Summary
+from graphfeed.info import (
+    Column,
+    Counts,
+    DatasetInfo,
+    PlanSummary,
+    ServerInfo,
+    Stats,
+    Summary,
+)
 from graphfeed.ingest import Collection
 from graphfeed.ingest.networkx import from_networkx
 from graphfeed.layout import Position
@@ -113,6 +121,7 @@ __all__ = [
     "Predictions",
     "ResourceExhausted",
     "STEP_SECONDS_BOUNDS",
+    "ServerInfo",
     "Stats",
     "Step",
     "StrategyPlan",

@@ -399,6 +399,9 @@ class Client:
     def list_workers(self) -> list[WorkerStatus]:
         """By name; of all replicas that answer."""
 
+    def server_info(self) -> dict:
+        """version, algorithm_versions, store, storage_format, features."""
+
     def list_datasets(self) -> list[DatasetInfo]: ...
     def get_dataset(self, dataset: str) -> DatasetInfo: ...
     def delete_version(self, name: str, version: int) -> None: ...

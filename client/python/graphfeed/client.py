@@ -12,7 +12,7 @@ import numpy as np
 from graphfeed import _arguments, errors
 from graphfeed._connection import ClientStats, Connection, Settings, log
 from graphfeed.dataset import Dataset
-from graphfeed.info import DatasetInfo
+from graphfeed.info import DatasetInfo, ServerInfo
 from graphfeed.ingest import ingest
 from graphfeed.ingested import IngestedDataset
 from graphfeed.transforms import Transform
@@ -329,6 +329,18 @@ class Client:
         if "step_seconds" in fields:
             fields["step_seconds"] = np.asarray(fields["step_seconds"])
         self._connection.call(lambda native: native.report_worker(fields))
+
+    # --- the server ------------------------------------------------------------------------------
+
+    def server_info(self) -> ServerInfo:
+        """What the server is: its version, those of the algorithms that decide a batch's bytes, its
+        store and what it can. Of replicas the one that answers first.
+
+        Raises:
+            Unimplemented: the server is older than this call.
+        """
+        fields = self._connection.call(lambda native: native.server_info())
+        return ServerInfo._from_native(fields)
 
     # --- the client itself -----------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Tuple
 
@@ -208,6 +209,27 @@ class DatasetInfo:
             raw_bytes=info.raw_bytes,
             transforms=tuple(info.transforms),
         )
+
+
+@dataclass(frozen=True)
+class ServerInfo:
+    """What a server is, whatever it stores."""
+
+    version: str
+    """Of graphfeed."""
+    algorithm_versions: Mapping[str, int]
+    """What decides a batch's bytes, by purpose: "batches", which all have in common, "shuffle",
+    "packing" ... Servers with the same versions make the same batches."""
+    store: str
+    """The engine that keeps the data: "rocksdb"."""
+    storage_format: int
+    """Of its data."""
+    features: tuple[str, ...]
+    """What not every server can: "shared_memory", "snapshots", "read_only"."""
+
+    @classmethod
+    def _from_native(cls, fields: Mapping[str, Any]) -> ServerInfo:
+        return cls(**{**fields, "features": tuple(fields["features"])})
 
 
 @dataclass(frozen=True)

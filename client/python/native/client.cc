@@ -125,6 +125,18 @@ void BindClient(py::module_& m) {
            [](const ClientHandle& self) {
              return Blocking([&client = self.Get()] { return client.ListDatasets(); });
            })
+      .def("server_info",
+           [](const ClientHandle& self) {
+             const ServerInfo info =
+                 Blocking([&client = self.Get()] { return client.GetServerInfo(); });
+             py::dict fields;
+             fields["version"] = info.version;
+             fields["algorithm_versions"] = info.algorithm_versions;
+             fields["store"] = info.store;
+             fields["storage_format"] = info.storage_format;
+             fields["features"] = info.features;
+             return fields;
+           })
       .def(
           "get_dataset",
           [](const ClientHandle& self, const std::string& dataset) {

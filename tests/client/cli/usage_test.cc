@@ -26,7 +26,7 @@ Result RunWith(std::vector<const char*> arguments) {
 TEST(UsageTest, EveryCommandHasHelp) {
   EXPECT_THAT(RunWith({"--help"}).out, HasSubstr("import"));
   for (const char* command :
-       {"import", "ls", "describe", "plan", "stream", "partition", "rm", "top"}) {
+       {"import", "ls", "describe", "plan", "stream", "partition", "rm", "top", "info"}) {
     const Result result = RunWith({command, "--help"});
     EXPECT_EQ(result.code, kExitOk) << command;
     EXPECT_THAT(result.out, HasSubstr("Usage: graphfeed"));

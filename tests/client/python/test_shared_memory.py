@@ -191,18 +191,18 @@ time.sleep(100)
 
 @mapped
 def test_a_client_that_dies_holds_nothing(near):
-    assert reading(near, 'graphfeed_memory_bytes{use="slabs_reserved"}') == 0
+    assert reading(near, 'graphfeed_memory_reserved_bytes{use="frames"}') == 0
     reader = subprocess.Popen(
         [sys.executable, "-c", READS_ON, near.address], stdout=subprocess.PIPE, text=True
     )
     assert reader.stdout.readline() == "has\n"
     assert shared_memories(reader.pid) == 1 == shared_memories(near.process.pid)
-    assert reading(near, 'graphfeed_memory_bytes{use="slabs_reserved"}') > 0
+    assert reading(near, 'graphfeed_memory_reserved_bytes{use="frames"}') > 0
     reader.send_signal(signal.SIGKILL)
     reader.wait()
     reader.stdout.close()
     wait_for(lambda: shared_memories(near.process.pid) == 0)
-    wait_for(lambda: reading(near, 'graphfeed_memory_bytes{use="slabs_reserved"}') == 0)
+    wait_for(lambda: reading(near, 'graphfeed_memory_reserved_bytes{use="frames"}') == 0)
 
 
 @mapped
@@ -217,15 +217,15 @@ def test_what_is_kept_of_ended_streams_is_nobodys_promise(start_server, tmp_path
         for batch in loader(server, dataset="large", seed=epoch, **options):
             pass
         kept.append((batch.ptr, batch.ptr.copy()))
-    wait_for(lambda: reading(server, 'graphfeed_memory_bytes{use="slabs_reserved"}') == 0)
-    bytes_kept = reading(server, 'graphfeed_memory_bytes{use="slabs_kept"}')
+    wait_for(lambda: reading(server, 'graphfeed_memory_reserved_bytes{use="frames"}') == 0)
+    bytes_kept = reading(server, 'graphfeed_memory_part_bytes{part="slabs_kept"}')
     assert 3e6 < bytes_kept < 6e6  # then batches travel
     assert all(np.array_equal(view, value) for view, value in kept)
     # Two at a time, as of training and validation.
     for _ in zip(loader(server, dataset="large", **options), loader(server, dataset="large", **options), strict=True):
         pass
     del batch, kept, _
-    wait_for(lambda: reading(server, 'graphfeed_memory_bytes{use="slabs_kept"}') == 0)
+    wait_for(lambda: reading(server, 'graphfeed_memory_part_bytes{part="slabs_kept"}') == 0)
 
 
 def test_kept_batches_hold_up_no_shutdown(near):

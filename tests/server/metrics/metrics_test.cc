@@ -77,7 +77,9 @@ TEST(MetricsTest, WhatWorkersSayIsCountedByFewLabels) {
 }
 
 TEST(MetricsTest, CountsWhatItIsTold) {
-  Metrics metrics;
+  Metrics metrics({.methods = {{"GetBatch"}, {"StreamBatches", true}},
+                   .version = "1.2.3",
+                   .storage_format = 2});
   metrics.RpcDone("GetBatch", absl::StatusCode::kNotFound, milliseconds(5));
   metrics.RpcDone("GetBatch", absl::StatusCode::kNotFound, milliseconds(5));
   metrics.StreamsOpen(1);
@@ -90,9 +92,16 @@ TEST(MetricsTest, CountsWhatItIsTold) {
                                             .real_edges = 700,
                                             .padding_edges = 90,
                                             .trimmed_nodes = 3,
-                                            .trimmed_edges = 4});
+                                            .trimmed_edges = 4,
+                                            .padded = true});
+  metrics.FrameSent(Strategy::kPlain, {.real_nodes = 5});
+  metrics.RpcDone("StreamBatches", absl::StatusCode::kOk, milliseconds(5000));
+  metrics.BytesSent("StreamBatches", 700);
+  metrics.BytesReceived("GetBatch", 30);
+  metrics.FirstFrameSent(milliseconds(30));
   metrics.GraphsSkipped(6);
-  metrics.StreamWaited(/*for_client=*/true, milliseconds(1500));
+  metrics.StreamSpent(Metrics::StreamTime::kForClient, milliseconds(1500));
+  metrics.StreamSpent(Metrics::StreamTime::kOverlap, milliseconds(250));
   metrics.PlanMade(milliseconds(2));
   metrics.EstimateMade(milliseconds(3));
 
@@ -115,11 +124,38 @@ TEST(MetricsTest, CountsWhatItIsTold) {
            "graphfeed_skipped_graphs_total 6",
            "graphfeed_stream_wait_seconds_total{for=\"client\"} 1.5",
            "graphfeed_stream_wait_seconds_total{for=\"build\"} 0",
+           "graphfeed_stream_overlap_seconds_total 0.25",
+           "graphfeed_build_info{storage_format=\"2\",version=\"1.2.3\"} 1",
+           "graphfeed_rpcs_total{code=\"OK\",method=\"GetBatch\"} 0",
+           "graphfeed_rpcs_total{code=\"UNAUTHENTICATED\",method=\"StreamBatches\"} 0",
+           "graphfeed_stream_seconds_bucket{method=\"StreamBatches\",le=\"1\"} 0",
+           "graphfeed_stream_seconds_bucket{method=\"StreamBatches\",le=\"10\"} 1",
+           "graphfeed_rpc_sent_bytes_total{method=\"StreamBatches\"} 700",
+           "graphfeed_rpc_sent_bytes_total{method=\"GetBatch\"} 0",
+           "graphfeed_rpc_received_bytes_total{method=\"GetBatch\"} 30",
+           "graphfeed_stream_first_frame_seconds_bucket{le=\"0.02\"} 0",
+           "graphfeed_stream_first_frame_seconds_bucket{le=\"0.05\"} 1",
+           // 300 of 358 nodes, 700 of 790 edges.
+           "graphfeed_frame_fill_ratio_bucket{of=\"nodes\",strategy=\"stream_pack\",le=\"0.8\"} 0",
+           "graphfeed_frame_fill_ratio_bucket{of=\"nodes\",strategy=\"stream_pack\",le=\"0.9\"} 1",
+           "graphfeed_frame_fill_ratio_count{of=\"edges\",strategy=\"stream_pack\"} 1",
+           "graphfeed_frame_fill_ratio_count{of=\"nodes\",strategy=\"plain\"} 0",
            "graphfeed_plan_seconds_count 1",
            "graphfeed_estimate_seconds_count 1",
        }) {
     EXPECT_THAT(text, HasSubstr(line));
   }
+}
+
+TEST(MetricsTest, StreamsAreTimedApartAndStrangersAreNotCounted) {
+  Metrics::Options options;
+  options.methods = {{.name = "GetBatch"}, {.name = "StreamBatches", .streams = true}};
+  Metrics metrics(options);
+  metrics.RpcDone("NoMethod", absl::StatusCode::kOk, milliseconds(1));
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text, Not(HasSubstr("NoMethod")));
+  EXPECT_THAT(text, Not(HasSubstr("graphfeed_rpc_seconds_count{method=\"StreamBatches\"}")));
+  EXPECT_THAT(text, Not(HasSubstr("graphfeed_stream_seconds_count{method=\"GetBatch\"}")));
 }
 
 TEST(MetricsTest, ReadingsAreReadAtEachScrape) {

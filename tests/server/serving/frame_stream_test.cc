@@ -419,7 +419,7 @@ class CountingObserver final : public StreamObserver {
     bytes += slab_bytes;
   }
   void Waited(Wait what, std::chrono::nanoseconds) override {
-    ++(what == Wait::kClient ? client_waits : build_waits);
+    ++(what == Wait::kClient ? client_waits : what == Wait::kBuild ? build_waits : overlaps);
   }
 
   std::vector<int64_t> epochs;
@@ -427,6 +427,7 @@ class CountingObserver final : public StreamObserver {
   int64_t bytes = 0;
   int client_waits = 0;
   int build_waits = 0;
+  int overlaps = 0;
 };
 
 TEST_F(FrameStreamTest, TheObserverLearnsWhatWasSentAndWhatWasWaitedFor) {
@@ -436,7 +437,9 @@ TEST_F(FrameStreamTest, TheObserverLearnsWhatWasSentAndWhatWasWaitedFor) {
   Start(2);
   executor_.RunOne();  // opens: the header is in flight, nothing is ready
   EXPECT_EQ(observer->client_waits, 0);
+  EXPECT_EQ(observer->overlaps, 0);
   sink_.Done(*stream_);
+  EXPECT_EQ(observer->overlaps, 1) << "the header was on its way, and no frame built";
   sink_.Done(*stream_);  // the epoch's header is written, no frame is built
   executor_.RunOne();    // 0/0
   EXPECT_EQ(observer->build_waits, 1);

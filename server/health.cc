@@ -1,0 +1,58 @@
+#include "server/health.h"
+
+#include "absl/strings/str_cat.h"
+#include "server/rpc/service.h"
+
+namespace graphfeed {
+
+void Health::Serve(grpc::HealthCheckServiceInterface& service) {
+  MutexLock lock(&mu_);
+  service_ = &service;
+  Tell();
+}
+
+void Health::Drain() {
+  MutexLock lock(&mu_);
+  draining_ = true;
+  Tell();
+}
+
+void Health::Fail(const absl::Status& status) {
+  MutexLock lock(&mu_);
+  failure_.Update(status);
+  Tell();
+}
+
+void Health::Tell() {
+  if (service_ == nullptr) return;
+  const bool ready = failure_.ok() && !draining_;
+  for (const char* name : {"", GraphFeedServiceName(), kReady}) {
+    service_->SetServingStatus(name, ready);
+  }
+  service_->SetServingStatus(kLive, failure_.ok());
+}
+
+bool Health::ready() const {
+  MutexLock lock(&mu_);
+  return service_ != nullptr && !draining_ && failure_.ok();
+}
+
+HttpEndpoint::Pages Health::Pages() const {
+  return {{"/healthz", [this] { return Live(); }}, {"/readyz", [this] { return Ready(); }}};
+}
+
+HttpAnswer Health::Live() const {
+  MutexLock lock(&mu_);
+  if (!failure_.ok()) return {503, absl::StrCat("failed: ", failure_.message(), "\n")};
+  return {200, "alive\n"};
+}
+
+HttpAnswer Health::Ready() const {
+  MutexLock lock(&mu_);
+  if (!failure_.ok()) return {503, absl::StrCat("failed: ", failure_.message(), "\n")};
+  if (draining_) return {503, "draining\n"};
+  if (service_ == nullptr) return {503, "starting\n"};
+  return {200, "ready\n"};
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,88 @@
+"""A server that is kept busy, for the tests of this folder."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import threading
+import urllib.request
+
+import numpy as np
+from server_process import Server
+
+import graphfeed as gf
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RULES = ROOT / "deploy/prometheus/alerts.yml"
+DASHBOARD = ROOT / "deploy/grafana/graphfeed.json"
+
+
+class Busy:
+    """A server of which every family counts, again and again until `stop`."""
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        # A cache that is too small for its data, so that chunks come and go.
+        self.server = Server(
+            folder, "--memory-budget=1M", "--build-threads=1", "--max-prefetch=8"
+        )
+        self._stopped = threading.Event()
+        self.errors: list[BaseException] = []
+        self._client = gf.connect(self.server.address)
+        rng = np.random.default_rng(1)
+        graphs = [
+            {"x": rng.normal(size=(n, 64)).astype(np.float32),
+             "edge_index": np.stack([np.arange(n), np.roll(np.arange(n), 1)])}
+            for n in rng.integers(3, 20, 2000)
+        ]  # fmt: skip
+        self._dataset = self._client.ingest("molecules", graphs)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _round(self, number: int) -> None:
+        options = gf.FixedSizeOptions(200, 300, num_graphs=20)
+        for strategy in ("StreamPack", "Pack"):
+            loader = gf.FixedSizeDataLoader(
+                self._dataset, fixed_size_options=options, fixed_size_strategy=strategy,
+                shuffle=True, seed=number,
+            )  # fmt: skip
+            for _ in loader:
+                pass
+        with contextlib.suppress(LookupError):
+            self._client.dataset("nobody")
+        self._client._report_worker(worker_report(number))
+
+    def _run(self) -> None:
+        number = 0
+        try:
+            while not self._stopped.is_set():
+                number += 1
+                self._round(number)
+                self._stopped.wait(0.05)
+        except BaseException as error:
+            self.errors.append(error)
+
+    def stop(self) -> int:
+        self._stopped.set()
+        self._thread.join()
+        self._client.close()
+        return self.server.stop()
+
+
+def worker_report(number: int) -> dict:
+    """Of a worker that has done `number` times the same."""
+    return {
+        "worker": "w", "job": "j", "dataset": "molecules@1", "runtime": "torchscript",
+        "trains": True, "interval_ms": 60_000, "start_ms": 1, "sequence": number,
+        "steps": 5 * number, "batches": {"ok": 5 * number, "failed": number},
+        "samples": 40 * number, "real_nodes": 300 * number, "padding_nodes": 100 * number,
+        "real_edges": 600 * number, "padding_edges": 200 * number,
+        "data_stall_seconds": 0.01 * number, "device_stall_seconds": 0.02 * number,
+        "stage_seconds": {"execute": 0.1 * number}, "step_seconds": [0] * 8 + [5 * number] + [0] * 8,
+        "step_seconds_sum": 0.15 * number, "nonfinite_losses": number,
+        "device_errors": {"hang": number},
+    }  # fmt: skip
+
+
+def scrape(address: str) -> str:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
+        return answer.read().decode()
