@@ -2,6 +2,7 @@
 #define GRAPHFEED_SERVER_CONFIG_H_
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ namespace graphfeed {
 struct ServerConfig {
   std::string data_dir;
   std::string snapshot_dir;                     // where snapshots go; empty: none are made
-  std::string listen = "0.0.0.0:50051";         // port 0 picks one
+  std::string listen = "127.0.0.1:50051";       // port 0 picks one
   std::string metrics_listen;                   // empty: no metrics endpoint
   int64_t memory_budget = int64_t{1} << 30;     // cached chunks
   int64_t slab_memory = int64_t{1} << 30;       // frames of all streams
@@ -47,7 +48,7 @@ struct ServerConfig {
 // Of this program: "0.1.0".
 const char* ServerVersion();
 
-// INVALID_ARGUMENT names the flag, its value and the limit.
+// INVALID_ARGUMENT: a line for each thing that is wrong, naming the flag, its value and the limit.
 absl::Status ValidateConfig(const ServerConfig& config);
 
 // What cannot work, though it is no error, when the process can have `memory_bytes`: a line each
@@ -57,12 +58,17 @@ std::vector<std::string> MemoryWarnings(const ServerConfig& config, int64_t memo
 // What a command line asks for.
 struct CommandLine {
   ServerConfig config;
-  std::string print;  // instead of serving: the help or the version
+  std::string config_file;  // empty: none
+  bool check_only = false;  // instead of serving
+  std::string print;        // instead of serving: the help or the version
 };
 
 // Reads the program's arguments (without its name), as "--flag=value" or "--flag value", the last
-// of several, and validates the result.
-absl::StatusOr<CommandLine> ParseFlags(absl::Span<const char* const> arguments);
+// of several, and what they leave out from the file of --config and the environment: what it has
+// under a name, or null; empty: flags alone. Validates the result. Errors as ValidateConfig.
+absl::StatusOr<CommandLine> ParseFlags(
+    absl::Span<const char* const> arguments,
+    const std::function<const char*(const char* name)>& environment = nullptr);
 
 }  // namespace graphfeed
 

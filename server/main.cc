@@ -6,12 +6,14 @@
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -43,13 +45,21 @@ void ShareHeapsUnderALimit() {
 
 int main(int argc, char** argv) {
   ShareHeapsUnderALimit();
-  const auto command_line = graphfeed::ParseFlags(absl::MakeConstSpan(argv, argc).subspan(1));
+  const auto command_line =
+      graphfeed::ParseFlags(absl::MakeConstSpan(argv, argc).subspan(1),
+                            [](const char* name) -> const char* { return std::getenv(name); });
   if (!command_line.ok()) {
-    SayWhyNot(command_line.status().message());
+    for (const absl::string_view line : absl::StrSplit(command_line.status().message(), '\n')) {
+      SayWhyNot(line);
+    }
     return 2;
   }
   if (!command_line->print.empty()) {
     std::fputs(command_line->print.c_str(), stdout);
+    return 0;
+  }
+  if (command_line->check_only) {
+    std::puts("the configuration is good");
     return 0;
   }
   const graphfeed::ServerConfig& config = command_line->config;

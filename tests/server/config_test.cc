@@ -56,7 +56,7 @@ TEST(ConfigTest, TheLastOfSeveralCounts) {
   EXPECT_EQ(parsed->config.max_streams, 10);  // not octal
 }
 
-TEST(ConfigTest, AsksForTheDataFolder) { ExpectInvalid({}, "--data-dir is required"); }
+TEST(ConfigTest, AsksForTheDataFolder) { ExpectInvalid({}, "--data-dir: \"\"; name a folder"); }
 
 TEST(ConfigTest, RefusalsNameFlagValueAndLimit) {
   ExpectInvalid({"--data-dir", "d", "--port", "1"}, "there is no flag \"--port\"");
@@ -91,6 +91,15 @@ TEST(ConfigTest, RefusalsNameFlagValueAndLimit) {
   ExpectInvalid({"--data-dir", "d", "--log-level="}, "--log-level");
 }
 
+TEST(ConfigTest, EveryProblemIsListed) {
+  const auto parsed = Parse({"--memory-budget", "4X", "--listen", "localhost", "--max-workers=0"});
+  const std::string message(parsed.status().message());
+  EXPECT_THAT(message, HasSubstr("--memory-budget: \"4X\"; "));
+  EXPECT_THAT(message, HasSubstr("\n--data-dir: \"\"; name a folder"));
+  EXPECT_THAT(message, HasSubstr("\n--listen: \"localhost\"; HOST:PORT"));
+  EXPECT_THAT(message, HasSubstr("\n--max-workers: \"0\"; 1 to 1000000"));
+}
+
 TEST(ConfigTest, LogLevelsAreWhatIsMeant) {
   for (const auto& [written, meant] : std::vector<std::pair<const char*, const char*>>{
            {"info", "info"}, {"INFO", "info"}, {"Warning", "warn"}, {"ERR", "error"}}) {
@@ -115,10 +124,10 @@ TEST(ConfigTest, HelpNamesEveryFlagAndItsDefault) {
   const auto parsed = Parse({"--help"});
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_THAT(parsed->print,
-              AllOf(HasSubstr("--metrics-listen ADDR"), HasSubstr("--listen ADDR=0.0.0.0:50051"),
+              AllOf(HasSubstr("--metrics-listen ADDR"), HasSubstr("--listen ADDR=127.0.0.1:50051"),
                     HasSubstr("--plan-memory BYTES=256M"), HasSubstr("--log-level LEVEL=info"),
-                    HasSubstr("--drain-timeout TIME=30s"), HasSubstr("--data-dir DIR REQUIRED"),
-                    HasSubstr("SIGTERM")));
+                    HasSubstr("--drain-timeout TIME=30s"), HasSubstr("--data-dir DIR"),
+                    HasSubstr("--check-config"), HasSubstr("SIGTERM")));
 }
 
 TEST(ConfigTest, VersionIsPrinted) {

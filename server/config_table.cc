@@ -1,0 +1,204 @@
+#include "server/config_table.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "proto/wire/limits.h"
+#include "server/flag_values.h"
+
+namespace graphfeed {
+
+const std::vector<Setting>& Settings() {
+  static const auto* const flags = new std::vector<Setting>{
+      {"data-dir", "DIR", "where datasets are stored; created if missing", &ServerConfig::data_dir},
+      {"snapshot-dir", "DIR",
+       "where clients may have snapshots made; links take no room if it lies on the file system of "
+       "--data-dir; empty: nowhere",
+       &ServerConfig::snapshot_dir},
+      {"listen", "ADDR", "address of the service, HOST:PORT or unix:PATH; port 0 picks a free one",
+       Setting::Address{&ServerConfig::listen, /*unix_sockets=*/true}},
+      {"metrics-listen", "ADDR", "address of /metrics for Prometheus, HOST:PORT; empty: none",
+       Setting::Address{&ServerConfig::metrics_listen, /*unix_sockets=*/false}},
+      {"memory-budget", "BYTES", "memory for cached data",
+       Setting::Bytes{&ServerConfig::memory_budget, 1 << 20}},
+      {"slab-memory", "BYTES",
+       "memory for frames and seeds of all streams; a stream is refused without it",
+       Setting::Bytes{&ServerConfig::slab_memory, 1 << 20}},
+      {"plan-memory", "BYTES", "memory for plans of packed epochs",
+       Setting::Bytes{&ServerConfig::plan_memory, 1 << 20}},
+      {"ingest-memory", "BYTES", "memory of each running ingest",
+       Setting::Bytes{&ServerConfig::ingest_memory, 1 << 20}},
+      {"partition-memory", "BYTES",
+       "memory of the running partition, most of it in a process of its own",
+       Setting::Bytes{&ServerConfig::partition_memory, 64 << 20}},
+      {"partition-program", "FILE",
+       "the program graphfeed-partition; empty: the one beside this program",
+       &ServerConfig::partition_program},
+      {"request-memory", "BYTES",
+       "memory for requests that are being read or answered; more are refused",
+       Setting::Bytes{&ServerConfig::request_memory, 1 << 20}},
+      {"max-frame-bytes", "BYTES", "largest frame that a request may ask for",
+       Setting::Bytes{&ServerConfig::max_frame_bytes, 1 << 10, wire::kMaxFrameBytes}},
+      {"build-threads", "N", "threads that build frames; 0: one for each processor",
+       Setting::Number{&ServerConfig::build_threads, 0, 1024}},
+      {"ingest-threads", "N", "threads that store what is ingested",
+       Setting::Number{&ServerConfig::ingest_threads, 1, 64}},
+      {"default-prefetch", "N", "frames ahead for streams that do not say",
+       Setting::Number{&ServerConfig::default_prefetch, 1, 1024}},
+      {"max-prefetch", "N", "frames ahead at most; more are clamped",
+       Setting::Number{&ServerConfig::max_prefetch, 1, 1024}},
+      {"max-streams", "N", "open streams at most",
+       Setting::Number{&ServerConfig::max_streams, 1, 1000000}},
+      {"shared-memory", "on|off",
+       "whether clients of this host that come over a Unix socket may have frames in shared memory",
+       Setting::Switch{&ServerConfig::shared_memory}},
+      {"max-ingests", "N", "running ingests at most, and as many exports",
+       Setting::Number{&ServerConfig::max_ingests, 1, 1000}},
+      {"max-workers", "N",
+       "workers that report at most; beyond them those that are gone are forgotten",
+       Setting::Number{&ServerConfig::max_workers, 1, 1000000}},
+      {"forget-workers-after", "TIME",
+       "how long a worker that has stopped reporting is listed as gone",
+       Setting::Time{&ServerConfig::forget_workers_after, absl::ZeroDuration(),
+                     absl::Hours(24 * 30)}},
+      {"ingest-idle-timeout", "TIME",
+       "how long an ingest may send nothing before it is ended and its place is free",
+       Setting::Time{&ServerConfig::ingest_idle_timeout, absl::Milliseconds(1),
+                     absl::Hours(24 * 365)}},
+      {"drain-timeout", "TIME", "how long running calls may take at shutdown (30s, 2m)",
+       Setting::Time{&ServerConfig::drain_timeout, absl::ZeroDuration(), absl::Hours(24)}},
+      {"sweep-after", "TIME",
+       "how long what a crash left, and no version uses, is kept before it is removed",
+       Setting::Time{&ServerConfig::sweep_after, absl::ZeroDuration(), absl::Hours(24 * 365)}},
+      {"log-level", "LEVEL", "trace, debug, info, warn, error or off",
+       Setting::LogLevel{&ServerConfig::log_level}},
+  };
+  return *flags;
+}
+
+namespace {
+
+std::string Written(absl::Duration time) {
+  if (time == absl::ZeroDuration()) return "0s";
+  const int64_t hours = time / absl::Hours(1);
+  return time == absl::Hours(hours) ? absl::StrCat(hours, "h") : absl::FormatDuration(time);
+}
+
+}  // namespace
+
+const Setting* FindSetting(absl::string_view name) {
+  const auto found = std::find_if(Settings().begin(), Settings().end(),
+                                  [&](const Setting& setting) { return setting.name == name; });
+  return found == Settings().end() ? nullptr : &*found;
+}
+
+std::string EnvironmentName(const Setting& setting) {
+  return absl::StrCat("GRAPHFEED_",
+                      absl::AsciiStrToUpper(absl::StrReplaceAll(setting.name, {{"-", "_"}})));
+}
+
+absl::Status SettingError(absl::string_view name, absl::string_view value,
+                          absl::string_view limit) {
+  return absl::InvalidArgumentError(absl::StrCat("--", name, ": \"", value, "\"; ", limit));
+}
+
+absl::Status Set(const Setting& setting, const std::string& value, ServerConfig& config) {
+  const auto error = [&](absl::string_view limit) {
+    return SettingError(setting.name, value, limit);
+  };
+  if (const auto* text = std::get_if<Setting::Text>(&setting.target)) {
+    config.** text = value;
+  } else if (const auto* address = std::get_if<Setting::Address>(&setting.target)) {
+    config.*(address->member) = value;
+  } else if (const auto* word = std::get_if<Setting::Word>(&setting.target)) {
+    config.*(word->member) = value;
+  } else if (const auto* bytes = std::get_if<Setting::Bytes>(&setting.target)) {
+    const absl::StatusOr<int64_t> parsed = ParseBytes(value);
+    if (!parsed.ok()) return error(parsed.status().message());
+    config.*(bytes->member) = *parsed;
+  } else if (const auto* number = std::get_if<Setting::Number>(&setting.target)) {
+    if (!absl::SimpleAtoi(value, &(config.*(number->member)))) return error("a whole number");
+  } else if (const auto* level = std::get_if<Setting::LogLevel>(&setting.target)) {
+    const absl::StatusOr<std::string> parsed = ParseLogLevel(value);
+    if (!parsed.ok()) return error(parsed.status().message());
+    config.*(level->member) = *parsed;
+  } else if (const auto* either = std::get_if<Setting::Switch>(&setting.target)) {
+    if (value != "on" && value != "off") return error("on or off");
+    config.*(either->member) = value == "on";
+  } else if (const auto* time = std::get_if<Setting::Time>(&setting.target)) {
+    if (!absl::ParseDuration(value, &(config.*(time->member)))) {
+      return error("a time, such as 30s or 2m");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Check(const Setting& setting, const ServerConfig& config) {
+  const auto error = [&](absl::string_view limit) {
+    return SettingError(setting.name, ValueOf(setting, config), limit);
+  };
+  if (const auto* address = std::get_if<Setting::Address>(&setting.target)) {
+    const std::string& value = config.*(address->member);
+    if (value.empty()) return absl::OkStatus();
+    const absl::Status status = CheckAddress(value, address->unix_sockets);
+    return status.ok() ? status : error(status.message());
+  }
+  if (const auto* word = std::get_if<Setting::Word>(&setting.target)) {
+    const std::vector<const char*>& words = word->words;
+    if (std::find(words.begin(), words.end(), config.*(word->member)) != words.end()) {
+      return absl::OkStatus();
+    }
+    return error(absl::StrCat("one of ", absl::StrJoin(words, ", ")));
+  }
+  if (const auto* bytes = std::get_if<Setting::Bytes>(&setting.target)) {
+    const int64_t value = config.*(bytes->member);
+    if (value >= bytes->min && value <= bytes->max) return absl::OkStatus();
+    return error(bytes->max == std::numeric_limits<int64_t>::max()
+                     ? absl::StrCat("at least ", FormatBytes(bytes->min))
+                     : absl::StrCat(FormatBytes(bytes->min), " to ", FormatBytes(bytes->max)));
+  }
+  if (const auto* number = std::get_if<Setting::Number>(&setting.target)) {
+    const int64_t value = config.*(number->member);
+    if (value >= number->min && value <= number->max) return absl::OkStatus();
+    return error(absl::StrCat(number->min, " to ", number->max));
+  }
+  if (const auto* level = std::get_if<Setting::LogLevel>(&setting.target)) {
+    const absl::Status status = ParseLogLevel(config.*(level->member)).status();
+    return status.ok() ? status : error(status.message());
+  }
+  if (const auto* time = std::get_if<Setting::Time>(&setting.target)) {
+    const absl::Duration value = config.*(time->member);
+    if (value >= time->min && value <= time->max) return absl::OkStatus();
+    return error(absl::StrCat(Written(time->min), " to ", Written(time->max)));
+  }
+  return absl::OkStatus();
+}
+
+std::string ValueOf(const Setting& setting, const ServerConfig& config) {
+  if (const auto* text = std::get_if<Setting::Text>(&setting.target)) return config.**text;
+  if (const auto* address = std::get_if<Setting::Address>(&setting.target)) {
+    return config.*(address->member);
+  }
+  if (const auto* word = std::get_if<Setting::Word>(&setting.target)) {
+    return config.*(word->member);
+  }
+  if (const auto* bytes = std::get_if<Setting::Bytes>(&setting.target)) {
+    return FormatBytes(config.*(bytes->member));
+  }
+  if (const auto* number = std::get_if<Setting::Number>(&setting.target)) {
+    return absl::StrCat(config.*(number->member));
+  }
+  if (const auto* level = std::get_if<Setting::LogLevel>(&setting.target)) {
+    return config.*(level->member);
+  }
+  if (const auto* either = std::get_if<Setting::Switch>(&setting.target)) {
+    return config.*(either->member) ? "on" : "off";
+  }
+  return absl::FormatDuration(config.*(std::get<Setting::Time>(setting.target).member));
+}
+
+}  // namespace graphfeed
