@@ -7,10 +7,12 @@
 #include <utility>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "server/config_sources.h"
 #include "server/config_table.h"
 #include "server/flag_values.h"
@@ -54,6 +56,25 @@ void CheckTogether(const ServerConfig& config, std::vector<std::string>& problem
   };
   if (config.data_dir.empty()) add("data-dir", "", "name a folder");
   if (config.listen.empty()) add("listen", "", "name an address");
+  const bool local = IsLocalAddress(config.listen);
+  if (!local && !config.listen.empty() && config.access.empty() && config.tls_client_ca.empty() &&
+      !config.allow_unauthenticated) {
+    add("listen", config.listen,
+        "other hosts can call there, and nobody is asked who they are: give --access or "
+        "--tls-client-ca, or say --allow-unauthenticated on");
+  }
+  if (config.tls_cert.empty() != config.tls_key.empty()) {
+    add(config.tls_cert.empty() ? "tls-cert" : "tls-key", "",
+        config.tls_cert.empty() ? "--tls-key needs it" : "--tls-cert needs it");
+  }
+  if (!config.tls_client_ca.empty() && config.tls_cert.empty()) {
+    add("tls-client-ca", config.tls_client_ca, "needs --tls-cert and --tls-key");
+  }
+  if (!config.tls_cert.empty() && absl::StartsWith(config.listen, "unix")) {
+    add("tls-cert", config.tls_cert,
+        absl::StrCat("--listen is \"", config.listen,
+                     "\", a Unix socket: its permissions say who may call"));
+  }
 }
 
 absl::Status Join(const std::vector<std::string>& problems) {
@@ -70,6 +91,16 @@ void CheckConfig(const ServerConfig& config, std::vector<std::string>& problems)
 }
 
 }  // namespace
+
+bool IsLocalAddress(absl::string_view listen) {
+  if (absl::StartsWith(listen, "unix")) return true;
+  for (const absl::string_view scheme : {"dns:", "ipv4:", "ipv6:"}) {
+    if (absl::ConsumePrefix(&listen, scheme)) break;
+  }
+  const absl::string_view host = listen.substr(0, listen.rfind(':'));
+  return host == "localhost" || host == "[::1]" || host == "::1" ||
+         (absl::StartsWith(host, "127.") && std::count(host.begin(), host.end(), '.') == 3);
+}
 
 const char* ServerVersion() { return GRAPHFEED_VERSION; }
 

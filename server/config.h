@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 
@@ -43,7 +44,17 @@ struct ServerConfig {
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration sweep_after = absl::Hours(1);  // what no version uses is kept for so long
   std::string log_level = "info";               // as spdlog names it
+  std::string access;                  // the file that says who may do what; empty: all may
+  bool allow_unauthenticated = false;  // at an address that others reach
+  std::string tls_cert;                // PEM files; empty: without TLS
+  std::string tls_key;
+  std::string tls_client_ca;                // of clients' certificates
+  std::string tls_client_cert = "require";  // or "request"
+  std::string reflection = "auto";          // or "on", "off"; auto: where only this host can ask
 };
+
+// Whether `listen` is an address that other hosts cannot reach.
+bool IsLocalAddress(absl::string_view listen);
 
 // Of this program: "0.1.0".
 const char* ServerVersion();

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "server/access/access_control.h"
 #include "server/config.h"
 #include "server/metrics/metrics.h"
 #include "server/rpc/call.h"
@@ -50,6 +51,7 @@ class ServerCore {
   const ServerConfig config;
   const std::unique_ptr<Catalog> catalog;
   const bool read_only;
+  AccessControl access;
   Metrics metrics;
   Admission admission;
   Admission ingest_admission;

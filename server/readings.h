@@ -23,7 +23,7 @@ struct ReadingSources {
   const BatchMaker& maker;
   const Calls& calls;
   const Handlers& handlers;
-  WorkerRegistry& workers;  // forgets those that are gone
+  WorkerRegistry& workers;       // forgets those that are gone
   const ThreadPool* build_pool;  // null once the server has shut down, as the next one
   const ThreadPool* planning_pool;
   int build_threads = 0;

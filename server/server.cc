@@ -29,6 +29,7 @@
 #include "proto/wire/limits.h"
 #include "server/core.h"
 #include "server/health.h"
+#include "server/rpc/credentials.h"
 #include "server/rpc/service.h"
 #include "server/sharing/slab_socket.h"
 #include "server/store_watch.h"
@@ -75,6 +76,15 @@ void ConfigureChannels(const ServerConfig& config, grpc::ServerBuilder& builder)
   builder.AddChannelArgument(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, 1 << 20);
 }
 
+// The service describes itself to tools such as grpcurl.
+class Reflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+  }
+};
+
 // gRPC 1.51 gives up accepting for good when descriptors run out, and says so in a line of its log
 // alone. It is this process's: so are the descriptors.
 std::atomic<bool> accepts_no_more{false};
@@ -107,6 +117,13 @@ void KeepGrpc() {
   });
 }
 
+TlsFiles Tls(const ServerConfig& config) {
+  return {.cert = config.tls_cert,
+          .key = config.tls_key,
+          .client_ca = config.tls_client_ca,
+          .require_client = config.tls_client_cert == "require"};
+}
+
 }  // namespace
 
 // Destroyed in reverse: what brings the calls goes first.
@@ -135,6 +152,7 @@ struct Server::Impl {
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
                                                       StreamFilter filter, OnFailure on_failure) {
   GF_RETURN_IF_ERROR(ValidateConfig(config));
+  GF_RETURN_IF_ERROR(CheckTlsFiles(Tls(config)));
   GF_ASSIGN_OR_RETURN(
       std::unique_ptr<ServerCore> core,
       ServerCore::Open(config, {.access = StoreAccess::kAsPermitted}, std::move(filter)));
@@ -142,7 +160,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
 
   KeepGrpc();
   grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  const bool reflects =
+      config.reflection == "on" || (config.reflection == "auto" && IsLocalAddress(config.listen));
   ServerCore& running = *impl->core;
   impl->service = MakeGraphFeedService(running.calls, running.pools(), running.handlers,
                                        running.streams, running.ingests, running.exports);
@@ -156,7 +175,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   }
   grpc::ServerBuilder builder;
   ConfigureChannels(config, builder);
-  builder.AddListeningPort(config.listen, grpc::InsecureServerCredentials(), &impl->port);
+  if (reflects) builder.SetOption(std::make_unique<Reflection>());
+  GF_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
+                      MakeCredentials(Tls(config)));
+  builder.AddListeningPort(config.listen, credentials, &impl->port);
   builder.RegisterService(impl->service.get());
   impl->server = builder.BuildAndStart();
   if (impl->server == nullptr || impl->port == 0) {

@@ -301,6 +301,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& opti
     return absl::InvalidArgumentError(
         absl::StrCat(name, " is ", absl::FormatDuration(duration), "; it is above 0"));
   }
+  GF_RETURN_IF_ERROR(options.security.Check());
   GF_ASSIGN_OR_RETURN(
       std::shared_ptr<Replicas> replicas,
       Replicas::Create(options.endpoints,
@@ -311,6 +312,7 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& opti
                         .keepalive_time = options.keepalive_time,
                         .keepalive_timeout = options.keepalive_timeout,
                         .use_proxy = options.use_proxy,
+                        .security = options.security,
                         .interrupted = options.interrupted}));
   return std::make_unique<RpcClient>(options, std::move(replicas));
 }

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "client/cpp/batch.h"
+#include "client/cpp/security.h"
 #include "client/cpp/stream.h"
 #include "proto/frame/batch_spec.h"
 #include "proto/frame/layout.h"
@@ -57,6 +58,8 @@ struct ClientOptions {
   // Whether the proxies that the environment names (grpc_proxy, https_proxy, http_proxy, but not
   // for hosts in no_grpc_proxy or no_proxy, by name or address) are used.
   bool use_proxy = true;
+  // TLS, certificates, a token. Servers at Unix sockets are reached without TLS.
+  ClientSecurity security = {};
   // Whether frames of a server on this host come in memory that both share, where the endpoint is a
   // Unix socket and the server does that too. A batch then keeps its place in that memory.
   bool shared_memory = true;

@@ -38,6 +38,15 @@ void ServerFlags::Register(CLI::App& command) {
                   "seconds of silence before a server is pinged, and to wait for its answer")
       ->capture_default_str()
       ->check(CLI::Range(1, 3600));
+  command.add_option("--token-file", security.token_file,
+                     "file of the token that is shown to the server (GRAPHFEED_TOKEN_FILE, or the "
+                     "token itself in GRAPHFEED_TOKEN)");
+  command.add_option("--root-ca", security.root_ca,
+                     "PEM certificates that the server's comes from, or \"system\"; turns TLS on "
+                     "(GRAPHFEED_ROOT_CA)");
+  command.add_option("--cert", security.cert,
+                     "PEM certificate that is shown to the server (GRAPHFEED_CERT)");
+  command.add_option("--key", security.key, "PEM key of --cert (GRAPHFEED_KEY)");
   command.add_flag("--no-proxy", no_proxy, "ignore the proxies that the environment names");
   command.add_flag("--no-shared-memory", no_shared_memory,
                    "let frames travel also from a server of this host (unix:...)");
@@ -68,6 +77,8 @@ absl::StatusOr<std::unique_ptr<Client>> ServerFlags::Connect(
   options.keepalive_time = absl::Seconds(keepalive_seconds);
   options.keepalive_timeout = absl::Seconds(keepalive_seconds);
   options.use_proxy = !no_proxy;
+  options.security = security;
+  options.security.FillFromEnvironment();
   options.shared_memory = !no_shared_memory;
   options.interrupted = std::move(interrupted);
   return Client::Create(options);

@@ -24,6 +24,7 @@ struct ServerFlags {
   Encoding encoding = Encoding::kDense;
   bool no_proxy = false;
   bool no_shared_memory = false;
+  ClientSecurity security;  // what no flag says is the environment's
 
   ServerFlags();
   void Register(CLI::App& command);

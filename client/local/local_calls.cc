@@ -79,8 +79,9 @@ absl::Status Answer(LocalServer& server, const MessageLite& request, absl::Durat
   Method::PoolOf(core.pools()).Post([work, &core] {
     const WorkScope scope(work->token);
     if (absl::Status status = work->call->CheckOpen(); !status.ok()) return work->End(status);
-    AnswerOnce(
-        core.handlers, work->request, work->reply, [work] { return work->call->CheckOpen(); },
+    AnswerOnce<Method>(
+        core.handlers, *work->call->caller().principal, work->request, work->reply,
+        [work] { return work->call->CheckOpen(); },
         [work](const absl::Status& status) { work->End(status); });
   });
   const absl::Time deadline =

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/rpc/methods.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -51,20 +52,32 @@ bool Calls::WaitUntilIdle(absl::Time deadline) {
                                deadline);
 }
 
-Call::Call(Calls& calls, std::function<bool()> gone, const char* method, bool crowded)
+Caller Caller::Local() {
+  static const auto* const principal =
+      new std::shared_ptr<const Principal>(Principal::Everyone("local"));
+  Caller caller;
+  caller.principal = *principal;
+  return caller;
+}
+
+Call::Call(Calls& calls, std::function<bool()> gone, const char* method, bool crowded,
+           Caller caller)
     : calls_(calls),
       gone_(std::move(gone)),
       method_(method),
+      caller_(std::move(caller)),
       start_(std::chrono::steady_clock::now()),
       crowded_(crowded) {}
 
-std::unique_ptr<Call> Call::Admit(Calls& calls, std::function<bool()> gone, const char* method) {
+std::unique_ptr<Call> Call::Admit(Calls& calls, std::function<bool()> gone, const char* method,
+                                  Caller caller) {
   bool crowded;
   {
     absl::MutexLock lock(&calls.mu_);
     crowded = ++calls.running_ > calls.max_calls_;
   }
-  return std::unique_ptr<Call>(new Call(calls, std::move(gone), method, crowded));
+  return std::unique_ptr<Call>(
+      new Call(calls, std::move(gone), method, crowded, std::move(caller)));
 }
 
 Call::~Call() {
@@ -79,6 +92,14 @@ absl::Status Call::CheckOpen() const {
 }
 
 absl::Status Call::CheckAdmitted() const {
+  GF_RETURN_IF_ERROR(caller_.refusal);
+  const RoleSet wanted = RolesFor(method_);
+  if (!wanted.empty() && !wanted.Intersects(caller_.principal->roles)) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        method_, " is for the roles ", wanted.ToString(), "; \"", caller_.principal->name,
+        "\" has ",
+        caller_.principal->roles.empty() ? "none" : caller_.principal->roles.ToString()));
+  }
   GF_RETURN_IF_ERROR(CheckOpen());
   if (!crowded_) return absl::OkStatus();
   return absl::ResourceExhaustedError(

@@ -7,11 +7,15 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/access/access_control.h"
+#include "server/access/principal.h"
 #include "server/metrics/metrics.h"
 #include "server/serving/admission.h"
 #include "server/serving/frame_stream.h"
@@ -24,8 +28,9 @@ namespace graphfeed {
 class Calls {
  public:
   // More than `max_calls` calls at a time are refused.
-  Calls(Metrics& metrics, int64_t request_memory, int64_t max_calls)
+  Calls(Metrics& metrics, const AccessControl& access, int64_t request_memory, int64_t max_calls)
       : metrics_(metrics),
+        access_(access),
         max_calls_(max_calls),
         requests_("requests", request_memory, max_calls, "request-memory") {}
 
@@ -42,6 +47,7 @@ class Calls {
   bool WaitUntilIdle(absl::Time deadline);
 
   Metrics& metrics() { return metrics_; }
+  const AccessControl& access() const { return access_; }
   // Of the memory of requests.
   int64_t request_bytes() const { return requests_.reserved_bytes(); }
   int64_t request_capacity_bytes() const { return requests_.capacity_bytes(); }
@@ -50,6 +56,7 @@ class Calls {
   friend class Call;
 
   Metrics& metrics_;
+  const AccessControl& access_;
   const int64_t max_calls_;
   Admission requests_;
   mutable absl::Mutex mu_;
@@ -58,20 +65,34 @@ class Calls {
   std::set<std::shared_ptr<FrameStream>> streams_ ABSL_GUARDED_BY(mu_);  // shared with reactors
 };
 
+// Who calls, and how the call is told from others.
+struct Caller {
+  std::shared_ptr<const Principal> principal;  // not null, of whoever is refused either
+  absl::Status refusal;                        // UNAUTHENTICATED; OK: it is who it says
+  std::string peer;                            // its address, as gRPC writes it
+  std::string request_id;
+  std::string traceparent;  // W3C's, as it came; empty: none
+
+  // Of calls within the process.
+  static Caller Local();
+};
+
 // One call, from the gate that every method passes to its end. A shutdown waits for it while it
 // exists, so it is the last to go of all that a call has. The checks are thread-safe.
 class Call {
  public:
   // The gate. `gone` is asked, on any thread, whether the client has gone; empty: Cancel says so.
   // `calls` must outlive the call, `method` the program.
-  static std::unique_ptr<Call> Admit(Calls& calls, std::function<bool()> gone, const char* method);
+  static std::unique_ptr<Call> Admit(Calls& calls, std::function<bool()> gone, const char* method,
+                                     Caller caller = Caller::Local());
   ~Call();  // counts the call under its status
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
   // Whether it may begin: UNAVAILABLE when the server drains, CANCELLED when the client has gone.
   absl::Status CheckOpen() const;
-  // The same, and RESOURCE_EXHAUSTED if there were too many calls when it came.
+  // The same, after UNAUTHENTICATED or PERMISSION_DENIED for who may not call it at all, and
+  // RESOURCE_EXHAUSTED if there were too many calls when it came.
   absl::Status CheckAdmitted() const;
   // Whether it may go on, which a drain allows.
   absl::Status CheckCancelled() const;
@@ -80,6 +101,7 @@ class Call {
   // The client has gone: what works for the call stops (WorkScope).
   void Cancel() { *cancelled_ = true; }
   CancelToken token() const { return cancelled_; }
+  const Caller& caller() const { return caller_; }
   // What the client is about to hear.
   void End(const absl::Status& status);
   // The memory of requests.
@@ -92,11 +114,12 @@ class Call {
   std::chrono::nanoseconds age() const { return std::chrono::steady_clock::now() - start_; }
 
  private:
-  Call(Calls& calls, std::function<bool()> gone, const char* method, bool crowded);
+  Call(Calls& calls, std::function<bool()> gone, const char* method, bool crowded, Caller caller);
 
   Calls& calls_;
   const std::function<bool()> gone_;
   const char* const method_;
+  const Caller caller_;
   const std::chrono::steady_clock::time_point start_;
   absl::StatusCode code_ = absl::StatusCode::kUnknown;
   const bool crowded_;  // there were too many calls when it came

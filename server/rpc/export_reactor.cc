@@ -45,6 +45,7 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     GF_RETURN_IF_ERROR(call().CheckOpen());
     v1::ExportVersionRequest request;
     GF_RETURN_IF_ERROR(bytes.Parse(request));
+    GF_RETURN_IF_ERROR(call().caller().principal->CheckDataset(request.dataset()));
     GF_RETURN_IF_ERROR(call().TakePlace(exports_.admission));
     GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> dataset,
                         exports_.catalog.OpenDataset(request.dataset()));

@@ -180,11 +180,16 @@ int AddMessages(const Values& values, google::protobuf::RepeatedPtrField<Message
   return count;
 }
 
+std::vector<DatasetInfo> GrantedTo(const Principal& caller, std::vector<DatasetInfo> infos) {
+  std::erase_if(infos, [&](const DatasetInfo& info) { return !caller.MayUse(info.name); });
+  return infos;
+}
+
 }  // namespace
 
 absl::Status Handlers::Handle(const v1::ListDatasetsRequest& request,
-                              v1::ListDatasetsResponse& response) {
-  const std::vector<DatasetInfo> infos = catalog_.List();
+                              v1::ListDatasetsResponse& response, const Principal& caller) {
+  const std::vector<DatasetInfo> infos = GrantedTo(caller, catalog_.List());
   auto first = infos.begin();
   if (!request.after().empty()) {
     GF_ASSIGN_OR_RETURN(const DatasetReference after, ParseDatasetReference(request.after()));
@@ -328,7 +333,7 @@ absl::Status Handlers::Handle(const v1::PartitionDatasetRequest& message, v1::Da
 }
 
 absl::Status Handlers::Handle(const v1::CreateSnapshotRequest& request,
-                              v1::CreateSnapshotResponse& response) {
+                              v1::CreateSnapshotResponse& response, const Principal& caller) {
   if (options_.snapshot_dir.empty()) {
     return absl::FailedPreconditionError("the server has no --snapshot-dir");
   }
@@ -344,7 +349,8 @@ absl::Status Handlers::Handle(const v1::CreateSnapshotRequest& request,
     return absl::UnavailableError(
         absl::StrCat("cannot create \"", options_.snapshot_dir, "\": ", error.message()));
   }
-  GF_ASSIGN_OR_RETURN(const std::vector<DatasetInfo> infos, catalog_.Snapshot(folder.string()));
+  GF_ASSIGN_OR_RETURN(std::vector<DatasetInfo> all, catalog_.Snapshot(folder.string()));
+  const std::vector<DatasetInfo> infos = GrantedTo(caller, std::move(all));
   response.set_folder(std::filesystem::absolute(folder, error).string());
   const int listed = AddMessages<v1::DatasetInfo>(infos, *response.mutable_datasets());
   response.set_more(static_cast<size_t>(listed) < infos.size());
@@ -358,11 +364,20 @@ absl::Status Handlers::Handle(const v1::ReportWorkerMetricsRequest& message,
 }
 
 absl::Status Handlers::Handle(const v1::ListWorkersRequest& request,
-                              v1::ListWorkersResponse& response) {
+                              v1::ListWorkersResponse& response, const Principal& caller) {
   constexpr size_t kPage = 1000;
-  const std::vector<WorkerStatus> workers = workers_.List(request.after(), kPage);
+  std::string after = request.after();
+  std::vector<WorkerStatus> workers;
+  bool more = true;
+  while (workers.empty() && more) {
+    workers = workers_.List(after, kPage);
+    more = workers.size() == kPage;
+    if (!workers.empty()) after = workers.back().report.worker;
+    std::erase_if(
+        workers, [&](const WorkerStatus& worker) { return !caller.MayUse(worker.report.dataset); });
+  }
   const int listed = AddMessages<v1::WorkerStatus>(workers, *response.mutable_workers());
-  response.set_more(static_cast<size_t>(listed) < workers.size() || workers.size() == kPage);
+  response.set_more(static_cast<size_t>(listed) < workers.size() || more);
   return absl::OkStatus();
 }
 

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/frame/server_info.h"
+#include "server/access/principal.h"
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
@@ -56,7 +57,9 @@ class Handlers {
         workers_(workers),
         options_(std::move(options)) {}
 
-  absl::Status Handle(const v1::ListDatasetsRequest& request, v1::ListDatasetsResponse& response);
+  // What `caller` has no grant for is left out, here and where it is passed below.
+  absl::Status Handle(const v1::ListDatasetsRequest& request, v1::ListDatasetsResponse& response,
+                      const Principal& caller);
   absl::Status Handle(const v1::GetDatasetRequest& request, v1::DatasetInfo& response);
   absl::Status Handle(const v1::DeleteVersionRequest& request, v1::DeleteVersionResponse& response);
   void Handle(const v1::EstimateOptionsRequest& request, v1::EstimateOptionsResponse& response,
@@ -68,10 +71,11 @@ class Handlers {
   absl::Status Handle(const v1::PartitionDatasetRequest& request, v1::DatasetInfo& response,
                       const Interrupted& interrupted);
   absl::Status Handle(const v1::CreateSnapshotRequest& request,
-                      v1::CreateSnapshotResponse& response);
+                      v1::CreateSnapshotResponse& response, const Principal& caller);
   absl::Status Handle(const v1::ReportWorkerMetricsRequest& request,
                       v1::ReportWorkerMetricsResponse& response);
-  absl::Status Handle(const v1::ListWorkersRequest& request, v1::ListWorkersResponse& response);
+  absl::Status Handle(const v1::ListWorkersRequest& request, v1::ListWorkersResponse& response,
+                      const Principal& caller);
 
   absl::Status Handle(const v1::ServerInfoRequest& request, v1::ServerInfoResponse& response);
 

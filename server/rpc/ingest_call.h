@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "graphfeed/v1/graphfeed.pb.h"
+#include "server/access/principal.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
@@ -16,11 +18,12 @@ namespace graphfeed {
 // calls block. Destroyed before the commit, it leaves nothing behind.
 class IngestCall {
  public:
-  explicit IngestCall(Catalog& catalog) : catalog_(catalog) {}
+  IngestCall(Catalog& catalog, std::shared_ptr<const Principal> principal)
+      : catalog_(catalog), principal_(std::move(principal)) {}
 
   // Takes the next message. Returns the published version after the commit, nullopt before it.
-  // INVALID_ARGUMENT for messages out of order; DATA_LOSS when the commit counts other graphs than
-  // have come.
+  // INVALID_ARGUMENT for messages out of order; PERMISSION_DENIED for a dataset without a grant;
+  // DATA_LOSS when the commit counts other graphs than have come.
   absl::StatusOr<std::optional<DatasetInfo>> Take(v1::IngestRequest message);
 
  private:
@@ -29,6 +32,7 @@ class IngestCall {
   absl::StatusOr<DatasetInfo> Commit(const v1::IngestCommit& message);
 
   Catalog& catalog_;
+  const std::shared_ptr<const Principal> principal_;  // shared with the call
   std::unique_ptr<GraphSink> session_;
   bool collection_ = true;
   int64_t num_graphs_ = 0;

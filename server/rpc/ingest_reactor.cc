@@ -31,7 +31,7 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
                 grpc::ByteBuffer& reply)
       : Reactor(ingests.calls, context, "Ingest"),
         ingests_(ingests),
-        messages_(std::make_unique<IngestCall>(ingests.catalog)),
+        messages_(std::make_unique<IngestCall>(ingests.catalog, call().caller().principal)),
         reply_(reply) {}
   ~IngestReactor() override {
     if (open_) ingests_.calls.metrics().IngestsOpen(-1);
@@ -62,7 +62,7 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
   };
 
   absl::Status Open() {
-    GF_RETURN_IF_ERROR(call().CheckOpen());
+    GF_RETURN_IF_ERROR(call().CheckAdmitted());
     GF_RETURN_IF_ERROR(call().TakePlace(ingests_.admission));
     open_ = true;
     ingests_.calls.metrics().IngestsOpen(1);

@@ -4,6 +4,37 @@
 #include "graphfeed/v1/graphfeed.pb.h"
 
 namespace graphfeed {
+namespace {
+
+struct MethodRoles {
+  const char* method;
+  RoleSet roles;
+};
+constexpr MethodRoles kRoles[] = {
+    {"ListDatasets", Role::kReader},
+    {"GetDataset", Role::kReader},
+    {"EstimateOptions", Role::kReader},
+    {"DescribePlan", Role::kReader},
+    {"GetBatch", Role::kReader},
+    {"StreamBatches", Role::kReader},
+    {"ExportVersion", Role::kReader},
+    {"Ingest", Role::kWriter},
+    {"DeleteVersion", Role::kWriter},
+    {"PartitionDataset", Role::kWriter},
+    {"CreateSnapshot", Role::kOperator},
+    {"ReportWorkerMetrics", Role::kWorker},
+    {"ListWorkers", RoleSet(Role::kReader) | Role::kOperator | Role::kWorker},
+    {"ServerInfo", RoleSet()},
+};
+
+}  // namespace
+
+RoleSet RolesFor(absl::string_view method) {
+  for (const MethodRoles& entry : kRoles) {
+    if (method == entry.method) return entry.roles;
+  }
+  return Role::kOperator;  // what nobody has thought of
+}
 
 std::vector<Metrics::Method> GraphFeedMethods() {
   const google::protobuf::ServiceDescriptor* const service =

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "grpcpp/server_context.h"
 #include "server/rpc/call.h"
+#include "server/rpc/caller.h"
 #include "server/rpc/status.h"
 
 namespace graphfeed {
@@ -22,7 +23,8 @@ class Reactor : public GrpcReactor {
  protected:
   Reactor(Calls& calls, const grpc::CallbackServerContext& context, const char* method)
       : call_(Call::Admit(
-            calls, [&context] { return context.IsCancelled(); }, method)) {}
+            calls, [&context] { return context.IsCancelled(); }, method,
+            CallerOf(context, calls.access()))) {}
   ~Reactor() override = default;
 
   Call& call() { return *call_; }

@@ -58,8 +58,9 @@ class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
   }
 
   void Answer() {
-    AnswerOnce(
-        handlers_, request_, reply_, [this] { return call().CheckOpen(); },
+    AnswerOnce<Method>(
+        handlers_, *call().caller().principal, request_, reply_,
+        [this] { return call().CheckOpen(); },
         [this](const absl::Status& status) {
           EndCall(status.ok() ? WithinMemory([this] { return Encode(); }) : status);
         });

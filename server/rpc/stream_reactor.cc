@@ -81,10 +81,10 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   void Start(const grpc::ByteBuffer& request) {
     auto admitted = RequestBytes::Admit(call(), request);
     if (!admitted.ok()) return stream_->Stop(admitted.status());
-    stream_->Start(
-        [&streams = streams_, bytes = *std::move(admitted)](FrameStream::OpenDone done) mutable {
-          Open(streams, std::move(bytes), std::move(done));
-        });
+    stream_->Start([&streams = streams_, principal = call().caller().principal,
+                    bytes = *std::move(admitted)](FrameStream::OpenDone done) mutable {
+      Open(streams, *principal, std::move(bytes), std::move(done));
+    });
   }
 
   void Write(FrameStream::Message&& message) override {
@@ -115,13 +115,16 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
  private:
   enum class FirstFrame : uint8_t { kNotYet, kInFlight, kSent };
 
-  static void Open(StreamContext& streams, std::shared_ptr<RequestBytes> bytes,
-                   FrameStream::OpenDone done) {
+  static void Open(StreamContext& streams, const Principal& caller,
+                   std::shared_ptr<RequestBytes> bytes, FrameStream::OpenDone done) {
     v1::StreamBatchesRequest message;
     if (absl::Status status = bytes->Parse(message); !status.ok()) return done(status);
     absl::StatusOr<wire::StreamRequest> request = wire::ParseRequest(message);
     if (!request.ok()) return done(request.status());
     message.Clear();
+    if (absl::Status status = caller.CheckDataset(request->dataset); !status.ok()) {
+      return done(status);
+    }
     done = [&streams, bytes = std::move(bytes),
             done = std::move(done)](absl::StatusOr<FrameStream::Opened> opened) mutable {
       bytes.reset();  // what is kept of the request is the stream's

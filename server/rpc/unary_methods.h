@@ -1,14 +1,17 @@
 #ifndef GRAPHFEED_SERVER_RPC_UNARY_METHODS_H_
 #define GRAPHFEED_SERVER_RPC_UNARY_METHODS_H_
 
-// The calls that answer once: a type for each, with its messages, its name and where it runs; and
-// how any of them is answered.
+// The calls that answer once: a type for each, with its messages, its name, where it runs, and, if
+// its request names one, the dataset that the caller needs a grant for; and how any of them is
+// answered.
 
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "graphfeed/v1/graphfeed.pb.h"
+#include "server/access/principal.h"
 #include "server/rpc/handlers.h"
 #include "server/serving/task_queue.h"
 #include "storage/base/allocation.h"
@@ -35,36 +38,42 @@ struct GetDataset {
   using Request = v1::GetDatasetRequest;
   using Reply = v1::DatasetInfo;
   static constexpr char kName[] = "GetDataset";
+  static absl::string_view DatasetOf(const Request& request) { return request.dataset(); }
   static TaskQueue& PoolOf(const ServicePools& pools) { return pools.build; }
 };
 struct DeleteVersion {
   using Request = v1::DeleteVersionRequest;
   using Reply = v1::DeleteVersionResponse;
   static constexpr char kName[] = "DeleteVersion";
+  static absl::string_view DatasetOf(const Request& request) { return request.name(); }
   static TaskQueue& PoolOf(const ServicePools& pools) { return pools.ingest; }
 };
 struct EstimateOptions {
   using Request = v1::EstimateOptionsRequest;
   using Reply = v1::EstimateOptionsResponse;
   static constexpr char kName[] = "EstimateOptions";
+  static absl::string_view DatasetOf(const Request& request) { return request.dataset(); }
   static TaskQueue& PoolOf(const ServicePools& pools) { return pools.planning; }
 };
 struct DescribePlan {
   using Request = v1::DescribePlanRequest;
   using Reply = v1::DescribePlanResponse;
   static constexpr char kName[] = "DescribePlan";
+  static absl::string_view DatasetOf(const Request& request) { return request.dataset(); }
   static TaskQueue& PoolOf(const ServicePools& pools) { return pools.planning; }
 };
 struct GetBatch {
   using Request = v1::GetBatchRequest;
   using Reply = BatchReply;
   static constexpr char kName[] = "GetBatch";
+  static absl::string_view DatasetOf(const Request& request) { return request.dataset(); }
   static TaskQueue& PoolOf(const ServicePools& pools) { return pools.planning; }
 };
 struct PartitionDataset {
   using Request = v1::PartitionDatasetRequest;
   using Reply = v1::DatasetInfo;
   static constexpr char kName[] = "PartitionDataset";
+  static absl::string_view DatasetOf(const Request& request) { return request.dataset(); }
   static TaskQueue& PoolOf(const ServicePools& pools) { return pools.partition; }
 };
 struct CreateSnapshot {
@@ -96,9 +105,16 @@ struct ServerInfo {
 
 // Has the handler answer, at once or when it calls back; `end` is called once, also when memory
 // fails on the way. `request`, `reply` and what `interrupted` uses must stay until then.
-template <typename Request, typename Reply, typename End>
-void AnswerOnce(Handlers& handlers, const Request& request, Reply& reply,
+template <typename Method, typename End>
+void AnswerOnce(Handlers& handlers, const Principal& caller,
+                const typename Method::Request& request, typename Method::Reply& reply,
                 const Handlers::Interrupted& interrupted, End end) {
+  if constexpr (requires { Method::DatasetOf(request); }) {
+    const absl::string_view dataset = Method::DatasetOf(request);
+    // One that is not named is the handler's to refuse.
+    const absl::Status granted = dataset.empty() ? absl::OkStatus() : caller.CheckDataset(dataset);
+    if (!granted.ok()) return end(granted);
+  }
   // Both of what follows have it, of which one calls it.
   auto lost = [end] { end(OutOfMemory()); };
   auto done = [end, lost = absl::Cleanup(std::move(lost))](const absl::Status& status) mutable {
@@ -109,6 +125,8 @@ void AnswerOnce(Handlers& handlers, const Request& request, Reply& reply,
     handlers.Handle(request, reply, std::move(done));
   } else if constexpr (requires { handlers.Handle(request, reply, interrupted); }) {
     done(WithinMemory([&] { return handlers.Handle(request, reply, interrupted); }));
+  } else if constexpr (requires { handlers.Handle(request, reply, caller); }) {
+    done(WithinMemory([&] { return handlers.Handle(request, reply, caller); }));
   } else {
     done(WithinMemory([&] { return handlers.Handle(request, reply); }));
   }

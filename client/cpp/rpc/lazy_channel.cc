@@ -20,6 +20,8 @@
 #include "absl/time/clock.h"
 #include "client/cpp/fork.h"
 #include "client/cpp/rpc/fork_epoll.h"
+#include "proto/wire/endpoint.h"
+#include "storage/base/status_macros.h"
 
 namespace graphfeed {
 namespace rpc {
@@ -85,7 +87,26 @@ int Milliseconds(absl::Duration duration) {
       std::clamp<int64_t>(absl::ToInt64Milliseconds(duration), 1, std::numeric_limits<int>::max()));
 }
 
-std::shared_ptr<grpc::Channel> Connect(const ChannelOptions& options) {
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(
+    const ChannelOptions& options) {
+  const ClientSecurity& security = options.security;
+  if (!security.tls() || wire::UnixSocket(options.endpoint).has_value()) {
+    return grpc::InsecureChannelCredentials();
+  }
+  grpc::SslCredentialsOptions ssl;
+  if (security.root_ca != ClientSecurity::kSystemRoots) {
+    GF_ASSIGN_OR_RETURN(ssl.pem_root_certs, ReadSecurityFile("root_ca", security.root_ca));
+  }
+  if (!security.cert.empty()) {
+    GF_ASSIGN_OR_RETURN(ssl.pem_cert_chain, ReadSecurityFile("cert", security.cert));
+    GF_ASSIGN_OR_RETURN(ssl.pem_private_key, ReadSecurityFile("key", security.key));
+  }
+  return grpc::SslCredentials(ssl);
+}
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> Connect(const ChannelOptions& options) {
+  GF_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ChannelCredentials> credentials,
+                      CredentialsOf(options));
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(static_cast<int>(
       std::min<int64_t>(options.max_receive_bytes, std::numeric_limits<int>::max())));
@@ -108,7 +129,7 @@ std::shared_ptr<grpc::Channel> Connect(const ChannelOptions& options) {
   if (!options.authority.empty()) {
     arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, options.authority);
   }
-  return grpc::CreateCustomChannel(options.endpoint, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(options.endpoint, credentials, arguments);
 }
 
 }  // namespace
@@ -135,13 +156,23 @@ LazyChannel::~LazyChannel() {
 }
 
 absl::StatusOr<ChannelUse> LazyChannel::Use() {
+  std::shared_ptr<grpc::Channel> dropped;  // closed without the lock
   absl::MutexLock lock(&State().mu);
   if (State().damaged) {
     return absl::FailedPreconditionError(
         "this process was forked while a graphfeed stream or call was running, which gRPC does not "
         "survive; fork before that, or start processes with \"spawn\"");
   }
-  if (channel_ == nullptr) channel_ = Connect(options_);
+  if (options_.security.tls()) {
+    std::string look = LookOfFiles(options_.security);
+    if (look != look_) {
+      dropped.swap(channel_);
+      look_ = std::move(look);
+    }
+  }
+  if (channel_ == nullptr) {
+    GF_ASSIGN_OR_RETURN(channel_, Connect(options_));
+  }
   ++State().uses;
   return ChannelUse(channel_);
 }

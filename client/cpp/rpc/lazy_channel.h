@@ -4,6 +4,7 @@
 #include <grpcpp/channel.h>
 
 #include <memory>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "client/cpp/rpc/rpc.h"
@@ -35,8 +36,11 @@ class LazyChannel {
   LazyChannel(const LazyChannel&) = delete;
   LazyChannel& operator=(const LazyChannel&) = delete;
 
-  // FAILED_PRECONDITION in a process that was forked while calls were running.
+  // FAILED_PRECONDITION in a process that was forked while calls were running, INVALID_ARGUMENT for
+  // files of certificates that cannot be read.
   absl::StatusOr<ChannelUse> Use();
+
+  const ChannelOptions& options() const { return options_; }
 
   // The next use makes a new connection; running calls keep theirs.
   void Drop();
@@ -45,7 +49,8 @@ class LazyChannel {
   friend struct ForkHandlers;
 
   const ChannelOptions options_;
-  std::shared_ptr<grpc::Channel> channel_;  // guarded by the process's fork lock
+  std::shared_ptr<grpc::Channel> channel_;  // guarded by the process's fork lock, as the next one
+  std::string look_;                        // of the files that it was made with
 };
 
 }  // namespace graphfeed::rpc

@@ -13,6 +13,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "client/cpp/rpc/lazy_channel.h"
 #include "proto/wire/endpoint.h"
 #include "storage/base/status_macros.h"
@@ -30,6 +31,14 @@ absl::Status FromGrpc(const grpc::Status& status) {
 }
 
 absl::Status InterruptedError() { return absl::CancelledError("interrupted"); }
+
+// What a call tells of its caller.
+class CallContext : public grpc::ClientContext {
+ public:
+  explicit CallContext(const std::string& token) {
+    if (!token.empty()) AddMetadata("authorization", absl::StrCat("Bearer ", token));
+  }
+};
 
 // One operation at a time on a completion queue of its own, waited for in slices so that an
 // interruption is noticed.
@@ -76,8 +85,10 @@ class Waiter {
 
 class GrpcDownStream final : public DownStream {
  public:
-  GrpcDownStream(ChannelUse channel, const char* method, const MessageLite& request)
+  GrpcDownStream(ChannelUse channel, const char* method, const MessageLite& request,
+                 const std::string& token)
       : channel_(std::move(channel)),
+        context_(token),
         reader_(grpc::internal::ClientReaderFactory<grpc::ByteBuffer>::Create(
             channel_.get(), RpcMethod(method, RpcMethod::SERVER_STREAMING), &context_, request)) {}
 
@@ -104,7 +115,7 @@ class GrpcDownStream final : public DownStream {
 
  private:
   const ChannelUse channel_;  // first: everything below is gone before it
-  grpc::ClientContext context_;
+  CallContext context_;
   const std::unique_ptr<grpc::ClientReader<grpc::ByteBuffer>> reader_;
   bool finished_ = false;
 };
@@ -112,8 +123,11 @@ class GrpcDownStream final : public DownStream {
 class GrpcUpStream final : public UpStream {
  public:
   GrpcUpStream(ChannelUse channel, const char* method, const Interrupted& interrupted,
-               MessageLite* response)
-      : channel_(std::move(channel)), interrupted_(interrupted), waiter_(context_, interrupted_) {
+               MessageLite* response, const std::string& token)
+      : channel_(std::move(channel)),
+        interrupted_(interrupted),
+        context_(token),
+        waiter_(context_, interrupted_) {
     writer_.reset(grpc::internal::ClientAsyncWriterFactory<MessageLite>::Create(
         channel_.get(), waiter_.queue(), RpcMethod(method, RpcMethod::CLIENT_STREAMING), &context_,
         response, /*start=*/true, waiter_.tag()));
@@ -162,7 +176,7 @@ class GrpcUpStream final : public UpStream {
 
   const ChannelUse channel_;  // first: everything below is gone before it
   const Interrupted interrupted_;
-  grpc::ClientContext context_;
+  CallContext context_;
   Waiter waiter_;
   std::unique_ptr<grpc::ClientAsyncWriter<MessageLite>> writer_;
   bool pending_ = false;             // an operation is in flight
@@ -176,8 +190,9 @@ class GrpcChannel final : public Channel {
 
   absl::Status Call(const char* method, const MessageLite& request, absl::Duration timeout,
                     MessageLite* response) override {
+    GF_ASSIGN_OR_RETURN(const std::string token, TokenOf(channel_.options().security));
     GF_ASSIGN_OR_RETURN(const ChannelUse channel, channel_.Use());
-    grpc::ClientContext context;
+    CallContext context(token);
     if (timeout < absl::InfiniteDuration()) {
       context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
     }
@@ -194,14 +209,17 @@ class GrpcChannel final : public Channel {
 
   absl::StatusOr<std::unique_ptr<DownStream>> StartDown(const char* method,
                                                         const MessageLite& request) override {
+    GF_ASSIGN_OR_RETURN(const std::string token, TokenOf(channel_.options().security));
     GF_ASSIGN_OR_RETURN(ChannelUse channel, channel_.Use());
-    return std::make_unique<GrpcDownStream>(std::move(channel), method, request);
+    return std::make_unique<GrpcDownStream>(std::move(channel), method, request, token);
   }
 
   absl::StatusOr<std::unique_ptr<UpStream>> StartUp(const char* method,
                                                     MessageLite* response) override {
+    GF_ASSIGN_OR_RETURN(const std::string token, TokenOf(channel_.options().security));
     GF_ASSIGN_OR_RETURN(ChannelUse channel, channel_.Use());
-    return std::make_unique<GrpcUpStream>(std::move(channel), method, interrupted_, response);
+    return std::make_unique<GrpcUpStream>(std::move(channel), method, interrupted_, response,
+                                          token);
   }
 
   void Reconnect() override { channel_.Drop(); }

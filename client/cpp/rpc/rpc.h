@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "client/cpp/security.h"
 #include "google/protobuf/io/zero_copy_stream.h"
 #include "google/protobuf/message_lite.h"
 #include "proto/frame/slab.h"
@@ -63,6 +64,7 @@ struct ChannelOptions {
   absl::Duration keepalive_time = absl::Seconds(10);   // of silence before a ping
   absl::Duration keepalive_timeout = absl::Seconds(10);
   bool use_proxy = true;  // that of the environment
+  ClientSecurity security;
   Interrupted interrupted;
 };
 

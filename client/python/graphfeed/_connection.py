@@ -8,10 +8,10 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from graphfeed import _transport, errors
+from graphfeed import _security, _transport, errors
 
 _T = TypeVar("_T")
 _logger = logging.getLogger("graphfeed")
@@ -40,6 +40,7 @@ class Settings:
     encoding: str
     use_proxy: bool
     shared_memory: bool = True
+    security: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,6 +157,7 @@ class Connection:
             settings.encoding == "compact",
             settings.use_proxy,
             settings.shared_memory,
+            _security.complete(settings.security),
         )
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from graphfeed import _arguments, errors
+from graphfeed import _arguments, _security, errors
 from graphfeed._connection import ClientStats, Connection, Settings, log
 from graphfeed.dataset import Dataset
 from graphfeed.info import DatasetInfo, ServerInfo
@@ -34,6 +35,11 @@ def connect(
     encoding: str = "dense",
     use_proxy: bool = True,
     shared_memory: bool = True,
+    token: str | None = None,
+    token_file: str | os.PathLike | None = None,
+    root_ca: str | os.PathLike | None = None,
+    cert: str | os.PathLike | None = None,
+    key: str | os.PathLike | None = None,
 ) -> Client:
     """A client of the server at "host:port", of replicas, or of a data folder: "local:DIR".
 
@@ -63,8 +69,16 @@ def connect(
             both share, which is faster. What is written into such a batch the server does not see
             elsewhere: its place is used again when the last view of the batch is gone.
 
+        token: what the server knows this program by; what is None here and below is taken from
+            GRAPHFEED_TOKEN, GRAPHFEED_TOKEN_FILE, GRAPHFEED_ROOT_CA, GRAPHFEED_CERT, GRAPHFEED_KEY.
+        token_file: has the token; read again for each call.
+        root_ca: PEM file of the certificates that the server's comes from, or "system"; turns TLS
+            on. Files that change are read again by the calls that begin then.
+        cert: PEM file of this program's own certificate chain.
+        key: PEM file of its key.
+
     Raises:
-        ValueError: an endpoint is not of the form host:port.
+        ValueError: an endpoint is not of the form host:port, or a file cannot be read.
     """
     return Client(
         _arguments.endpoints(endpoints),
@@ -76,6 +90,9 @@ def connect(
         encoding=encoding,
         use_proxy=use_proxy,
         shared_memory=shared_memory,
+        security=_security.given(
+            token=token, token_file=token_file, root_ca=root_ca, cert=cert, key=key
+        ),
     )
 
 
@@ -98,6 +115,7 @@ class Client:
         encoding: str = "dense",
         use_proxy: bool = True,
         shared_memory: bool = True,
+        security: Mapping[str, str] | None = None,
     ) -> None:
         self._connection = Connection(
             Settings(
@@ -110,6 +128,7 @@ class Client:
                 encoding=encoding,
                 use_proxy=bool(use_proxy),
                 shared_memory=bool(shared_memory),
+                security=dict(security or {}),
             )
         )
 

@@ -2,6 +2,7 @@
 
 #include <pybind11/stl.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -83,10 +84,20 @@ class ClientHandle {
   std::shared_ptr<Notices> notices_;  // shared with the client's streams
 };
 
+std::string* SecurityField(ClientSecurity& security, const std::string& name) {
+  if (name == "root_ca") return &security.root_ca;
+  if (name == "cert") return &security.cert;
+  if (name == "key") return &security.key;
+  if (name == "token") return &security.token;
+  if (name == "token_file") return &security.token_file;
+  throw py::value_error("security: " + name + " is unknown");
+}
+
 std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
                                       int64_t max_frame_bytes, double timeout, double retry_timeout,
                                       double keepalive_time, double keepalive_timeout, bool compact,
-                                      bool use_proxy, bool shared_memory) {
+                                      bool use_proxy, bool shared_memory,
+                                      const std::map<std::string, std::string>& security) {
   KeepReceiveMemory();
   auto notices = std::make_shared<Notices>();
   ClientOptions options;
@@ -99,6 +110,7 @@ std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
   options.encoding = compact ? Encoding::kCompact : Encoding::kDense;
   options.use_proxy = use_proxy;
   options.shared_memory = shared_memory;
+  for (const auto& [name, value] : security) *SecurityField(options.security, name) = value;
   options.interrupted = [notices] {
     notices->Log();
     return SignalRaised();
@@ -119,7 +131,8 @@ void BindClient(py::module_& m) {
            py::arg("retry_timeout") = absl::ToDoubleSeconds(defaults.retry_timeout),
            py::arg("keepalive_time") = absl::ToDoubleSeconds(defaults.keepalive_time),
            py::arg("keepalive_timeout") = absl::ToDoubleSeconds(defaults.keepalive_timeout),
-           py::arg("compact") = false, py::arg("use_proxy") = true, py::arg("shared_memory") = true)
+           py::arg("compact") = false, py::arg("use_proxy") = true, py::arg("shared_memory") = true,
+           py::arg("security") = std::map<std::string, std::string>())
       .def("take_notices", &ClientHandle::TakeNotices)
       .def("list_datasets",
            [](const ClientHandle& self) {

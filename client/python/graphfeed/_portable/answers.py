@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, List, NamedTuple, Optional, TypeVar
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, TypeVar
 
 from graphfeed import errors
 from graphfeed._portable.datasets import check_fingerprint
@@ -171,3 +171,34 @@ def choice_from_message(message: Any) -> SizeChoice:
         check: Any = _check_share if name in shares else _check_count
         numbers[name] = check(f"choice.{name}", getattr(message.choice, name))
     return SizeChoice(options=options_from_message(message.options), **numbers)
+
+
+_MAX_WORD = 256
+_MAX_ENTRIES = 1000
+
+
+def server_info_from_message(message: Any) -> Dict[str, Any]:
+    """What a server says of itself. InvalidArgument for more, or longer, words than one says."""
+
+    def check_word(field: str, word: str) -> str:
+        size = len(word.encode())
+        if size > _MAX_WORD:
+            raise errors.InvalidArgument(f"{field} has {size} bytes; at most {_MAX_WORD}")
+        if any(ord(letter) < 32 or ord(letter) == 127 for letter in word):
+            raise errors.InvalidArgument(f"{field} has a control character")
+        return word
+
+    for field in ("algorithm_versions", "features"):
+        count = len(getattr(message, field))
+        if count > _MAX_ENTRIES:
+            raise errors.InvalidArgument(f"{field} has {count} entries; at most {_MAX_ENTRIES}")
+    return {
+        "version": check_word("version", message.version),
+        "algorithm_versions": {
+            check_word("algorithm_versions", purpose): version
+            for purpose, version in sorted(message.algorithm_versions.items())
+        },
+        "store": check_word("store", message.store),
+        "storage_format": message.storage_format,
+        "features": [check_word("features", word) for word in message.features],
+    }

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import Any, Callable, Iterator, NamedTuple, Optional
+from typing import Any, Callable, Iterator, Optional
 
 import grpc
 
 from graphfeed import errors
 from graphfeed._portable import ending, forks
+from graphfeed._portable.channel_options import ChannelOptions
 
 # How often a waiting thread looks whether there is something else to do.
 INTERRUPT_SECONDS = 0.1
 _JOIN_SECONDS = 5.0
-
-_MAX_INT32 = 2**31 - 1
 
 
 def _single_threaded() -> list:
@@ -37,42 +36,6 @@ def _single_threaded() -> list:
 def from_rpc(error: Any) -> errors.Error:
     """The exception for a call that failed."""
     return errors.from_status(error.code().name, error.details() or "")
-
-
-class ChannelOptions(NamedTuple):
-    """What the connections of a client have in common."""
-
-    max_receive_bytes: int
-    connect_timeout: float
-    keepalive_time: float
-    keepalive_timeout: float
-    use_proxy: bool
-
-    def to_grpc(self, authority: str) -> list:
-        def milliseconds(seconds: float) -> int:
-            return int(min(max(seconds * 1000, 1), _MAX_INT32))
-
-        arguments = [
-            ("grpc.max_receive_message_length", min(self.max_receive_bytes, _MAX_INT32)),
-            ("grpc.max_send_message_length", -1),
-            # A connection of its own: streams of several clients do not wait for each other.
-            ("grpc.use_local_subchannel_pool", 1),
-            # What is read at once is still in the processor's cache when it is copied.
-            ("grpc.experimental.tcp_max_read_chunk_size", 1 << 20),
-            # Finds a server that vanished without a word.
-            ("grpc.keepalive_time_ms", milliseconds(self.keepalive_time)),
-            ("grpc.keepalive_timeout_ms", milliseconds(self.keepalive_timeout)),
-            # How long an attempt to connect may take, in spite of its name.
-            ("grpc.min_reconnect_backoff_ms", milliseconds(self.connect_timeout)),
-            # An attempt takes at least as long, and forks wait for it.
-            ("grpc.initial_reconnect_backoff_ms", milliseconds(min(self.connect_timeout, 1.0))),
-            *_single_threaded(),
-        ]
-        if not self.use_proxy:
-            arguments.append(("grpc.enable_http_proxy", 0))
-        if authority:
-            arguments.append(("grpc.default_authority", authority))
-        return arguments
 
 
 class _Connection:
@@ -124,7 +87,9 @@ class Channel:
 
     def __init__(self, endpoint: str, authority: str, options: ChannelOptions) -> None:
         self._endpoint = endpoint
-        self._arguments = options.to_grpc(authority)
+        self._arguments = [*options.to_grpc(authority), *_single_threaded()]
+        self._security = options.security
+        self._look: tuple = ()  # of the files that the connection was made with
         self._current: Optional[_Connection] = None
         self._lock = threading.RLock()  # a finalizer may end a call
         forks.register(self)
@@ -132,12 +97,25 @@ class Channel:
     def _begin_use(self) -> _Connection:
         forks.check_not_damaged()
         with self._lock:
+            self._drop_if_rotated()
             if self._current is None:
-                self._current = _Connection(
-                    grpc.insecure_channel(self._endpoint, options=self._arguments)
-                )
+                self._current = _Connection(self._connect())
             self._current.uses += 1
             return self._current
+
+    def _connect(self) -> Any:
+        files = None if self._endpoint.startswith("unix") else self._security.files()
+        if files is None:
+            return grpc.insecure_channel(self._endpoint, options=self._arguments)
+        credentials = grpc.ssl_channel_credentials(*files)
+        return grpc.secure_channel(self._endpoint, credentials, options=self._arguments)
+
+    def _drop_if_rotated(self) -> None:
+        if self._security.root_ca:
+            look = self._security.look()
+            if look != self._look:
+                self._look = look
+                self._drop()
 
     def call(self, method: str, request: Any, timeout: Optional[float], response: Any) -> Any:
         """Asks once. What comes back is of the class `response`.
@@ -176,11 +154,13 @@ class Channel:
 
     def start_down(self, method: str, request: Any, timeout: Optional[float] = None) -> DownStream:
         """A call that is answered by messages."""
-        return DownStream(Use(self), method, request.SerializeToString(), timeout)
+        metadata = self._security.metadata()
+        return DownStream(Use(self), method, request.SerializeToString(), timeout, metadata)
 
     def start_up(self, method: str) -> UpStream:
         """A call that sends messages and is answered once."""
-        return UpStream(Use(self), method)
+        metadata = self._security.metadata()
+        return UpStream(Use(self), method, metadata)
 
     def reconnect(self) -> None:
         """The next call makes a new connection, at once. Running ones keep theirs."""
@@ -257,11 +237,20 @@ class _Asking:
 class DownStream:
     """`read` and `finish` are for one thread, `cancel` for any."""
 
-    def __init__(self, use: Use, method: str, request: bytes, timeout: Optional[float]) -> None:
+    def __init__(
+        self,
+        use: Use,
+        method: str,
+        request: bytes,
+        timeout: Optional[float],
+        metadata: Optional[tuple] = None,
+    ) -> None:
         self._use = use
         self._error: Optional[errors.Error] = None
         self._call: Any = use.start(
-            lambda channel: channel.unary_stream(method)(request, timeout=timeout)
+            lambda channel: channel.unary_stream(method)(
+                request, timeout=timeout, metadata=metadata
+            )
         )
         ending.register(self)
 
@@ -311,13 +300,15 @@ def _take_all_events(call: Any) -> None:
 class UpStream:
     """A call that sends a stream of messages and is answered once. Not thread-safe."""
 
-    def __init__(self, use: Use, method: str) -> None:
+    def __init__(self, use: Use, method: str, metadata: Optional[tuple] = None) -> None:
         self._use = use
         self._messages: queue.Queue = queue.Queue(maxsize=1)
         self._ended = threading.Event()
         self._closed = False
         self._call = use.start(
-            lambda channel: channel.stream_unary(method).future(self._outgoing())
+            lambda channel: channel.stream_unary(method).future(
+                self._outgoing(), metadata=metadata
+            )
         )
         self._call.add_done_callback(lambda _: self._ended.set())
         ending.register(self)

@@ -20,10 +20,11 @@ from graphfeed._portable.answers import (
     choice_from_message,
     description_from_message,
     read_answer,
+    server_info_from_message,
     stream_from_message,
 )
 from graphfeed._portable.calls import Calls, Settings
-from graphfeed._portable.channels import ChannelOptions
+from graphfeed._portable.channel_options import ChannelOptions
 from graphfeed._portable.datasets import DatasetInfo, dataset_from_message
 from graphfeed._portable.decoder import check_shard_frames, check_stream_info
 from graphfeed._portable.descriptors import messages
@@ -32,6 +33,7 @@ from graphfeed._portable.outage import duration
 from graphfeed._portable.plans import compare_plans
 from graphfeed._portable.reader import ResumingReader
 from graphfeed._portable.replicas import Replicas
+from graphfeed._portable.security import Security
 from graphfeed._portable.slabs import Batch
 from graphfeed._portable.specs import (
     BatchSpec,
@@ -64,6 +66,7 @@ class Client:
         compact: bool = False,
         use_proxy: bool = True,
         shared_memory: bool = True,
+        security: Dict[str, str] = {},  # noqa: B006
     ) -> None:
         self._made_under = forks.generation()
         if not 1 <= max_frame_bytes <= _MAX_FRAME_BYTES:
@@ -91,6 +94,7 @@ class Client:
                 keepalive_time=keepalive_time,
                 keepalive_timeout=keepalive_timeout,
                 use_proxy=use_proxy,
+                security=Security.checked(security),
             ),
         )
         # None: calls that answer once have no deadline.
@@ -249,6 +253,12 @@ class Client:
     def list_workers(self) -> List[Dict[str, Any]]:
         self._check_own()
         return self._workers.list()
+
+    def server_info(self) -> Dict[str, Any]:
+        self._check_own()
+        request = messages.ServerInfoRequest()
+        answer = self._ask("ServerInfo", request, messages.ServerInfoResponse)
+        return read_answer(server_info_from_message, answer)
 
     def _check_own(self) -> None:
         forks.check_own(self._made_under, "the client")

@@ -1,0 +1,84 @@
+"""TLS and tokens: the files that a client knows its servers by and shows of itself."""
+
+from __future__ import annotations
+
+import os
+from typing import Dict, NamedTuple, Optional, Tuple
+
+from graphfeed import errors
+
+SYSTEM_ROOTS = "system"
+
+
+def _read(what: str, path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise errors.InvalidArgument(f'{what}: "{path}" cannot be read: {error.strerror}') from None
+
+
+class Security(NamedTuple):
+    """See ClientSecurity in client/cpp/security.h."""
+
+    root_ca: str = ""
+    cert: str = ""
+    key: str = ""
+    token: str = ""
+    token_file: str = ""
+
+    @classmethod
+    def checked(cls, fields: Dict[str, str]) -> Security:
+        """InvalidArgument names a file that cannot be read, or what does not go together."""
+        unknown = sorted(set(fields) - set(cls._fields))
+        if unknown:
+            raise errors.InvalidArgument(f"security: {unknown[0]} is unknown")
+        security = cls(**fields)
+        if security.token and security.token_file:
+            raise errors.InvalidArgument("token and token_file: one of them is enough")
+        if bool(security.cert) != bool(security.key):
+            one, other = ("cert", "key") if security.cert else ("key", "cert")
+            raise errors.InvalidArgument(f"{one}: it goes with {other}, which is not given")
+        if security.cert and not security.root_ca:
+            raise errors.InvalidArgument(
+                "cert: it goes with root_ca, the certificates that servers' come from, or "
+                f'"{SYSTEM_ROOTS}"'
+            )
+        security.files()
+        security.metadata()
+        return security
+
+    def files(self) -> Optional[Tuple[Optional[bytes], Optional[bytes], Optional[bytes]]]:
+        """Roots, key and certificate chain as they are now; None: no TLS."""
+        if not self.root_ca:
+            return None
+        roots = None if self.root_ca == SYSTEM_ROOTS else _read("root_ca", self.root_ca)
+        if not self.cert:
+            return roots, None, None
+        return roots, _read("key", self.key), _read("cert", self.cert)
+
+    def look(self) -> tuple:
+        """Changes when one of the files of TLS does."""
+        looks = []
+        for path in (self.root_ca, self.cert, self.key):
+            try:
+                status = os.stat(path)
+            except (OSError, ValueError):
+                looks.append(None)
+            else:
+                looks.append((status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns))
+        return tuple(looks)
+
+    def metadata(self) -> Optional[Tuple[Tuple[str, str], ...]]:
+        """What goes with each call."""
+        token = self.token
+        if self.token_file:
+            token = _read("token_file", self.token_file).decode("latin-1").strip()
+        elif not token:
+            return None
+        if not token or not all(" " < letter < "\x7f" for letter in token):
+            raise errors.InvalidArgument(
+                f"token: of {len(token)} bytes; it is one or more printable characters without "
+                "spaces between them"
+            )
+        return (("authorization", f"Bearer {token}"),)

@@ -1,0 +1,96 @@
+#include "server/access/access_control.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "storage/base/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+constexpr absl::string_view kBearer = "Bearer ";
+
+std::string LookOf(const std::string& file) {
+  struct stat status = {};
+  if (stat(file.c_str(), &status) != 0) return absl::StrCat("error ", errno);
+  return absl::StrCat(status.st_dev, " ", status.st_ino, " ", status.st_size, " ",
+                      status.st_mtim.tv_sec, " ", status.st_mtim.tv_nsec);
+}
+
+absl::StatusOr<std::string> ReadText(const std::string& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream text;
+  if (in.is_open()) text << in.rdbuf();
+  if (!in.good()) {
+    return absl::UnavailableError(
+        absl::StrCat("--access: \"", file, "\"; cannot be read: ", std::strerror(errno)));
+  }
+  return std::move(text).str();
+}
+
+}  // namespace
+
+absl::Status AccessControl::Reload() {
+  if (file_.empty()) return absl::OkStatus();
+  std::string look = LookOf(file_);  // before it is read: what changes meanwhile is read again
+  const absl::StatusOr<std::string> text = ReadText(file_);
+  absl::StatusOr<std::shared_ptr<const AccessPolicy>> policy = text.status();
+  if (text.ok()) policy = AccessPolicy::Parse(*text, file_);
+  MutexLock lock(&mu_);
+  seen_ = std::move(look);
+  GF_RETURN_IF_ERROR(policy.status());
+  policy_ = *std::move(policy);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> AccessControl::ReloadIfChanged() {
+  if (file_.empty()) return false;
+  {
+    const std::string look = LookOf(file_);
+    MutexLock lock(&mu_);
+    if (look == seen_) return false;
+  }
+  GF_RETURN_IF_ERROR(Reload());
+  return true;
+}
+
+std::shared_ptr<const AccessPolicy> AccessControl::policy() const {
+  MutexLock lock(&mu_);
+  return policy_;
+}
+
+absl::StatusOr<std::shared_ptr<const Principal>> AccessControl::Authenticate(
+    const Credentials& credentials) const {
+  const std::shared_ptr<const AccessPolicy> policy = this->policy();
+  if (policy == nullptr) {
+    if (credentials.certificate_names.empty()) return everyone_;
+    return Principal::Everyone(credentials.certificate_names.front());
+  }
+  if (credentials.authorization.has_value()) {
+    if (!absl::StartsWithIgnoreCase(*credentials.authorization, kBearer)) {
+      return absl::UnauthenticatedError("authorization: \"Bearer TOKEN\" is wanted");
+    }
+    std::shared_ptr<const Principal> principal =
+        policy->FindToken(credentials.authorization->substr(kBearer.size()));
+    if (principal == nullptr) return absl::UnauthenticatedError("the token is not known here");
+    return principal;
+  }
+  for (const std::string& name : credentials.certificate_names) {
+    std::shared_ptr<const Principal> principal = policy->FindCertificate(name);
+    if (principal != nullptr) return principal;
+  }
+  if (policy->anonymous() != nullptr) return policy->anonymous();
+  return absl::UnauthenticatedError(
+      credentials.certificate_names.empty()
+          ? "this server wants a token, or a certificate that it knows"
+          : "the names in the client's certificate are not known here");
+}
+
+}  // namespace graphfeed
