@@ -59,6 +59,9 @@ bool IsLocalAddress(absl::string_view listen);
 // Of this program: "0.1.0".
 const char* ServerVersion();
 
+// The flags whose values differ.
+std::vector<std::string> ChangedSettings(const ServerConfig& before, const ServerConfig& after);
+
 // INVALID_ARGUMENT: a line for each thing that is wrong, naming the flag, its value and the limit.
 absl::Status ValidateConfig(const ServerConfig& config);
 

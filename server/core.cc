@@ -50,8 +50,10 @@ absl::StatusOr<std::unique_ptr<ServerCore>> ServerCore::Open(const ServerConfig&
                       Catalog::Open(std::move(opened), {.memory_budget_bytes = config.memory_budget,
                                                         .ingest_memory_bytes = config.ingest_memory,
                                                         .sweep_after = config.sweep_after}));
-  return std::unique_ptr<ServerCore>(
+  std::unique_ptr<ServerCore> core(
       new ServerCore(config, std::move(catalog), read_only, std::move(filter), gate));
+  GF_RETURN_IF_ERROR(core->access.Reload());
+  return core;
 }
 
 ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open_catalog,

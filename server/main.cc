@@ -32,6 +32,34 @@ void SayWhyNot(absl::string_view reason) {
   std::fprintf(stderr, "graphfeed-server: %s\n", std::string(reason).c_str());
 }
 
+void SayAllOf(const absl::Status& status) {
+  if (status.ok()) return;
+  for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) SayWhyNot(line);
+}
+
+absl::StatusOr<graphfeed::CommandLine> ReadConfig(absl::Span<const char* const> arguments) {
+  return graphfeed::ParseFlags(arguments,
+                               [](const char* name) -> const char* { return std::getenv(name); });
+}
+
+// What SIGHUP asks for. The level of logging and the files of --access and TLS can change while a
+// server runs.
+void Reload(absl::Span<const char* const> arguments, const graphfeed::ServerConfig& in_force,
+            graphfeed::Server& server) {
+  const auto read = ReadConfig(arguments);
+  if (!read.ok()) {
+    spdlog::error("SIGHUP: the configuration stays as it was: {}",
+                  std::string(read.status().message()));
+  } else {
+    spdlog::set_level(spdlog::level::from_str(read->config.log_level));
+    for (const std::string& name : graphfeed::ChangedSettings(in_force, read->config)) {
+      if (name == "--log-level") continue;
+      spdlog::warn("SIGHUP: {} has changed, which takes a restart", name);
+    }
+  }
+  server.Reload();
+}
+
 // Each thread's heap reserves 64 MiB of addresses, most of them for nothing: where a limit of the
 // address space counts them (ulimit -v), threads share two.
 void ShareHeapsUnderALimit() {
@@ -45,13 +73,10 @@ void ShareHeapsUnderALimit() {
 
 int main(int argc, char** argv) {
   ShareHeapsUnderALimit();
-  const auto command_line =
-      graphfeed::ParseFlags(absl::MakeConstSpan(argv, argc).subspan(1),
-                            [](const char* name) -> const char* { return std::getenv(name); });
+  const absl::Span<const char* const> arguments = absl::MakeConstSpan(argv, argc).subspan(1);
+  const auto command_line = ReadConfig(arguments);
   if (!command_line.ok()) {
-    for (const absl::string_view line : absl::StrSplit(command_line.status().message(), '\n')) {
-      SayWhyNot(line);
-    }
+    SayAllOf(command_line.status());
     return 2;
   }
   if (!command_line->print.empty()) {
@@ -59,6 +84,9 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (command_line->check_only) {
+    const absl::Status files = graphfeed::Server::CheckFiles(command_line->config);
+    SayAllOf(files);
+    if (!files.ok()) return 2;
     std::puts("the configuration is good");
     return 0;
   }
@@ -93,6 +121,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   stop.Serving();
+  stop.OnHangup([&] { Reload(arguments, config, **server); });
   if ((*server)->read_only()) {
     spdlog::warn("the data folder {} cannot be written: it is served as it is", config.data_dir);
   }

@@ -33,6 +33,7 @@
 #include "server/rpc/service.h"
 #include "server/sharing/slab_socket.h"
 #include "server/store_watch.h"
+#include "spdlog/spdlog.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -76,12 +77,16 @@ void ConfigureChannels(const ServerConfig& config, grpc::ServerBuilder& builder)
   builder.AddChannelArgument(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, 1 << 20);
 }
 
-// The service describes itself to tools such as grpcurl.
-class Reflection final : public grpc::ServerBuilderOption {
+// By which the service describes itself to tools such as grpcurl: linking the library gives it to
+// every server.
+class NoReflection final : public grpc::ServerBuilderOption {
  public:
   void UpdateArguments(grpc::ChannelArguments*) override {}
   void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+    using Reflection = grpc::reflection::ProtoServerReflectionPlugin;
+    std::erase_if(*plugins, [](const std::unique_ptr<grpc::ServerBuilderPlugin>& plugin) {
+      return dynamic_cast<Reflection*>(plugin.get()) != nullptr;
+    });
   }
 };
 
@@ -124,6 +129,14 @@ TlsFiles Tls(const ServerConfig& config) {
           .require_client = config.tls_client_cert == "require"};
 }
 
+void LogReload(const absl::StatusOr<bool>& reloaded) {
+  if (!reloaded.ok()) {
+    spdlog::error("what was in force stays: {}", std::string(reloaded.status().message()));
+  } else if (*reloaded) {
+    spdlog::info("the file of --access has been read again");
+  }
+}
+
 }  // namespace
 
 // Destroyed in reverse: what brings the calls goes first.
@@ -149,10 +162,15 @@ struct Server::Impl {
   absl::once_flag shutdown;
 };
 
+absl::Status Server::CheckFiles(const ServerConfig& config) {
+  GF_RETURN_IF_ERROR(CheckTlsFiles(Tls(config)));
+  return AccessControl(config.access).Reload();
+}
+
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
                                                       StreamFilter filter, OnFailure on_failure) {
   GF_RETURN_IF_ERROR(ValidateConfig(config));
-  GF_RETURN_IF_ERROR(CheckTlsFiles(Tls(config)));
+  GF_RETURN_IF_ERROR(CheckFiles(config));
   GF_ASSIGN_OR_RETURN(
       std::unique_ptr<ServerCore> core,
       ServerCore::Open(config, {.access = StoreAccess::kAsPermitted}, std::move(filter)));
@@ -175,7 +193,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   }
   grpc::ServerBuilder builder;
   ConfigureChannels(config, builder);
-  if (reflects) builder.SetOption(std::make_unique<Reflection>());
+  if (!reflects) builder.SetOption(std::make_unique<NoReflection>());
+
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
                       MakeCredentials(Tls(config)));
   builder.AddListeningPort(config.listen, credentials, &impl->port);
@@ -187,7 +206,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   impl->health.Serve(*impl->server->GetHealthCheckService());
 
   impl->watch = std::make_unique<StoreWatch>(
-      *running.catalog, &CheckAccepts,
+      *running.catalog,
+      [&access = running.access] {
+        LogReload(access.ReloadIfChanged());
+        return CheckAccepts();
+      },
       [&health = impl->health, on_failure = std::move(on_failure)](const absl::Status& status) {
         health.Fail(status);
         if (on_failure) on_failure(status);
@@ -213,6 +236,13 @@ int64_t Server::set_aside_columns() const {
 }
 int Server::metrics_port() const { return impl_->metrics_port; }
 std::string Server::MetricsText() const { return impl_->core->metrics.Text(); }
+
+void Server::Reload() {
+  const absl::Status status = impl_->core->access.Reload();
+  LogReload(status.ok() ? absl::StatusOr<bool>(!impl_->core->config.access.empty()) : status);
+  const absl::Status files = CheckTlsFiles(Tls(impl_->core->config));
+  if (!files.ok()) spdlog::error("what was in force stays: {}", std::string(files.message()));
+}
 
 void Server::Shutdown(absl::Time deadline) {
   absl::call_once(impl_->shutdown, [&] {

@@ -10,7 +10,8 @@ import time
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from graphfeed import errors
-from graphfeed._portable.channels import Channel, ChannelOptions
+from graphfeed._portable.channel_options import ChannelOptions
+from graphfeed._portable.channels import Channel
 
 # A replica that failed is tried after the others for so long.
 _AVOID_SECONDS = 30.0
