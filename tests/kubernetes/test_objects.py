@@ -198,6 +198,18 @@ def test_everybody_asks_a_service_of_the_release_or_the_socket_beside(name):
     assert asked <= {"graphfeed:50051", "graphfeed-writer:50051"}
 
 
+def test_servers_are_open_only_where_nobody_is_to_be_asked():
+    def configs(name, *more):
+        found = objects(name, *more)
+        return [configuration(found, pod) for _, pod in servers(found)]
+
+    certificates = ["--set", "tls.clientCertificates=require,clientCredentials.kind=certificate"]
+    for config in configs("secure") + configs("secure", "--set", "access.secretName=", *certificates):
+        assert "allow-unauthenticated" not in config
+    for config in configs("default") + configs("secure", "--set", "access.secretName="):
+        assert config["allow-unauthenticated"] == "on"
+
+
 @every_set
 def test_pods_have_no_rights(name):
     for maker, pod in pods(objects(name)):

@@ -22,7 +22,7 @@ are the names of its flags. Roles: writer, follower, sidecar. */}}
 {{- end -}}
 {{- if $values.access.secretName -}}
 {{- $_ := set $config "access" "/etc/graphfeed/access/access.yaml" -}}
-{{- else -}}
+{{- else if ne $values.tls.clientCertificates "require" -}}
 {{- $_ := set $config "allow-unauthenticated" true -}}
 {{- end -}}
 {{- end -}}
