@@ -36,6 +36,7 @@ struct ServerConfig {
   int64_t default_prefetch = 4;
   int64_t max_prefetch = 64;
   int64_t max_streams = 1000;
+  absl::Duration stream_max_age = absl::Minutes(10);  // 0: streams may stay for ever
   bool shared_memory = true;    // with clients of this host, where `listen` is a Unix socket
   int64_t max_ingests = 8;      // and as many exports
   int64_t max_workers = 10000;  // of which reports are kept

@@ -25,6 +25,16 @@ int BuildThreads(const ServerConfig& config) {
 // a stream's next epoch.
 constexpr int kPlanningThreads = 2;
 
+// 0: for ever.
+StreamLimits::Duration Limit(absl::Duration time) {
+  return time == absl::ZeroDuration() ? StreamLimits::Duration::max()
+                                      : absl::ToChronoNanoseconds(time);
+}
+
+StreamLimits Limits(const ServerConfig& config) {
+  return {.max_age = Limit(config.stream_max_age)};
+}
+
 ServerInfo Info(const ServerConfig& config, const Catalog& catalog, bool read_only) {
   const EngineInfo kind = catalog.store_kind();
   ServerInfo info;
@@ -82,7 +92,13 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
                {.snapshot_dir = config.snapshot_dir,
                 .partition_memory = config.partition_memory,
                 .partition_program = config.partition_program,
-                .info = Info(config, *catalog, read_only)}),
+                .info = Info(config, *catalog, read_only),
+                .load =
+                    [this] {
+                      return ServerLoad{.streams = calls.num_streams(),
+                                        .max_streams = config.max_streams,
+                                        .waiting = 0};
+                    }}),
       ingest_pool(std::make_unique<ThreadPool>(static_cast<int>(config.ingest_threads), gate)),
       partition_pool(std::make_unique<ThreadPool>(1, gate)),
       streams{.calls = calls,
@@ -92,7 +108,8 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
               .admission = admission,
               .prefetch = {.default_frames = static_cast<uint32_t>(config.default_prefetch),
                            .max_frames = static_cast<uint32_t>(config.max_prefetch)},
-              .filter = std::move(filter)},
+              .filter = std::move(filter),
+              .limits = Limits(config)},
       ingests{.calls = calls,
               .pool = *ingest_pool,
               .catalog = *catalog,

@@ -43,7 +43,8 @@ class ServerCore {
     return {.build = *build_pool,
             .planning = *planning_pool,
             .ingest = *ingest_pool,
-            .partition = *partition_pool};
+            .partition = *partition_pool,
+            .here = inline_queue};
   }
   // Runs what is queued, then joins: no call may be left.
   void StopPools();
@@ -64,6 +65,7 @@ class ServerCore {
   Handlers handlers;
   std::unique_ptr<ThreadPool> ingest_pool;
   std::unique_ptr<ThreadPool> partition_pool;
+  InlineQueue inline_queue;
   StreamContext streams;
   TransferContext ingests;
   TransferContext exports;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/frame/error_details.h"
 #include "server/rpc/methods.h"
 #include "storage/base/status_macros.h"
 
@@ -10,7 +11,9 @@ namespace graphfeed {
 namespace {
 
 absl::Status Draining() {
-  return absl::UnavailableError("the server is shutting down; go on at another replica");
+  return WithStreamEnd(
+      absl::UnavailableError("the server is shutting down; go on at another replica"),
+      StreamEnd::kDrain);
 }
 
 }  // namespace
@@ -33,6 +36,11 @@ void Calls::AddStream(const std::shared_ptr<FrameStream>& stream) {
 void Calls::RemoveStream(const std::shared_ptr<FrameStream>& stream) {
   absl::MutexLock lock(&mu_);
   streams_.erase(stream);
+}
+
+int64_t Calls::num_streams() const {
+  absl::MutexLock lock(&mu_);
+  return static_cast<int64_t>(streams_.size());
 }
 
 void Calls::Drain() {

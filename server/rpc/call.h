@@ -40,6 +40,7 @@ class Calls {
   // Streams that a drain must stop. RemoveStream before the stream's sink goes.
   void AddStream(const std::shared_ptr<FrameStream>& stream);
   void RemoveStream(const std::shared_ptr<FrameStream>& stream);
+  int64_t num_streams() const;
 
   // From now on CheckOpen refuses, and streams end after the frame that they are sending.
   void Drain();

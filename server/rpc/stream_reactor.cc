@@ -66,7 +66,8 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   StreamReactor(StreamContext& streams, const grpc::CallbackServerContext& context)
       : Reactor(streams.calls, context, "StreamBatches"),
         streams_(streams),
-        stream_(FrameStream::Create(streams.build_pool, streams.planning_pool, *this)) {
+        stream_(FrameStream::Create(streams.build_pool, streams.planning_pool, *this,
+                                    LimitsOfStream(streams.limits, streams.num_streams++))) {
     streams_.calls.metrics().StreamsOpen(1);
     streams_.calls.AddStream(stream_);
   }
@@ -92,12 +93,17 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
       ring_ = frame->ring;
       if (first_frame_ == FirstFrame::kNotYet) first_frame_ = FirstFrame::kInFlight;
     }
+    opened_ = true;
     buffer_ = Encode(std::move(message));
     buffer_bytes_ = buffer_.Length();
     StartWrite(&buffer_);
   }
 
-  void Finish(absl::Status status) override { End(status); }
+  void Finish(absl::Status status) override {
+    streams_.calls.metrics().StreamEnded(status, opened_);
+    streams_.calls.RemoveStream(stream_);  // whoever sees the end finds it gone from the load
+    End(status);
+  }
 
   void OnWriteDone(bool ok) override {
     buffer_.Clear();
@@ -139,6 +145,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   const std::shared_ptr<FrameStream> stream_;  // shared with its tasks
   grpc::ByteBuffer buffer_;                    // in flight
   size_t buffer_bytes_ = 0;
+  bool opened_ = false;  // the header has been written
   FirstFrame first_frame_ = FirstFrame::kNotYet;
   std::shared_ptr<SlabRing> ring_;  // of the stream's frames; shared with them
 };

@@ -29,6 +29,13 @@ class TaskQueue {
   virtual std::unique_ptr<TaskQueue> NewQueue() = 0;
 };
 
+// Runs tasks at once, on the thread that posts them: for those that never take long.
+class InlineQueue final : public TaskQueue {
+ public:
+  void Post(Task task) override { task(); }
+  std::unique_ptr<TaskQueue> NewQueue() override { return std::make_unique<InlineQueue>(); }
+};
+
 // What a pool's threads pass before each task and leave after it, for a program in which there are
 // moments when no task may run. Thread-safe.
 class TaskGate {
