@@ -80,10 +80,11 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
       export_admission("exports", 0, config.max_ingests),
       maker(*catalog, metrics, admission, config.max_frame_bytes, config.plan_memory,
             BuildThreads(config) + kPlanningThreads),
-      calls(metrics, access, config.request_memory,
-            config.max_streams + 2 * config.max_ingests + kOtherCalls),
       build_pool(std::make_unique<ThreadPool>(BuildThreads(config), gate)),
       planning_pool(std::make_unique<ThreadPool>(kPlanningThreads, gate)),
+      tenants(*build_pool),
+      calls(metrics, access, tenants, config.request_memory,
+            config.max_streams + 2 * config.max_ingests + kOtherCalls),
       workers({.max_workers = config.max_workers,
                .forget_after = config.forget_workers_after,
                .on_advance =

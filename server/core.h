@@ -58,9 +58,10 @@ class ServerCore {
   Admission ingest_admission;
   Admission export_admission;
   BatchMaker maker;
-  Calls calls;
   std::unique_ptr<ThreadPool> build_pool;
   std::unique_ptr<ThreadPool> planning_pool;  // posts to the build pool
+  Tenants tenants;                            // with queues of the build pool
+  Calls calls;
   WorkerRegistry workers;
   Handlers handlers;
   std::unique_ptr<ThreadPool> ingest_pool;

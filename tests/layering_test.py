@@ -32,6 +32,7 @@ ALLOWED = {
     "server/metrics": {"storage/base", "proto/exposition", "proto/frame"},
     "server/sharing": {"storage/base", "proto/frame", "proto/passage"},
     "server/serving": {
+        "server/access",
         "storage/base", "storage/graph", "storage", "proto/frame", "proto/wire",
         "server/batching", "server/sampling", "server/metrics", "server/sharing",
     },

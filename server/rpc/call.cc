@@ -74,6 +74,7 @@ Call::Call(Calls& calls, std::function<bool()> gone, const char* method, bool cr
       gone_(std::move(gone)),
       method_(method),
       caller_(std::move(caller)),
+      tenant_(calls.tenants_.Of(*caller_.principal)),
       start_(std::chrono::steady_clock::now()),
       crowded_(crowded) {}
 
@@ -109,6 +110,7 @@ absl::Status Call::CheckAdmitted() const {
         caller_.principal->roles.empty() ? "none" : caller_.principal->roles.ToString()));
   }
   GF_RETURN_IF_ERROR(CheckOpen());
+  GF_RETURN_IF_ERROR(tenant_->CountRequest(absl::Now()));
   if (!crowded_) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       absl::StrCat("calls: ", calls_.max_calls_, " are running, which is the most"));
@@ -119,13 +121,17 @@ absl::Status Call::CheckCancelled() const {
                                            : absl::OkStatus();
 }
 
-absl::Status Call::TakePlace(Admission& admission) {
+absl::Status Call::TakePlace(Admission& admission, Admission* share) {
+  if (share != nullptr) {
+    GF_ASSIGN_OR_RETURN(share_, share->Reserve(/*frame_bytes=*/0, /*frames=*/1));
+  }
   GF_ASSIGN_OR_RETURN(place_, admission.Reserve(/*frame_bytes=*/0, /*frames=*/1));
   return absl::OkStatus();
 }
 
 void Call::End(const absl::Status& status) {
   place_.reset();
+  share_.reset();
   code_ = status.code();
 }
 

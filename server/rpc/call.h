@@ -19,6 +19,7 @@
 #include "server/metrics/metrics.h"
 #include "server/serving/admission.h"
 #include "server/serving/frame_stream.h"
+#include "server/serving/tenants.h"
 #include "storage/base/work_scope.h"
 
 namespace graphfeed {
@@ -28,9 +29,11 @@ namespace graphfeed {
 class Calls {
  public:
   // More than `max_calls` calls at a time are refused.
-  Calls(Metrics& metrics, const AccessControl& access, int64_t request_memory, int64_t max_calls)
+  Calls(Metrics& metrics, const AccessControl& access, Tenants& tenants, int64_t request_memory,
+        int64_t max_calls)
       : metrics_(metrics),
         access_(access),
+        tenants_(tenants),
         max_calls_(max_calls),
         requests_("requests", request_memory, max_calls, "request-memory") {}
 
@@ -58,6 +61,7 @@ class Calls {
 
   Metrics& metrics_;
   const AccessControl& access_;
+  Tenants& tenants_;
   const int64_t max_calls_;
   Admission requests_;
   mutable absl::Mutex mu_;
@@ -93,16 +97,20 @@ class Call {
   // Whether it may begin: UNAVAILABLE when the server drains, CANCELLED when the client has gone.
   absl::Status CheckOpen() const;
   // The same, after UNAUTHENTICATED or PERMISSION_DENIED for who may not call it at all, and
-  // RESOURCE_EXHAUSTED if there were too many calls when it came.
+  // RESOURCE_EXHAUSTED if there were too many calls when it came, or the caller has made too many.
+  // Once.
   absl::Status CheckAdmitted() const;
   // Whether it may go on, which a drain allows.
   absl::Status CheckCancelled() const;
-  // Takes one of the places that `admission` has, to be given back by End.
-  absl::Status TakePlace(Admission& admission);
+  // Takes one of the places that `admission` has, and one of the caller's own `share` of them if
+  // there is one, to be given back by End.
+  absl::Status TakePlace(Admission& admission, Admission* share = nullptr);
   // The client has gone: what works for the call stops (WorkScope).
   void Cancel() { *cancelled_ = true; }
   CancelToken token() const { return cancelled_; }
   const Caller& caller() const { return caller_; }
+  // What it shares with the caller's other calls.
+  Tenant& tenant() const { return *tenant_; }
   // What the client is about to hear.
   void End(const absl::Status& status);
   // The memory of requests.
@@ -121,12 +129,14 @@ class Call {
   const std::function<bool()> gone_;
   const char* const method_;
   const Caller caller_;
+  const std::shared_ptr<Tenant> tenant_;
   const std::chrono::steady_clock::time_point start_;
   absl::StatusCode code_ = absl::StatusCode::kUnknown;
   const bool crowded_;  // there were too many calls when it came
   // Shared with its work.
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<Admission::Place> place_;  // shared with nobody
+  std::shared_ptr<Admission::Place> share_;
 };
 
 }  // namespace graphfeed

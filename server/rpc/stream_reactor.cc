@@ -1,5 +1,6 @@
 #include "server/rpc/stream_reactor.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,7 +67,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   StreamReactor(StreamContext& streams, const grpc::CallbackServerContext& context)
       : Reactor(streams.calls, context, "StreamBatches"),
         streams_(streams),
-        stream_(FrameStream::Create(streams.build_pool, streams.planning_pool, *this,
+        stream_(FrameStream::Create(call().tenant().build_queue(), streams.planning_pool, *this,
                                     LimitsOfStream(streams.limits, streams.num_streams++))) {
     streams_.calls.metrics().StreamsOpen(1);
     streams_.calls.AddStream(stream_);
@@ -130,6 +131,12 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     message.Clear();
     if (absl::Status status = caller.CheckDataset(request->dataset); !status.ok()) {
       return done(status);
+    }
+    if (caller.quota.prefetch >= 0) {
+      const int64_t wanted =
+          request->prefetch == 0 ? streams.prefetch.default_frames : request->prefetch;
+      request->prefetch = static_cast<uint32_t>(
+          std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, caller.quota.prefetch)));
     }
     done = [&streams, bytes = std::move(bytes),
             done = std::move(done)](absl::StatusOr<FrameStream::Opened> opened) mutable {
