@@ -37,6 +37,9 @@ struct ServerConfig {
   int64_t max_prefetch = 64;
   int64_t max_streams = 1000;
   absl::Duration stream_max_age = absl::Minutes(10);  // 0: streams may stay for ever
+  absl::Duration stream_wait = absl::Seconds(10);     // for memory and a place, before a refusal
+  absl::Duration stream_idle_timeout =
+      absl::Hours(1);           // 0: their clients may take nothing for ever
   bool shared_memory = true;    // with clients of this host, where `listen` is a Unix socket
   int64_t max_ingests = 8;      // and as many exports
   int64_t max_workers = 10000;  // of which reports are kept

@@ -57,6 +57,16 @@ const std::vector<Setting>& Settings() {
        "how long a stream may be at this server, give or take a fifth, before it goes on at the "
        "replica that has least to do; 0s: for ever",
        Setting::Time{&ServerConfig::stream_max_age, absl::ZeroDuration(), absl::Hours(24 * 365)}},
+      {"stream-wait", "TIME",
+       "how long a new stream waits for memory and a place, in the order of coming, before it is "
+       "refused",
+       Setting::Time{&ServerConfig::stream_wait, absl::ZeroDuration(), absl::Hours(1)}},
+      {"stream-idle-timeout", "TIME",
+       "a stream whose client takes nothing for so long is ended, and goes on when the client "
+       "does; "
+       "0s: never",
+       Setting::Time{&ServerConfig::stream_idle_timeout, absl::ZeroDuration(),
+                     absl::Hours(24 * 365)}},
       {"shared-memory", "on|off",
        "whether clients of this host that come over a Unix socket may have frames in shared memory",
        Setting::Switch{&ServerConfig::shared_memory}},

@@ -32,7 +32,7 @@ StreamLimits::Duration Limit(absl::Duration time) {
 }
 
 StreamLimits Limits(const ServerConfig& config) {
-  return {.max_age = Limit(config.stream_max_age)};
+  return {.max_age = Limit(config.stream_max_age), .max_idle = Limit(config.stream_idle_timeout)};
 }
 
 ServerInfo Info(const ServerConfig& config, const Catalog& catalog, bool read_only) {
@@ -75,9 +75,9 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
       metrics({.methods = GraphFeedMethods(),
                .version = ServerVersion(),
                .storage_format = catalog->store_kind().format}),
-      admission("streams", config.slab_memory, config.max_streams),
-      ingest_admission("ingests", 0, config.max_ingests),
-      export_admission("exports", 0, config.max_ingests),
+      admission("streams", config.slab_memory, config.max_streams, "slab-memory", "max-streams"),
+      ingest_admission("ingests", 0, config.max_ingests, "slab-memory", "max-ingests"),
+      export_admission("exports", 0, config.max_ingests, "slab-memory", "max-ingests"),
       maker(*catalog, metrics, admission, config.max_frame_bytes, config.plan_memory,
             BuildThreads(config) + kPlanningThreads),
       build_pool(std::make_unique<ThreadPool>(BuildThreads(config), gate)),
@@ -85,6 +85,11 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
       tenants(*build_pool),
       calls(metrics, access, tenants, config.request_memory,
             config.max_streams + 2 * config.max_ingests + kOtherCalls),
+      timer(std::make_unique<Timer>(gate)),
+      room(admission, *timer, *planning_pool,
+           {.wait = absl::ToChronoNanoseconds(config.stream_wait),
+            .streams = [this] { return calls.streams(); },
+            .on_waited = [this](Timer::Clock::duration time) { metrics.StreamWaited(time); }}),
       workers({.max_workers = config.max_workers,
                .forget_after = config.forget_workers_after,
                .on_advance =
@@ -98,7 +103,7 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
                     [this] {
                       return ServerLoad{.streams = calls.num_streams(),
                                         .max_streams = config.max_streams,
-                                        .waiting = 0};
+                                        .waiting = room.num_waiting()};
                     }}),
       ingest_pool(std::make_unique<ThreadPool>(static_cast<int>(config.ingest_threads), gate)),
       partition_pool(std::make_unique<ThreadPool>(1, gate)),
@@ -106,7 +111,7 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
               .build_pool = *build_pool,
               .planning_pool = *planning_pool,
               .maker = maker,
-              .admission = admission,
+              .room = room,
               .prefetch = {.default_frames = static_cast<uint32_t>(config.default_prefetch),
                            .max_frames = static_cast<uint32_t>(config.max_prefetch)},
               .filter = std::move(filter),
@@ -123,6 +128,7 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
     return ReadAll({.config = config,
                     .catalog = *catalog,
                     .slabs = admission,
+                    .room = room,
                     .maker = maker,
                     .calls = calls,
                     .handlers = handlers,
@@ -133,7 +139,20 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
   });
 }
 
+void ServerCore::EndIdleStreams() {
+  const absl::Duration timeout = config.stream_idle_timeout;
+  if (timeout == absl::ZeroDuration()) return;
+  const absl::Duration pause =
+      std::clamp(timeout / 10, absl::Milliseconds(10), absl::Duration(absl::Seconds(10)));
+  timer->After(absl::ToChronoNanoseconds(pause), [this] {
+    for (const std::shared_ptr<FrameStream>& stream : calls.streams()) stream->EndIfIdle();
+    EndIdleStreams();
+  });
+}
+
 void ServerCore::StopPools() {
+  room.Close();
+  timer.reset();
   planning_pool.reset();
   build_pool.reset();
   ingest_pool.reset();

@@ -15,6 +15,8 @@
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
+#include "server/serving/timer.h"
+#include "server/serving/waiting_room.h"
 #include "server/serving/worker_registry.h"
 #include "storage/catalog.h"
 #include "storage/chunks/chunk_store.h"
@@ -48,6 +50,8 @@ class ServerCore {
   }
   // Runs what is queued, then joins: no call may be left.
   void StopPools();
+  // From now on streams that are idle for too long are ended.
+  void EndIdleStreams();
 
   const ServerConfig config;
   const std::unique_ptr<Catalog> catalog;
@@ -62,6 +66,8 @@ class ServerCore {
   std::unique_ptr<ThreadPool> planning_pool;  // posts to the build pool
   Tenants tenants;                            // with queues of the build pool
   Calls calls;
+  std::unique_ptr<Timer> timer;
+  WaitingRoom room;
   WorkerRegistry workers;
   Handlers handlers;
   std::unique_ptr<ThreadPool> ingest_pool;

@@ -138,6 +138,8 @@ std::vector<Metrics::Reading> ReadAll(const ReadingSources& sources) {
   AddStorage(sources, stats, readings);
   readings.push_back(Gauge("graphfeed_max_streams", "Streams beyond which more are refused.",
                            sources.config.max_streams));
+  readings.push_back(Gauge("graphfeed_streams_waiting", "New streams that wait for room.",
+                           sources.room.num_waiting()));
   readings.push_back(
       Gauge("graphfeed_build_threads", "Threads that build frames.", sources.build_threads));
   readings.push_back(Gauge("graphfeed_build_queue_length", "Tasks that wait for a build thread.",

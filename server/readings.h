@@ -10,6 +10,7 @@
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
+#include "server/serving/waiting_room.h"
 #include "server/serving/worker_registry.h"
 #include "storage/catalog.h"
 
@@ -20,6 +21,7 @@ struct ReadingSources {
   const ServerConfig& config;
   const Catalog& catalog;
   const Admission& slabs;
+  const WaitingRoom& room;
   const BatchMaker& maker;
   const Calls& calls;
   const Handlers& handlers;

@@ -204,6 +204,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
     return absl::UnavailableError(absl::StrCat("cannot listen on \"", config.listen, "\""));
   }
   impl->health.Serve(*impl->server->GetHealthCheckService());
+  running.EndIdleStreams();
 
   impl->watch = std::make_unique<StoreWatch>(
       *running.catalog,

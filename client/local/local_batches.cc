@@ -111,7 +111,7 @@ class LocalBatches final : public rpc::DownStream {
     GF_ASSIGN_OR_RETURN(wire::StreamRequest asked, wire::ParseRequest(request));
     asked.encoding = Encoding::kDense;
     stream_->Start([&core = core_, asked = std::move(asked)](FrameStream::OpenDone done) mutable {
-      OpenStream(std::move(asked), core.maker, core.admission, core.metrics, core.streams.prefetch,
+      OpenStream(std::move(asked), core.maker, core.room, core.metrics, core.streams.prefetch,
                  /*sharing=*/nullptr, std::move(done));
     });
     return absl::OkStatus();

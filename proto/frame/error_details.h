@@ -24,6 +24,10 @@ struct EnumTable<StreamEnd> {
                                                       {StreamEnd::kDrain, "DRAINING", "drain"}};
 };
 
+// What the words of a stream that ended by kIdle begin with. Its client takes nothing, not even
+// details behind a message: the call is broken off, and only code and words are left.
+inline constexpr char kIdlePrefix[] = "idle: ";
+
 // Details that an error carries beside its words (proto/wire/status_details.h), for programs to go
 // by. `status` is not OK.
 absl::Status WithStreamEnd(absl::Status status, StreamEnd why);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "graphfeed/v1/error.pb.h"
 #include "proto/frame/error_details.h"
 
@@ -49,6 +50,9 @@ std::string EncodeStatusDetails(const absl::Status& status) {
 }
 
 absl::Status DecodeStatusDetails(absl::Status status, absl::string_view bytes) {
+  if (absl::IsUnavailable(status) && absl::StartsWith(status.message(), kIdlePrefix)) {
+    status = WithStreamEnd(std::move(status), StreamEnd::kIdle);
+  }
   v1::ErrorStatus message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return status;
   for (const v1::ErrorStatus::Detail& detail : message.details()) {

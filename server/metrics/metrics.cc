@@ -128,6 +128,15 @@ struct Metrics::Impl {
   prometheus::Counter& skipped_graphs =
       NewCounter(*registry, "graphfeed_skipped_graphs_total",
                  "Graphs left out by OverSize.Skip, of each epoch that a stream began.");
+  prometheus::Counter& dropped_frames = NewCounter(
+      *registry, "graphfeed_frames_dropped_total",
+      "Frames that were ready and made way for other streams' memory; they are built again.");
+  prometheus::Histogram& room_seconds =
+      prometheus::BuildHistogram()
+          .Name("graphfeed_stream_room_wait_seconds")
+          .Help("Time that new streams waited for memory and a place, of those that had to.")
+          .Register(*registry)
+          .Add({}, kCallSeconds);
   prometheus::Histogram& estimate_seconds = prometheus::BuildHistogram()
                                                 .Name("graphfeed_estimate_seconds")
                                                 .Help("Time to take sizes from sampled batches.")
@@ -329,6 +338,14 @@ void Metrics::StreamEnded(const absl::Status& status, bool opened) {
 
 void Metrics::GraphsSkipped(int64_t count) {
   impl_->skipped_graphs.Increment(static_cast<double>(count));
+}
+
+void Metrics::FramesDropped(int64_t count) {
+  impl_->dropped_frames.Increment(static_cast<double>(count));
+}
+
+void Metrics::StreamWaited(std::chrono::nanoseconds time) {
+  impl_->room_seconds.Observe(Seconds(time));
 }
 
 void Metrics::EstimateMade(std::chrono::nanoseconds time) {

@@ -78,6 +78,10 @@ class Metrics {
   void FrameBuilt(Strategy strategy, std::chrono::nanoseconds time);
   void FrameSent(Strategy strategy, const FrameCounts& counts);
   void GraphsSkipped(int64_t count);
+  // Frames that were ready and made way for others.
+  void FramesDropped(int64_t count);
+  // A new stream has waited for room.
+  void StreamWaited(std::chrono::nanoseconds time);
   void PlanMade(std::chrono::nanoseconds time);
   void EstimateMade(std::chrono::nanoseconds time);
   void StreamSpent(StreamTime on, std::chrono::nanoseconds time);

@@ -43,6 +43,11 @@ int64_t Calls::num_streams() const {
   return static_cast<int64_t>(streams_.size());
 }
 
+std::vector<std::shared_ptr<FrameStream>> Calls::streams() const {
+  absl::MutexLock lock(&mu_);
+  return {streams_.begin(), streams_.end()};
+}
+
 void Calls::Drain() {
   std::set<std::shared_ptr<FrameStream>> streams;
   {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -44,6 +45,7 @@ class Calls {
   void AddStream(const std::shared_ptr<FrameStream>& stream);
   void RemoveStream(const std::shared_ptr<FrameStream>& stream);
   int64_t num_streams() const;
+  std::vector<std::shared_ptr<FrameStream>> streams() const;
 
   // From now on CheckOpen refuses, and streams end after the frame that they are sending.
   void Drain();

@@ -5,12 +5,12 @@
 #include <cstdint>
 
 #include "server/rpc/call.h"
-#include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/batch_source.h"
 #include "server/serving/frame_stream.h"
 #include "server/serving/stream_limits.h"
 #include "server/serving/task_queue.h"
+#include "server/serving/waiting_room.h"
 
 namespace graphfeed {
 
@@ -20,7 +20,7 @@ struct StreamContext {
   TaskQueue& build_pool;
   TaskQueue& planning_pool;
   BatchMaker& maker;
-  Admission& admission;
+  WaitingRoom& room;
   PrefetchLimits prefetch;
   StreamFilter filter = nullptr;          // may be empty
   SlabSocket* sharing = nullptr;          // null: no memory is shared with clients

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graphfeed/v1/graphfeed.pb.h"
+#include "grpc/grpc.h"
 #include "grpcpp/support/slice.h"
 #include "proto/wire/frame_encoder.h"
 #include "proto/wire/messages.h"
@@ -64,9 +65,10 @@ grpc::ByteBuffer Encode(FrameStream::Message&& message) {
 class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBuffer>>,
                             public FrameStream::Sink {
  public:
-  StreamReactor(StreamContext& streams, const grpc::CallbackServerContext& context)
+  StreamReactor(StreamContext& streams, grpc::CallbackServerContext& context)
       : Reactor(streams.calls, context, "StreamBatches"),
         streams_(streams),
+        context_(context),
         stream_(FrameStream::Create(call().tenant().build_queue(), streams.planning_pool, *this,
                                     LimitsOfStream(streams.limits, streams.num_streams++))) {
     streams_.calls.metrics().StreamsOpen(1);
@@ -104,6 +106,12 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     streams_.calls.metrics().StreamEnded(status, opened_);
     streams_.calls.RemoveStream(stream_);  // whoever sees the end finds it gone from the load
     End(status);
+  }
+
+  // As a cancellation of ours, but with a code and words that clients know.
+  void BreakOff(const absl::Status& status) override {
+    (void)grpc_call_cancel_with_status(context_.c_call(), GRPC_STATUS_UNAVAILABLE,
+                                       std::string(status.message()).c_str(), nullptr);
   }
 
   void OnWriteDone(bool ok) override {
@@ -144,11 +152,12 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
       if (opened.ok() && streams.filter) opened = streams.filter(*std::move(opened));
       done(std::move(opened));
     };
-    OpenStream(*std::move(request), streams.maker, streams.admission, streams.calls.metrics(),
+    OpenStream(*std::move(request), streams.maker, streams.room, streams.calls.metrics(),
                streams.prefetch, streams.sharing, std::move(done));
   }
 
   StreamContext& streams_;
+  grpc::CallbackServerContext& context_;
   const std::shared_ptr<FrameStream> stream_;  // shared with its tasks
   grpc::ByteBuffer buffer_;                    // in flight
   size_t buffer_bytes_ = 0;
@@ -160,7 +169,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
 }  // namespace
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(StreamContext& streams,
-                                                        const grpc::CallbackServerContext& context,
+                                                        grpc::CallbackServerContext& context,
                                                         const grpc::ByteBuffer& request) {
   auto* reactor = new StreamReactor(streams, context);
   reactor->Start(request);

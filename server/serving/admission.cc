@@ -2,59 +2,107 @@
 
 #include <algorithm>
 
-#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
 namespace graphfeed {
 
 Admission::Admission(std::string what, int64_t capacity_bytes, int64_t max_places,
-                     const char* memory)
-    : state_(std::make_shared<State>(std::move(what), memory, capacity_bytes, max_places)) {}
+                     const char* memory, const char* places)
+    : state_(
+          std::make_shared<State>(std::move(what), memory, places, capacity_bytes, max_places)) {}
 
-std::string Admission::State::Refusal(const std::string& needs, int64_t free_bytes) const {
-  return absl::StrCat(absl::StrReplaceAll(flag, {{"-", " "}}), ": ", needs, "; ", free_bytes,
-                      " of ", capacity_bytes, " are free (--", flag, ")");
+absl::Status Admission::State::Refusal(const std::string& needs, int64_t free_bytes) const {
+  return absl::ResourceExhaustedError(absl::StrCat(absl::StrReplaceAll(flag, {{"-", " "}}), ": ",
+                                                   needs, "; ", free_bytes, " of ", capacity_bytes,
+                                                   " are free (--", flag, ")"));
+}
+
+absl::Status Admission::State::Refusal(const Need& need, int64_t free_bytes) const {
+  const std::string beside =
+      need.fixed_bytes > 0 ? absl::StrCat(", lists ", need.fixed_bytes, " beside it") : "";
+  return Refusal(absl::StrCat("a frame needs up to ", need.frame_bytes, " bytes", beside),
+                 free_bytes);
+}
+
+void Admission::State::Free(int64_t bytes) {
+  reserved_bytes -= bytes;
+  if (freed) freed();
 }
 
 Admission::Place::~Place() {
   MutexLock lock(&state_->mu);
-  state_->reserved_bytes -= bytes_;
-  if (frames_ > 0) --state_->num_places;
+  if (counts_) --state_->num_places;
+  state_->Free(bytes());
 }
 
-absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(int64_t frame_bytes,
-                                                                     uint32_t frames,
-                                                                     int64_t fixed_bytes,
-                                                                     uint32_t spare_frames) {
+void Admission::Place::Shrink(uint32_t frames) {
+  MutexLock lock(&state_->mu);
+  frames = std::max(frames, 1u);
+  if (frames >= frames_) return;
+  const int64_t bytes = (frames_ - frames) * frame_bytes_;
+  frames_ = frames;
+  state_->Free(bytes);
+}
+
+bool Admission::Place::Grow(uint32_t frames) {
+  State& state = *state_;
+  MutexLock lock(&state.mu);
+  if (state.num_waiting > 0) return false;
+  if (frames <= frames_) return true;
+  const int64_t bytes = (frames - frames_) * frame_bytes_;
+  const int64_t left = state.capacity_bytes - state.reserved_bytes - bytes;
+  if (left < 0) return false;
+  const int64_t share = state.capacity_bytes / std::max<int64_t>(state.num_places, 1);
+  if (left < state.capacity_bytes / 4 && fixed_bytes_ + frame_bytes_ * frames > share) return false;
+  frames_ = frames;
+  state.reserved_bytes += bytes;
+  return true;
+}
+
+absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(const Need& need) {
   State& state = *state_;
   MutexLock lock(&state.mu);
   if (state.num_places >= state.max_places) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(state.what, ": ", state.num_places, " are open; at most ", state.max_places));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        state.what, ": ", state.num_places, " are open; at most ", state.max_places,
+        state.places_flag == nullptr ? "" : absl::StrCat(" (--", state.places_flag, ")")));
   }
   const int64_t free_bytes = state.capacity_bytes - state.reserved_bytes;
-  if (fixed_bytes > free_bytes || frame_bytes > free_bytes - fixed_bytes) {
-    return absl::ResourceExhaustedError(state.Refusal(
-        absl::StrCat("a frame needs up to ", frame_bytes, " bytes",
-                     fixed_bytes > 0 ? absl::StrCat(", lists ", fixed_bytes, " beside it") : ""),
-        free_bytes));
+  if (need.fixed_bytes > free_bytes || need.frame_bytes > free_bytes - need.fixed_bytes) {
+    return state.Refusal(need, free_bytes);
   }
-  if (frame_bytes > 0) {
-    frames =
-        static_cast<uint32_t>(std::min<int64_t>(frames, (free_bytes - fixed_bytes) / frame_bytes));
-  }
-  const int64_t beyond = free_bytes - fixed_bytes - frame_bytes * frames - state.capacity_bytes / 2;
-  if (frame_bytes > 0) {
+  uint32_t frames = need.frames;
+  uint32_t spare_frames = need.spare_frames;
+  if (need.frame_bytes > 0) {
+    frames = static_cast<uint32_t>(
+        std::min<int64_t>(frames, (free_bytes - need.fixed_bytes) / need.frame_bytes));
+    const int64_t beyond =
+        free_bytes - need.fixed_bytes - need.frame_bytes * frames - state.capacity_bytes / 2;
     spare_frames = static_cast<uint32_t>(
-        std::min<int64_t>(spare_frames, std::max<int64_t>(beyond, 0) / frame_bytes));
+        std::min<int64_t>(spare_frames, std::max<int64_t>(beyond, 0) / need.frame_bytes));
   }
-  frames += spare_frames;
-  const int64_t bytes = fixed_bytes + frame_bytes * frames;
-  auto place = std::make_shared<Place>(state_, bytes, frames);
-  state.reserved_bytes += bytes;
+  auto place =
+      std::make_shared<Place>(state_, need.fixed_bytes, need.frame_bytes, frames + spare_frames);
+  state.reserved_bytes += place->bytes();
   ++state.num_places;
   return place;
+}
+
+absl::Status Admission::CheckPossible(const Need& need) const {
+  const int64_t capacity = state_->capacity_bytes;
+  if (need.fixed_bytes <= capacity && need.frame_bytes <= capacity - need.fixed_bytes) {
+    return absl::OkStatus();
+  }
+  return state_->Refusal(need, capacity - reserved_bytes());
+}
+
+void Admission::SetWaiting(size_t count, std::function<void()> freed) {
+  std::function<void()> old;  // goes without the lock
+  MutexLock lock(&state_->mu);
+  state_->num_waiting = count;
+  old.swap(state_->freed);
+  if (count > 0) state_->freed = std::move(freed);
 }
 
 absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::ReserveShared(absl::string_view what,
@@ -63,11 +111,11 @@ absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::ReserveShared(absl:
   State& state = *state_;
   MutexLock lock(&state.mu);
   const int64_t free_bytes = state.capacity_bytes - state.reserved_bytes;
-  if (bytes > free_bytes || leave_bytes > free_bytes - bytes) {
-    return absl::ResourceExhaustedError(
-        state.Refusal(absl::StrCat(what, " takes ", bytes, " bytes"), free_bytes));
+  if (bytes > free_bytes || leave_bytes > free_bytes - bytes ||
+      (leave_bytes > 0 && state.num_waiting > 0)) {
+    return state.Refusal(absl::StrCat(what, " takes ", bytes, " bytes"), free_bytes);
   }
-  auto place = std::make_shared<Place>(state_, bytes, 0);
+  auto place = std::make_shared<Place>(state_, bytes, 0, 0);
   state.reserved_bytes += bytes;
   return place;
 }

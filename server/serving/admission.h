@@ -1,12 +1,16 @@
 #ifndef GRAPHFEED_SERVER_SERVING_ADMISSION_H_
 #define GRAPHFEED_SERVER_SERVING_ADMISSION_H_
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "storage/base/mutex.h"
@@ -24,56 +28,98 @@ class Admission {
   // still being sent share one.
   class Place {
    public:
-    Place(std::shared_ptr<State> state, int64_t bytes, uint32_t frames)
-        : state_(std::move(state)), bytes_(bytes), frames_(frames) {}
+    Place(std::shared_ptr<State> state, int64_t fixed_bytes, int64_t frame_bytes, uint32_t frames)
+        : state_(std::move(state)),
+          fixed_bytes_(fixed_bytes),
+          frame_bytes_(frame_bytes),
+          counts_(frames > 0),
+          frames_(frames) {}
     ~Place();
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
 
     uint32_t frames() const { return frames_; }  // 0: memory that streams share
-    int64_t bytes() const { return bytes_; }
+    int64_t frame_bytes() const { return frame_bytes_; }
+    int64_t bytes() const { return fixed_bytes_ + frame_bytes_ * frames_; }
+
+    // Gives back what frames beyond so many take; at least one stays.
+    void Shrink(uint32_t frames);
+    // Room for `frames`, which is one more than there are or fewer: false when nothing is free,
+    // when somebody waits, or when it has its share already and little is free.
+    bool Grow(uint32_t frames);
 
    private:
     const std::shared_ptr<State> state_;
-    const int64_t bytes_;
-    const uint32_t frames_;
+    const int64_t fixed_bytes_;
+    const int64_t frame_bytes_;
+    const bool counts_;             // one of the places
+    std::atomic<uint32_t> frames_;  // changed under the state's mutex
   };
 
-  // `what` names the places in errors, "streams", and `memory` the bytes, by the flag that bounds
-  // them: "slab-memory".
-  Admission(std::string what, int64_t capacity_bytes, int64_t max_places,
-            const char* memory = "slab-memory");
+  // What a stream asks for: `fixed_bytes` and `frames` frames, or as many as are free but at least
+  // one; and up to `spare_frames` more, as long as half of the memory is left for others.
+  // frames > 0, no negative bytes.
+  struct Need {
+    int64_t frame_bytes = 0;
+    uint32_t frames = 1;
+    int64_t fixed_bytes = 0;
+    uint32_t spare_frames = 0;
+  };
 
-  // Room for `fixed_bytes` and `frames` frames, or as many as are free but at least one; and for up
-  // to `spare_frames` more, as long as half of the memory is left for others.
-  // RESOURCE_EXHAUSTED says how much is needed and free. Requires frames > 0, no negative bytes.
+  // `what` names the places in errors, "streams", `memory` and `places` the flags that bound the
+  // bytes and the places: "slab-memory".
+  Admission(std::string what, int64_t capacity_bytes, int64_t max_places,
+            const char* memory = "slab-memory", const char* places = nullptr);
+
+  // RESOURCE_EXHAUSTED says how much is needed and free. Passes those who wait (WaitingRoom).
+  absl::StatusOr<std::shared_ptr<Place>> Reserve(const Need& need);
   absl::StatusOr<std::shared_ptr<Place>> Reserve(int64_t frame_bytes, uint32_t frames,
                                                  int64_t fixed_bytes = 0,
-                                                 uint32_t spare_frames = 0);
+                                                 uint32_t spare_frames = 0) {
+    return Reserve(Need{frame_bytes, frames, fixed_bytes, spare_frames});
+  }
+  // Whether there could ever be room for it: RESOURCE_EXHAUSTED.
+  absl::Status CheckPossible(const Need& need) const;
+
+  // So many wait. `freed` is called whenever something is given back, on any thread and under a
+  // lock: it may only leave word. Null: nobody waits.
+  void SetWaiting(size_t count, std::function<void()> freed);
 
   // Memory that streams share, charged once to whoever comes first: no place of its own among
-  // `max_places`. `leave_bytes` must stay free beside it. `what` names it in the error.
+  // `max_places`. `leave_bytes` must stay free beside it, and nobody may be waiting if there are
+  // any: such memory can be done without. `what` names it in the error.
   absl::StatusOr<std::shared_ptr<Place>> ReserveShared(absl::string_view what, int64_t bytes,
                                                        int64_t leave_bytes = 0);
 
   int64_t capacity_bytes() const { return state_->capacity_bytes; }
   int64_t reserved_bytes() const;
+  int64_t free_bytes() const { return capacity_bytes() - reserved_bytes(); }
 
  private:
   struct State {
-    State(std::string name, const char* memory_flag, int64_t capacity, int64_t places)
-        : what(std::move(name)), flag(memory_flag), capacity_bytes(capacity), max_places(places) {}
+    State(std::string name, const char* memory_flag, const char* places, int64_t capacity,
+          int64_t max)
+        : what(std::move(name)),
+          flag(memory_flag),
+          places_flag(places),
+          capacity_bytes(capacity),
+          max_places(max) {}
 
     // "slab memory: ..., 5 of 10 are free (--slab-memory)".
-    std::string Refusal(const std::string& needs, int64_t free_bytes) const;
+    absl::Status Refusal(const std::string& needs, int64_t free_bytes) const;
+    absl::Status Refusal(const Need& need, int64_t free_bytes) const;
+    void Free(int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
 
     const std::string what;
     const char* const flag;
+    const char* const places_flag;  // may be null
     const int64_t capacity_bytes;
     const int64_t max_places;
     Mutex mu;
     int64_t reserved_bytes ABSL_GUARDED_BY(mu) = 0;
     int64_t num_places ABSL_GUARDED_BY(mu) = 0;
+    size_t num_waiting ABSL_GUARDED_BY(mu) = 0;
+    std::function<void()> freed ABSL_GUARDED_BY(mu);  // while somebody waits
   };
 
   const std::shared_ptr<State> state_;  // shared with the places

@@ -1,12 +1,15 @@
 #include "server/serving/batch_source.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "server/sharing/slab_ring.h"
 #include "server/sharing/slab_socket.h"
 #include "storage/base/arithmetic.h"
+#include "storage/base/mutex.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -14,6 +17,11 @@ namespace {
 
 // What a stream's epochs share.
 struct StreamPlan {
+  std::shared_ptr<SlabPool> CurrentSlabs() {
+    MutexLock lock(&mu);
+    return slabs;
+  }
+
   BatchMaker& maker;
   std::shared_ptr<const Recipe> recipe;  // shared with the plan cache
   uint64_t seed;
@@ -21,9 +29,10 @@ struct StreamPlan {
   int64_t first_epoch;
   BatchMaker::FrameOptions frames;
   bool compact;
-  SlabPool slabs;
+  std::shared_ptr<SlabPool> slabs ABSL_GUARDED_BY(mu);  // shared with frames that are being built
   std::shared_ptr<SlabRing> ring;      // instead of them; shared with the client and its frames
   std::shared_ptr<const void> tables;  // of its sampler, if it uses any
+  Mutex mu = {};
 };
 
 class BatchEpoch final : public FrameSource::Epoch {
@@ -42,7 +51,8 @@ class BatchEpoch final : public FrameSource::Epoch {
     GF_RETURN_IF_ERROR(stream_->maker.Build(
         *stream_->recipe, *plan_, stream_->seed, shard_.At(j, plan_->num_frames()), stream_->frames,
         [this](int64_t size) {
-          return stream_->ring != nullptr ? stream_->ring->Take() : stream_->slabs.Take(size);
+          return stream_->ring != nullptr ? stream_->ring->Take()
+                                          : stream_->CurrentSlabs()->Take(size);
         },
         frame));
     frame.ring = stream_->ring;
@@ -94,8 +104,21 @@ class BatchSource final : public FrameSource {
                         [](const absl::StatusOr<std::shared_ptr<const EpochPlan>>&) {});
   }
 
+  void KeepBuffers(uint32_t frames) override {
+    const uint32_t before = kept_.exchange(frames);
+    if (stream_->ring != nullptr) {
+      if (frames < before) stream_->ring->DiscardFree();
+    } else if (!stream_->recipe->layout().ragged) {
+      // What the old one has goes; what is out is freed when it comes back.
+      auto slabs = std::make_shared<SlabPool>(frames);
+      MutexLock lock(&stream_->mu);
+      slabs.swap(stream_->slabs);
+    }
+  }
+
  private:
   const std::shared_ptr<StreamPlan> stream_;
+  std::atomic<uint32_t> kept_ = UINT32_MAX;
 };
 
 class MetricsObserver final : public StreamObserver {
@@ -129,6 +152,8 @@ class MetricsObserver final : public StreamObserver {
     metrics_.FrameSent(strategy_, counts);
   }
 
+  void FramesDropped(int64_t count) override { metrics_.FramesDropped(count); }
+
   void Waited(Wait what, std::chrono::nanoseconds time) override {
     using Time = Metrics::StreamTime;
     metrics_.StreamSpent(what == Wait::kClient  ? Time::kForClient
@@ -150,7 +175,13 @@ struct Opening {
   std::shared_ptr<StreamPlan> stream;       // shared with its source and epochs
   std::shared_ptr<Admission::Place> place;  // shared with the stream and its frames
   int64_t num_epochs = 1;
+  uint32_t wanted_frames = 0;
+  uint32_t max_out = 0;
 };
+
+// What a client that shares memory may have of it that it has not looked at: beyond what it holds,
+// frames wait here, where they can give way.
+constexpr uint32_t kUnreadFrames = 2;
 
 // The memory that a client of this host shares, if it asked for that and it can be had: null is no
 // error, its frames travel.
@@ -166,20 +197,24 @@ std::shared_ptr<SlabRing> ShareMemory(const wire::StreamRequest& request, uint32
   return *std::move(ring);
 }
 
-absl::StatusOr<Opening> ReserveStream(const wire::StreamRequest& request, BatchMaker& maker,
-                                      Admission& admission, const PrefetchLimits& limits,
-                                      SlabSocket* sharing,
-                                      const std::shared_ptr<const Recipe>& recipe) {
+Admission::Need NeedOf(const wire::StreamRequest& request, const PrefetchLimits& limits,
+                       const Recipe& recipe) {
   const uint32_t wanted =
       std::min(request.prefetch == 0 ? limits.default_frames : request.prefetch, limits.max_frames);
-  const uint32_t held = request.passage_token.empty() || recipe->layout().ragged
+  const uint32_t held = request.passage_token.empty() || recipe.layout().ragged
                             ? 0
                             : std::min(request.held_frames, limits.max_frames);
-  Opening opening{.stream = nullptr, .place = nullptr, .num_epochs = request.num_epochs};
-  const int64_t frame_bytes = recipe->FrameBound(request.max_frame_bytes) +
-                              (request.graph_ids ? recipe->graph_id_bytes() : 0);
-  GF_ASSIGN_OR_RETURN(opening.place,
-                      admission.Reserve(frame_bytes, wanted, recipe->held_bytes(), held));
+  return {.frame_bytes = recipe.FrameBound(request.max_frame_bytes) +
+                         (request.graph_ids ? recipe.graph_id_bytes() : 0),
+          .frames = wanted,
+          .fixed_bytes = recipe.held_bytes(),
+          .spare_frames = held};
+}
+
+Opening OpenIn(std::shared_ptr<Admission::Place> place, const Admission::Need& need,
+               const wire::StreamRequest& request, BatchMaker& maker, const Admission& admission,
+               SlabSocket* sharing, const std::shared_ptr<const Recipe>& recipe) {
+  Opening opening{.stream = nullptr, .place = std::move(place), .num_epochs = request.num_epochs};
   // Ragged frames differ in size: a buffer kept for reuse would only stand beside the next one.
   const size_t idle_slabs = recipe->layout().ragged ? 0 : opening.place->frames();
   opening.stream.reset(new StreamPlan{
@@ -193,9 +228,13 @@ absl::StatusOr<Opening> ReserveStream(const wire::StreamRequest& request, BatchM
       .first_epoch = request.start_epoch,
       .frames = {.max_frame_bytes = request.max_frame_bytes, .graph_ids = request.graph_ids},
       .compact = request.encoding == Encoding::kCompact && !recipe->layout().ragged,
-      .slabs = SlabPool(idle_slabs),
+      .slabs = std::make_shared<SlabPool>(idle_slabs),
       .ring = ShareMemory(request, opening.place->frames(), *recipe, admission, sharing),
       .tables = recipe->HoldTables()});
+  // A ring has its places from the beginning.
+  const bool shares = opening.stream->ring != nullptr;
+  opening.wanted_frames = shares ? opening.place->frames() : need.frames;
+  opening.max_out = shares ? need.spare_frames + kUnreadFrames : 0;
   return opening;
 }
 
@@ -221,33 +260,44 @@ absl::StatusOr<FrameStream::Opened> FinishOpening(Opening opening, Metrics& metr
   opened.source = std::make_unique<BatchSource>(opening.stream);
   opened.first_epoch = *std::move(first);
   opened.num_epochs = opening.num_epochs;
-  opened.reservation = std::move(opening.place);
+  opened.reservation = opening.place;
+  opened.place = std::move(opening.place);
+  opened.wanted_frames = opening.wanted_frames;
+  opened.max_out = opening.max_out;
   opened.observer = std::make_shared<MetricsObserver>(metrics, recipe);
   return opened;
 }
 
 }  // namespace
 
-void OpenStream(wire::StreamRequest request, BatchMaker& maker, Admission& admission,
-                Metrics& metrics, const PrefetchLimits& limits, SlabSocket* sharing,
-                FrameStream::OpenDone done) {
+void OpenStream(wire::StreamRequest request, BatchMaker& maker, WaitingRoom& room, Metrics& metrics,
+                const PrefetchLimits& limits, SlabSocket* sharing, FrameStream::OpenDone done) {
   const auto asked = std::make_shared<const wire::StreamRequest>(std::move(request));
+  auto open = [asked, &maker, &room, &metrics, sharing](
+                  const std::shared_ptr<const Recipe>& recipe, const Admission::Need& need,
+                  WaitingRoom::PlaceOr place, FrameStream::OpenDone opened) {
+    if (!place.ok()) return opened(place.status());
+    Opening opening =
+        OpenIn(*std::move(place), need, *asked, maker, room.admission(), sharing, recipe);
+    BatchSource source(opening.stream);
+    source.OpenEpoch(asked->start_epoch,
+                     [opening = std::move(opening), &metrics,
+                      opened = std::move(opened)](FrameSource::EpochOr first) mutable {
+                       // What a refused stream had is free before it is told so.
+                       absl::StatusOr<FrameStream::Opened> stream =
+                           FinishOpening(std::move(opening), metrics, std::move(first));
+                       opened(std::move(stream));
+                     });
+  };
   maker.Open(asked->dataset, asked->fingerprint, asked->spec, asked->max_frame_bytes,
-             [asked, &maker, &admission, &metrics, &limits, sharing, done = std::move(done)](
+             [asked, &room, &limits, open = std::move(open), done = std::move(done)](
                  absl::StatusOr<std::shared_ptr<const Recipe>> recipe) mutable {
                if (!recipe.ok()) return done(recipe.status());
-               absl::StatusOr<Opening> opening =
-                   ReserveStream(*asked, maker, admission, limits, sharing, *recipe);
-               if (!opening.ok()) return done(opening.status());
-               BatchSource source(opening->stream);
-               source.OpenEpoch(asked->start_epoch,
-                                [opening = *std::move(opening), &metrics,
-                                 done = std::move(done)](FrameSource::EpochOr first) mutable {
-                                  // What a refused stream had is free before it is told so.
-                                  absl::StatusOr<FrameStream::Opened> opened =
-                                      FinishOpening(std::move(opening), metrics, std::move(first));
-                                  done(std::move(opened));
-                                });
+               const Admission::Need need = NeedOf(*asked, limits, **recipe);
+               room.Enter(need, [recipe = *std::move(recipe), need, open = std::move(open),
+                                 done = std::move(done)](WaitingRoom::PlaceOr place) mutable {
+                 open(recipe, need, std::move(place), std::move(done));
+               });
              });
 }
 

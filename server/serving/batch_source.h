@@ -5,9 +5,9 @@
 
 #include "proto/wire/requests.h"
 #include "server/metrics/metrics.h"
-#include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/frame_stream.h"
+#include "server/serving/waiting_room.h"
 
 namespace graphfeed {
 
@@ -19,12 +19,11 @@ struct PrefetchLimits {
 class SlabSocket;
 
 // Does everything for a stream that can be refused: opens the dataset, resolves the spec, computes
-// the layout, reserves the frames' memory, plans the first epoch. Calls `done` once, as
+// the layout, waits for the frames' memory, plans the first epoch. Calls `done` once, as
 // BatchMaker::Open does. All but `request` must outlive the stream. `sharing` is how clients of
 // this host get memory; null: they do not.
-void OpenStream(wire::StreamRequest request, BatchMaker& maker, Admission& admission,
-                Metrics& metrics, const PrefetchLimits& limits, SlabSocket* sharing,
-                FrameStream::OpenDone done);
+void OpenStream(wire::StreamRequest request, BatchMaker& maker, WaitingRoom& room, Metrics& metrics,
+                const PrefetchLimits& limits, SlabSocket* sharing, FrameStream::OpenDone done);
 
 }  // namespace graphfeed
 

@@ -5,67 +5,10 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "proto/frame/error_details.h"
+#include "server/serving/frame_slots.h"
 #include "storage/base/allocation.h"
 
 namespace graphfeed {
-
-// The frames of a stream that exist. Shared by the stream and its slots, which gRPC may drop when
-// the stream and the server are gone. Its mutex comes after the stream's.
-class FrameStream::Slots {
- public:
-  void Open(std::weak_ptr<FrameStream> stream, TaskQueue* tasks) {
-    MutexLock lock(&mu_);
-    stream_ = std::move(stream);
-    tasks_ = tasks;
-  }
-  // Nothing is posted any more. Afterwards the task queue may go.
-  void Close() {
-    MutexLock lock(&mu_);
-    tasks_ = nullptr;
-  }
-
-  uint32_t used() const {
-    MutexLock lock(&mu_);
-    return used_;
-  }
-  void Take() {
-    MutexLock lock(&mu_);
-    ++used_;
-  }
-  void Return() {
-    MutexLock lock(&mu_);
-    --used_;
-    if (tasks_ == nullptr) return;
-    tasks_->Post([weak = stream_] {
-      if (const std::shared_ptr<FrameStream> stream = weak.lock()) stream->Advance(/*build=*/true);
-    });
-  }
-
- private:
-  mutable Mutex mu_;
-  uint32_t used_ ABSL_GUARDED_BY(mu_) = 0;
-  std::weak_ptr<FrameStream> stream_ ABSL_GUARDED_BY(mu_);
-  TaskQueue* tasks_ ABSL_GUARDED_BY(mu_) = nullptr;
-};
-
-FrameStream::Slot::Slot(std::shared_ptr<Slots> slots, std::shared_ptr<const void> reservation)
-    : slots_(std::move(slots)), reservation_(std::move(reservation)) {}
-
-FrameStream::Slot& FrameStream::Slot::operator=(Slot&& other) noexcept {
-  if (this != &other) {
-    Release();
-    slots_ = std::move(other.slots_);
-    reservation_ = std::move(other.reservation_);
-  }
-  return *this;
-}
-
-FrameStream::Slot::~Slot() { Release(); }
-
-void FrameStream::Slot::Release() {
-  reservation_.reset();
-  if (const std::shared_ptr<Slots> slots = std::move(slots_)) slots->Return();
-}
 
 FrameStream::FrameStream(TaskQueue& builds, TaskQueue& planning, Sink& sink,
                          const StreamLimits& limits)
@@ -113,7 +56,11 @@ void FrameStream::OnOpened(absl::StatusOr<Opened> opened) {
       running_ = std::make_unique<Running>();
       running_->source = std::move(opened->source);
       running_->reservation = std::move(opened->reservation);
+      running_->place = std::move(opened->place);
       running_->prefetch = std::max(opened->header.prefetch, 1u);
+      running_->wanted = std::max(opened->wanted_frames, running_->prefetch);
+      running_->max_out = opened->max_out;
+      kept_buffers_ = running_->prefetch;
       if (limits_.max_age != StreamLimits::Duration::max()) {
         opened->header.max_age_ms =
             std::chrono::duration_cast<std::chrono::milliseconds>(limits_.max_age).count();
@@ -132,6 +79,8 @@ void FrameStream::OnWritten(bool ok) {
   {
     MutexLock lock(&mu_);
     writing_ = false;
+    moved_at_ = Clock::now();
+    if (ok) Regrow();
     sent = std::move(in_flight_);
     in_flight_.reset();
     observer = observer_;
@@ -176,11 +125,18 @@ void FrameStream::BuildNext() {
     MutexLock lock(&mu_);
     --queued_;
     if (stop_.has_value()) return;
+    if (slots_->used() >= running_->prefetch) {  // it has given way meanwhile
+      ++parked_;
+      return;
+    }
     next_build_ = std::max(next_build_, first_);
-    while (entries_[next_build_ - first_].epoch == nullptr) ++next_build_;
+    while (!entries_[next_build_ - first_].to_build) ++next_build_;
     number = next_build_++;
-    epoch = std::move(entries_[number - first_].epoch);
-    j = entries_[number - first_].j;
+    Entry& entry = entries_[number - first_];
+    entry.to_build = false;
+    epoch = entry.epoch;
+    j = entry.j;
+    ++building_;
     slots_->Take();
     slot = Slot(slots_, running_->reservation);
     built.info = TakeInfo();
@@ -191,9 +147,11 @@ void FrameStream::BuildNext() {
   });
   {
     MutexLock lock(&mu_);
+    --building_;
     if (!stop_.has_value()) {
       Entry& entry = entries_[number - first_];
       if (status.ok()) {
+        ++ready_;
         entry.result = Frame{std::move(built.info), std::move(built.slab), std::move(slot),
                              std::move(built.compact), std::move(built.ring)};
       } else {
@@ -216,6 +174,10 @@ void FrameStream::EnterEpoch(std::shared_ptr<FrameSource::Epoch> epoch) {
 void FrameStream::Schedule(Action& action) {
   Running& run = *running_;
   PlanAhead(action);
+  for (; parked_ > 0 && queued_ + slots_->used() < run.prefetch; --parked_) {
+    ++queued_;
+    ++action.builds;
+  }
   while (!run.exhausted) {
     if (run.epoch == nullptr) {
       if (!run.next_epoch.has_value()) break;
@@ -230,10 +192,11 @@ void FrameStream::Schedule(Action& action) {
       PlanAhead(action);
     }
     if (run.next_j < run.epoch->info().plan.shard_frames) {
-      if (queued_ + slots_->used() >= run.prefetch) break;
+      if (parked_ > 0 || queued_ + slots_->used() >= run.prefetch) break;
       Entry& entry = entries_.emplace_back();
       entry.epoch = run.epoch;
       entry.j = run.next_j++;
+      entry.to_build = true;
       ++queued_;
       ++action.builds;
     } else if (run.epochs_left == 0 && !run.opening && !run.next_epoch.has_value()) {
@@ -277,12 +240,13 @@ FrameStream::Action FrameStream::Decide() {
 
   if (!stop_.has_value()) {
     if (running_ != nullptr) Schedule(action);
-    if (!writing_ && !entries_.empty() && entries_.front().ready()) {
+    if (MayWrite()) {
       auto& front = entries_.front().result;
       if (auto* error = std::get_if<absl::Status>(&front)) {
         stop_ = *error;
       } else {
         if (auto* frame = std::get_if<Frame>(&front)) {
+          --ready_;
           in_flight_.emplace(TakeInfo(), frame->slab.size());
           in_flight_->first = frame->info;
           action.step.emplace<Message>(std::move(*frame));
@@ -292,6 +256,8 @@ FrameStream::Action FrameStream::Decide() {
           action.step.emplace<Message>(std::get<EpochInfo>(std::move(front)));
         }
         writing_ = true;
+        moved_at_ = Clock::now();
+        action.sent_epoch = std::move(entries_.front().epoch);
         entries_.pop_front();
         ++first_;
       }
@@ -305,14 +271,16 @@ FrameStream::Action FrameStream::Decide() {
     slots_->Close();
     action.dropped_entries.swap(entries_);
     action.dropped.push_back(std::move(running_));
-    if (!writing_) {
+    if (!writing_ && !breaking_off_) {
       finished_ = true;
       action.step = *stop_;
     }
     return action;
   }
+  Fit(action);
   const bool ready = !entries_.empty() && entries_.front().ready();
   if (writing_) waiting_for_ = ready ? StreamObserver::Wait::kClient : StreamObserver::Wait::kNone;
+  if (!writing_ && ready) waiting_for_ = StreamObserver::Wait::kClient;
   if (!writing_ && !ready && running_ != nullptr) waiting_for_ = StreamObserver::Wait::kBuild;
   waiting_since_ = Clock::now();
   return action;
@@ -345,11 +313,15 @@ void FrameStream::Advance(bool build, FrameInfo* spare) {
   {
     MutexLock lock(&mu_);
     if (spare != nullptr) KeepInfo(std::move(*spare));
+    if (build) NoteReturn();
     action = Decide();
   }
   // First what is free again, so that whoever sees the end of the stream sees that, too.
   action.dropped_entries.clear();
+  action.dropped_frames.clear();
   action.dropped.clear();
+  action.sent_epoch.reset();
+  if (action.keep_buffers.has_value()) action.buffers_of->KeepBuffers(*action.keep_buffers);
   build = build && action.builds > 0;
   for (int i = build ? 1 : 0; i < action.builds; ++i) {
     builds_->Post([self] { self->BuildNext(); });

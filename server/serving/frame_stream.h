@@ -19,6 +19,7 @@
 #include "proto/frame/compact.h"
 #include "proto/frame/slab.h"
 #include "proto/frame/stream_info.h"
+#include "server/serving/admission.h"
 #include "server/serving/stream_limits.h"
 #include "server/serving/task_queue.h"
 #include "storage/base/mutex.h"
@@ -59,6 +60,8 @@ class FrameSource {
   // Another stream will probably ask for this epoch: the one after the last of this stream, which
   // has begun. Once, on a planning thread.
   virtual void Foresee(int64_t /*epoch*/) {}
+  // Buffers for so many frames may be kept for reuse from now on. On any thread.
+  virtual void KeepBuffers(uint32_t /*frames*/) {}
 };
 
 // Is told what a stream does, for metrics. Thread-safe.
@@ -72,6 +75,8 @@ class StreamObserver {
   // The stream had a frame ready and waited for the client to take the one before it, or had
   // nothing to send; or (kNone) a frame was on its way while the next one was being built.
   virtual void Waited(Wait what, std::chrono::nanoseconds time) = 0;
+  // Ready frames were dropped, to be built again (FrameStream::KeepAtMost).
+  virtual void FramesDropped(int64_t /*count*/) {}
 };
 
 // Schedules one stream: at most `prefetch` frames of it exist at a time, from the moment in which
@@ -122,6 +127,9 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     virtual void Write(Message&& message) = 0;
     // The last call, once, while no write is in flight.
     virtual void Finish(absl::Status status) = 0;
+    // The client does not take the write in flight: gives it up, so that OnWritten(false) comes.
+    // `status` is why. Finish comes after this has returned.
+    virtual void BreakOff(const absl::Status& /*status*/) {}
   };
 
   // All that a stream needs, once its request has been accepted.
@@ -132,6 +140,22 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     int64_t num_epochs = 1;  // 0: until stopped
     std::shared_ptr<const void> reservation;
     std::shared_ptr<StreamObserver> observer;  // shared by whoever made it; may be null
+    // Of the reservation, the frames' part, which may give way and grow again, to `wanted_frames`;
+    // shared with it. Null: it is fixed.
+    std::shared_ptr<Admission::Place> place;
+    uint32_t wanted_frames = 0;
+    // Frames that may be out, with the sink or beyond, before one has come back: for clients that
+    // take frames without reading them. 0: any number.
+    uint32_t max_out = 0;
+  };
+
+  // What a stream has of the memory for frames.
+  struct Holding {
+    int64_t frame_bytes = 0;
+    uint32_t reserved = 0;  // frames
+    uint32_t target = 0;    // that it will have, when those beyond have gone
+    uint32_t out = 0;       // that cannot be dropped: being built, in flight, or not back yet
+    bool idle = false;      // its client has taken nothing for a while
   };
   // Runs on a planning thread and does not wait for others: `done` is called once, then or later
   // (FrameSource::OpenEpoch).
@@ -154,13 +178,27 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   // ready are dropped at once, as is work that has not started. The first call counts.
   void Stop(absl::Status status);
 
+  // nullopt when there is nothing that could give way.
+  std::optional<Holding> holding();
+  // Memory is short: from now on so many frames exist at most, and memory is reserved for no more.
+  // With `drop`, frames that are ready beyond that are dropped, and built again when they are due:
+  // they are the same. Otherwise they go as the client takes them. It grows again as frames are
+  // sent (Admission::Place::Grow).
+  void KeepAtMost(uint32_t frames, bool drop);
+  // Ends the stream if its client has taken nothing for longer than it may.
+  void EndIfIdle();
+
  private:
   using Clock = std::chrono::steady_clock;
 
+  // A client that has taken nothing for so long is idle, where memory is short.
+  static constexpr Clock::duration kIdleAfter = std::chrono::seconds(1);
+
   // A place in the stream's order.
   struct Entry {
-    std::shared_ptr<FrameSource::Epoch> epoch;  // of a frame whose build has not started
+    std::shared_ptr<FrameSource::Epoch> epoch;  // of a frame
     int64_t j = 0;
+    bool to_build = false;  // its build has not started
     std::variant<std::monostate, absl::Status, StreamInfo, EpochInfo, Frame> result;
     bool ready() const { return result.index() != 0; }
   };
@@ -170,16 +208,24 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     int builds = 0;                                            // tasks to post
     std::optional<int64_t> open_epoch;                         // of `source`
     std::optional<int64_t> foresee_epoch;                      // of `source`
+    std::optional<uint32_t> keep_buffers;                      // of `buffers_of`
     std::shared_ptr<FrameSource> source;
+    std::shared_ptr<FrameSource> buffers_of;
     // What must not be destroyed under the mutex.
     std::deque<Entry> dropped_entries;
+    std::vector<Frame> dropped_frames;
     std::vector<std::shared_ptr<void>> dropped;
+    std::shared_ptr<FrameSource::Epoch> sent_epoch;  // apart, so that nothing is allocated for it
   };
   // What exists between opening and the end.
   struct Running {
     std::shared_ptr<FrameSource> source;  // shared with the task that opens the next epoch
     std::shared_ptr<const void> reservation;
+    std::shared_ptr<Admission::Place> place;  // shared with the reservation; may be null
     uint32_t prefetch = 0;
+    uint32_t wanted = 0;  // that it grows to again
+    uint32_t max_out = 0;
+    bool drop = false;                          // ready frames beyond prefetch
     std::shared_ptr<FrameSource::Epoch> epoch;  // of which frames are being scheduled
     int64_t next_j = 0;
     // Of the epoch after it: nothing yet, being opened, or what came of that.
@@ -206,6 +252,16 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   void EnterEpoch(std::shared_ptr<FrameSource::Epoch> epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ChargeWait() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool NothingLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Frames that exist and are not ready.
+  uint32_t Out() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool MayWrite() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Since when nothing has moved that only the client can move.
+  std::optional<Clock::time_point> IdleSince() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DropReady(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Fit(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Regrow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A frame has come back, from the client or because it was dropped.
+  void NoteReturn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Behind a frame: whether the stream has been here for long enough.
   bool TooOld() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Infos whose memory is used again, so that none is allocated for frame after frame.
@@ -228,6 +284,13 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   uint64_t first_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t next_build_ ABSL_GUARDED_BY(mu_) = 0;  // entries before it are started or no builds
   uint32_t queued_ ABSL_GUARDED_BY(mu_) = 0;      // build tasks that have not started
+  uint32_t parked_ ABSL_GUARDED_BY(mu_) = 0;      // frames to build for which there is no task
+  uint32_t building_ ABSL_GUARDED_BY(mu_) = 0;
+  uint32_t ready_ ABSL_GUARDED_BY(mu_) = 0;         // frames among the entries
+  bool breaking_off_ ABSL_GUARDED_BY(mu_) = false;  // the sink is being told to
+  uint32_t kept_buffers_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t dropped_ ABSL_GUARDED_BY(mu_) = 0;  // frames that have not come back yet
+  Clock::time_point moved_at_ ABSL_GUARDED_BY(mu_) = Clock::now();
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
   // The frame in flight, if it is one, and its slab's bytes.
   std::optional<std::pair<FrameInfo, int64_t>> in_flight_ ABSL_GUARDED_BY(mu_);

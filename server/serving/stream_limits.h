@@ -12,6 +12,8 @@ struct StreamLimits {
 
   // Since it was asked for. It ends behind the frame that is being sent then, and at least one.
   Duration max_age = Duration::max();
+  // For which its client takes nothing.
+  Duration max_idle = Duration::max();
 };
 
 // The limits of the number-th stream. Ages differ by up to a fifth to either side, so that streams

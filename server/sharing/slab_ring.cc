@@ -86,6 +86,11 @@ void SlabRing::Return(SlabBlock* block) {
   if (stream_ended_) Discard(place);
 }
 
+void SlabRing::DiscardFree() {
+  MutexLock lock(&mu_);
+  for (const uint32_t place : free_) Discard(place);
+}
+
 // Nobody reads the place again. Shared memory is given back by punching a hole, which its mapping
 // can do.
 void SlabRing::Discard(uint32_t place) {

@@ -36,6 +36,9 @@ class SlabRing final : public SlabMemory, public std::enable_shared_from_this<Sl
   // A free place as a slab; empty when there is none.
   Slab Take();
 
+  // Gives back the memory of places that are free; Take has them as before.
+  void DiscardFree();
+
   // Lends a slab of Take to the client and returns its number, from 1 on. `released` is called
   // once: when the client returns it, on whatever thread that is noticed, when the client is gone,
   // or at the stream's end; the place is free by then, but at the stream's end.

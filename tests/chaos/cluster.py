@@ -24,18 +24,22 @@ KEEPALIVE = 1  # seconds of silence before a client pings, and that it waits for
 class Replica:
     """A server process that comes back at its address, with its data."""
 
-    def __init__(self, folder: pathlib.Path, host: str, within: Sequence[str]) -> None:
+    def __init__(
+        self, folder: pathlib.Path, host: str, within: Sequence[str], *flags: str, port: str = "0"
+    ) -> None:
         self._folder = folder
         self._within = within
-        self.address = f"{host}:0"
+        self._flags = flags
+        self.address = f"{host}:{port}"
         self.start()
 
     def start(self) -> None:
         self._server = Server(
-            self._folder, "--drain-timeout", "5s", "--log-level", "error",
+            self._folder, "--drain-timeout", "5s", "--log-level", "error", *self._flags,
             address=self.address, within=self._within,
         )  # fmt: skip
         self.address = self._server.address
+        self.metrics = self._server.metrics
 
     def kill(self) -> None:
         self._server.kill()
@@ -90,15 +94,18 @@ class Source:
 
 class Reader(threading.Thread):
     """A client process whose frames are taken at the pace of a training program: `step` seconds
-    for each."""
+    for each. `environment` is what it has beside this process's."""
 
-    def __init__(self, command: Sequence[str], step: float) -> None:
+    def __init__(
+        self, command: Sequence[str], step: float, environment: dict[str, str] | None = None
+    ) -> None:
         super().__init__()
-        self._step = step
+        self.step = step
         self._log = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self._log, text=True
-        )
+            command, stdout=subprocess.PIPE, stderr=self._log, text=True,
+            env={**os.environ, **(environment or {})},
+        )  # fmt: skip
         # A pipe that holds few lines: the client waits as one that computes would.
         fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, 4096)
         self.frames: list[str] = []
@@ -108,7 +115,7 @@ class Reader(threading.Thread):
         for line in self._process.stdout:
             if line.startswith("frame "):
                 self.frames.append(line.strip())
-                time.sleep(self._step)
+                time.sleep(self.step)
         self.code = self._process.wait()
         self._process.stdout.close()
 

@@ -33,6 +33,7 @@ class TestServer {
     config_.build_threads = 2;
     config_.memory_budget = int64_t{64} << 20;
     config_.drain_timeout = absl::Seconds(20);
+    config_.stream_wait = absl::ZeroDuration();  // refusals come at once
 #ifdef GRAPHFEED_PARTITION_PROGRAM
     config_.partition_program = GRAPHFEED_PARTITION_PROGRAM;
 #endif

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "server/serving/admission.h"
 #include "server/serving/frame_stream.h"
 #include "server/serving/task_queue.h"
 #include "tests/server/serving/fake_frame_source.h"
@@ -99,6 +100,53 @@ TEST(FrameStreamStressTest, AnyInterleavingKeepsOrderBoundsAndFreesAll) {
   }
   sinks.clear();
   EXPECT_EQ(world.live_epochs, 0);
+  EXPECT_EQ(SlabPool::TotalBytes(), before);
+}
+
+// Whatever is dropped or parked while frames are built and sent, all come, once and in order.
+TEST(FrameStreamStressTest, StreamsThatGiveWayAtAnyMomentLoseNothing) {
+  constexpr int kStreams = 40;
+  constexpr int64_t kFrames = 150;
+  constexpr uint32_t kPrefetch = 8;
+  constexpr int64_t kFrameBytes = 64;
+  const int64_t before = SlabPool::TotalBytes();
+  FakeWorld world;
+  world.frames_otherwise = kFrames;
+  Admission admission("streams", kStreams * kPrefetch * kFrameBytes, kStreams);
+  std::latch done(kStreams);
+  std::vector<std::unique_ptr<ThreadedSink>> sinks;
+  std::vector<std::shared_ptr<FrameStream>> streams;
+  {
+    ThreadPool builds(3);
+    ThreadPool planning(2);
+    ThreadPool writes(2);
+    for (int i = 0; i < kStreams; ++i) {
+      sinks.push_back(std::make_unique<ThreadedSink>(writes, done, -1, true));
+      streams.push_back(FrameStream::Create(builds, planning, *sinks.back()));
+      sinks.back()->set_stream(streams.back());
+      streams.back()->Start([&](FrameStream::OpenDone opened) {
+        FrameStream::Opened stream = OpenFake(world, kPrefetch);
+        stream.place = *admission.Reserve(kFrameBytes, kPrefetch);
+        stream.reservation = stream.place;
+        stream.wanted_frames = kPrefetch;
+        opened(std::move(stream));
+      });
+    }
+    std::mt19937 random(3);
+    while (!done.try_wait()) {
+      FrameStream& stream = *streams[random() % kStreams];
+      if (const auto holding = stream.holding()) EXPECT_LE(holding->out, kPrefetch);
+      stream.KeepAtMost(1 + random() % 3, random() % 2 == 0);
+    }
+  }
+  for (const auto& sink : sinks) {
+    EXPECT_EQ(sink->status(), absl::OkStatus());
+    EXPECT_EQ(sink->frames(), kFrames);
+  }
+  EXPECT_GT(world.built, kStreams * kFrames) << "nothing was dropped";
+  sinks.clear();
+  streams.clear();
+  EXPECT_EQ(admission.reserved_bytes(), 0);
   EXPECT_EQ(SlabPool::TotalBytes(), before);
 }
 

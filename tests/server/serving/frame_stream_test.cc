@@ -506,7 +506,7 @@ TEST_F(FrameStreamTest, TheObserverLearnsWhatWasSentAndWhatWasWaitedFor) {
   EXPECT_EQ(observer->overlaps, 0);
   sink_.Done(*stream_);
   EXPECT_EQ(observer->overlaps, 1) << "the epoch's header was on its way, and no frame built";
-  executor_.RunOne();    // 0/0
+  executor_.RunOne();  // 0/0
   EXPECT_EQ(observer->build_waits, 1);
   executor_.RunOne();  // 0/1 is ready, 0/0 in flight
   sink_.Done(*stream_);
