@@ -20,9 +20,6 @@ from server_process import Server
 PENDING_FLAGS = {"follow", "follow-every", "follow-max-lag", "log-format", "read-only", "snapshot-keep",
                  "stream-max-age"}  # fmt: skip
 
-# As these: then tests of who may do what pass that are expected to fail.
-ACCESS_IS_PENDING = True
-
 BIN = pathlib.Path(os.environ["GRAPHFEED_SERVER"]).parent
 every_set = pytest.mark.parametrize("name", SETS)
 
@@ -97,6 +94,7 @@ def written(config: dict, folder: pathlib.Path, **other) -> pathlib.Path:
 
 @every_set
 def test_the_server_has_nothing_to_say_about_its_configuration(name, tmp_path):
+    secrets(tmp_path / "etc")
     for config in configurations(name).values():
         done = subprocess.run([BIN / "graphfeed-server", "--check-config", "--config", written(config, tmp_path)],
                               capture_output=True, text=True, timeout=60)  # fmt: skip
@@ -147,8 +145,9 @@ def secrets(folder: pathlib.Path) -> None:
     (folder / "tls/ca.crt").write_bytes((folder / "tls/tls.crt").read_bytes())
     (folder / "access").mkdir()
     (folder / "access/access.yaml").write_text(yaml.safe_dump({"principals": [
-        {"name": "team", "token": TOKENS["reader"], "roles": ["reader"]},
-        {"name": "chart", "token": TOKENS["chart"], "roles": ["reader", "writer", "operator", "worker"]},
+        {"name": "team", "token": TOKENS["reader"], "roles": ["reader"], "datasets": ["*"]},
+        {"name": "chart", "token": TOKENS["chart"], "roles": ["reader", "writer", "operator", "worker"],
+         "datasets": ["*"]},
     ]}))  # fmt: skip
     (folder / "client").mkdir()
     (folder / "client/token").write_text(TOKENS["chart"] + "\n")
@@ -273,7 +272,6 @@ def test_who_does_not_know_the_secure_set_s_authority_hangs_up(secure):
         secure("Job", "ingest", HASTE, GRAPHFEED_ROOT_CA="/etc/ssl/certs/ca-certificates.crt")
 
 
-@pytest.mark.xfail(ACCESS_IS_PENDING, strict=True, reason="servers take --access and do not read it")
 @pytest.mark.parametrize("kind, part", JOBS)
 @pytest.mark.parametrize("token, said", [("reader", "PERMISSION_DENIED"), ("", "UNAUTHENTICATED")])
 def test_strangers_and_readers_may_not_do_what_the_secure_set_s_jobs_do(
