@@ -13,8 +13,7 @@ from chart import objects, of_kind, pods
 from server_process import Server
 
 # The chart names these, and the programs do not know them yet: a test fails once they do.
-PENDING_FLAGS = {"follow", "follow-every", "follow-max-lag", "log-format", "read-only", "snapshot-keep",
-                 "stream-max-age"}  # fmt: skip
+PENDING_FLAGS = {"follow", "follow-every", "follow-max-lag", "log-format", "read-only", "snapshot-keep"}  # fmt: skip
 
 BIN = pathlib.Path(os.environ["GRAPHFEED_SERVER"]).parent
 
