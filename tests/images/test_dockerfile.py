@@ -164,9 +164,9 @@ def test_the_health_check_asks_the_server(tmp_path):
 
 
 def test_packages_of_a_program_are_those_that_it_was_linked_with():
-    said = subprocess.run([ROOT / "docker/bin/packages-of", os.environ["GRAPHFEED_SERVER"], "/opt/poplar"],
+    said = subprocess.run([ROOT / "docker/bin/packages-of", "/bin/ls", "/opt/poplar"],
                           capture_output=True, text=True, check=True).stdout.split()
-    assert {"libc6", "libgrpc++1.51", "librocksdb7.8"} <= set(said) and len(said) == len(set(said))
+    assert said == ["libc6", "libpcre2-8-0", "libselinux1"]
 
 
 @pytest.mark.parametrize("arguments, said", [

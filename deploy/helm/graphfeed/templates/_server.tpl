@@ -11,6 +11,7 @@ are the names of its flags. Roles: writer, follower, sidecar. */}}
       "stream-max-age" $values.streamMaxAge -}}
 {{- if eq .role "sidecar" -}}
 {{- $_ := set $config "listen" "unix:/run/graphfeed/server.sock" -}}
+{{- $_ := set $config "stream-max-age" "0s" -}}
 {{- else -}}
 {{- if $values.tls.secretName -}}
 {{- $_ := set $config "tls-cert" "/etc/graphfeed/tls/tls.crt" -}}
