@@ -15,6 +15,7 @@
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
 #include "server/serving/worker_registry.h"
+#include "server/serving/write_rules.h"
 #include "storage/catalog.h"
 #include "storage/chunks/chunk_store.h"
 
@@ -51,6 +52,7 @@ class ServerCore {
   const std::unique_ptr<Catalog> catalog;
   const bool read_only;
   Metrics metrics;
+  const WriteRules rules;
   Admission admission;
   Admission ingest_admission;
   Admission export_admission;

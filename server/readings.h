@@ -11,6 +11,7 @@
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
 #include "server/serving/worker_registry.h"
+#include "server/serving/write_rules.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
@@ -19,11 +20,12 @@ namespace graphfeed {
 struct ReadingSources {
   const ServerConfig& config;
   const Catalog& catalog;
+  const WriteRules& rules;
   const Admission& slabs;
   const BatchMaker& maker;
   const Calls& calls;
   const Handlers& handlers;
-  WorkerRegistry& workers;  // forgets those that are gone
+  WorkerRegistry& workers;       // forgets those that are gone
   const ThreadPool* build_pool;  // null once the server has shut down, as the next one
   const ThreadPool* planning_pool;
   int build_threads = 0;

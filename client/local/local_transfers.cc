@@ -109,7 +109,7 @@ class LocalIngest final : public rpc::UpStream {
         interrupted_(std::move(interrupted)),
         response_(dynamic_cast<v1::DatasetInfo&>(*response)),
         call_(*server_, "Ingest"),
-        messages_(std::make_unique<IngestCall>(*server_->core().catalog)) {
+        messages_(std::make_unique<IngestCall>(*server_->core().catalog, server_->core().rules)) {
     if (absl::Status status = call_.Open(server_->core().ingest_admission); !status.ok()) {
       (void)End(status);
       return;

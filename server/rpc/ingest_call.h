@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "graphfeed/v1/graphfeed.pb.h"
+#include "server/serving/write_rules.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
@@ -16,11 +17,11 @@ namespace graphfeed {
 // calls block. Destroyed before the commit, it leaves nothing behind.
 class IngestCall {
  public:
-  explicit IngestCall(Catalog& catalog) : catalog_(catalog) {}
+  IngestCall(Catalog& catalog, const WriteRules& rules) : catalog_(catalog), rules_(rules) {}
 
   // Takes the next message. Returns the published version after the commit, nullopt before it.
   // INVALID_ARGUMENT for messages out of order; DATA_LOSS when the commit counts other graphs than
-  // have come.
+  // have come; what WriteRules forbid, also on the way.
   absl::StatusOr<std::optional<DatasetInfo>> Take(v1::IngestRequest message);
 
  private:
@@ -29,6 +30,7 @@ class IngestCall {
   absl::StatusOr<DatasetInfo> Commit(const v1::IngestCommit& message);
 
   Catalog& catalog_;
+  const WriteRules& rules_;
   std::unique_ptr<GraphSink> session_;
   bool collection_ = true;
   int64_t num_graphs_ = 0;

@@ -31,7 +31,7 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
                 grpc::ByteBuffer& reply)
       : Reactor(ingests.calls, context, "Ingest"),
         ingests_(ingests),
-        messages_(std::make_unique<IngestCall>(ingests.catalog)),
+        messages_(std::make_unique<IngestCall>(ingests.catalog, *ingests.rules)),
         reply_(reply) {}
   ~IngestReactor() override {
     if (open_) ingests_.calls.metrics().IngestsOpen(-1);
