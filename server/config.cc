@@ -11,11 +11,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "server/config_sources.h"
 #include "server/config_table.h"
 #include "server/flag_values.h"
+#include "server/serving/retention.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -75,6 +77,40 @@ void CheckTogether(const ServerConfig& config, std::vector<std::string>& problem
         absl::StrCat("--listen is \"", config.listen,
                      "\", a Unix socket: its permissions say who may call"));
   }
+  if (!config.follow.empty()) {
+    for (const absl::string_view address : absl::StrSplit(config.follow, ',')) {
+      const absl::Status status = CheckAddress(address, /*unix_sockets=*/true);
+      if (!status.ok()) add("follow", config.follow, status.message());
+    }
+  }
+  if (config.follow_max_lag > absl::ZeroDuration() && config.follow_max_lag < config.follow_every) {
+    add("follow-max-lag", absl::FormatDuration(config.follow_max_lag),
+        absl::StrCat("0s, or at least --follow-every, ",
+                     absl::FormatDuration(config.follow_every)));
+  }
+}
+
+// What a server does to its data by itself.
+void CheckUpkeep(const ServerConfig& config, std::vector<std::string>& problems) {
+  const auto add = [&](absl::string_view name, absl::string_view value, absl::string_view limit) {
+    problems.emplace_back(SettingError(name, value, limit).message());
+  };
+  if (const auto pins = ParsePins(config.pin); !pins.ok()) {
+    add("pin", config.pin, pins.status().message());
+  }
+  // What is removed here and kept there would be copied again and again.
+  constexpr absl::string_view kTheSources =
+      "with --follow, what is kept is decided where it is from";
+  if (!config.follow.empty() && config.keep_versions != 0) {
+    add("keep-versions", absl::StrCat(config.keep_versions), kTheSources);
+  }
+  if (!config.follow.empty() && config.keep_for != absl::ZeroDuration()) {
+    add("keep-for", absl::FormatDuration(config.keep_for), kTheSources);
+  }
+  if (config.snapshot_every == absl::ZeroDuration()) return;
+  const std::string every = absl::FormatDuration(config.snapshot_every);
+  if (config.snapshot_dir.empty()) add("snapshot-every", every, "needs --snapshot-dir");
+  if (config.snapshot_every < absl::Seconds(1)) add("snapshot-every", every, "0s, or at least 1s");
 }
 
 absl::Status Join(const std::vector<std::string>& problems) {
@@ -84,6 +120,7 @@ absl::Status Join(const std::vector<std::string>& problems) {
 
 void CheckConfig(const ServerConfig& config, std::vector<std::string>& problems) {
   CheckTogether(config, problems);
+  CheckUpkeep(config, problems);
   for (const Setting& setting : Settings()) {
     const absl::Status status = Check(setting, config);
     if (!status.ok()) problems.emplace_back(status.message());

@@ -47,7 +47,6 @@ struct ServerConfig {
   absl::Duration ingest_idle_timeout = absl::Minutes(10);   // an ingest may be silent for so long
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration sweep_after = absl::Hours(1);  // what no version uses is kept for so long
-  std::string log_level = "info";               // as spdlog names it
   std::string access;                  // the file that says who may do what; empty: all may
   bool allow_unauthenticated = false;  // at an address that others reach
   std::string tls_cert;                // PEM files; empty: without TLS
@@ -55,6 +54,19 @@ struct ServerConfig {
   std::string tls_client_ca;                // of clients' certificates
   std::string tls_client_cert = "require";  // or "request"
   std::string reflection = "auto";          // or "on", "off"; auto: where only this host can ask
+  bool read_only = false;                       // clients change nothing: this is a replica
+  std::string follow;  // addresses, by commas: where versions are copied from; empty: nowhere
+  absl::Duration follow_every = absl::Seconds(10);
+  absl::Duration follow_max_lag = absl::ZeroDuration();  // not ready beyond; 0: however old
+  bool follow_deletes = true;
+  int64_t keep_versions = 0;                       // of each dataset, the newest; 0: all
+  absl::Duration keep_for = absl::ZeroDuration();  // since they were published; 0: for ever
+  absl::Duration keep_used = absl::Minutes(10);    // since a stream, or anybody, had it open
+  std::string pin;  // "name@version" or "name", by commas: what is not removed
+  absl::Duration snapshot_every = absl::ZeroDuration();  // 0: none are made by themselves
+  int64_t snapshot_keep = 7;                             // of those
+  int64_t min_free_disk = int64_t{64} << 20;  // what takes room is refused below; 0: never
+  std::string log_level = "info";             // as spdlog names it
 };
 
 // Whether `listen` is an address that other hosts cannot reach.

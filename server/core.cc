@@ -5,10 +5,12 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "proto/frame/server_info.h"
 #include "proto/passage/passage.h"
 #include "server/readings.h"
 #include "server/rpc/methods.h"
+#include "server/serving/retention.h"
 #include "storage/base/status_macros.h"
 #include "storage/chunks/open_store.h"
 
@@ -35,6 +37,12 @@ StreamLimits Limits(const ServerConfig& config) {
   return {.max_age = Limit(config.stream_max_age), .max_idle = Limit(config.stream_idle_timeout)};
 }
 
+// Why clients change nothing here; empty: they may.
+std::string ReplicaFlag(const ServerConfig& config) {
+  if (!config.follow.empty()) return absl::StrCat("--follow ", config.follow);
+  return config.read_only ? "--read-only on" : "";
+}
+
 ServerInfo Info(const ServerConfig& config, const Catalog& catalog, bool read_only) {
   const EngineInfo kind = catalog.store_kind();
   ServerInfo info;
@@ -45,7 +53,7 @@ ServerInfo Info(const ServerConfig& config, const Catalog& catalog, bool read_on
     info.features.emplace_back("shared_memory");
   }
   if (!config.snapshot_dir.empty()) info.features.emplace_back("snapshots");
-  if (read_only) info.features.emplace_back("read_only");
+  if (read_only || !ReplicaFlag(config).empty()) info.features.emplace_back("read_only");
   return info;
 }
 
@@ -75,6 +83,10 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
       metrics({.methods = GraphFeedMethods(),
                .version = ServerVersion(),
                .storage_format = catalog->store_kind().format}),
+      rules({.replica = ReplicaFlag(config),
+             .data_dir = config.data_dir,
+             .pins = ParsePins(config.pin).value_or(std::vector<std::string>()),
+             .min_free_bytes = config.min_free_disk}),
       admission("streams", config.slab_memory, config.max_streams, "slab-memory", "max-streams"),
       ingest_admission("ingests", 0, config.max_ingests, "slab-memory", "max-ingests"),
       export_admission("exports", 0, config.max_ingests, "slab-memory", "max-ingests"),
@@ -94,7 +106,7 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
                .forget_after = config.forget_workers_after,
                .on_advance =
                    [this](const WorkerReport& difference) { metrics.WorkerAdvanced(difference); }}),
-      handlers(*catalog, maker, admission, *build_pool, workers,
+      handlers(*catalog, maker, admission, *build_pool, workers, rules,
                {.snapshot_dir = config.snapshot_dir,
                 .partition_memory = config.partition_memory,
                 .partition_program = config.partition_program,
@@ -120,6 +132,7 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
               .pool = *ingest_pool,
               .catalog = *catalog,
               .admission = ingest_admission,
+              .rules = &rules,
               .max_message_bytes = config.ingest_memory,
               .idle_timeout = config.ingest_idle_timeout},
       exports{
@@ -127,6 +140,7 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
   metrics.AddReadings([this]() -> std::vector<Metrics::Reading> {
     return ReadAll({.config = config,
                     .catalog = *catalog,
+                    .rules = rules,
                     .slabs = admission,
                     .room = room,
                     .maker = maker,

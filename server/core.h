@@ -18,6 +18,7 @@
 #include "server/serving/timer.h"
 #include "server/serving/waiting_room.h"
 #include "server/serving/worker_registry.h"
+#include "server/serving/write_rules.h"
 #include "storage/catalog.h"
 #include "storage/chunks/chunk_store.h"
 
@@ -58,6 +59,7 @@ class ServerCore {
   const bool read_only;
   AccessControl access;
   Metrics metrics;
+  const WriteRules rules;
   Admission admission;
   Admission ingest_admission;
   Admission export_admission;

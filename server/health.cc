@@ -23,18 +23,26 @@ void Health::Fail(const absl::Status& status) {
   Tell();
 }
 
+void Health::SetInSync(const absl::Status& status) {
+  MutexLock lock(&mu_);
+  const bool changed = in_sync_.ok() != status.ok();
+  in_sync_ = status;
+  if (changed) Tell();
+}
+
 void Health::Tell() {
   if (service_ == nullptr) return;
-  const bool ready = failure_.ok() && !draining_;
+  const bool ready = failure_.ok() && !draining_ && in_sync_.ok();
   for (const char* name : {"", GraphFeedServiceName(), kReady}) {
     service_->SetServingStatus(name, ready);
   }
   service_->SetServingStatus(kLive, failure_.ok());
+  service_->SetServingStatus(kInSync, failure_.ok() && in_sync_.ok());
 }
 
 bool Health::ready() const {
   MutexLock lock(&mu_);
-  return service_ != nullptr && !draining_ && failure_.ok();
+  return service_ != nullptr && !draining_ && failure_.ok() && in_sync_.ok();
 }
 
 HttpEndpoint::Pages Health::Pages() const {
@@ -52,6 +60,7 @@ HttpAnswer Health::Ready() const {
   if (!failure_.ok()) return {503, absl::StrCat("failed: ", failure_.message(), "\n")};
   if (draining_) return {503, "draining\n"};
   if (service_ == nullptr) return {503, "starting\n"};
+  if (!in_sync_.ok()) return {503, absl::StrCat(in_sync_.message(), "\n")};
   return {200, "ready\n"};
 }
 

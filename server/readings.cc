@@ -109,6 +109,12 @@ void AddStorage(const ReadingSources& of, const StorageStats& stats, Readings& r
   readings.push_back(Counter("graphfeed_disk_full_total",
                              "Writes to the data folder that failed: it was full.",
                              DiskFullErrors()));
+  readings.push_back(Gauge("graphfeed_min_free_disk_bytes",
+                           "Free disk below which nothing that takes room is begun; 0: none.",
+                           of.rules.min_free_bytes()));
+  readings.push_back(Counter("graphfeed_disk_low_refusals_total",
+                             "What was refused or ended because less than that was free.",
+                             of.rules.refusals()));
   readings.push_back(
       Counter("graphfeed_chunk_hits_total", "Chunks found in memory.", stats.chunk_hits));
   readings.push_back(

@@ -12,6 +12,7 @@
 #include "server/serving/task_queue.h"
 #include "server/serving/waiting_room.h"
 #include "server/serving/worker_registry.h"
+#include "server/serving/write_rules.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
@@ -20,6 +21,7 @@ namespace graphfeed {
 struct ReadingSources {
   const ServerConfig& config;
   const Catalog& catalog;
+  const WriteRules& rules;
   const Admission& slabs;
   const WaitingRoom& room;
   const BatchMaker& maker;

@@ -17,6 +17,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "grpc/grpc.h"
 #include "grpc/support/log.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
@@ -28,11 +29,13 @@
 #include "proto/passage/passage.h"
 #include "proto/wire/limits.h"
 #include "server/core.h"
+#include "server/follow/follower.h"
 #include "server/health.h"
 #include "server/rpc/credentials.h"
 #include "server/rpc/service.h"
 #include "server/sharing/slab_socket.h"
 #include "server/store_watch.h"
+#include "server/upkeep.h"
 #include "spdlog/spdlog.h"
 #include "storage/base/status_macros.h"
 
@@ -139,16 +142,34 @@ void LogReload(const absl::StatusOr<bool>& reloaded) {
 
 }  // namespace
 
+// Null for a server that follows none. `health` is told what comes of it.
+std::unique_ptr<Follower> Follow(ServerCore& core, Health& health) {
+  const ServerConfig& config = core.config;
+  if (config.follow.empty()) return nullptr;
+  health.SetInSync(absl::UnavailableError("not in sync: nothing has been compared yet"));
+  return std::make_unique<Follower>(
+      FollowOptions{.sources = absl::StrSplit(config.follow, ','),
+                    .every = config.follow_every,
+                    .max_lag = config.follow_max_lag,
+                    .deletes = config.follow_deletes},
+      *core.catalog, core.rules,
+      Follower::Hooks{
+          .on_deleted = [&core](const Fingerprint& gone) { core.maker.Forget(gone); },
+          .on_pass = [&health](const absl::Status& in_sync) { health.SetInSync(in_sync); }});
+}
+
 // Destroyed in reverse: what brings the calls goes first.
 struct Server::Impl {
   explicit Impl(std::unique_ptr<ServerCore> open_core) : core(std::move(open_core)) {
     core->metrics.AddReadings([this]() -> std::vector<Metrics::Reading> {
       return {{.name = "graphfeed_ready",
-               .help = "1: serves; 0: drains, or has failed.",
+               .help = "1: serves; 0: drains, is not in sync with what it follows, or has failed.",
                .counter = false,
                .label = "",
                .values = {{"", health.ready() ? 1.0 : 0.0}}}};
     });
+    core->metrics.AddReadings([this] { return SyncReadings(follower.get()); });
+    core->metrics.AddReadings([this] { return upkeep->Readings(); });
   }
 
   const std::unique_ptr<ServerCore> core;
@@ -158,6 +179,8 @@ struct Server::Impl {
   std::unique_ptr<grpc::Server> server;
   int port = 0;
   int metrics_port = 0;
+  std::unique_ptr<Follower> follower;  // null unless the server follows another
+  std::unique_ptr<Upkeep> upkeep;
   std::unique_ptr<StoreWatch> watch;
   absl::once_flag shutdown;
 };
@@ -203,13 +226,18 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   if (impl->server == nullptr || impl->port == 0) {
     return absl::UnavailableError(absl::StrCat("cannot listen on \"", config.listen, "\""));
   }
+  impl->follower = Follow(running, impl->health);
+  impl->upkeep =
+      std::make_unique<Upkeep>(running.config, *running.catalog, running.rules,
+                               [&running](const Fingerprint& gone) { running.maker.Forget(gone); });
   impl->health.Serve(*impl->server->GetHealthCheckService());
   running.EndIdleStreams();
 
   impl->watch = std::make_unique<StoreWatch>(
       *running.catalog,
-      [&access = running.access] {
+      [&access = running.access, &health = impl->health, follower = impl->follower.get()] {
         LogReload(access.ReloadIfChanged());
+        if (follower != nullptr) health.SetInSync(follower->InSync());  // it may have become stale
         return CheckAccepts();
       },
       [&health = impl->health, on_failure = std::move(on_failure)](const absl::Status& status) {
@@ -248,6 +276,8 @@ void Server::Reload() {
 void Server::Shutdown(absl::Time deadline) {
   absl::call_once(impl_->shutdown, [&] {
     impl_->watch.reset();
+    if (impl_->follower != nullptr) impl_->follower->Stop();
+    impl_->upkeep->Stop();
     impl_->core->calls.Drain();
     impl_->health.Drain();
     impl_->core->calls.WaitUntilIdle(deadline);

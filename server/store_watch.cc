@@ -20,12 +20,12 @@ StoreWatch::StoreWatch(Catalog& catalog, std::function<absl::Status()> check,
       thread_([this] { Run(); }) {}
 
 StoreWatch::~StoreWatch() {
-  stop_.Notify();
+  stop_.Stop();
   thread_.join();
 }
 
 void StoreWatch::Run() {
-  for (int interval = 1; !stop_.WaitForNotificationWithTimeout(kInterval); ++interval) {
+  for (int interval = 1; !stop_.WaitFor(kInterval); ++interval) {
     absl::Status status = catalog_.Health();
     if (status.ok()) status = check_();
     if (!status.ok()) {

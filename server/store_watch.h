@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "absl/status/status.h"
-#include "absl/synchronization/notification.h"
+#include "storage/base/stop_flag.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
@@ -28,7 +28,7 @@ class StoreWatch {
   Catalog& catalog_;
   const std::function<absl::Status()> check_;
   const std::function<void(const absl::Status&)> on_failure_;
-  absl::Notification stop_;
+  StopFlag stop_;
   std::thread thread_;
 };
 

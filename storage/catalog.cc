@@ -36,6 +36,7 @@ Catalog::Catalog(std::shared_ptr<CatalogEngine> engine) : engine_(std::move(engi
 Catalog::~Catalog() = default;
 
 std::vector<DatasetInfo> Catalog::List() const { return engine_->List(); }
+std::vector<VersionAge> Catalog::Ages() const { return engine_->Ages(); }
 
 absl::StatusOr<DatasetInfo> Catalog::Get(absl::string_view name) const {
   return engine_->Get(name);
@@ -59,6 +60,11 @@ absl::StatusOr<DatasetInfo> Catalog::AddColumn(const Dataset& base, const Column
 
 absl::Status Catalog::Delete(absl::string_view name, int64_t version) {
   return engine_->Delete(name, version);
+}
+
+absl::Status Catalog::DeleteUnused(absl::string_view name, int64_t version,
+                                   absl::Duration unused_for) {
+  return engine_->Delete(name, version, unused_for);
 }
 
 absl::StatusOr<std::vector<DatasetInfo>> Catalog::Snapshot(const std::string& to,

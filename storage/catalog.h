@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,15 @@ struct StorageStats {
   StoreStats store;
 };
 
+// A version, and what tells whether it may go.
+struct VersionAge {
+  std::string name;
+  int64_t version = 0;
+  Fingerprint fingerprint{};
+  // In this store, by the clock of then; nullopt: by a program that did not say.
+  std::optional<absl::Time> published;
+};
+
 class CatalogEngine;
 
 // All datasets of one store. Thread-safe.
@@ -85,6 +95,8 @@ class Catalog {
 
   // Published versions by name, then version.
   std::vector<DatasetInfo> List() const;
+  // The same, as what may go one day.
+  std::vector<VersionAge> Ages() const;
   // "name" is the newest version, "name@3" that one. NOT_FOUND says which versions there are.
   absl::StatusOr<DatasetInfo> Get(absl::string_view name) const;
   absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view name);
@@ -98,6 +110,9 @@ class Catalog {
   // Immediate for new readers; chunks go when nobody uses them any more, soon after the last reader
   // of the version and on a thread of the catalog.
   absl::Status Delete(absl::string_view name, int64_t version);
+  // The same, unless this process has the version open, or has had it within the last
+  // `unused_for` (or published it, or started, since): FAILED_PRECONDITION.
+  absl::Status DeleteUnused(absl::string_view name, int64_t version, absl::Duration unused_for);
   // Copies all versions, as they are at one moment, into the new folder `to`, which is a data
   // folder like any other, and lists them. ALREADY_EXISTS when the folder exists; UNIMPLEMENTED for
   // a store that makes no snapshots. It is there whole, and with `check` (see SnapshotMaker) only

@@ -145,6 +145,7 @@ void CatalogEngine::Drop(const Manifest& manifest) {
 absl::StatusOr<DatasetInfo> CatalogEngine::Publish(Manifest manifest) {
   MutexLock publish_lock(&publish_mu_);
   const int64_t wished = manifest.info.version;
+  manifest.published = absl::ToUnixSeconds(absl::Now());
   std::string key;  // what may have been written
   absl::Status status =
       Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
@@ -213,6 +214,28 @@ std::vector<DatasetInfo> CatalogEngine::List() const {
   return infos;
 }
 
+std::vector<VersionAge> CatalogEngine::Ages() const {
+  MutexLock lock(&mu_);
+  std::vector<VersionAge> ages;
+  for (const auto& [name, versions] : datasets_) {
+    for (const auto& [number, version] : versions) {
+      VersionAge& age = ages.emplace_back();
+      age.name = name;
+      age.version = number;
+      age.fingerprint = version.manifest->info.fingerprint;
+      const int64_t published = version.manifest->published;
+      if (published != 0) age.published = absl::FromUnixSeconds(published);
+    }
+  }
+  return ages;
+}
+
+void CatalogEngine::NoteUse(const DatasetInfo& info) {
+  MutexLock lock(&mu_);
+  const auto version = Find(info.name, info.version);
+  if (version.ok()) (*version)->used = options_.clock();
+}
+
 absl::StatusOr<DatasetInfo> CatalogEngine::Get(absl::string_view reference) const {
   GF_ASSIGN_OR_RETURN(const DatasetReference parsed, ParseDatasetReference(reference));
   MutexLock lock(&mu_);
@@ -235,6 +258,7 @@ absl::StatusOr<std::shared_ptr<Dataset>> CatalogEngine::OpenDataset(absl::string
                       LoadDataset(manifest, *store_, cache_,
                                   [engine = shared_from_this(), manifest](int64_t offsets_bytes) {
                                     engine->offsets_bytes_ -= offsets_bytes;
+                                    engine->NoteUse(manifest->info);
                                     engine->ReleaseSoon(*manifest);
                                   }));
   std::shared_ptr<Dataset> open;  // outlives the lock, which closing a dataset takes
@@ -297,7 +321,8 @@ absl::StatusOr<DatasetInfo> CatalogEngine::PublishWithColumn(const Manifest& bas
   return Publish(std::move(manifest));
 }
 
-absl::Status CatalogEngine::Delete(absl::string_view name, int64_t version) {
+absl::Status CatalogEngine::Delete(absl::string_view name, int64_t version,
+                                   std::optional<absl::Duration> unused_for) {
   GF_RETURN_IF_ERROR(CheckWritable());
   GF_RETURN_IF_ERROR(CheckDatasetName(name));
   MutexLock publish_lock(&publish_mu_);
@@ -307,6 +332,12 @@ absl::Status CatalogEngine::Delete(absl::string_view name, int64_t version) {
     GF_ASSIGN_OR_RETURN(SetAsideColumns set_aside, SetAsideOf(records));
     MutexLock lock(&mu_);
     GF_ASSIGN_OR_RETURN(const Version* doomed, Find(name, version));
+    if (unused_for.has_value() &&
+        (!doomed->open.expired() ||
+         absl::FromChrono(options_.clock() - doomed->used) < *unused_for)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("\"", name, "@", version, "\" is in use, or was not long ago"));
+    }
     // A number is never given out again: it may still be in somebody's notes. The newest one that
     // is there may be a copy, older than one that was deleted. Servers that share the store must
     // see any deletion here, since they may not know of newer versions yet.

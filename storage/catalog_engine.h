@@ -2,6 +2,7 @@
 #define GRAPHFEED_STORAGE_CATALOG_ENGINE_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -41,11 +42,14 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   absl::Status Load();
 
   std::vector<DatasetInfo> List() const;
+  std::vector<VersionAge> Ages() const;
   absl::StatusOr<DatasetInfo> Get(absl::string_view reference) const;
   absl::StatusOr<std::shared_ptr<Dataset>> OpenDataset(absl::string_view reference);
   absl::StatusOr<DatasetInfo> AddColumn(absl::string_view reference, const ColumnBlock& column);
   absl::StatusOr<DatasetInfo> AddColumn(const Dataset& base, const ColumnBlock& column);
-  absl::Status Delete(absl::string_view name, int64_t version);
+  // With `unused_for` only a version that has not been used for so long.
+  absl::Status Delete(absl::string_view name, int64_t version,
+                      std::optional<absl::Duration> unused_for = std::nullopt);
   absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to,
                                                     SnapshotMaker::Check check);
   absl::Status Health() const { return store_->Health(); }
@@ -66,7 +70,8 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
  private:
   struct Version {
     std::shared_ptr<const Manifest> manifest;
-    std::weak_ptr<Dataset> open;  // so that all who have it open share one
+    std::weak_ptr<Dataset> open;                 // so that all who have it open share one
+    std::chrono::steady_clock::time_point used;  // last, when it is not open
   };
   using Versions = std::map<int64_t, Version>;
 
@@ -96,6 +101,8 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   void Reference(const Manifest& manifest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Returns the columns that nobody uses any more.
   std::vector<uint64_t> Unreference(const Manifest& manifest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // A version was opened, published or closed now.
+  void NoteUse(const DatasetInfo& info);
   // Unreferences, and discards what nobody uses any more.
   void Release(const Manifest& manifest);
   // The same without waiting for the store.

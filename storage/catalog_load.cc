@@ -22,7 +22,8 @@ absl::Status CheckFormat(const RecordMap& records) {
   }
   if (format->second == kFormat || format->second == kOlderFormat) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat("the data is of format \"", format->second,
-                                                    "\"; this program knows \"", kFormat, "\""));
+                                                    "\"; this program knows \"", kFormat,
+                                                    "\": a newer one wrote it"));
 }
 
 absl::StatusOr<std::shared_ptr<const Manifest>> ManifestOfRecord(absl::string_view key,
@@ -97,7 +98,9 @@ absl::Status CatalogEngine::Apply(const RecordMap& records,
   for (auto& manifest : published) {
     const DatasetInfo& info = manifest->info;
     Reference(*manifest);
-    datasets_[info.name][info.version].manifest = std::move(manifest);
+    Version& version = datasets_[info.name][info.version];
+    version.used = options_.clock();
+    version.manifest = std::move(manifest);
   }
   for (const RecordChange& change : changes) {
     if (change.after.has_value() || !change.before.has_value()) continue;

@@ -33,16 +33,19 @@ ALLOWED = {
     "server/sharing": {"storage/base", "proto/frame", "proto/passage"},
     "server/serving": {
         "server/access",
-        "storage/base", "storage/graph", "storage", "proto/frame", "proto/wire",
+        "storage/base", "storage/graph", "storage/ingest", "storage", "proto/frame", "proto/wire",
         "server/batching", "server/sampling", "server/metrics", "server/sharing",
     },
     "server/rpc": {
         "storage/base", "storage/graph", "storage/ingest", "storage/partition", "storage", "proto/frame", "proto/wire",
         "graphfeed/v1", "server/access", "server/batching", "server/metrics", "server/sharing", "server/serving",
     },
+    "server/follow": {
+        "storage/base", "storage/graph", "storage", "server/metrics", "server/serving", "client/cpp",
+    },
     "server": {
         "storage/base", "storage/graph", "storage/chunks", "storage", "proto/exposition", "proto/frame", "proto/passage", "proto/wire",
-        "server/access", "server/metrics", "server/sharing", "server/serving", "server/rpc",
+        "server/access", "server/metrics", "server/sharing", "server/serving", "server/rpc", "server/follow",
     },
     "client/cpp": {
         "storage/base", "storage/graph", "proto/frame", "proto/passage", "proto/wire", "graphfeed/v1",

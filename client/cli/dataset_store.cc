@@ -1,53 +1,24 @@
 #include "client/cli/dataset_store.h"
 
 #include <filesystem>
-#include <optional>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/cpp/client.h"
+#include "client/cpp/server_store.h"
 #include "client/flags/flag_values.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
-#include "storage/version_source.h"
+#include "storage/catalog_store.h"
 
 namespace graphfeed {
 namespace {
 
-class ServerStore final : public DatasetStore {
+class FolderStore final : public CatalogStore {
  public:
-  explicit ServerStore(std::unique_ptr<Client> client) : client_(std::move(client)) {}
-
-  absl::StatusOr<std::vector<DatasetInfo>> List() override { return client_->ListDatasets(); }
-  absl::StatusOr<std::unique_ptr<GraphSink>> Ingest(const IngestSpec& spec) override {
-    return client_->Ingest(spec);
-  }
-  absl::StatusOr<std::unique_ptr<GraphSource>> Export(const std::string& dataset) override {
-    return client_->Export(dataset);
-  }
-  absl::Status Delete(const std::string& name, int64_t version) override {
-    return client_->DeleteVersion(name, version);
-  }
-
- private:
-  const std::unique_ptr<Client> client_;
-};
-
-class FolderStore final : public DatasetStore {
- public:
-  explicit FolderStore(std::unique_ptr<Catalog> catalog) : catalog_(std::move(catalog)) {}
-
-  absl::StatusOr<std::vector<DatasetInfo>> List() override { return catalog_->List(); }
-  absl::StatusOr<std::unique_ptr<GraphSink>> Ingest(const IngestSpec& spec) override {
-    return catalog_->StartIngest(spec);
-  }
-  absl::StatusOr<std::unique_ptr<GraphSource>> Export(const std::string& dataset) override {
-    GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> opened, catalog_->OpenDataset(dataset));
-    return ReadVersion(std::move(opened));
-  }
-  absl::Status Delete(const std::string& name, int64_t version) override {
-    return catalog_->Delete(name, version);
-  }
+  explicit FolderStore(std::unique_ptr<Catalog> catalog)
+      : CatalogStore(*catalog), catalog_(std::move(catalog)) {}
 
  private:
   const std::unique_ptr<Catalog> catalog_;
@@ -68,7 +39,7 @@ absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::OpenFor(FolderUse use)
     return std::make_unique<FolderStore>(std::move(catalog));
   }
   GF_ASSIGN_OR_RETURN(std::unique_ptr<Client> client, server.Connect());
-  return std::make_unique<ServerStore>(std::move(client));
+  return NewServerStore(std::move(client));
 }
 
 absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::Open() const {
@@ -84,18 +55,5 @@ absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::OpenOrCreate() const {
   }
   return OpenFor(FolderUse::kCreate);
 }
-
-absl::StatusOr<DatasetInfo> Transfer(GraphSource& source, const IngestSpec& spec, DatasetStore& to,
-                                     const ImportProgress& progress) {
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<GraphSink> sink, to.Ingest(spec));
-  while (true) {
-    GF_ASSIGN_OR_RETURN(std::optional<GraphBlock> block, source.Next());
-    if (!block.has_value()) return sink->Commit();
-    GF_RETURN_IF_ERROR(sink->Append(*std::move(block)));
-    progress(UnitOf(spec), source.done(), source.total());
-  }
-}
-
-const char* UnitOf(const IngestSpec& spec) { return spec.collection ? "graphs" : "rows"; }
 
 }  // namespace graphfeed

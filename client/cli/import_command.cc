@@ -25,6 +25,7 @@
 #include "storage/importers/npy_draft.h"
 #include "storage/importers/npy_source.h"
 #include "storage/importers/tu_source.h"
+#include "storage/sync.h"
 #include "storage/transforms/transforms.h"
 
 namespace graphfeed {

@@ -1,9 +1,6 @@
-#include <map>
 #include <memory>
 #include <ostream>
-#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -19,6 +16,7 @@
 #include "client/flags/flag_values.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
+#include "storage/sync.h"
 
 namespace graphfeed {
 namespace {
@@ -34,144 +32,51 @@ struct SyncFlags {
   bool progress = ProgressByDefault();
 };
 
-using VersionKey = std::pair<std::string, int64_t>;  // in the order in which they were made
-using Versions = std::map<VersionKey, Fingerprint>;
-
-std::string Title(const VersionKey& key) { return absl::StrCat(key.first, "@", key.second); }
-
-// One look at both sides: what the replica lacks is copied, oldest first.
-class Pass {
- public:
-  Pass(const SyncFlags& flags, DatasetStore& from, DatasetStore& to, const Console& console)
-      : flags_(flags), from_(from), to_(to), bar_(console.err, flags.progress) {}
-
-  absl::Status Run() {
-    // In this order, so that what another pass copies meanwhile is not taken for deleted.
-    GF_ASSIGN_OR_RETURN(const Versions present, List(to_));
-    GF_ASSIGN_OR_RETURN(const Versions wanted, List(from_));
-    for (const std::string& name : flags_.names) {
-      if (Has(wanted, name) || (flags_.remove && Has(present, name))) continue;
-      return absl::NotFoundError(
-          absl::StrCat("there is no dataset \"", name, "\" at ", flags_.from));
-    }
-    // Before anything is changed.
-    for (const auto& [key, fingerprint] : wanted) {
-      const auto found = present.find(key);
-      if (found != present.end()) GF_RETURN_IF_ERROR(Compare(key, fingerprint, found->second));
-    }
-    for (const auto& [key, fingerprint] : wanted) {
-      if (present.contains(key)) {
-        Add(key, fingerprint, "present");
-      } else {
-        GF_RETURN_IF_ERROR(Copy(key, fingerprint));
-      }
-    }
-    for (const auto& [key, fingerprint] : present) {
-      if (!flags_.remove || wanted.contains(key)) continue;
-      const absl::Status status = to_.Delete(key.first, key.second);
-      if (absl::IsNotFound(status)) continue;  // by somebody else
-      GF_RETURN_IF_ERROR(status);
-      Add(key, fingerprint, "deleted");
-    }
-    bar_.Clear();
-    return absl::OkStatus();
+const char* NameOf(SyncState state) {
+  switch (state) {
+    case SyncState::kPresent:
+      return "present";
+    case SyncState::kCopied:
+      return "copied";
+    case SyncState::kDeleted:
+      break;
   }
+  return "deleted";
+}
 
-  struct Row {
-    VersionKey key;
-    Fingerprint fingerprint;
-    const char* state;
-  };
-  const std::vector<Row>& rows() const { return rows_; }
+using SyncRows = std::vector<SyncedVersion>;
 
- private:
-  absl::StatusOr<Versions> List(DatasetStore& store) const {
-    const std::set<std::string> names(flags_.names.begin(), flags_.names.end());
-    GF_ASSIGN_OR_RETURN(const std::vector<DatasetInfo> infos, store.List());
-    Versions versions;
-    for (const DatasetInfo& info : infos) {
-      if (!names.empty() && !names.contains(info.name)) continue;
-      versions[{info.name, info.version}] = info.fingerprint;
-    }
-    return versions;
-  }
+// One look at both sides; `rows` is what was done before something failed, too.
+absl::Status RunPass(const SyncFlags& flags, DatasetStore& from, DatasetStore& to,
+                     const Console& console, SyncRows& rows) {
+  ProgressBar bar(console.err, flags.progress);
+  absl::Status status =
+      SyncVersions({.from = flags.from,
+                    .names = flags.names,
+                    .remove = flags.remove,
+                    .on_version = [&](const SyncedVersion& version) { rows.push_back(version); },
+                    .progress = [&](const std::string& title, absl::string_view unit, int64_t done,
+                                    int64_t total) { bar.Update(title, unit, done, total); }},
+                   from, to);
+  bar.Clear();
+  return status;
+}
 
-  static bool Has(const Versions& versions, const std::string& name) {
-    const auto first = versions.lower_bound({name, 0});
-    return first != versions.end() && first->first.first == name;
-  }
-
-  // Two histories under one name: no order of copying makes one of them.
-  absl::Status Compare(const VersionKey& key, const Fingerprint& there,
-                       const Fingerprint& here) const {
-    if (there == here) return absl::OkStatus();
-    return absl::FailedPreconditionError(absl::StrCat(Title(key), " has fingerprint ",
-                                                      DigestHex(there), " at ", flags_.from,
-                                                      " and ", DigestHex(here), " here"));
-  }
-
-  // The commit at the replica compares the fingerprint of what it has stored.
-  absl::Status Copy(const VersionKey& key, const Fingerprint& fingerprint) {
-    absl::StatusOr<std::unique_ptr<GraphSource>> source = from_.Export(Title(key));
-    if (absl::IsNotFound(source.status())) return absl::OkStatus();  // deleted meanwhile
-    if (!source.ok()) return NotCopied(key, source.status());
-    const IngestSpec& spec = (*source)->spec();
-    if (!spec.copy_of.has_value() || VersionKey(spec.name, spec.copy_of->version) != key) {
-      return absl::DataLossError(
-          absl::StrCat(flags_.from, " sent another version than ", Title(key)));
-    }
-    const absl::StatusOr<DatasetInfo> info =
-        Transfer(**source, spec, to_, [&](absl::string_view unit, int64_t done, int64_t total) {
-          bar_.Update(Title(key), unit, done, total);
-        });
-    if (absl::IsAlreadyExists(info.status())) return FindCopied(key, fingerprint, info.status());
-    if (!info.ok()) return NotCopied(key, info.status());
-    Add(key, info->fingerprint, "copied");
-    return absl::OkStatus();
-  }
-
-  static absl::Status NotCopied(const VersionKey& key, const absl::Status& status) {
-    return absl::Status(status.code(),
-                        absl::StrCat("copying ", Title(key), ": ", status.message()));
-  }
-
-  // Somebody else has copied it meanwhile, as it is.
-  absl::Status FindCopied(const VersionKey& key, const Fingerprint& fingerprint,
-                          const absl::Status& refusal) {
-    GF_ASSIGN_OR_RETURN(const Versions present, List(to_));
-    const auto found = present.find(key);
-    if (found == present.end()) return refusal;
-    GF_RETURN_IF_ERROR(Compare(key, fingerprint, found->second));
-    Add(key, fingerprint, "present");
-    return absl::OkStatus();
-  }
-
-  void Add(const VersionKey& key, const Fingerprint& fingerprint, const char* state) {
-    rows_.push_back({key, fingerprint, state});
-  }
-
-  const SyncFlags& flags_;
-  DatasetStore& from_;
-  DatasetStore& to_;
-  ProgressBar bar_;
-  std::vector<Row> rows_;
-};
-
-void Report(const std::vector<Pass::Row>& rows, bool json, const Console& console) {
+void Report(const SyncRows& rows, bool json, const Console& console) {
   if (json) {
     Json list = Json::array();
-    for (const Pass::Row& row : rows) {
-      list.push_back({{"name", row.key.first},
-                      {"version", row.key.second},
+    for (const SyncedVersion& row : rows) {
+      list.push_back({{"name", row.name},
+                      {"version", row.version},
                       {"fingerprint", DigestHex(row.fingerprint)},
-                      {"state", row.state}});
+                      {"state", NameOf(row.state)}});
     }
     console.out << Dump(list, 2) << "\n";
     return;
   }
   TextTable table({"DATASET", "FINGERPRINT", "STATE"});
-  for (const Pass::Row& row : rows) {
-    table.Add({Title(row.key), DigestHex(row.fingerprint), row.state});
+  for (const SyncedVersion& row : rows) {
+    table.Add({row.Title(), DigestHex(row.fingerprint), NameOf(row.state)});
   }
   console.out << table.ToString();
 }
@@ -181,11 +86,11 @@ void Report(const std::vector<Pass::Row>& rows, bool json, const Console& consol
 absl::Status Follow(const SyncFlags& flags, DatasetStore& from, DatasetStore& to,
                     const Console& console) {
   for (;; absl::SleepFor(absl::Seconds(flags.interval_seconds))) {
-    Pass pass(flags, from, to, console);
-    absl::Status status = pass.Run();
-    for (const Pass::Row& row : pass.rows()) {
-      if (row.state == absl::string_view("present")) continue;
-      console.out << row.state << " " << Title(row.key) << " " << DigestHex(row.fingerprint)
+    SyncRows rows;
+    absl::Status status = RunPass(flags, from, to, console, rows);
+    for (const SyncedVersion& row : rows) {
+      if (row.state == SyncState::kPresent) continue;
+      console.out << NameOf(row.state) << " " << row.Title() << " " << DigestHex(row.fingerprint)
                   << std::endl;
     }
     if (absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
@@ -209,10 +114,9 @@ absl::Status Sync(const SyncFlags& flags, const Console& console) {
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<DatasetStore> from, writer.Open());
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<DatasetStore> to, flags.to.OpenOrCreate());
   if (flags.follow) return Follow(flags, *from, *to, console);
-  Pass pass(flags, *from, *to, console);
-  absl::Status status = pass.Run();
-  // Also what was copied before something failed.
-  if (status.ok() || !pass.rows().empty()) Report(pass.rows(), flags.json, console);
+  SyncRows rows;
+  absl::Status status = RunPass(flags, *from, *to, console, rows);
+  if (status.ok() || !rows.empty()) Report(rows, flags.json, console);
   return status;
 }
 

@@ -109,8 +109,8 @@ class LocalIngest final : public rpc::UpStream {
         interrupted_(std::move(interrupted)),
         response_(dynamic_cast<v1::DatasetInfo&>(*response)),
         call_(*server_, "Ingest"),
-        messages_(
-            std::make_unique<IngestCall>(*server_->core().catalog, Caller::Local().principal)) {
+        messages_(std::make_unique<IngestCall>(*server_->core().catalog, server_->core().rules,
+                                               Caller::Local().principal)) {
     if (absl::Status status = call_.Open(server_->core().ingest_admission); !status.ok()) {
       (void)End(status);
       return;

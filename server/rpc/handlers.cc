@@ -20,6 +20,7 @@
 #include "proto/wire/worker_messages.h"
 #include "server/batching/algorithms.h"
 #include "server/batching/resolve/sizes.h"
+#include "server/serving/snapshots.h"
 #include "storage/base/allocation.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/work_scope.h"
@@ -222,6 +223,7 @@ absl::Status Handlers::Handle(const v1::DeleteVersionRequest& request,
     return absl::InvalidArgumentError(
         absl::StrCat("version: ", request.version(), "; name the version, at least 1"));
   }
+  GF_RETURN_IF_ERROR(rules_.CheckMayDelete(request.name(), request.version()));
   GF_ASSIGN_OR_RETURN(const DatasetInfo info,
                       catalog_.Get(absl::StrCat(request.name(), "@", request.version())));
   GF_RETURN_IF_ERROR(catalog_.Delete(request.name(), request.version()));
@@ -314,15 +316,25 @@ void Handlers::Handle(const v1::GetBatchRequest& message, BatchReply& response, 
 absl::Status Handlers::Handle(const v1::PartitionDatasetRequest& message, v1::DatasetInfo& response,
                               const Interrupted& interrupted) {
   GF_ASSIGN_OR_RETURN(wire::PartitionRequest request, wire::ParseRequest(message));
+  GF_RETURN_IF_ERROR(rules_.CheckMayChange());
+  const auto check_room = [this] { return rules_.CheckRoom("a partition"); };
+  GF_RETURN_IF_ERROR(check_room());
   partition_bytes_ += options_.partition_memory;
+  absl::Status low;  // on the disk
+  const Interrupted check = [&] {
+    GF_RETURN_IF_ERROR(interrupted());
+    low = check_room();
+    return low;
+  };
   const absl::StatusOr<DatasetInfo> info = AddPartition(catalog_, request.dataset,
                                                         {.num_parts = request.num_parts,
                                                          .seed = request.seed,
                                                          .column = std::move(request.column),
                                                          .memory_bytes = options_.partition_memory,
                                                          .program = options_.partition_program,
-                                                         .interrupted = interrupted});
+                                                         .interrupted = check});
   partition_bytes_ -= options_.partition_memory;
+  GF_RETURN_IF_ERROR(low);
   if (absl::IsResourceExhausted(info.status())) {
     return absl::ResourceExhaustedError(
         absl::StrCat(info.status().message(), "; the server's --partition-memory bounds it"));
@@ -337,20 +349,12 @@ absl::Status Handlers::Handle(const v1::CreateSnapshotRequest& request,
   if (options_.snapshot_dir.empty()) {
     return absl::FailedPreconditionError("the server has no --snapshot-dir");
   }
-  // No name of this kind leaves the folder.
-  if (absl::Status status = CheckDatasetName(request.name()); !status.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat("name: ", status.message()));
-  }
+  GF_ASSIGN_OR_RETURN(std::vector<DatasetInfo> all,
+                      MakeSnapshot(catalog_, rules_, options_.snapshot_dir, request.name()));
+  const std::vector<DatasetInfo> infos = GrantedTo(caller, std::move(all));
   const std::filesystem::path folder =
       std::filesystem::path(options_.snapshot_dir) / request.name();
   std::error_code error;
-  std::filesystem::create_directories(options_.snapshot_dir, error);
-  if (error) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot create \"", options_.snapshot_dir, "\": ", error.message()));
-  }
-  GF_ASSIGN_OR_RETURN(std::vector<DatasetInfo> all, catalog_.Snapshot(folder.string()));
-  const std::vector<DatasetInfo> infos = GrantedTo(caller, std::move(all));
   response.set_folder(std::filesystem::absolute(folder, error).string());
   const int listed = AddMessages<v1::DatasetInfo>(infos, *response.mutable_datasets());
   response.set_more(static_cast<size_t>(listed) < infos.size());

@@ -18,6 +18,7 @@
 #include "server/serving/batch_maker.h"
 #include "server/serving/task_queue.h"
 #include "server/serving/worker_registry.h"
+#include "server/serving/write_rules.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
@@ -50,12 +51,13 @@ class Handlers {
 
   // Single batches are built on `builds`.
   Handlers(Catalog& catalog, BatchMaker& maker, Admission& admission, TaskQueue& builds,
-           WorkerRegistry& workers, Options options)
+           WorkerRegistry& workers, const WriteRules& rules, Options options)
       : catalog_(catalog),
         maker_(maker),
         admission_(admission),
         builds_(builds),
         workers_(workers),
+        rules_(rules),
         options_(std::move(options)) {}
 
   // What `caller` has no grant for is left out, here and where it is passed below.
@@ -89,6 +91,7 @@ class Handlers {
   Admission& admission_;
   TaskQueue& builds_;
   WorkerRegistry& workers_;
+  const WriteRules& rules_;
   const Options options_;
   std::atomic<int64_t> partition_bytes_{0};
 };

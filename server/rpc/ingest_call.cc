@@ -28,6 +28,8 @@ absl::StatusOr<std::optional<DatasetInfo>> IngestCall::Take(v1::IngestRequest me
 
 absl::Status IngestCall::Begin(const v1::IngestBegin& message) {
   if (session_ != nullptr) return absl::InvalidArgumentError("begin: sent twice");
+  GF_RETURN_IF_ERROR(rules_.CheckMayChange());
+  GF_RETURN_IF_ERROR(rules_.CheckRoom("an ingest"));
   GF_ASSIGN_OR_RETURN(IngestSpec spec, wire::FromProto(message));
   GF_RETURN_IF_ERROR(principal_->CheckDataset(spec.name));
   collection_ = spec.collection;
@@ -37,6 +39,7 @@ absl::Status IngestCall::Begin(const v1::IngestBegin& message) {
 
 absl::Status IngestCall::Block(v1::IngestBlock message) {
   if (session_ == nullptr) return absl::InvalidArgumentError("block: sent before begin");
+  GF_RETURN_IF_ERROR(rules_.CheckRoom("an ingest"));
   GF_ASSIGN_OR_RETURN(GraphBlock block, wire::FromProto(std::move(message)));
   if (__builtin_add_overflow(num_graphs_, block.num_graphs, &num_graphs_)) {
     return absl::InvalidArgumentError("block.num_graphs: the sum exceeds 64 bits");
@@ -46,6 +49,7 @@ absl::Status IngestCall::Block(v1::IngestBlock message) {
 
 absl::StatusOr<DatasetInfo> IngestCall::Commit(const v1::IngestCommit& message) {
   if (session_ == nullptr) return absl::InvalidArgumentError("commit: sent before begin");
+  GF_RETURN_IF_ERROR(rules_.CheckRoom("an ingest"));
   // A single graph comes in blocks of columns, which count no graphs.
   const int64_t received = collection_ ? num_graphs_ : 1;
   const bool uncounted_single = !collection_ && message.num_graphs() == 0;

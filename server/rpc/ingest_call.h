@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "server/access/principal.h"
+#include "server/serving/write_rules.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
@@ -18,12 +19,13 @@ namespace graphfeed {
 // calls block. Destroyed before the commit, it leaves nothing behind.
 class IngestCall {
  public:
-  IngestCall(Catalog& catalog, std::shared_ptr<const Principal> principal)
-      : catalog_(catalog), principal_(std::move(principal)) {}
+  IngestCall(Catalog& catalog, const WriteRules& rules, std::shared_ptr<const Principal> principal)
+      : catalog_(catalog), rules_(rules), principal_(std::move(principal)) {}
 
   // Takes the next message. Returns the published version after the commit, nullopt before it.
   // INVALID_ARGUMENT for messages out of order; PERMISSION_DENIED for a dataset without a grant;
-  // DATA_LOSS when the commit counts other graphs than have come.
+  // DATA_LOSS when the commit counts other graphs than have come; what WriteRules forbid, also on
+  // the way.
   absl::StatusOr<std::optional<DatasetInfo>> Take(v1::IngestRequest message);
 
  private:
@@ -32,6 +34,7 @@ class IngestCall {
   absl::StatusOr<DatasetInfo> Commit(const v1::IngestCommit& message);
 
   Catalog& catalog_;
+  const WriteRules& rules_;
   const std::shared_ptr<const Principal> principal_;  // shared with the call
   std::unique_ptr<GraphSink> session_;
   bool collection_ = true;

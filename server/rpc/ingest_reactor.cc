@@ -31,7 +31,8 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
                 grpc::ByteBuffer& reply)
       : Reactor(ingests.calls, context, "Ingest"),
         ingests_(ingests),
-        messages_(std::make_unique<IngestCall>(ingests.catalog, call().caller().principal)),
+        messages_(std::make_unique<IngestCall>(ingests.catalog, *ingests.rules,
+                                               call().caller().principal)),
         reply_(reply) {}
   ~IngestReactor() override {
     if (open_) ingests_.calls.metrics().IngestsOpen(-1);

@@ -7,6 +7,7 @@
 #include "server/rpc/call.h"
 #include "server/serving/admission.h"
 #include "server/serving/task_queue.h"
+#include "server/serving/write_rules.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
@@ -17,7 +18,8 @@ struct TransferContext {
   TaskQueue& pool;
   Catalog& catalog;
   Admission& admission;  // of their number
-  // Ingests only: what one message may take, and how long one may be waited for.
+  // Ingests only: whether there may be any, what one message may take, and how long one may be waited for.
+  const WriteRules* rules = nullptr;
   int64_t max_message_bytes = 0;
   absl::Duration idle_timeout = absl::InfiniteDuration();
 };

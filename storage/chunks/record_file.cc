@@ -18,6 +18,7 @@ namespace graphfeed {
 namespace {
 
 constexpr absl::string_view kMagic = "GFCATAL2";
+constexpr size_t kMagicName = 7;  // what such files of any format begin with
 constexpr char kUnfinishedFile[] = "CATALOG.tmp";
 constexpr size_t kHeaderBytes = 24;  // magic, bytes of the file, number of records
 constexpr size_t kDigestBytes = sizeof(Digest);
@@ -105,7 +106,8 @@ absl::StatusOr<RecordMap> DecodeRecords(absl::string_view bytes) {
   if (bytes.size() < kHeaderBytes + kDigestBytes) {
     return absl::DataLossError(absl::StrCat("its ", bytes.size(), " bytes are too few"));
   }
-  if (bytes.substr(0, kMagic.size()) != kMagic) {
+  const bool known = bytes.substr(0, kMagic.size()) == kMagic;
+  if (!known && bytes.substr(0, kMagicName) != kMagic.substr(0, kMagicName)) {
     return absl::DataLossError("it does not begin as such a file does");
   }
   if (const auto size = LoadLittleEndian<uint64_t>(&bytes[8]); size != bytes.size()) {
@@ -117,6 +119,11 @@ absl::StatusOr<RecordMap> DecodeRecords(absl::string_view bytes) {
   if (bytes.substr(rest.size()) !=
       absl::string_view(reinterpret_cast<const char*>(digest.data()), digest.size())) {
     return absl::DataLossError("its checksum is wrong");
+  }
+  if (!known) {  // on purpose: the checksum says so
+    return absl::FailedPreconditionError(
+        absl::StrCat("it is of format \"", bytes.substr(kMagicName, 1), "\"; this program knows \"",
+                     kMagic.substr(kMagicName), "\""));
   }
   const auto num_records = LoadLittleEndian<uint64_t>(&rest[16]);
   rest.remove_prefix(kHeaderBytes);
@@ -161,6 +168,10 @@ absl::StatusOr<std::optional<RecordMap>> ReadRecordFile(int folder_fd, const std
   }
   bytes.resize(size);
   absl::StatusOr<RecordMap> records = DecodeRecords(bytes);
+  if (absl::IsFailedPrecondition(records.status())) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the catalogue ", path, ": ", records.status().message(), ": a newer one wrote it"));
+  }
   if (!records.ok()) {
     return absl::DataLossError(
         absl::StrCat("the catalogue ", path, " is damaged: ", records.status().message()));

@@ -18,10 +18,11 @@ inline constexpr char kRecordFile[] = "CATALOG";
 
 std::string EncodeRecords(const RecordMap& records);
 // DATA_LOSS for bytes that EncodeRecords cannot have made; says what is wrong with them.
+// FAILED_PRECONDITION for a whole file of another format.
 absl::StatusOr<RecordMap> DecodeRecords(absl::string_view bytes);
 
 // The records of the folder that `folder_fd` is; nullopt if the file is missing, DATA_LOSS naming
-// it if it is damaged. `folder` is for messages.
+// it if it is damaged, FAILED_PRECONDITION if a newer program wrote it. `folder` is for messages.
 absl::StatusOr<std::optional<RecordMap>> ReadRecordFile(int folder_fd, const std::string& folder);
 
 // Writes the file and syncs it and the folder. RESOURCE_EXHAUSTED when the disk is full. After an

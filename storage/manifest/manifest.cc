@@ -273,6 +273,8 @@ std::string EncodeManifest(const Manifest& manifest) {
     ToProto(lists.in_edge_id, adjacency->mutable_in_edge_id());
   }
 
+  proto.set_published(manifest.published);
+
   std::string record(kChecksumBytes, '\0');
   proto.AppendToString(&record);
   StoreLittleEndian(Hash64(absl::string_view(record).substr(kChecksumBytes), 0), record.data());
@@ -332,6 +334,7 @@ absl::StatusOr<Manifest> DecodeManifest(absl::string_view bytes) {
     GF_ASSIGN_OR_RETURN(lists.in_source, FromProto(adjacency.in_source()));
     GF_ASSIGN_OR_RETURN(lists.in_edge_id, FromProto(adjacency.in_edge_id()));
   }
+  manifest.published = proto.published();
   info.raw_bytes = RawBytes(manifest);
   GF_RETURN_IF_ERROR(CheckManifest(manifest));
   return manifest;

@@ -41,6 +41,7 @@ struct Manifest {
   std::vector<StoredColumn> node_offsets;
   std::vector<StoredColumn> edge_offsets;
   std::vector<StoredAdjacency> adjacency;  // by edge type; empty for collections
+  int64_t published = 0;  // in this store, in seconds since 1970; 0: that is not known
 
   std::vector<ColumnStorage> storages() const;  // of all columns
   std::vector<uint64_t> uids() const;           // theirs

@@ -69,6 +69,7 @@ TEST(LifecycleTest, HealthAnswersForTheServerAndTheService) {
   EXPECT_EQ(Health(*channel, "graphfeed.v1.GraphFeed"), 1);
   EXPECT_EQ(Health(*channel, "graphfeed.live"), 1);
   EXPECT_EQ(Health(*channel, "graphfeed.ready"), 1);
+  EXPECT_EQ(Health(*channel, "graphfeed.in_sync"), 1);
   EXPECT_EQ(Health(*channel, "other"), -1);
 }
 

@@ -20,6 +20,10 @@ GRAPHS = [
 ]
 
 
+# Lets a small disk fill up.
+FULL = ("--min-free-disk", "0")
+
+
 def contents(client) -> list[tuple[str, int, str]]:
     return [(info.name, info.version, str(info.fingerprint)) for info in client.datasets()]
 
@@ -157,7 +161,7 @@ def fill(disk: pathlib.Path) -> pathlib.Path:
 
 def test_a_full_disk_is_said_heals_and_holds_up_no_shutdown(disk):
     data = disk / "data"
-    server = Server(data)
+    server = Server(data, *FULL)
     client = gf.connect(server.address)
     client.ingest("d", GRAPHS)
     before = contents(client)
@@ -177,9 +181,9 @@ def test_a_full_disk_is_said_heals_and_holds_up_no_shutdown(disk):
     assert server.stop() == 0
     assert time.monotonic() - start < 30  # the drain time-out
     with pytest.raises(RuntimeError, match="ended with 1"):
-        Server(data)
+        Server(data, *FULL)
     filler.unlink()
-    server = Server(data)
+    server = Server(data, *FULL)
     assert [name for name, *_ in contents(gf.connect(server.address))] == ["d", "e"]
     assert server.stop() == 0
 
@@ -187,7 +191,7 @@ def test_a_full_disk_is_said_heals_and_holds_up_no_shutdown(disk):
 def test_a_copy_onto_a_full_disk_is_said_and_goes_on_when_there_is_room(disk, tmp_path):
     writer = Server(tmp_path / "writer")
     gf.connect(writer.address).ingest("d", GRAPHS)
-    replica = Server(disk / "data")
+    replica = Server(disk / "data", *FULL)
     filler = fill(disk)
     copy = ["sync", "--from", writer.address, "--server", replica.address]
     for _ in range(2):
@@ -201,7 +205,7 @@ def test_a_copy_onto_a_full_disk_is_said_and_goes_on_when_there_is_room(disk, tm
 
 
 def test_a_partition_on_a_full_disk_is_said_and_made_when_there_is_room(disk):
-    server = Server(disk / "data")
+    server = Server(disk / "data", *FULL)
     client = gf.connect(server.address)
     rng = np.random.default_rng(0)
     client.ingest("one", {"num_nodes": 3000, "edge_index": rng.integers(0, 3000, (2, 9000))})
@@ -229,3 +233,28 @@ def test_commands_that_read_make_no_store_and_copies_of_damage_do_not_exist(fold
     assert done.returncode == 1
     assert "DATA_LOSS" in done.stderr
     assert not copy.exists() and not (tmp_path / "copy.tmp").exists()
+
+
+def test_an_ingest_ends_when_less_is_free_than_is_to_be_kept(disk):
+    server = Server(disk / "data", "--min-free-disk", "8M")
+    client = gf.connect(server.address)
+    client.ingest("d", GRAPHS)
+    before = contents(client)
+    taken = disk / "taken"
+    rng = np.random.default_rng(0)
+
+    def graphs(take_after: int):
+        for i in range(64):
+            if i == take_after:
+                taken.write_bytes(bytes(9 << 20))
+            yield {"x": rng.random((8192, 4), np.float32), "edge_index": np.zeros((2, 1), np.int64)}
+
+    with pytest.raises(gf.ResourceExhausted, match=r"the disk is low: \d+ bytes .* --min-free-disk keeps 8388608"):
+        client.ingest("e", graphs(take_after=16))
+    assert contents(client) == before
+    with pytest.raises(gf.ResourceExhausted, match="the disk is low"):
+        client.ingest("e", GRAPHS)
+    taken.unlink()
+    client.ingest("e", GRAPHS)
+    assert [name for name, *_ in contents(client)] == ["d", "e"]
+    assert server.stop() == 0

@@ -74,6 +74,28 @@ def test_a_server_that_drains_is_alive_and_not_ready(held):
     assert server.process.wait(timeout=60) == 0
 
 
+def test_a_follower_is_ready_when_it_has_everything_and_stale_when_it_lags(start_server, tmp_path):
+    writer = start_server(tmp_path / "writer")
+    gf.connect(writer.address).ingest("d", [{"x": np.zeros((3, 2), np.float32)}] * 2)
+    writer.process.send_signal(signal.SIGSTOP)
+    replica = start_server(
+        tmp_path / "replica", "--follow", writer.address, "--follow-every=200ms", "--follow-max-lag=2s"
+    )
+    code, why = get(replica, "/readyz")
+    assert code == 503 and why.startswith("not in sync: ")
+    assert get(replica, "/healthz") == (200, "alive\n")
+    writer.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: get(replica, "/readyz") == (200, "ready\n"), "it is not ready")
+    assert [info.name for info in gf.connect(replica.address).datasets()] == ["d"]
+    writer.process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: get(replica, "/readyz")[0] == 503, "it is not stale")
+    why = get(replica, "/readyz")[1]
+    assert why.startswith(f"stale: the last complete pass over {writer.address} is ")
+    assert "--follow-max-lag is 2s" in why
+    writer.process.send_signal(signal.SIGCONT)
+    wait_for(lambda: get(replica, "/readyz") == (200, "ready\n"), "it stays stale")
+
+
 def test_a_server_that_has_failed_is_neither_and_says_why(held, tmp_path):
     server, go, _, _ = held
     (tmp_path / "data").rename(tmp_path / "elsewhere")

@@ -56,6 +56,30 @@ TEST(ConfigTest, TheLastOfSeveralCounts) {
   EXPECT_EQ(parsed->config.max_streams, 10);  // not octal
 }
 
+TEST(ConfigTest, ReplicasAndUpkeepAreCheckedTogether) {
+  const auto good = Parse({"--data-dir=d", "--follow=a:1,unix:/s", "--follow-every=1s",
+                           "--follow-max-lag=1m", "--follow-deletes=off"});
+  ASSERT_TRUE(good.ok()) << good.status();
+  EXPECT_EQ(good->config.follow, "a:1,unix:/s");
+  EXPECT_FALSE(good->config.follow_deletes);
+  EXPECT_TRUE(Parse({"--data-dir=d", "--keep-versions=2", "--keep-for=24h", "--pin=a,b@3"}).ok());
+  const auto invalid = [](const std::vector<const char*>& arguments, const std::string& text) {
+    std::vector<const char*> all = {"--data-dir=d"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    ExpectInvalid(all, text);
+  };
+  invalid({"--follow=a"}, "--follow: \"a\"; HOST:PORT");
+  invalid({"--follow=a:1,"}, "--follow: \"a:1,\"; HOST:PORT");
+  invalid({"--follow=a:1", "--follow-every=10s", "--follow-max-lag=5s"},
+          "--follow-max-lag: \"5s\"; 0s, or at least --follow-every, 10s");
+  invalid({"--follow=a:1", "--keep-versions=2"}, "--keep-versions: \"2\"; with --follow");
+  invalid({"--follow=a:1", "--keep-for=1h"}, "--keep-for: \"1h\"; with --follow");
+  invalid({"--pin=a@x"}, "--pin: \"a@x\"; ");
+  invalid({"--snapshot-every=1h"}, "--snapshot-every: \"1h\"; needs --snapshot-dir");
+  invalid({"--snapshot-dir=s", "--snapshot-every=1ms"}, "--snapshot-every: \"1ms\"; 0s, or");
+  invalid({"--snapshot-dir=s", "--snapshot-keep=0"}, "--snapshot-keep: \"0\"; 1 to");
+}
+
 TEST(ConfigTest, AsksForTheDataFolder) { ExpectInvalid({}, "--data-dir: \"\"; name a folder"); }
 
 TEST(ConfigTest, RefusalsNameFlagValueAndLimit) {

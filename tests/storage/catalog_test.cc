@@ -4,12 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "storage/set_aside.h"
 #include "tests/storage/graph_blocks.h"
 #include "tests/storage/test_stores.h"
@@ -89,6 +91,45 @@ TEST_P(CatalogTest, ADeletedVersionIsGoneAndItsNumberIsNotUsedAgain) {
   EXPECT_THAT(catalog->List(), IsEmpty());
   Add(*catalog, "d");
   EXPECT_THAT(Names(*catalog), ElementsAre("d@5"));
+}
+
+TEST(UnusedVersionTest, WhatIsOpenOrWasNotLongAgoIsNotDeletedUnused) {
+  std::chrono::steady_clock::time_point now{std::chrono::hours(1)};
+  auto disk = std::make_shared<MemoryDisk>();
+  const auto opened = Catalog::Open(std::make_unique<MemoryChunkStore>(disk),
+                                    {.clock = [&now] { return now; }});
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  Catalog& catalog = **opened;
+  Add(catalog, "d");
+  const auto unused = [&] { return catalog.DeleteUnused("d", 1, absl::Minutes(10)); };
+  EXPECT_TRUE(absl::IsFailedPrecondition(unused()));  // published just now
+  now += std::chrono::minutes(11);
+  {
+    const auto dataset = catalog.OpenDataset("d");
+    now += std::chrono::minutes(60);
+    EXPECT_TRUE(absl::IsFailedPrecondition(unused()));
+  }
+  now += std::chrono::minutes(9);
+  EXPECT_TRUE(absl::IsFailedPrecondition(unused()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(catalog.DeleteUnused("d", 1, absl::Hours(1))));
+  now += std::chrono::minutes(2);
+  EXPECT_TRUE(unused().ok());
+  EXPECT_TRUE(absl::IsNotFound(unused()));
+}
+
+TEST_P(CatalogTest, AVersionKnowsWhenItWasPublishedHere) {
+  const absl::Time before = absl::Now() - absl::Seconds(1);
+  {
+    const auto catalog = OpenCatalog();
+    Add(*catalog, "d");
+  }
+  const absl::Time after = absl::Now();
+  const auto catalog = OpenCatalog();
+  const std::vector<VersionAge> ages = catalog->Ages();
+  ASSERT_THAT(ages, SizeIs(1));
+  ASSERT_TRUE(ages[0].published.has_value());
+  EXPECT_GE(*ages[0].published, before);
+  EXPECT_LE(*ages[0].published, after);
 }
 
 TEST_P(CatalogTest, DeletingFreesTheDisk) {
