@@ -29,18 +29,22 @@ ALLOWED = {
     "server/batching": {"storage/base", "storage/graph", "proto/frame"},
     "server/sampling": {"storage/base", "storage/graph", "proto/frame", "server/batching"},
     "server/metrics": {"storage/base", "proto/exposition", "proto/frame"},
+    "server/logging": {"storage/base"},
     "server/sharing": {"storage/base", "proto/frame", "proto/passage"},
     "server/serving": {
         "storage/base", "storage/graph", "storage", "proto/frame", "proto/wire",
         "server/batching", "server/sampling", "server/metrics", "server/sharing",
+        "server/logging",
     },
     "server/rpc": {
         "storage/base", "storage/graph", "storage/ingest", "storage/partition", "storage", "proto/frame", "proto/wire",
         "graphfeed/v1", "server/batching", "server/metrics", "server/sharing", "server/serving",
+        "server/logging",
     },
     "server": {
         "storage/base", "storage/graph", "storage/chunks", "storage", "proto/exposition", "proto/frame", "proto/passage", "proto/wire",
         "server/metrics", "server/sharing", "server/serving", "server/rpc",
+        "server/logging",
     },
     "client/cpp": {
         "storage/base", "storage/graph", "proto/frame", "proto/passage", "proto/wire", "graphfeed/v1",
@@ -63,6 +67,7 @@ EXTERNAL = {
     "rocksdb/": lambda path: path.parent.as_posix() == "storage/chunks" and path.suffix == ".cc",
     "grpc": lambda path: path.parent.as_posix() in ("server", "server/rpc", "client/cpp/rpc"),
     "prometheus/": lambda path: path.parent.as_posix() in ("server/metrics", "client/worker") and path.suffix == ".cc",
+    "spdlog/": lambda path: path.parent.as_posix() == "server/logging" and path.suffix == ".cc",
     "torch/": lambda path: path.name.startswith("torchscript_") and path.name != "torchscript_executor.h",
     "poplar/": lambda path: path.name.startswith("popef_") and path.suffix == ".cc",
     "popef/": lambda path: path.name.startswith("popef_") and path.suffix == ".cc",
