@@ -43,7 +43,10 @@ struct ServerConfig {
   absl::Duration ingest_idle_timeout = absl::Minutes(10);   // an ingest may be silent for so long
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration sweep_after = absl::Hours(1);  // what no version uses is kept for so long
-  std::string log_level = "info";               // as spdlog names it
+  std::string log_level = "info";               // trace, debug, info, warn, error or off
+  std::string log_format = "text";              // or "json"
+  std::string audit_log;  // the file that changes and refusals are written to; empty: none
+  absl::Duration slow_build = absl::Seconds(5);  // a frame that takes longer is warned of
   std::string access;                  // the file that says who may do what; empty: all may
   bool allow_unauthenticated = false;  // at an address that others reach
   std::string tls_cert;                // PEM files; empty: without TLS

@@ -94,6 +94,13 @@ const std::vector<Setting>& Settings() {
        Setting::Word{&ServerConfig::reflection, {"auto", "on", "off"}}},
       {"log-level", "LEVEL", "trace, debug, info, warn, error or off",
        Setting::LogLevel{&ServerConfig::log_level}},
+      {"log-format", "text|json", "lines for people, or an object of JSON each",
+       Setting::Word{&ServerConfig::log_format, {"text", "json"}}},
+      {"audit-log", "FILE",
+       "file that who changed what, and who was refused, is appended to; empty: none",
+       &ServerConfig::audit_log},
+      {"slow-build", "TIME", "a frame that takes longer to build is warned of",
+       Setting::Time{&ServerConfig::slow_build, absl::Milliseconds(1), absl::Hours(24)}},
   };
   return *flags;
 }

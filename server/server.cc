@@ -1,11 +1,7 @@
 #include "server/server.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <limits>
 #include <optional>
 #include <string>
@@ -14,11 +10,9 @@
 #include <vector>
 
 #include "absl/base/call_once.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "grpc/grpc.h"
-#include "grpc/support/log.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
@@ -28,10 +22,12 @@
 #include "proto/passage/passage.h"
 #include "proto/wire/limits.h"
 #include "server/core.h"
+#include "server/grpc_log.h"
 #include "server/health.h"
 #include "server/rpc/credentials.h"
 #include "server/rpc/service.h"
 #include "server/sharing/slab_socket.h"
+#include "server/start_line.h"
 #include "server/store_watch.h"
 #include "storage/base/status_macros.h"
 
@@ -85,34 +81,12 @@ class Reflection final : public grpc::ServerBuilderOption {
   }
 };
 
-// gRPC 1.51 gives up accepting for good when descriptors run out, and says so in a line of its log
-// alone. It is this process's: so are the descriptors.
-std::atomic<bool> accepts_no_more{false};
-
-void WatchLog(gpr_log_func_args* line) {
-  const absl::string_view message(line->message);
-  if (absl::StrContains(message, "Failed accept4") &&
-      absl::StrContains(message, "Too many open files")) {
-    accepts_no_more = true;
-  }
-  std::fprintf(stderr, "gRPC: %s:%d: %s\n", line->file, line->line, line->message);
-}
-
-absl::Status CheckAccepts() {
-  if (!accepts_no_more) return absl::OkStatus();
-  rlimit limit = {};
-  (void)getrlimit(RLIMIT_NOFILE, &limit);
-  return absl::ResourceExhaustedError(
-      absl::StrCat("file descriptors ran out, of which this process may have ", limit.rlim_cur,
-                   " (ulimit -n): no further connections can be accepted"));
-}
-
 // gRPC starts with the first server and stays until the process ends: the last shutdown would join
 // a thread that sits in epoll_wait for up to 10 s (docs/decisions.md).
 void KeepGrpc() {
   static absl::once_flag started;
   absl::call_once(started, [] {
-    gpr_set_log_function(&WatchLog);
+    WatchGrpcLog();
     grpc_init();
   });
 }
@@ -150,12 +124,14 @@ struct Server::Impl {
 };
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
-                                                      StreamFilter filter, OnFailure on_failure) {
+                                                      StreamFilter filter, OnFailure on_failure,
+                                                      EventLog* log) {
   GF_RETURN_IF_ERROR(ValidateConfig(config));
   GF_RETURN_IF_ERROR(CheckTlsFiles(Tls(config)));
   GF_ASSIGN_OR_RETURN(
       std::unique_ptr<ServerCore> core,
-      ServerCore::Open(config, {.access = StoreAccess::kAsPermitted}, std::move(filter)));
+      ServerCore::Open(config, {.access = StoreAccess::kAsPermitted}, std::move(filter),
+                       /*gate=*/nullptr, log));
   auto impl = std::make_unique<Impl>(std::move(core));
 
   KeepGrpc();
@@ -191,13 +167,20 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
       [&health = impl->health, on_failure = std::move(on_failure)](const absl::Status& status) {
         health.Fail(status);
         if (on_failure) on_failure(status);
-      });
+      },
+      log);
 
   std::unique_ptr<Server> server(new Server(std::move(impl)));
   if (!config.metrics_listen.empty()) {
     GF_ASSIGN_OR_RETURN(
         server->impl_->metrics_port,
         server->impl_->core->metrics.Listen(config.metrics_listen, server->impl_->health.Pages()));
+  }
+  if (log != nullptr) {
+    LogStart(*log, config, *server->impl_->core->catalog,
+             {.port = server->port(),
+              .metrics_port = server->metrics_port(),
+              .read_only = server->read_only()});
   }
   return server;
 }

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/config.h"
+#include "server/logging/event_log.h"
 #include "server/serving/frame_stream.h"
 
 namespace graphfeed {
@@ -26,9 +27,12 @@ class Server {
   // that cost nothing to build. Production servers have none.
   // `on_failure` is called when nothing can be stored any more, because the data folder was moved
   // or removed: the server is no longer healthy then, and should be shut down, by another thread.
+  // `log` is told of the start, of each call at its end, and of what goes wrong; it must outlive
+  // the server.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerConfig& config,
                                                        StreamFilter filter = nullptr,
-                                                       OnFailure on_failure = nullptr);
+                                                       OnFailure on_failure = nullptr,
+                                                       EventLog* log = nullptr);
   ~Server();  // Shutdown with the configured time
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;

@@ -29,6 +29,7 @@ absl::StatusOr<std::optional<DatasetInfo>> IngestCall::Take(v1::IngestRequest me
 absl::Status IngestCall::Begin(const v1::IngestBegin& message) {
   if (session_ != nullptr) return absl::InvalidArgumentError("begin: sent twice");
   GF_ASSIGN_OR_RETURN(IngestSpec spec, wire::FromProto(message));
+  dataset_ = spec.name;
   GF_RETURN_IF_ERROR(principal_->CheckDataset(spec.name));
   collection_ = spec.collection;
   GF_ASSIGN_OR_RETURN(session_, catalog_.StartIngest(std::move(spec)));

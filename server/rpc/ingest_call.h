@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -25,6 +26,8 @@ class IngestCall {
   // INVALID_ARGUMENT for messages out of order; PERMISSION_DENIED for a dataset without a grant;
   // DATA_LOSS when the commit counts other graphs than have come.
   absl::StatusOr<std::optional<DatasetInfo>> Take(v1::IngestRequest message);
+  // What is being ingested; empty before the beginning.
+  const std::string& dataset() const { return dataset_; }
 
  private:
   absl::Status Begin(const v1::IngestBegin& message);
@@ -34,6 +37,7 @@ class IngestCall {
   Catalog& catalog_;
   const std::shared_ptr<const Principal> principal_;  // shared with the call
   std::unique_ptr<GraphSink> session_;
+  std::string dataset_;
   bool collection_ = true;
   int64_t num_graphs_ = 0;
 };

@@ -63,10 +63,11 @@ grpc::ByteBuffer Encode(FrameStream::Message&& message) {
 class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBuffer>>,
                             public FrameStream::Sink {
  public:
-  StreamReactor(StreamContext& streams, const grpc::CallbackServerContext& context)
+  StreamReactor(StreamContext& streams, grpc::CallbackServerContext& context)
       : Reactor(streams.calls, context, "StreamBatches"),
         streams_(streams),
         stream_(FrameStream::Create(streams.build_pool, streams.planning_pool, *this)) {
+    call().record()->IsStream();
     streams_.calls.metrics().StreamsOpen(1);
     streams_.calls.AddStream(stream_);
   }
@@ -82,13 +83,16 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     auto admitted = RequestBytes::Admit(call(), request);
     if (!admitted.ok()) return stream_->Stop(admitted.status());
     stream_->Start([&streams = streams_, principal = call().caller().principal,
+                    record = call().record(),
                     bytes = *std::move(admitted)](FrameStream::OpenDone done) mutable {
-      Open(streams, *principal, std::move(bytes), std::move(done));
+      Open(streams, *principal, std::move(record), std::move(bytes), std::move(done));
     });
   }
 
   void Write(FrameStream::Message&& message) override {
-    if (const auto* frame = std::get_if<FrameStream::Frame>(&message)) {
+    const auto* frame = std::get_if<FrameStream::Frame>(&message);
+    is_frame_ = frame != nullptr;
+    if (frame != nullptr) {
       ring_ = frame->ring;
       if (first_frame_ == FirstFrame::kNotYet) first_frame_ = FirstFrame::kInFlight;
     }
@@ -102,6 +106,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   void OnWriteDone(bool ok) override {
     buffer_.Clear();
     if (ok) call().Sent(buffer_bytes_);
+    if (ok && is_frame_) call().record()->FrameSent();
     if (ok && first_frame_ == FirstFrame::kInFlight) {
       first_frame_ = FirstFrame::kSent;
       streams_.calls.metrics().FirstFrameSent(call().age());
@@ -116,17 +121,20 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   enum class FirstFrame : uint8_t { kNotYet, kInFlight, kSent };
 
   static void Open(StreamContext& streams, const Principal& caller,
-                   std::shared_ptr<RequestBytes> bytes, FrameStream::OpenDone done) {
+                   std::shared_ptr<CallRecord> record, std::shared_ptr<RequestBytes> bytes,
+                   FrameStream::OpenDone done) {
     v1::StreamBatchesRequest message;
     if (absl::Status status = bytes->Parse(message); !status.ok()) return done(status);
     absl::StatusOr<wire::StreamRequest> request = wire::ParseRequest(message);
     if (!request.ok()) return done(request.status());
     message.Clear();
+    record->AskedFor(request->dataset);
     if (absl::Status status = caller.CheckDataset(request->dataset); !status.ok()) {
       return done(status);
     }
-    done = [&streams, bytes = std::move(bytes),
+    done = [&streams, record = std::move(record), bytes = std::move(bytes),
             done = std::move(done)](absl::StatusOr<FrameStream::Opened> opened) mutable {
+      if (opened.ok()) record->Uses(opened->header.dataset);
       bytes.reset();  // what is kept of the request is the stream's
       if (opened.ok() && streams.filter) opened = streams.filter(*std::move(opened));
       done(std::move(opened));
@@ -139,6 +147,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   const std::shared_ptr<FrameStream> stream_;  // shared with its tasks
   grpc::ByteBuffer buffer_;                    // in flight
   size_t buffer_bytes_ = 0;
+  bool is_frame_ = false;
   FirstFrame first_frame_ = FirstFrame::kNotYet;
   std::shared_ptr<SlabRing> ring_;  // of the stream's frames; shared with them
 };
@@ -146,7 +155,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
 }  // namespace
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(StreamContext& streams,
-                                                        const grpc::CallbackServerContext& context,
+                                                        grpc::CallbackServerContext& context,
                                                         const grpc::ByteBuffer& request) {
   auto* reactor = new StreamReactor(streams, context);
   reactor->Start(request);

@@ -11,7 +11,7 @@ namespace graphfeed {
 // behind a few header bytes; the slices refer to them and return them when they have been sent.
 // The reactor deletes itself when the call is over.
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartStream(StreamContext& streams,
-                                                        const grpc::CallbackServerContext& context,
+                                                        grpc::CallbackServerContext& context,
                                                         const grpc::ByteBuffer& request);
 
 }  // namespace graphfeed
