@@ -47,6 +47,10 @@ struct ServerConfig {
   absl::Duration ingest_idle_timeout = absl::Minutes(10);   // an ingest may be silent for so long
   absl::Duration drain_timeout = absl::Seconds(30);
   absl::Duration sweep_after = absl::Hours(1);  // what no version uses is kept for so long
+  std::string log_level = "info";               // trace, debug, info, warn, error or off
+  std::string log_format = "text";              // or "json"
+  std::string audit_log;  // the file that changes and refusals are written to; empty: none
+  absl::Duration slow_build = absl::Seconds(5);  // a frame that takes longer is warned of
   std::string access;                  // the file that says who may do what; empty: all may
   bool allow_unauthenticated = false;  // at an address that others reach
   std::string tls_cert;                // PEM files; empty: without TLS
@@ -54,7 +58,7 @@ struct ServerConfig {
   std::string tls_client_ca;                // of clients' certificates
   std::string tls_client_cert = "require";  // or "request"
   std::string reflection = "auto";          // or "on", "off"; auto: where only this host can ask
-  bool read_only = false;                       // clients change nothing: this is a replica
+  bool read_only = false;                   // clients change nothing: this is a replica
   std::string follow;  // addresses, by commas: where versions are copied from; empty: nowhere
   absl::Duration follow_every = absl::Seconds(10);
   absl::Duration follow_max_lag = absl::ZeroDuration();  // not ready beyond; 0: however old
@@ -66,7 +70,10 @@ struct ServerConfig {
   absl::Duration snapshot_every = absl::ZeroDuration();  // 0: none are made by themselves
   int64_t snapshot_keep = 7;                             // of those
   int64_t min_free_disk = int64_t{64} << 20;  // what takes room is refused below; 0: never
-  std::string log_level = "info";             // as spdlog names it
+  std::string follow_root_ca;                 // as ClientSecurity has them, of whoever is followed
+  std::string follow_cert;
+  std::string follow_key;
+  std::string follow_token_file;
 };
 
 // Whether `listen` is an address that other hosts cannot reach.

@@ -113,6 +113,15 @@ const std::vector<Setting>& Settings() {
        "a server whose versions are copied here as they come, and others that stand in for it; "
        "clients change nothing here; empty: none",
        &ServerConfig::follow},
+      {"follow-root-ca", "FILE",
+       "PEM certificates that the certificate of --follow comes from, or \"system\"; empty: no TLS",
+       &ServerConfig::follow_root_ca},
+      {"follow-cert", "FILE", "PEM certificate that is shown to --follow",
+       &ServerConfig::follow_cert},
+      {"follow-key", "FILE", "PEM key of --follow-cert", &ServerConfig::follow_key},
+      {"follow-token-file", "FILE",
+       "file of the token that is shown to --follow: of a reader, for all datasets that are wanted",
+       &ServerConfig::follow_token_file},
       {"follow-every", "TIME", "how often it is looked at what there is to be copied",
        Setting::Time{&ServerConfig::follow_every, absl::Milliseconds(10), absl::Hours(24)}},
       {"follow-max-lag", "TIME",
@@ -140,6 +149,13 @@ const std::vector<Setting>& Settings() {
        Setting::Bytes{&ServerConfig::min_free_disk, 0}},
       {"log-level", "LEVEL", "trace, debug, info, warn, error or off",
        Setting::LogLevel{&ServerConfig::log_level}},
+      {"log-format", "text|json", "lines for people, or an object of JSON each",
+       Setting::Word{&ServerConfig::log_format, {"text", "json"}}},
+      {"audit-log", "FILE",
+       "file that who changed what, and who was refused, is appended to; empty: none",
+       &ServerConfig::audit_log},
+      {"slow-build", "TIME", "a frame that takes longer to build is warned of",
+       Setting::Time{&ServerConfig::slow_build, absl::Milliseconds(1), absl::Hours(24)}},
   };
   return *flags;
 }

@@ -61,7 +61,8 @@ ServerInfo Info(const ServerConfig& config, const Catalog& catalog, bool read_on
 
 absl::StatusOr<std::unique_ptr<ServerCore>> ServerCore::Open(const ServerConfig& config,
                                                              const ChunkStoreOptions& store,
-                                                             StreamFilter filter, TaskGate* gate) {
+                                                             StreamFilter filter, TaskGate* gate,
+                                                             EventLog* log) {
   GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> opened, OpenStore(config.data_dir, store));
   const bool read_only = opened->read_only();
   GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
@@ -69,14 +70,16 @@ absl::StatusOr<std::unique_ptr<ServerCore>> ServerCore::Open(const ServerConfig&
                                                         .ingest_memory_bytes = config.ingest_memory,
                                                         .sweep_after = config.sweep_after}));
   std::unique_ptr<ServerCore> core(
-      new ServerCore(config, std::move(catalog), read_only, std::move(filter), gate));
+      new ServerCore(config, std::move(catalog), read_only, std::move(filter), gate, log));
   GF_RETURN_IF_ERROR(core->access.Reload());
+  core->NameSeries();
   return core;
 }
 
 ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open_catalog,
-                       bool is_read_only, StreamFilter filter, TaskGate* gate)
+                       bool is_read_only, StreamFilter filter, TaskGate* gate, EventLog* event_log)
     : config(std::move(server_config)),
+      log(event_log),
       catalog(std::move(open_catalog)),
       read_only(is_read_only),
       access(config.access),
@@ -91,12 +94,12 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
       ingest_admission("ingests", 0, config.max_ingests, "slab-memory", "max-ingests"),
       export_admission("exports", 0, config.max_ingests, "slab-memory", "max-ingests"),
       maker(*catalog, metrics, admission, config.max_frame_bytes, config.plan_memory,
-            BuildThreads(config) + kPlanningThreads),
+            BuildThreads(config) + kPlanningThreads, log, config.slow_build),
       build_pool(std::make_unique<ThreadPool>(BuildThreads(config), gate)),
       planning_pool(std::make_unique<ThreadPool>(kPlanningThreads, gate)),
       tenants(*build_pool),
       calls(metrics, access, tenants, config.request_memory,
-            config.max_streams + 2 * config.max_ingests + kOtherCalls),
+            config.max_streams + 2 * config.max_ingests + kOtherCalls, log),
       timer(std::make_unique<Timer>(gate)),
       room(admission, *timer, *planning_pool,
            {.wait = absl::ToChronoNanoseconds(config.stream_wait),
@@ -151,6 +154,19 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
                     .planning_pool = planning_pool.get(),
                     .build_threads = BuildThreads(config)});
   });
+  if (log == nullptr) return;
+  metrics.AddReadings([this]() -> std::vector<Metrics::Reading> {
+    return {{.name = "graphfeed_log_dropped_lines_total",
+             .help = "Lines of the log that nobody read in time.",
+             .counter = true,
+             .label = "",
+             .values = {{"", static_cast<double>(log->dropped())}}}};
+  });
+}
+
+void ServerCore::NameSeries() {
+  for (const std::string& name : access.names()) metrics.tenants().Of(name);
+  for (const DatasetInfo& info : catalog->List()) metrics.datasets().Of(info.name);
 }
 
 void ServerCore::EndIdleStreams() {

@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "server/access/access_control.h"
 #include "server/config.h"
+#include "server/logging/event_log.h"
 #include "server/metrics/metrics.h"
 #include "server/rpc/call.h"
 #include "server/rpc/handlers.h"
@@ -33,11 +34,13 @@ inline constexpr int64_t kOtherCalls = 1000;
 class ServerCore {
  public:
   // Opens the store in `config.data_dir`. `filter` as for Server::Start. `gate` is passed by every
-  // task of the pools; may be null. Errors as OpenStore and Catalog::Open.
+  // task of the pools; may be null, as `log`, which must outlive the core. Errors as OpenStore and
+  // Catalog::Open.
   static absl::StatusOr<std::unique_ptr<ServerCore>> Open(const ServerConfig& config,
                                                           const ChunkStoreOptions& store,
                                                           StreamFilter filter = nullptr,
-                                                          TaskGate* gate = nullptr);
+                                                          TaskGate* gate = nullptr,
+                                                          EventLog* log = nullptr);
   ServerCore(const ServerCore&) = delete;
   ServerCore& operator=(const ServerCore&) = delete;
 
@@ -49,12 +52,15 @@ class ServerCore {
             .partition = *partition_pool,
             .here = inline_queue};
   }
+  // The series of callers and datasets that are known are there before anybody calls.
+  void NameSeries();
   // Runs what is queued, then joins: no call may be left.
   void StopPools();
   // From now on streams that are idle for too long are ended.
   void EndIdleStreams();
 
   const ServerConfig config;
+  EventLog* const log;  // may be null
   const std::unique_ptr<Catalog> catalog;
   const bool read_only;
   AccessControl access;
@@ -81,7 +87,7 @@ class ServerCore {
 
  private:
   ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open_catalog, bool is_read_only,
-             StreamFilter filter, TaskGate* gate);
+             StreamFilter filter, TaskGate* gate, EventLog* event_log);
 };
 
 }  // namespace graphfeed

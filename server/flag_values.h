@@ -24,7 +24,7 @@ std::string FormatBytes(int64_t bytes);
 // "unix:path" and "unix-abstract:name". gRPC takes an address without a port, and listens at 443.
 absl::Status CheckAddress(absl::string_view address, bool unix_sockets);
 
-// The level that is meant, as spdlog names it: "info" for "INFO", "warn" for "Warning".
+// The level that is meant, as LogLevelOf names it: "info" for "INFO", "warn" for "Warning".
 absl::StatusOr<std::string> ParseLogLevel(absl::string_view text);
 
 }  // namespace graphfeed

@@ -15,20 +15,31 @@
 
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "proto/wire/endpoint.h"
 #include "server/config.h"
+#include "server/grpc_log.h"
+#include "server/logging/log.h"
 #include "server/memory_limit.h"
 #include "server/server.h"
-#include "spdlog/sinks/stdout_sinks.h"
-#include "spdlog/spdlog.h"
 #include "storage/base/stop_signal.h"
 
 namespace {
 
+using graphfeed::LogLevel;
+
+// Once the configuration has been read. Never destroyed: gRPC's threads stay to the end.
+graphfeed::Log* the_log = nullptr;
+
 // Why the program does not run: no level of logging keeps that back.
 void SayWhyNot(absl::string_view reason) {
+  if (the_log != nullptr && the_log->format() == graphfeed::LogFormat::kJson) {
+    the_log->WriteAlways(LogLevel::kError, "server.failed", {{"message", std::string(reason)}});
+    (void)the_log->Flush(absl::Seconds(2));
+    return;
+  }
   std::fprintf(stderr, "graphfeed-server: %s\n", std::string(reason).c_str());
 }
 
@@ -42,22 +53,35 @@ absl::StatusOr<graphfeed::CommandLine> ReadConfig(absl::Span<const char* const> 
                                [](const char* name) -> const char* { return std::getenv(name); });
 }
 
-// What SIGHUP asks for. The level of logging and the files of --access and TLS can change while a
-// server runs.
+// What SIGHUP asks for. The level of logging, the file of audits and the files of --access and TLS
+// can change while a server runs.
 void Reload(absl::Span<const char* const> arguments, const graphfeed::ServerConfig& in_force,
-            graphfeed::Server& server) {
+            graphfeed::Server& server, graphfeed::Log& log) {
   const auto read = ReadConfig(arguments);
-  if (!read.ok()) {
-    spdlog::error("SIGHUP: the configuration stays as it was: {}",
-                  std::string(read.status().message()));
-  } else {
-    spdlog::set_level(spdlog::level::from_str(read->config.log_level));
+  absl::Status status = read.status();
+  if (read.ok()) {
+    log.SetLevel(graphfeed::LogLevelOf(read->config.log_level));
     for (const std::string& name : graphfeed::ChangedSettings(in_force, read->config)) {
       if (name == "--log-level") continue;
-      spdlog::warn("SIGHUP: {} has changed, which takes a restart", name);
+      log.Write(LogLevel::kWarn, "config.changed",
+                {{"flag", name}, {"message", "takes a restart"}});
     }
   }
-  server.Reload();
+  status.Update(log.Reopen());
+  status.Update(server.Reload());
+  log.Audit({.action = "reload", .result = status, .details = {{"what", "SIGHUP"}}});
+}
+
+absl::Status OpenLog(const graphfeed::ServerConfig& config) {
+  absl::StatusOr<std::unique_ptr<graphfeed::Log>> log =
+      graphfeed::Log::Open({.format = config.log_format == "json" ? graphfeed::LogFormat::kJson
+                                                                  : graphfeed::LogFormat::kText,
+                            .level = graphfeed::LogLevelOf(config.log_level),
+                            .audit_file = config.audit_log});
+  if (!log.ok()) return log.status();
+  the_log = log->release();
+  graphfeed::SendGrpcLogTo(the_log);
+  return absl::OkStatus();
 }
 
 // Each thread's heap reserves 64 MiB of addresses, most of them for nothing: where a limit of the
@@ -90,28 +114,34 @@ int main(int argc, char** argv) {
     std::puts("the configuration is good");
     return 0;
   }
+  const absl::Time started = absl::Now();
   const graphfeed::ServerConfig& config = command_line->config;
-  // Standard output is for the lines that scripts read.
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("graphfeed"));
-  spdlog::set_level(spdlog::level::from_str(config.log_level));
+  graphfeed::StopSignal stop;  // before the log's thread
+  if (const absl::Status opened = OpenLog(config); !opened.ok()) {
+    SayWhyNot(opened.message());
+    return 2;
+  }
+  graphfeed::Log& log = *the_log;
   if (const std::optional<int64_t> memory = graphfeed::MemoryLimit()) {
     for (const std::string& warning : graphfeed::MemoryWarnings(config, *memory)) {
-      spdlog::warn("{}", warning);
+      log.Write(LogLevel::kWarn, "config.memory", {{"message", warning}});
     }
   }
 
-  graphfeed::StopSignal stop;
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is an error of who writes it
 
   std::atomic<bool> failed = false;  // while it was serving
   absl::StatusOr<std::unique_ptr<graphfeed::Server>> server = absl::UnavailableError("not started");
   try {
-    server = graphfeed::Server::Start(config, nullptr, [&failed](const absl::Status& status) {
-      SayWhyNot(status.message());
-      failed = true;
-      (void)kill(getpid(), SIGTERM);
-    });
+    server = graphfeed::Server::Start(
+        config, nullptr,
+        [&failed](const absl::Status& status) {
+          SayWhyNot(status.message());
+          failed = true;
+          (void)kill(getpid(), SIGTERM);
+        },
+        &log);
   } catch (const std::exception& error) {  // a thread, or memory, that cannot be had
     server = absl::ResourceExhaustedError(
         std::string("the server cannot start within the limits of its process: ") + error.what());
@@ -121,13 +151,18 @@ int main(int argc, char** argv) {
     return 1;
   }
   stop.Serving();
-  stop.OnHangup([&] { Reload(arguments, config, **server); });
+  stop.OnHangup([&] { Reload(arguments, config, **server, log); });
   if ((*server)->read_only()) {
-    spdlog::warn("the data folder {} cannot be written: it is served as it is", config.data_dir);
+    log.Write(LogLevel::kWarn, "store.read_only",
+              {{"message", "the data folder " + config.data_dir +
+                               " cannot be written: it is served as it is"}});
   }
   if (const int64_t columns = (*server)->set_aside_columns(); columns > 0) {
-    spdlog::warn("{} columns in {} belong to no version; what no start uses for {} is removed",
-                 columns, config.data_dir, absl::FormatDuration(config.sweep_after));
+    log.Write(LogLevel::kWarn, "store.set_aside",
+              {{"columns", columns},
+               {"message", "columns in " + config.data_dir +
+                               " belong to no version; what no start uses for " +
+                               absl::FormatDuration(config.sweep_after) + " is removed"}});
   }
   std::printf("listening on %s\n",
               graphfeed::wire::ListeningAddress(config.listen, (*server)->port()).c_str());
@@ -139,10 +174,15 @@ int main(int argc, char** argv) {
   std::fflush(stdout);
 
   const int received = stop.Wait();
-  spdlog::info("signal {}: draining for at most {}", received,
-               absl::FormatDuration(config.drain_timeout));
+  log.Write(
+      LogLevel::kInfo, "server.drain",
+      {{"signal", int64_t{received}}, {"at_most", absl::FormatDuration(config.drain_timeout)}});
   (*server)->Shutdown(absl::Now() + config.drain_timeout);
   server->reset();
-  spdlog::info("stopped");
+  log.Write(LogLevel::kInfo, "server.stop",
+            {{"seconds", absl::ToDoubleSeconds(absl::Now() - started)},
+             {"failed", failed.load()},
+             {"dropped_lines", log.dropped()}});
+  (void)log.Flush(absl::Seconds(2));
   return failed ? 1 : 0;
 }

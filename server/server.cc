@@ -1,11 +1,7 @@
 #include "server/server.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <limits>
 #include <optional>
 #include <string>
@@ -14,12 +10,10 @@
 #include <vector>
 
 #include "absl/base/call_once.h"
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "grpc/grpc.h"
-#include "grpc/support/log.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "grpcpp/resource_quota.h"
@@ -30,13 +24,14 @@
 #include "proto/wire/limits.h"
 #include "server/core.h"
 #include "server/follow/follower.h"
+#include "server/grpc_log.h"
 #include "server/health.h"
 #include "server/rpc/credentials.h"
 #include "server/rpc/service.h"
 #include "server/sharing/slab_socket.h"
+#include "server/start_line.h"
 #include "server/store_watch.h"
 #include "server/upkeep.h"
-#include "spdlog/spdlog.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -93,34 +88,12 @@ class NoReflection final : public grpc::ServerBuilderOption {
   }
 };
 
-// gRPC 1.51 gives up accepting for good when descriptors run out, and says so in a line of its log
-// alone. It is this process's: so are the descriptors.
-std::atomic<bool> accepts_no_more{false};
-
-void WatchLog(gpr_log_func_args* line) {
-  const absl::string_view message(line->message);
-  if (absl::StrContains(message, "Failed accept4") &&
-      absl::StrContains(message, "Too many open files")) {
-    accepts_no_more = true;
-  }
-  std::fprintf(stderr, "gRPC: %s:%d: %s\n", line->file, line->line, line->message);
-}
-
-absl::Status CheckAccepts() {
-  if (!accepts_no_more) return absl::OkStatus();
-  rlimit limit = {};
-  (void)getrlimit(RLIMIT_NOFILE, &limit);
-  return absl::ResourceExhaustedError(
-      absl::StrCat("file descriptors ran out, of which this process may have ", limit.rlim_cur,
-                   " (ulimit -n): no further connections can be accepted"));
-}
-
 // gRPC starts with the first server and stays until the process ends: the last shutdown would join
 // a thread that sits in epoll_wait for up to 10 s (docs/decisions.md).
 void KeepGrpc() {
   static absl::once_flag started;
   absl::call_once(started, [] {
-    gpr_set_log_function(&WatchLog);
+    WatchGrpcLog();
     grpc_init();
   });
 }
@@ -132,31 +105,35 @@ TlsFiles Tls(const ServerConfig& config) {
           .require_client = config.tls_client_cert == "require"};
 }
 
-void LogReload(const absl::StatusOr<bool>& reloaded) {
-  if (!reloaded.ok()) {
-    spdlog::error("what was in force stays: {}", std::string(reloaded.status().message()));
-  } else if (*reloaded) {
-    spdlog::info("the file of --access has been read again");
-  }
+// What came of reading the file of --access again, if it was.
+void AuditReload(EventLog* log, const absl::StatusOr<bool>& reloaded) {
+  if (log == nullptr || (reloaded.ok() && !*reloaded)) return;
+  log->Audit({.action = "reload", .result = reloaded.status(), .details = {{"what", "--access"}}});
 }
 
-}  // namespace
-
 // Null for a server that follows none. `health` is told what comes of it.
-std::unique_ptr<Follower> Follow(ServerCore& core, Health& health) {
+std::unique_ptr<Follower> Follow(ServerCore& core, Health& health, EventLog* log) {
   const ServerConfig& config = core.config;
   if (config.follow.empty()) return nullptr;
   health.SetInSync(absl::UnavailableError("not in sync: nothing has been compared yet"));
   return std::make_unique<Follower>(
-      FollowOptions{.sources = absl::StrSplit(config.follow, ','),
+      FollowOptions{.security = {.root_ca = config.follow_root_ca,
+                                 .cert = config.follow_cert,
+                                 .key = config.follow_key,
+                                 .token = "",
+                                 .token_file = config.follow_token_file},
+                    .sources = absl::StrSplit(config.follow, ','),
                     .every = config.follow_every,
                     .max_lag = config.follow_max_lag,
                     .deletes = config.follow_deletes},
       *core.catalog, core.rules,
       Follower::Hooks{
           .on_deleted = [&core](const Fingerprint& gone) { core.maker.Forget(gone); },
-          .on_pass = [&health](const absl::Status& in_sync) { health.SetInSync(in_sync); }});
+          .on_pass = [&health](const absl::Status& in_sync) { health.SetInSync(in_sync); }},
+      log);
 }
+
+}  // namespace
 
 // Destroyed in reverse: what brings the calls goes first.
 struct Server::Impl {
@@ -191,12 +168,14 @@ absl::Status Server::CheckFiles(const ServerConfig& config) {
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
-                                                      StreamFilter filter, OnFailure on_failure) {
+                                                      StreamFilter filter, OnFailure on_failure,
+                                                      EventLog* log) {
   GF_RETURN_IF_ERROR(ValidateConfig(config));
   GF_RETURN_IF_ERROR(CheckFiles(config));
   GF_ASSIGN_OR_RETURN(
       std::unique_ptr<ServerCore> core,
-      ServerCore::Open(config, {.access = StoreAccess::kAsPermitted}, std::move(filter)));
+      ServerCore::Open(config, {.access = StoreAccess::kAsPermitted}, std::move(filter),
+                       /*gate=*/nullptr, log));
   auto impl = std::make_unique<Impl>(std::move(core));
 
   KeepGrpc();
@@ -226,30 +205,37 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   if (impl->server == nullptr || impl->port == 0) {
     return absl::UnavailableError(absl::StrCat("cannot listen on \"", config.listen, "\""));
   }
-  impl->follower = Follow(running, impl->health);
-  impl->upkeep =
-      std::make_unique<Upkeep>(running.config, *running.catalog, running.rules,
-                               [&running](const Fingerprint& gone) { running.maker.Forget(gone); });
+  impl->follower = Follow(running, impl->health, log);
+  impl->upkeep = std::make_unique<Upkeep>(
+      running.config, *running.catalog, running.rules,
+      [&running](const Fingerprint& gone) { running.maker.Forget(gone); }, log);
   impl->health.Serve(*impl->server->GetHealthCheckService());
   running.EndIdleStreams();
 
   impl->watch = std::make_unique<StoreWatch>(
       *running.catalog,
-      [&access = running.access, &health = impl->health, follower = impl->follower.get()] {
-        LogReload(access.ReloadIfChanged());
+      [log, &access = running.access, &health = impl->health, follower = impl->follower.get()] {
+        AuditReload(log, access.ReloadIfChanged());
         if (follower != nullptr) health.SetInSync(follower->InSync());  // it may have become stale
         return CheckAccepts();
       },
       [&health = impl->health, on_failure = std::move(on_failure)](const absl::Status& status) {
         health.Fail(status);
         if (on_failure) on_failure(status);
-      });
+      },
+      log);
 
   std::unique_ptr<Server> server(new Server(std::move(impl)));
   if (!config.metrics_listen.empty()) {
     GF_ASSIGN_OR_RETURN(
         server->impl_->metrics_port,
         server->impl_->core->metrics.Listen(config.metrics_listen, server->impl_->health.Pages()));
+  }
+  if (log != nullptr) {
+    LogStart(*log, config, *server->impl_->core->catalog,
+             {.port = server->port(),
+              .metrics_port = server->metrics_port(),
+              .read_only = server->read_only()});
   }
   return server;
 }
@@ -266,11 +252,9 @@ int64_t Server::set_aside_columns() const {
 int Server::metrics_port() const { return impl_->metrics_port; }
 std::string Server::MetricsText() const { return impl_->core->metrics.Text(); }
 
-void Server::Reload() {
-  const absl::Status status = impl_->core->access.Reload();
-  LogReload(status.ok() ? absl::StatusOr<bool>(!impl_->core->config.access.empty()) : status);
-  const absl::Status files = CheckTlsFiles(Tls(impl_->core->config));
-  if (!files.ok()) spdlog::error("what was in force stays: {}", std::string(files.message()));
+absl::Status Server::Reload() {
+  GF_RETURN_IF_ERROR(impl_->core->access.Reload());
+  return CheckTlsFiles(Tls(impl_->core->config));
 }
 
 void Server::Shutdown(absl::Time deadline) {

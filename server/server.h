@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/config.h"
+#include "server/logging/event_log.h"
 #include "server/serving/frame_stream.h"
 
 namespace graphfeed {
@@ -26,9 +27,12 @@ class Server {
   // that cost nothing to build. Production servers have none.
   // `on_failure` is called when nothing can be stored any more, because the data folder was moved
   // or removed: the server is no longer healthy then, and should be shut down, by another thread.
+  // `log` is told of the start, of each call at its end, and of what goes wrong; it must outlive
+  // the server.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerConfig& config,
                                                        StreamFilter filter = nullptr,
-                                                       OnFailure on_failure = nullptr);
+                                                       OnFailure on_failure = nullptr,
+                                                       EventLog* log = nullptr);
   // Whether the files that `config` names can be used: certificates, and who may do what. Errors
   // name flag, file and line.
   static absl::Status CheckFiles(const ServerConfig& config);
@@ -47,9 +51,9 @@ class Server {
   // What a scrape answers, also without an endpoint.
   std::string MetricsText() const;
 
-  // Reads the file of --access again, and says in the log if that, or a file of TLS, is not to be
+  // Reads the file of --access again. INVALID_ARGUMENT if that, or a file of TLS, is not to be
   // used: what was in force stays. (Both are noticed without it, too, when they change.)
-  void Reload();
+  absl::Status Reload();
 
   // Drains: refuses new calls, is no longer healthy, lets streams finish the frame that they are
   // sending and other calls run until `deadline`, then cancels them, joins all threads and closes

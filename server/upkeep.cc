@@ -5,7 +5,6 @@
 
 #include "absl/time/clock.h"
 #include "server/serving/snapshots.h"
-#include "spdlog/spdlog.h"
 #include "storage/base/allocation.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/work_scope.h"
@@ -27,11 +26,13 @@ std::string Words(const absl::Status& status) { return std::string(status.messag
 
 }  // namespace
 
-Upkeep::Upkeep(const ServerConfig& config, Catalog& catalog, const WriteRules& rules, Forget forget)
+Upkeep::Upkeep(const ServerConfig& config, Catalog& catalog, const WriteRules& rules, Forget forget,
+               EventLog* log)
     : config_(config),
       catalog_(catalog),
       rules_(rules),
       forget_(std::move(forget)),
+      log_(log),
       retention_(RetentionOf(config)),
       snapshots_(config.snapshot_every > absl::ZeroDuration()) {
   if (snapshots_) {
@@ -40,6 +41,14 @@ Upkeep::Upkeep(const ServerConfig& config, Catalog& catalog, const WriteRules& r
     if (!names.empty()) last_snapshot_ = *TimeOfScheduledSnapshot(names.back());
   }
   if (snapshots_ || retention_.removes()) thread_ = std::thread([this] { Run(); });
+}
+
+void Upkeep::Tell(LogLevel level, absl::string_view event, const std::string& message) const {
+  if (log_ != nullptr) log_->Write(level, event, {{"message", message}});
+}
+
+void Upkeep::Audit(const AuditEntry& entry) const {
+  if (log_ != nullptr) log_->Audit(entry);
 }
 
 void Upkeep::Stop() {
@@ -60,9 +69,10 @@ void Upkeep::RemoveVersions() {
   const Clock::time_point steady = Clock::now();
   if (const auto jump = clock_.Observe(now, steady);
       jump.has_value() && retention_.keep_for > absl::ZeroDuration()) {
-    spdlog::warn("the clock has jumped by {}: --keep-for removes nothing for {}",
-                 absl::FormatDuration(absl::Trunc(*jump, absl::Seconds(1))),
-                 absl::FormatDuration(ClockGuard::kDistrust));
+    Tell(LogLevel::kWarn, "retention.clock",
+         absl::StrCat(
+             "the clock has jumped by ", absl::FormatDuration(absl::Trunc(*jump, absl::Seconds(1))),
+             ": --keep-for removes nothing for ", absl::FormatDuration(ClockGuard::kDistrust)));
   }
   if (retention_.keep_for > absl::ZeroDuration() && clock_.Distrusted(steady)) return;
   absl::Status failure;
@@ -73,14 +83,17 @@ void Upkeep::RemoveVersions() {
     if (absl::IsNotFound(status) || absl::IsFailedPrecondition(status)) continue;  // gone; in use
     failure.Update(status);
     if (!status.ok()) continue;
-    spdlog::info("removed {}@{}: --keep-versions {}, --keep-for {}", version.name, version.version,
-                 retention_.keep_versions, absl::FormatDuration(retention_.keep_for));
+    Audit({.action = "retention",
+           .dataset = absl::StrCat(version.name, "@", version.version),
+           .details = {{"keep_versions", retention_.keep_versions},
+                       {"keep_for", absl::FormatDuration(retention_.keep_for)}}});
     forget_(version.fingerprint);
     MutexLock lock(&mu_);
     ++versions_removed_;
   }
   if (!failure.ok() && failure.code() != last_removal_.code()) {
-    spdlog::warn("cannot remove versions that are no longer kept: {}", Words(failure));
+    Tell(LogLevel::kWarn, "retention.failed",
+         absl::StrCat("cannot remove versions that are no longer kept: ", Words(failure)));
   }
   last_removal_ = failure;
 }
@@ -104,7 +117,7 @@ void Upkeep::KeepSnapshots() {
   const absl::Status status = WithinMemory([&] { return MakeScheduledSnapshot(now); });
   if (stop_.stopped()) return;
   if (!status.ok() && status.code() != last_attempt_.code()) {
-    spdlog::error("the scheduled snapshot failed: {}", Words(status));
+    Audit({.action = "snapshot", .result = status, .details = {{"scheduled", true}}});
   }
   attempted_ = steady;
   attempted_once_ = true;
@@ -118,14 +131,19 @@ absl::Status Upkeep::MakeScheduledSnapshot(absl::Time now) {
   const std::string name = ScheduledSnapshotName(now);
   GF_ASSIGN_OR_RETURN(const std::vector<DatasetInfo> versions,
                       MakeSnapshot(catalog_, rules_, dir, name));
-  spdlog::info("snapshot {} in {}: {} versions", name, dir, versions.size());
+  Audit({.action = "snapshot",
+         .details = {{"scheduled", true},
+                     {"name", name},
+                     {"versions", static_cast<int64_t>(versions.size())}}});
   {
     MutexLock lock(&mu_);
     last_snapshot_ = now;
   }
   std::vector<std::string> removed;
   const absl::Status status = RotateSnapshots(dir, config_.snapshot_keep, removed);
-  for (const std::string& gone : removed) spdlog::info("removed the snapshot {} in {}", gone, dir);
+  for (const std::string& gone : removed) {
+    Audit({.action = "snapshot_rotation", .details = {{"name", gone}}});
+  }
   return status;
 }
 

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/config.h"
+#include "server/logging/event_log.h"
 #include "server/metrics/metrics.h"
 #include "server/serving/retention.h"
 #include "server/serving/write_rules.h"
@@ -31,7 +32,9 @@ class Upkeep {
   using Forget = std::function<void(const Fingerprint&)>;
 
   // `config`, `catalog` and `rules` outlive it.
-  Upkeep(const ServerConfig& config, Catalog& catalog, const WriteRules& rules, Forget forget);
+  // `log` may be null.
+  Upkeep(const ServerConfig& config, Catalog& catalog, const WriteRules& rules, Forget forget,
+         EventLog* log = nullptr);
   ~Upkeep() { Stop(); }
   Upkeep(const Upkeep&) = delete;
   Upkeep& operator=(const Upkeep&) = delete;
@@ -49,11 +52,14 @@ class Upkeep {
   void KeepSnapshots();
   bool SnapshotIsDue(absl::Time now, Clock::time_point steady) const;
   absl::Status MakeScheduledSnapshot(absl::Time now);
+  void Tell(LogLevel level, absl::string_view event, const std::string& message) const;
+  void Audit(const AuditEntry& entry) const;
 
   const ServerConfig& config_;
   Catalog& catalog_;
   const WriteRules& rules_;
   const Forget forget_;
+  EventLog* const log_;
   const RetentionOptions retention_;
   const bool snapshots_;
   StopFlag stop_;

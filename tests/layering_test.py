@@ -30,22 +30,25 @@ ALLOWED = {
     "server/batching": {"storage/base", "storage/graph", "proto/frame"},
     "server/sampling": {"storage/base", "storage/graph", "proto/frame", "server/batching"},
     "server/metrics": {"storage/base", "proto/exposition", "proto/frame"},
+    "server/logging": {"storage/base"},
     "server/sharing": {"storage/base", "proto/frame", "proto/passage"},
     "server/serving": {
         "server/access",
         "storage/base", "storage/graph", "storage/ingest", "storage", "proto/frame", "proto/wire",
         "server/batching", "server/sampling", "server/metrics", "server/sharing",
+        "server/logging",
     },
     "server/rpc": {
         "storage/base", "storage/graph", "storage/ingest", "storage/partition", "storage", "proto/frame", "proto/wire",
         "graphfeed/v1", "server/access", "server/batching", "server/metrics", "server/sharing", "server/serving",
+        "server/logging",
     },
     "server/follow": {
-        "storage/base", "storage/graph", "storage", "server/metrics", "server/serving", "client/cpp",
+        "storage/base", "storage/graph", "storage", "server/logging", "server/metrics", "server/serving", "client/cpp",
     },
     "server": {
         "storage/base", "storage/graph", "storage/chunks", "storage", "proto/exposition", "proto/frame", "proto/passage", "proto/wire",
-        "server/access", "server/metrics", "server/sharing", "server/serving", "server/rpc", "server/follow",
+        "server/access", "server/logging", "server/metrics", "server/sharing", "server/serving", "server/rpc", "server/follow",
     },
     "client/cpp": {
         "storage/base", "storage/graph", "proto/frame", "proto/passage", "proto/wire", "graphfeed/v1",
@@ -68,6 +71,7 @@ EXTERNAL = {
     "rocksdb/": lambda path: path.parent.as_posix() == "storage/chunks" and path.suffix == ".cc",
     "grpc": lambda path: path.parent.as_posix() in ("server", "server/rpc", "client/cpp/rpc"),
     "prometheus/": lambda path: path.parent.as_posix() in ("server/metrics", "client/worker") and path.suffix == ".cc",
+    "spdlog/": lambda path: path.parent.as_posix() == "server/logging" and path.suffix == ".cc",
     "torch/": lambda path: path.name.startswith("torchscript_") and path.name != "torchscript_executor.h",
     "poplar/": lambda path: path.name.startswith("popef_") and path.suffix == ".cc",
     "popef/": lambda path: path.name.startswith("popef_") and path.suffix == ".cc",

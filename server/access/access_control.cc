@@ -69,6 +69,11 @@ std::shared_ptr<const AccessPolicy> AccessControl::policy() const {
   return policy_;
 }
 
+std::vector<std::string> AccessControl::names() const {
+  const std::shared_ptr<const AccessPolicy> policy = this->policy();
+  return policy == nullptr ? std::vector<std::string>{everyone_->name} : policy->names();
+}
+
 absl::StatusOr<std::shared_ptr<const Principal>> AccessControl::Authenticate(
     const Credentials& credentials) const {
   const std::shared_ptr<const AccessPolicy> policy = this->policy();

@@ -35,6 +35,9 @@ class AccessControl {
   // The same if the file has changed since it was last looked at. True: and it has been read.
   absl::StatusOr<bool> ReloadIfChanged();
 
+  // Of all principals in force, each once.
+  std::vector<std::string> names() const;
+
   // UNAUTHENTICATED says what is missing, and nothing of what was shown. A token decides alone,
   // also beside a certificate.
   absl::StatusOr<std::shared_ptr<const Principal>> Authenticate(

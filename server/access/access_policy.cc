@@ -233,6 +233,14 @@ std::shared_ptr<const Principal> AccessPolicy::FindToken(absl::string_view token
   return found;
 }
 
+std::vector<std::string> AccessPolicy::names() const {
+  std::set<std::string> names;
+  for (const auto& [digest, principal] : tokens_) names.insert(principal->name);
+  for (const auto& [certificate, principal] : certificates_) names.insert(principal->name);
+  if (anonymous_ != nullptr) names.insert(anonymous_->name);
+  return {names.begin(), names.end()};
+}
+
 std::shared_ptr<const Principal> AccessPolicy::FindCertificate(const std::string& name) const {
   const auto found = certificates_.find(name);
   return found == certificates_.end() ? nullptr : found->second;

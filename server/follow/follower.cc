@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/follow/source_client.h"
-#include "spdlog/spdlog.h"
 #include "storage/base/allocation.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/work_scope.h"
@@ -22,11 +21,13 @@ std::string Seconds(absl::Duration time) { return absl::StrCat(absl::ToInt64Seco
 
 }  // namespace
 
-Follower::Follower(FollowOptions options, Catalog& catalog, const WriteRules& rules, Hooks hooks)
+Follower::Follower(FollowOptions options, Catalog& catalog, const WriteRules& rules, Hooks hooks,
+                   EventLog* log)
     : options_(std::move(options)),
       catalog_(catalog),
       rules_(rules),
       hooks_(std::move(hooks)),
+      log_(log),
       sources_(options_.sources.size()),
       thread_([this] { Run(); }) {}
 
@@ -60,8 +61,8 @@ absl::Status Follower::Pass() {
 absl::Status Follower::PassFrom(size_t source) {
   const std::string& address = options_.sources[source];
   if (sources_[source] == nullptr) {
-    GF_ASSIGN_OR_RETURN(sources_[source],
-                        ConnectToSource(address, [this] { return stop_.stopped(); }));
+    GF_ASSIGN_OR_RETURN(sources_[source], ConnectToSource(address, options_.security,
+                                                          [this] { return stop_.stopped(); }));
   }
   CatalogStore here(catalog_);
   return SyncVersions(
@@ -79,8 +80,11 @@ absl::Status Follower::PassFrom(size_t source) {
 void Follower::OnVersion(const SyncedVersion& version, const std::string& source) {
   if (version.state == SyncState::kPresent) return;
   const bool copied = version.state == SyncState::kCopied;
-  spdlog::info("{} {} {}", copied ? "copied" : "deleted", version.Title(),
-               copied ? absl::StrCat("from ", source) : absl::StrCat("as ", source, " has"));
+  if (log_ != nullptr) {
+    log_->Audit({.action = copied ? "copy" : "delete",
+                 .dataset = version.Title(),
+                 .details = {{"follows", source}}});
+  }
   if (!copied) hooks_.on_deleted(version.fingerprint);
   MutexLock lock(&mu_);
   ++(copied ? copied_ : deleted_);
@@ -89,20 +93,22 @@ void Follower::OnVersion(const SyncedVersion& version, const std::string& source
 void Follower::Note(const absl::Status& status, Clock::time_point began) {
   MutexLock lock(&mu_);
   if (status.ok()) {
-    if (!complete_) {
-      spdlog::info("in sync with {}", options_.sources.front());
-    } else if (!last_.ok()) {
-      spdlog::info("in sync with {} again, after {} passes that failed", options_.sources.front(),
-                   failed_in_a_row_);
+    if (log_ != nullptr && (!complete_ || !last_.ok())) {
+      log_->Write(
+          LogLevel::kInfo, "follow.in_sync",
+          {{"source", options_.sources.front()}, {"failed_passes", int64_t{failed_in_a_row_}}});
     }
     fresh_ = began;
     complete_ = true;
     last_success_ = absl::Now();
     failed_in_a_row_ = 0;
   } else {
-    if (last_.code() != status.code()) {
-      spdlog::warn("cannot follow {}: {} (what is here is served; tried again)",
-                   options_.sources.front(), std::string(status.message()));
+    if (log_ != nullptr && last_.code() != status.code()) {
+      log_->Write(LogLevel::kWarn, "follow.failed",
+                  {{"source", options_.sources.front()},
+                   {"code", absl::StatusCodeToString(status.code())},
+                   {"message", absl::StrCat(status.message(),
+                                            " (what is here is served; it is tried again)")}});
     }
     ++failures_;
     ++failed_in_a_row_;

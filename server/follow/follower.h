@@ -13,6 +13,8 @@
 #include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "client/cpp/security.h"
+#include "server/logging/event_log.h"
 #include "server/metrics/metrics.h"
 #include "server/serving/write_rules.h"
 #include "storage/base/mutex.h"
@@ -23,6 +25,7 @@
 namespace graphfeed {
 
 struct FollowOptions {
+  ClientSecurity security;
   // The server whose versions are copied, then those that stand in while it cannot be reached: what
   // they have is copied too, but nothing is deleted on their word.
   std::vector<std::string> sources;
@@ -44,7 +47,9 @@ class Follower {
   };
 
   // `catalog` and `rules` outlive it.
-  Follower(FollowOptions options, Catalog& catalog, const WriteRules& rules, Hooks hooks);
+  // `log` may be null.
+  Follower(FollowOptions options, Catalog& catalog, const WriteRules& rules, Hooks hooks,
+           EventLog* log = nullptr);
   ~Follower() { Stop(); }
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;
@@ -80,6 +85,7 @@ class Follower {
   Catalog& catalog_;
   const WriteRules& rules_;
   const Hooks hooks_;
+  EventLog* const log_;
   StopFlag stop_;
   std::vector<std::unique_ptr<DatasetStore>> sources_;  // null: not asked yet
   absl::BitGen random_;

@@ -9,9 +9,11 @@
 namespace graphfeed {
 
 absl::StatusOr<std::unique_ptr<DatasetStore>> ConnectToSource(const std::string& address,
+                                                              const ClientSecurity& security,
                                                               std::function<bool()> interrupted) {
   ClientOptions options;
   options.endpoints = {address};
+  options.security = security;
   options.timeout = absl::Seconds(20);
   options.retry_timeout = absl::ZeroDuration();
   options.connect_timeout = absl::Seconds(10);

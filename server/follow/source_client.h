@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "client/cpp/security.h"
 #include "storage/graph/dataset_store.h"
 
 namespace graphfeed {
@@ -14,6 +15,7 @@ namespace graphfeed {
 // timeouts). Does not connect yet. Calls are tried once, since who follows tries again; they are
 // given up when `interrupted` says so.
 absl::StatusOr<std::unique_ptr<DatasetStore>> ConnectToSource(const std::string& address,
+                                                              const ClientSecurity& security,
                                                               std::function<bool()> interrupted);
 
 }  // namespace graphfeed

@@ -39,6 +39,9 @@ const prometheus::Histogram::BucketBoundaries kFillRatios = {0.1, 0.2, 0.3,  0.4
 constexpr const char* kEndReasons[] = {"age",       "idle",    "drain", "complete",
                                        "cancelled", "refused", "error"};
 constexpr size_t kComplete = kNumValues<StreamEnd>;
+// As the enum has them.
+constexpr std::array<const char*, 5> kAuthFailures = {"missing", "token", "certificate", "role",
+                                                      "dataset"};
 constexpr int kNumCodes = static_cast<int>(absl::StatusCode::kUnauthenticated) + 1;
 
 prometheus::Counter& NewCounter(prometheus::Registry& registry, const char* name,
@@ -162,6 +165,9 @@ struct Metrics::Impl {
 
   std::array<StrategyCounters, kNumValues<Strategy>> strategies{};  // as in the enum's table
   WorkerCounters workers{*registry};
+  UsageCounters tenants{*registry, "tenant"};
+  UsageCounters datasets{*registry, "dataset"};
+  std::array<prometheus::Counter*, kAuthFailures.size()> auth_failures{};
 
   std::vector<std::shared_ptr<ReadingsCollectable>> readings;
   std::unique_ptr<HttpEndpoint> endpoint;
@@ -170,6 +176,13 @@ struct Metrics::Impl {
     AddMethods(options.methods);
     for (size_t i = 0; i < ended.size(); ++i) {
       ended[i] = &streams_ended.Add({{"reason", kEndReasons[i]}});
+    }
+    auto& refused = prometheus::BuildCounter()
+                        .Name("graphfeed_auth_failures_total")
+                        .Help("Calls of callers that are not known, or may not make them.")
+                        .Register(*registry);
+    for (size_t i = 0; i < kAuthFailures.size(); ++i) {
+      auth_failures[i] = &refused.Add({{"reason", kAuthFailures[i]}});
     }
     if (!options.version.empty()) {
       prometheus::BuildGauge()
@@ -369,6 +382,13 @@ void Metrics::StreamSpent(StreamTime on, std::chrono::nanoseconds time) {
       return;
   }
 }
+
+void Metrics::AuthFailed(AuthFailure reason) {
+  impl_->auth_failures[static_cast<size_t>(reason)]->Increment();
+}
+
+UsageCounters& Metrics::tenants() { return impl_->tenants; }
+UsageCounters& Metrics::datasets() { return impl_->datasets; }
 
 void Metrics::WorkerAdvanced(const WorkerReport& difference) { impl_->workers.Add(difference); }
 

@@ -14,6 +14,7 @@
 #include "proto/exposition/http_endpoint.h"
 #include "proto/frame/strategy.h"
 #include "proto/frame/worker_report.h"
+#include "server/metrics/usage_counters.h"
 
 namespace graphfeed {
 
@@ -46,6 +47,10 @@ class Metrics {
   // for the client to take the one before it; it had none to send; or one was on its way while the
   // next was being built.
   enum class StreamTime : uint8_t { kForClient, kForBuild, kOverlap };
+
+  // Why a caller was refused: it showed nothing of itself, or a token or certificate that nobody
+  // has; or is known, but has no role, or no grant for the dataset.
+  enum class AuthFailure : uint8_t { kMissing, kToken, kCertificate, kRole, kDataset };
 
   // What one frame holds, over its micro-batches and all types.
   struct FrameCounts {
@@ -85,6 +90,10 @@ class Metrics {
   void PlanMade(std::chrono::nanoseconds time);
   void EstimateMade(std::chrono::nanoseconds time);
   void StreamSpent(StreamTime on, std::chrono::nanoseconds time);
+  void AuthFailed(AuthFailure reason);
+  // What callers and datasets take.
+  UsageCounters& tenants();
+  UsageCounters& datasets();
   // What a worker's report adds to the one before it.
   void WorkerAdvanced(const WorkerReport& difference);
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "proto/frame/error_details.h"
+#include "server/rpc/call_log.h"
 #include "server/rpc/methods.h"
 #include "storage/base/status_macros.h"
 
@@ -81,6 +82,7 @@ Call::Call(Calls& calls, std::function<bool()> gone, const char* method, bool cr
       caller_(std::move(caller)),
       tenant_(calls.tenants_.Of(*caller_.principal)),
       start_(std::chrono::steady_clock::now()),
+      record_(std::make_shared<CallRecord>(calls.metrics_, caller_.principal->name)),
       crowded_(crowded) {}
 
 std::unique_ptr<Call> Call::Admit(Calls& calls, std::function<bool()> gone, const char* method,
@@ -95,7 +97,11 @@ std::unique_ptr<Call> Call::Admit(Calls& calls, std::function<bool()> gone, cons
 }
 
 Call::~Call() {
-  calls_.metrics_.RpcDone(method_, code_, std::chrono::steady_clock::now() - start_);
+  calls_.metrics_.RpcDone(method_, status_.code(), age());
+  record_->End();
+  if (calls_.log_ != nullptr) {
+    LogCall(*calls_.log_, calls_.refusals_, method_, caller_, *record_, status_, age());
+  }
   absl::MutexLock lock(&calls_.mu_);
   --calls_.running_;
 }
@@ -137,7 +143,18 @@ absl::Status Call::TakePlace(Admission& admission, Admission* share) {
 void Call::End(const absl::Status& status) {
   place_.reset();
   share_.reset();
-  code_ = status.code();
+  status_ = status;
+  CountRefusal();
+  if (calls_.log_ != nullptr) AuditCall(*calls_.log_, method_, caller_, *record_, status_);
+}
+
+void Call::CountRefusal() const {
+  using Failure = Metrics::AuthFailure;
+  if (absl::IsUnauthenticated(status_)) calls_.metrics_.AuthFailed(caller_.shown);
+  if (!absl::IsPermissionDenied(status_)) return;
+  const RoleSet wanted = RolesFor(method_);
+  const bool may_call = wanted.empty() || wanted.Intersects(caller_.principal->roles);
+  calls_.metrics_.AuthFailed(may_call ? Failure::kDataset : Failure::kRole);
 }
 
 }  // namespace graphfeed

@@ -17,7 +17,10 @@
 #include "absl/time/time.h"
 #include "server/access/access_control.h"
 #include "server/access/principal.h"
+#include "server/logging/event_log.h"
+#include "server/logging/rate_limit.h"
 #include "server/metrics/metrics.h"
+#include "server/rpc/call_record.h"
 #include "server/serving/admission.h"
 #include "server/serving/frame_stream.h"
 #include "server/serving/tenants.h"
@@ -29,10 +32,12 @@ namespace graphfeed {
 // requests. Thread-safe.
 class Calls {
  public:
-  // More than `max_calls` calls at a time are refused.
+  // More than `max_calls` calls at a time are refused. `log` is told of each at its end; null:
+  // nobody is.
   Calls(Metrics& metrics, const AccessControl& access, Tenants& tenants, int64_t request_memory,
-        int64_t max_calls)
-      : metrics_(metrics),
+        int64_t max_calls, EventLog* log = nullptr)
+      : log_(log),
+        metrics_(metrics),
         access_(access),
         tenants_(tenants),
         max_calls_(max_calls),
@@ -61,6 +66,8 @@ class Calls {
  private:
   friend class Call;
 
+  EventLog* const log_;
+  RateLimit refusals_{/*burst=*/20, std::chrono::seconds(1)};  // that are told of
   Metrics& metrics_;
   const AccessControl& access_;
   Tenants& tenants_;
@@ -78,7 +85,8 @@ struct Caller {
   absl::Status refusal;                        // UNAUTHENTICATED; OK: it is who it says
   std::string peer;                            // its address, as gRPC writes it
   std::string request_id;
-  std::string traceparent;  // W3C's, as it came; empty: none
+  std::string traceparent;                                      // W3C's, as it came; empty: none
+  Metrics::AuthFailure shown = Metrics::AuthFailure::kMissing;  // what it was refused for
 
   // Of calls within the process.
   static Caller Local();
@@ -92,7 +100,7 @@ class Call {
   // `calls` must outlive the call, `method` the program.
   static std::unique_ptr<Call> Admit(Calls& calls, std::function<bool()> gone, const char* method,
                                      Caller caller = Caller::Local());
-  ~Call();  // counts the call under its status
+  ~Call();  // counts the call under its status, and says so in a line
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
@@ -113,19 +121,27 @@ class Call {
   const Caller& caller() const { return caller_; }
   // What it shares with the caller's other calls.
   Tenant& tenant() const { return *tenant_; }
-  // What the client is about to hear.
+  // What the line at its end and the metrics say beside its status. Shared with its work.
+  const std::shared_ptr<CallRecord>& record() const { return record_; }
+  // What the client is about to hear; audited by then, if it is to be.
   void End(const absl::Status& status);
   // The memory of requests.
   Admission& requests() const { return calls_.requests_; }
   // Bytes of a message, for metrics.
-  void Sent(size_t bytes) const { calls_.metrics_.BytesSent(method_, static_cast<int64_t>(bytes)); }
+  void Sent(size_t bytes) const {
+    calls_.metrics_.BytesSent(method_, static_cast<int64_t>(bytes));
+    record_->Sent(static_cast<int64_t>(bytes));
+  }
   void Received(size_t bytes) const {
     calls_.metrics_.BytesReceived(method_, static_cast<int64_t>(bytes));
+    record_->Received(static_cast<int64_t>(bytes));
   }
   std::chrono::nanoseconds age() const { return std::chrono::steady_clock::now() - start_; }
 
  private:
   Call(Calls& calls, std::function<bool()> gone, const char* method, bool crowded, Caller caller);
+
+  void CountRefusal() const;
 
   Calls& calls_;
   const std::function<bool()> gone_;
@@ -133,7 +149,8 @@ class Call {
   const Caller caller_;
   const std::shared_ptr<Tenant> tenant_;
   const std::chrono::steady_clock::time_point start_;
-  absl::StatusCode code_ = absl::StatusCode::kUnknown;
+  absl::Status status_ = absl::UnknownError("the call has not come to its end");
+  const std::shared_ptr<CallRecord> record_;
   const bool crowded_;  // there were too many calls when it came
   // Shared with its work.
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);

@@ -56,14 +56,20 @@ Caller CallerOf(const grpc::CallbackServerContext& context, const AccessControl&
           Principal{.name = "unknown", .roles = {}, .datasets = {}, .quota = {}}));
   Caller caller;
   caller.peer = context.peer();
-  caller.request_id = Id(context, "x-request-id");
+  caller.request_id = Id(context, kRequestIdHeader);
   if (caller.request_id.empty()) caller.request_id = NewId();
   caller.traceparent = Id(context, "traceparent");
+  const Credentials shown{.authorization = Header(context, "authorization"),
+                          .certificate_names = CertificateNames(context)};
+  if (shown.authorization.has_value()) {
+    caller.shown = Metrics::AuthFailure::kToken;
+  } else if (!shown.certificate_names.empty()) {
+    caller.shown = Metrics::AuthFailure::kCertificate;
+  }
   absl::StatusOr<std::shared_ptr<const Principal>> principal =
       context.client_metadata().count("authorization") > 1
           ? absl::UnauthenticatedError("authorization: more than one")
-          : access.Authenticate({.authorization = Header(context, "authorization"),
-                                 .certificate_names = CertificateNames(context)});
+          : access.Authenticate(shown);
   caller.refusal = principal.status();
   caller.principal = principal.ok() ? *std::move(principal) : *nobody;
   return caller;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "proto/wire/ingest_sequence.h"
 #include "server/rpc/message_bytes.h"
 #include "server/rpc/reactor.h"
@@ -20,7 +21,7 @@ namespace {
 // starts the next. So members need no mutex, and Finish comes once.
 class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBuffer>> {
  public:
-  ExportReactor(TransferContext& exports, const grpc::CallbackServerContext& context)
+  ExportReactor(TransferContext& exports, grpc::CallbackServerContext& context)
       : Reactor(exports.calls, context, "ExportVersion"), exports_(exports) {}
 
   void Start(const grpc::ByteBuffer& request) {
@@ -45,10 +46,12 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     GF_RETURN_IF_ERROR(call().CheckOpen());
     v1::ExportVersionRequest request;
     GF_RETURN_IF_ERROR(bytes.Parse(request));
+    call().record()->AskedFor(request.dataset());
     GF_RETURN_IF_ERROR(call().caller().principal->CheckDataset(request.dataset()));
     GF_RETURN_IF_ERROR(call().TakePlace(exports_.admission));
     GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> dataset,
                         exports_.catalog.OpenDataset(request.dataset()));
+    call().record()->Uses(absl::StrCat(dataset->info().name, "@", dataset->info().version));
     messages_.emplace(ReadVersion(std::move(dataset)));
     return absl::OkStatus();
   }
@@ -83,7 +86,7 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
 }  // namespace
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartExport(TransferContext& exports,
-                                                        const grpc::CallbackServerContext& context,
+                                                        grpc::CallbackServerContext& context,
                                                         const grpc::ByteBuffer& request) {
   auto* reactor = new ExportReactor(exports, context);
   reactor->Start(request);

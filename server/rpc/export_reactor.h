@@ -11,7 +11,7 @@ namespace graphfeed {
 // gRPC has taken the one before it, so storage can be no faster than the client. The version stays
 // readable until the end, also if it is deleted. The reactor deletes itself when the call is over.
 grpc::ServerWriteReactor<grpc::ByteBuffer>* StartExport(TransferContext& exports,
-                                                        const grpc::CallbackServerContext& context,
+                                                        grpc::CallbackServerContext& context,
                                                         const grpc::ByteBuffer& request);
 
 }  // namespace graphfeed

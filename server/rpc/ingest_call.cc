@@ -31,6 +31,7 @@ absl::Status IngestCall::Begin(const v1::IngestBegin& message) {
   GF_RETURN_IF_ERROR(rules_.CheckMayChange());
   GF_RETURN_IF_ERROR(rules_.CheckRoom("an ingest"));
   GF_ASSIGN_OR_RETURN(IngestSpec spec, wire::FromProto(message));
+  dataset_ = spec.name;
   GF_RETURN_IF_ERROR(principal_->CheckDataset(spec.name));
   collection_ = spec.collection;
   GF_ASSIGN_OR_RETURN(session_, catalog_.StartIngest(std::move(spec)));

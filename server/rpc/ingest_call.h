@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -27,6 +28,8 @@ class IngestCall {
   // DATA_LOSS when the commit counts other graphs than have come; what WriteRules forbid, also on
   // the way.
   absl::StatusOr<std::optional<DatasetInfo>> Take(v1::IngestRequest message);
+  // What is being ingested; empty before the beginning.
+  const std::string& dataset() const { return dataset_; }
 
  private:
   absl::Status Begin(const v1::IngestBegin& message);
@@ -37,6 +40,7 @@ class IngestCall {
   const WriteRules& rules_;
   const std::shared_ptr<const Principal> principal_;  // shared with the call
   std::unique_ptr<GraphSink> session_;
+  std::string dataset_;
   bool collection_ = true;
   int64_t num_graphs_ = 0;
 };

@@ -27,7 +27,7 @@ namespace {
 // is overtaken, by the alarm: it then comes to nothing.
 class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuffer>> {
  public:
-  IngestReactor(TransferContext& ingests, const grpc::CallbackServerContext& context,
+  IngestReactor(TransferContext& ingests, grpc::CallbackServerContext& context,
                 grpc::ByteBuffer& reply)
       : Reactor(ingests.calls, context, "Ingest"),
         ingests_(ingests),
@@ -103,6 +103,7 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
       GF_RETURN_IF_ERROR(call().CheckCancelled());
       GF_ASSIGN_OR_RETURN(info, ok ? TakeMessage() : TakeEnd());
       if (!info.has_value()) return absl::OkStatus();
+      call().record()->Uses(absl::StrCat(info->name, "@", info->version));
       GF_ASSIGN_OR_RETURN(reply_, EncodeMessage(wire::ToProto(*info)));
       call().Sent(reply_.Length());
       return absl::OkStatus();
@@ -126,11 +127,19 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
     v1::IngestRequest message;
     GF_RETURN_IF_ERROR(ParseMessage(bytes_, message));
     bytes_.Clear();
+    if (message.has_begin()) return TakeBegin(std::move(message));
     if (message.has_commit()) {
       commit_ = std::move(message);
       return std::optional<DatasetInfo>();
     }
     return messages_->Take(std::move(message));
+  }
+
+  absl::StatusOr<std::optional<DatasetInfo>> TakeBegin(v1::IngestRequest message) {
+    auto taken = messages_->Take(std::move(message));
+    call().record()->AskedFor(messages_->dataset());
+    if (taken.ok()) call().record()->Uses(messages_->dataset());
+    return taken;
   }
 
   // The stream is half-closed.
@@ -160,7 +169,7 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
 }  // namespace
 
 grpc::ServerReadReactor<grpc::ByteBuffer>* StartIngest(TransferContext& ingests,
-                                                       const grpc::CallbackServerContext& context,
+                                                       grpc::CallbackServerContext& context,
                                                        grpc::ByteBuffer& reply) {
   auto* reactor = new IngestReactor(ingests, context, reply);
   reactor->Start();

@@ -13,7 +13,7 @@ namespace graphfeed {
 // for longer than idle_timeout; the commit counts when the client has ended the stream behind it.
 // The reactor deletes itself when the call is over.
 grpc::ServerReadReactor<grpc::ByteBuffer>* StartIngest(TransferContext& ingests,
-                                                       const grpc::CallbackServerContext& context,
+                                                       grpc::CallbackServerContext& context,
                                                        grpc::ByteBuffer& reply);
 
 }  // namespace graphfeed

@@ -1,5 +1,7 @@
 #include "server/rpc/methods.h"
 
+#include <algorithm>
+
 #include "google/protobuf/descriptor.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 
@@ -27,6 +29,17 @@ constexpr MethodRoles kRoles[] = {
     {"ServerInfo", RoleSet()},
 };
 
+struct MethodAction {
+  const char* method;
+  const char* action;
+};
+constexpr MethodAction kAudited[] = {
+    {"Ingest", "ingest"},
+    {"DeleteVersion", "delete"},
+    {"PartitionDataset", "partition"},
+    {"CreateSnapshot", "snapshot"},
+};
+
 }  // namespace
 
 RoleSet RolesFor(absl::string_view method) {
@@ -34,6 +47,20 @@ RoleSet RolesFor(absl::string_view method) {
     if (method == entry.method) return entry.roles;
   }
   return Role::kOperator;  // what nobody has thought of
+}
+
+bool IsStreaming(absl::string_view method) {
+  static const auto* const methods = new std::vector<Metrics::Method>(GraphFeedMethods());
+  return std::any_of(methods->begin(), methods->end(), [&](const Metrics::Method& candidate) {
+    return candidate.streams && candidate.name == method;
+  });
+}
+
+absl::string_view AuditedAs(absl::string_view method) {
+  for (const MethodAction& entry : kAudited) {
+    if (method == entry.method) return entry.action;
+  }
+  return "";
 }
 
 std::vector<Metrics::Method> GraphFeedMethods() {

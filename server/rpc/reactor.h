@@ -21,8 +21,9 @@ class Reactor : public GrpcReactor {
   void OnCancel() override { call_->Cancel(); }
 
  protected:
-  Reactor(Calls& calls, const grpc::CallbackServerContext& context, const char* method)
-      : call_(Call::Admit(
+  Reactor(Calls& calls, grpc::CallbackServerContext& context, const char* method)
+      : context_(context),
+        call_(Call::Admit(
             calls, [&context] { return context.IsCancelled(); }, method,
             CallerOf(context, calls.access()))) {}
   ~Reactor() override = default;
@@ -32,10 +33,13 @@ class Reactor : public GrpcReactor {
   // The last thing that a reactor does: OnDone may come before it returns. Once.
   void End(const absl::Status& status) {
     call_->End(status);
+    // By which the lines about it are found: clients show it with the error.
+    if (!status.ok()) context_.AddTrailingMetadata(kRequestIdHeader, call_->caller().request_id);
     GrpcReactor::Finish(ToGrpcStatus(status));
   }
 
  private:
+  grpc::CallbackServerContext& context_;  // gRPC's, until OnDone
   const std::unique_ptr<Call> call_;
 };
 

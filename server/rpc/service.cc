@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "graphfeed/v1/graphfeed.grpc.pb.h"
+#include "server/rpc/call_dataset.h"
 #include "server/rpc/message_bytes.h"
 #include "server/rpc/reactor.h"
 #include "server/rpc/request_bytes.h"
@@ -35,7 +36,7 @@ using Base = v1::GraphFeed::WithRawCallbackMethod_ListDatasets<
 template <typename Method>
 class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
  public:
-  UnaryReactor(Calls& calls, const Callback& context, Handlers& handlers, Bytes& reply_bytes)
+  UnaryReactor(Calls& calls, Callback& context, Handlers& handlers, Bytes& reply_bytes)
       : Reactor(calls, context, Method::kName), handlers_(handlers), reply_bytes_(reply_bytes) {}
 
   void Start(TaskQueue& pool, const Bytes& request_bytes) {
@@ -58,10 +59,12 @@ class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
   }
 
   void Answer() {
+    call().record()->AskedFor(DatasetAskedFor<Method>(request_));
     AnswerOnce<Method>(
         handlers_, *call().caller().principal, request_, reply_,
         [this] { return call().CheckOpen(); },
         [this](const absl::Status& status) {
+          if (status.ok()) call().record()->Uses(DatasetUsed<Method>(request_, reply_));
           EndCall(status.ok() ? WithinMemory([this] { return Encode(); }) : status);
         });
   }
@@ -154,7 +157,7 @@ class Service final : public Base {
 
  private:
   template <typename Method>
-  grpc::ServerUnaryReactor* Answer(const Callback& context, const Bytes& request, Bytes& reply) {
+  grpc::ServerUnaryReactor* Answer(Callback& context, const Bytes& request, Bytes& reply) {
     auto* reactor = new UnaryReactor<Method>(calls_, context, handlers_, reply);
     reactor->Start(Method::PoolOf(pools_), request);
     return reactor;

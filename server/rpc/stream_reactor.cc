@@ -71,6 +71,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
         context_(context),
         stream_(FrameStream::Create(call().tenant().build_queue(), streams.planning_pool, *this,
                                     LimitsOfStream(streams.limits, streams.num_streams++))) {
+    call().record()->IsStream();
     streams_.calls.metrics().StreamsOpen(1);
     streams_.calls.AddStream(stream_);
   }
@@ -86,13 +87,16 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     auto admitted = RequestBytes::Admit(call(), request);
     if (!admitted.ok()) return stream_->Stop(admitted.status());
     stream_->Start([&streams = streams_, principal = call().caller().principal,
+                    record = call().record(),
                     bytes = *std::move(admitted)](FrameStream::OpenDone done) mutable {
-      Open(streams, *principal, std::move(bytes), std::move(done));
+      Open(streams, *principal, std::move(record), std::move(bytes), std::move(done));
     });
   }
 
   void Write(FrameStream::Message&& message) override {
-    if (const auto* frame = std::get_if<FrameStream::Frame>(&message)) {
+    const auto* frame = std::get_if<FrameStream::Frame>(&message);
+    is_frame_ = frame != nullptr;
+    if (frame != nullptr) {
       ring_ = frame->ring;
       if (first_frame_ == FirstFrame::kNotYet) first_frame_ = FirstFrame::kInFlight;
     }
@@ -117,6 +121,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   void OnWriteDone(bool ok) override {
     buffer_.Clear();
     if (ok) call().Sent(buffer_bytes_);
+    if (ok && is_frame_) call().record()->FrameSent();
     if (ok && first_frame_ == FirstFrame::kInFlight) {
       first_frame_ = FirstFrame::kSent;
       streams_.calls.metrics().FirstFrameSent(call().age());
@@ -131,12 +136,14 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   enum class FirstFrame : uint8_t { kNotYet, kInFlight, kSent };
 
   static void Open(StreamContext& streams, const Principal& caller,
-                   std::shared_ptr<RequestBytes> bytes, FrameStream::OpenDone done) {
+                   std::shared_ptr<CallRecord> record, std::shared_ptr<RequestBytes> bytes,
+                   FrameStream::OpenDone done) {
     v1::StreamBatchesRequest message;
     if (absl::Status status = bytes->Parse(message); !status.ok()) return done(status);
     absl::StatusOr<wire::StreamRequest> request = wire::ParseRequest(message);
     if (!request.ok()) return done(request.status());
     message.Clear();
+    record->AskedFor(request->dataset);
     if (absl::Status status = caller.CheckDataset(request->dataset); !status.ok()) {
       return done(status);
     }
@@ -146,8 +153,9 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
       request->prefetch = static_cast<uint32_t>(
           std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, caller.quota.prefetch)));
     }
-    done = [&streams, bytes = std::move(bytes),
+    done = [&streams, record = std::move(record), bytes = std::move(bytes),
             done = std::move(done)](absl::StatusOr<FrameStream::Opened> opened) mutable {
+      if (opened.ok()) record->Uses(opened->header.dataset);
       bytes.reset();  // what is kept of the request is the stream's
       if (opened.ok() && streams.filter) opened = streams.filter(*std::move(opened));
       done(std::move(opened));
@@ -162,6 +170,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   grpc::ByteBuffer buffer_;                    // in flight
   size_t buffer_bytes_ = 0;
   bool opened_ = false;  // the header has been written
+  bool is_frame_ = false;
   FirstFrame first_frame_ = FirstFrame::kNotYet;
   std::shared_ptr<SlabRing> ring_;  // of the stream's frames; shared with them
 };

@@ -18,7 +18,8 @@ struct TransferContext {
   TaskQueue& pool;
   Catalog& catalog;
   Admission& admission;  // of their number
-  // Ingests only: whether there may be any, what one message may take, and how long one may be waited for.
+  // Ingests only: whether there may be any, what one message may take, and how long one may be
+  // waited for.
   const WriteRules* rules = nullptr;
   int64_t max_message_bytes = 0;
   absl::Duration idle_timeout = absl::InfiniteDuration();

@@ -70,7 +70,8 @@ struct PlanAndBasis {
 }  // namespace
 
 BatchMaker::BatchMaker(Catalog& catalog, Metrics& metrics, Admission& admission,
-                       int64_t max_frame_bytes, int64_t plan_memory_bytes, int max_sampler_tables)
+                       int64_t max_frame_bytes, int64_t plan_memory_bytes, int max_sampler_tables,
+                       EventLog* log, absl::Duration slow_build)
     : catalog_(catalog),
       metrics_(metrics),
       max_frame_bytes_(max_frame_bytes),
@@ -78,7 +79,8 @@ BatchMaker::BatchMaker(Catalog& catalog, Metrics& metrics, Admission& admission,
       plans_(plan_memory_bytes),
       estimates_(kEstimateBytes),
       seeds_(INT64_MAX),
-      memories_(admission, max_sampler_tables) {}
+      memories_(admission, max_sampler_tables),
+      slow_builds_(log, slow_build) {}
 
 void BatchMaker::Open(absl::string_view dataset, const std::optional<Fingerprint>& fingerprint,
                       const BatchSpec& spec, int64_t max_frame_bytes,
@@ -302,7 +304,9 @@ absl::Status BatchMaker::Build(const Recipe& recipe, const EpochPlan& plan, uint
   } else {
     frame.info.graph_ids.clear();
   }
-  metrics_.FrameBuilt(recipe.spec().strategy, std::chrono::steady_clock::now() - start);
+  const std::chrono::nanoseconds time = std::chrono::steady_clock::now() - start;
+  metrics_.FrameBuilt(recipe.spec().strategy, time);
+  slow_builds_.Built(recipe, seed, plan.epoch(), step.ordinal, time);
   return absl::OkStatus();
 }
 

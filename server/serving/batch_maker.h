@@ -24,6 +24,7 @@
 #include "server/serving/sampler_memory.h"
 #include "server/serving/seed_cache.h"
 #include "server/serving/size_estimate_cache.h"
+#include "server/serving/slow_builds.h"
 #include "storage/catalog.h"
 
 namespace graphfeed {
@@ -42,10 +43,11 @@ class BatchMaker {
 
   // `max_frame_bytes` bounds every frame, whatever a request allows. Seeds, samplers' tables, of
   // which at most `max_sampler_tables` of a dataset are in use at a time, and what estimates work
-  // with are reserved in `admission`. The arguments must outlive the maker and its recipes, the
-  // maker what it has begun.
+  // with are reserved in `admission`. `log` is told of frames that take `slow_build` or longer. The
+  // arguments must outlive the maker and its recipes, the maker what it has begun.
   BatchMaker(Catalog& catalog, Metrics& metrics, Admission& admission, int64_t max_frame_bytes,
-             int64_t plan_memory_bytes, int max_sampler_tables);
+             int64_t plan_memory_bytes, int max_sampler_tables, EventLog* log = nullptr,
+             absl::Duration slow_build = absl::InfiniteDuration());
 
   // NOT_FOUND; FAILED_PRECONDITION naming both fingerprints if the dataset has another one than
   // asked for; INVALID_ARGUMENT as ResolveSpec; RESOURCE_EXHAUSTED for a fixed-size slab of more
@@ -122,6 +124,7 @@ class BatchMaker {
   SizeEstimateCache estimates_;
   SeedCache seeds_;
   SamplerMemories memories_;
+  SlowBuilds slow_builds_;
 };
 
 }  // namespace graphfeed

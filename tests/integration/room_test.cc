@@ -19,13 +19,13 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr int64_t kGraphs = 400;
+constexpr int64_t kRoomGraphs = 400;
 
 class RoomTest : public testing::Test {
  protected:
   void Start(const TestServer::Adjust& adjust) {
     server_ = std::make_unique<TestServer>(adjust);
-    const auto info = IngestMolecules(*server_->NewClient(), "molecules", kGraphs);
+    const auto info = IngestMolecules(*server_->NewClient(), "molecules", kRoomGraphs);
     ASSERT_TRUE(info.ok()) << info.status();
   }
 

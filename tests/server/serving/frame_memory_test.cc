@@ -21,7 +21,7 @@ namespace {
 
 using ::testing::ElementsAre;
 
-constexpr int64_t kFrameBytes = 64;
+constexpr int64_t kHeldFrameBytes = 64;
 
 // Keeps what it is given as gRPC does: the frame in flight, until it is done.
 class Wire final : public FrameStream::Sink {
@@ -63,7 +63,7 @@ class FrameMemoryTest : public testing::Test {
 
   void Start(uint32_t prefetch, int64_t num_frames = 100) {
     world_.frames = {{0, num_frames}};
-    place_ = *admission_.Reserve(kFrameBytes, prefetch);
+    place_ = *admission_.Reserve(kHeldFrameBytes, prefetch);
     stream_->Start([this, prefetch](FrameStream::OpenDone done) {
       FrameStream::Opened opened = OpenFake(world_, prefetch);
       opened.reservation = place_;
@@ -84,7 +84,7 @@ class FrameMemoryTest : public testing::Test {
   FakeWorld world_;
   ManualExecutor executor_;
   Wire wire_;
-  Admission admission_{"streams", kFrameBytes * 100, 10};
+  Admission admission_{"streams", kHeldFrameBytes * 100, 10};
   std::shared_ptr<Admission::Place> place_;
   std::shared_ptr<FrameStream> stream_ =
       FrameStream::Create(executor_, executor_, wire_, {.max_idle = std::chrono::milliseconds(50)});
@@ -94,12 +94,12 @@ TEST_F(FrameMemoryTest, ReadyFramesAreDroppedAndBuiltAgainInOrder) {
   Start(8);
   Take(3);  // header, epoch, 0: 1 is in flight
   ASSERT_EQ(stream_->holding()->out, 1u);
-  EXPECT_EQ(admission_.reserved_bytes(), 8 * kFrameBytes);
+  EXPECT_EQ(admission_.reserved_bytes(), 8 * kHeldFrameBytes);
   const int64_t before = SlabPool::TotalBytes();
   stream_->KeepAtMost(1, /*drop=*/true);
   executor_.RunAll();
-  EXPECT_EQ(admission_.reserved_bytes(), kFrameBytes);
-  EXPECT_EQ(before - SlabPool::TotalBytes(), 7 * kFrameBytes);
+  EXPECT_EQ(admission_.reserved_bytes(), kHeldFrameBytes);
+  EXPECT_EQ(before - SlabPool::TotalBytes(), 7 * kHeldFrameBytes);
   EXPECT_EQ(stream_->holding()->reserved, 1u);
   EXPECT_EQ(world_.built, 9);
   Take(1000);
@@ -115,13 +115,13 @@ TEST_F(FrameMemoryTest, WithoutDroppingFramesGoAsTheyAreTaken) {
   Take(3);
   stream_->KeepAtMost(2, /*drop=*/false);
   executor_.RunAll();
-  EXPECT_EQ(admission_.reserved_bytes(), 8 * kFrameBytes);
+  EXPECT_EQ(admission_.reserved_bytes(), 8 * kHeldFrameBytes);
   EXPECT_EQ(stream_->holding()->target, 2u);
   const Admission::Need rest{.frame_bytes = admission_.free_bytes()};
   const auto others = admission_.Reserve(rest);  // so that it does not grow again
   ASSERT_TRUE(others.ok());
   Take(3);
-  EXPECT_EQ(admission_.reserved_bytes(), admission_.capacity_bytes() - 3 * kFrameBytes);
+  EXPECT_EQ(admission_.reserved_bytes(), admission_.capacity_bytes() - 3 * kHeldFrameBytes);
   Take(1000);
   EXPECT_EQ(wire_.finished, absl::OkStatus());
   EXPECT_EQ(world_.built, 100);
@@ -132,7 +132,7 @@ TEST_F(FrameMemoryTest, ItGrowsAgainAsFramesAreSentWhenMemoryIsFree) {
   Take(3);
   stream_->KeepAtMost(1, /*drop=*/true);
   executor_.RunAll();
-  ASSERT_EQ(admission_.reserved_bytes(), kFrameBytes);
+  ASSERT_EQ(admission_.reserved_bytes(), kHeldFrameBytes);
   Take(1);
   EXPECT_EQ(stream_->holding()->reserved, 2u);
   Take(1);
@@ -143,7 +143,7 @@ TEST_F(FrameMemoryTest, ItGrowsAgainAsFramesAreSentWhenMemoryIsFree) {
 
 TEST_F(FrameMemoryTest, BuildsThatAreOnTheirWayWaitForAFrameToGo) {
   world_.frames = {{0, 100}};
-  place_ = *admission_.Reserve(kFrameBytes, 4);
+  place_ = *admission_.Reserve(kHeldFrameBytes, 4);
   stream_->Start([this](FrameStream::OpenDone done) {
     FrameStream::Opened opened = OpenFake(world_, 4);
     opened.reservation = place_;
@@ -156,7 +156,7 @@ TEST_F(FrameMemoryTest, BuildsThatAreOnTheirWayWaitForAFrameToGo) {
   stream_->KeepAtMost(1, /*drop=*/true);
   executor_.RunAll();
   EXPECT_EQ(world_.built, 1);
-  EXPECT_EQ(admission_.reserved_bytes(), kFrameBytes);
+  EXPECT_EQ(admission_.reserved_bytes(), kHeldFrameBytes);
   Take(1000);
   EXPECT_EQ(wire_.ordinals.size(), 100u);
   EXPECT_EQ(wire_.finished, absl::OkStatus());
@@ -212,7 +212,7 @@ TEST_F(FrameMemoryTest, AStreamThatWaitsForItsServerDoesNotEnd) {
 // Frames in memory that the client shares: it takes them without reading them.
 TEST_F(FrameMemoryTest, FramesThatNobodyHasReadStayHereWhereTheyCanGiveWay) {
   world_.frames = {{0, 20}};
-  place_ = *admission_.Reserve(kFrameBytes, 8);
+  place_ = *admission_.Reserve(kHeldFrameBytes, 8);
   stream_->Start([this](FrameStream::OpenDone done) {
     FrameStream::Opened opened = OpenFake(world_, 8);
     opened.reservation = place_;
@@ -238,7 +238,7 @@ TEST_F(FrameMemoryTest, FramesThatNobodyHasReadStayHereWhereTheyCanGiveWay) {
   EXPECT_TRUE(stream_->holding()->idle);
   stream_->KeepAtMost(2, /*drop=*/true);
   executor_.RunAll();
-  EXPECT_EQ(admission_.reserved_bytes(), 2 * kFrameBytes);
+  EXPECT_EQ(admission_.reserved_bytes(), 2 * kHeldFrameBytes);
   while (!client.empty()) {
     client.erase(client.begin());
     executor_.RunAll();

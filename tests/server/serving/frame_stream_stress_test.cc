@@ -135,7 +135,9 @@ TEST(FrameStreamStressTest, StreamsThatGiveWayAtAnyMomentLoseNothing) {
     std::mt19937 random(3);
     while (!done.try_wait()) {
       FrameStream& stream = *streams[random() % kStreams];
-      if (const auto holding = stream.holding()) EXPECT_LE(holding->out, kPrefetch);
+      if (const auto holding = stream.holding()) {
+        EXPECT_LE(holding->out, kPrefetch);
+      }
       stream.KeepAtMost(1 + random() % 3, random() % 2 == 0);
     }
   }

@@ -12,7 +12,7 @@
 namespace graphfeed {
 namespace {
 
-DatasetInfo Dataset(uint8_t content, int64_t num_nodes) {
+DatasetInfo InfoOf(uint8_t content, int64_t num_nodes) {
   DatasetInfo info;
   info.fingerprint[0] = content;
   info.num_nodes = {num_nodes / 2, num_nodes - num_nodes / 2};
@@ -23,10 +23,10 @@ TEST(SamplerMemoryTest, HoweverManyStreamsHoldTheTablesTheyAreChargedOnce) {
   Admission admission("streams", 10'000, 10);
   SamplerMemories memories(admission, /*max_tables=*/3);
   std::vector<std::shared_ptr<const void>> holders;
-  for (int i = 0; i < 64; ++i) holders.push_back(memories.Of(Dataset(1, 100))->Hold());
+  for (int i = 0; i < 64; ++i) holders.push_back(memories.Of(InfoOf(1, 100))->Hold());
   EXPECT_EQ(admission.reserved_bytes(), 3 * 800);
   EXPECT_EQ(memories.charged_bytes(), 3 * 800);
-  holders.push_back(memories.Of(Dataset(2, 50))->Hold());
+  holders.push_back(memories.Of(InfoOf(2, 50))->Hold());
   EXPECT_EQ(admission.reserved_bytes(), 3 * 800 + 3 * 400) << "each dataset has its own";
   holders.erase(holders.begin(), holders.begin() + 63);
   EXPECT_EQ(memories.charged_bytes(), 3 * 800 + 3 * 400);
@@ -38,7 +38,7 @@ TEST(SamplerMemoryTest, HoweverManyStreamsHoldTheTablesTheyAreChargedOnce) {
 TEST(SamplerMemoryTest, TablesLeaveAsMuchFreeAsTheyTakeAndAreNoReasonToRefuse) {
   Admission admission("streams", 2'000, 10);
   SamplerMemories memories(admission, 3);
-  const auto memory = memories.Of(Dataset(1, 100));
+  const auto memory = memories.Of(InfoOf(1, 100));
   auto frames = admission.Reserve(300, 4);
   ASSERT_TRUE(frames.ok());
   auto first = memory->Hold();
@@ -54,7 +54,7 @@ TEST(SamplerMemoryTest, TablesLeaveAsMuchFreeAsTheyTakeAndAreNoReasonToRefuse) {
 TEST(SamplerMemoryTest, TablesMayOutliveWhoMadeThem) {
   Admission admission("streams", 10'000, 10);
   auto memories = std::make_unique<SamplerMemories>(admission, 1);
-  auto held = memories->Of(Dataset(1, 100))->Hold();
+  auto held = memories->Of(InfoOf(1, 100))->Hold();
   memories.reset();
   EXPECT_EQ(admission.reserved_bytes(), 800);
   held.reset();

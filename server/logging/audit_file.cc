@@ -1,0 +1,73 @@
+#include "server/logging/audit_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "storage/base/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+absl::StatusOr<int> OpenToAppend(const std::string& path) {
+  int fd = -1;
+  do {
+    fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+  } while (fd < 0 && errno == EINTR);
+  if (fd < 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--audit-log: \"", path, "\"; cannot be opened: ", std::strerror(errno)));
+  }
+  return fd;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AuditFile>> AuditFile::Open(std::string path) {
+  GF_ASSIGN_OR_RETURN(const int fd, OpenToAppend(path));
+  return std::unique_ptr<AuditFile>(new AuditFile(std::move(path), fd));
+}
+
+AuditFile::~AuditFile() {
+  MutexLock lock(&mu_);
+  close(fd_);
+}
+
+absl::Status AuditFile::Append(absl::string_view line) {
+  std::string mended;
+  MutexLock lock(&mu_);
+  if (broken_) {
+    mended = absl::StrCat("\n", line);
+    line = mended;
+  }
+  while (!line.empty()) {
+    const ssize_t written = write(fd_, line.data(), line.size());
+    if (written >= 0) {
+      line.remove_prefix(static_cast<size_t>(written));
+      broken_ = !line.empty();
+    } else if (errno != EINTR) {
+      return absl::UnavailableError(
+          absl::StrCat("writing \"", path_, "\": ", std::strerror(errno)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AuditFile::Reopen() {
+  GF_ASSIGN_OR_RETURN(const int fd, OpenToAppend(path_));
+  int old = fd;
+  {
+    MutexLock lock(&mu_);
+    std::swap(old, fd_);
+    broken_ = false;
+  }
+  close(old);
+  return absl::OkStatus();
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,173 @@
+#include "server/logging/log.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <mutex>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "spdlog/async_logger.h"
+#include "spdlog/details/thread_pool.h"
+#include "spdlog/pattern_formatter.h"
+#include "spdlog/sinks/base_sink.h"
+#include "storage/base/status_macros.h"
+
+namespace graphfeed {
+namespace {
+
+// How long a log that goes waits for a reader that does not read.
+constexpr absl::Duration kLastFlush = absl::Seconds(2);
+
+// Lines as they are, each in one write if it can be.
+class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit DescriptorSink(int fd) : fd_(fd) {}
+
+  int64_t written() const { return written_; }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    const char* data = message.payload.data();
+    size_t left = message.payload.size();
+    while (left > 0) {
+      const ssize_t size = write(fd_, data, left);
+      if (size >= 0) {
+        data += size;
+        left -= static_cast<size_t>(size);
+      } else if (errno != EINTR) {
+        break;  // nobody is left to be told
+      }
+    }
+    ++written_;
+  }
+  void flush_() override {}
+
+ private:
+  const int fd_;
+  std::atomic<int64_t> written_ = 0;
+};
+
+bool IsRefusal(const absl::Status& status) {
+  return absl::IsUnauthenticated(status) || absl::IsPermissionDenied(status);
+}
+
+}  // namespace
+
+// spdlog's queue and thread.
+class Log::Queue {
+ public:
+  Queue(int fd, size_t lines)
+      : lines_(lines),
+        sink_(std::make_shared<DescriptorSink>(fd)),
+        threads_(std::make_shared<spdlog::details::thread_pool>(lines, 1)),
+        logger_(std::make_shared<spdlog::async_logger>(
+            "graphfeed", sink_, threads_, spdlog::async_overflow_policy::overrun_oldest)) {
+    logger_->set_level(spdlog::level::trace);
+  }
+  ~Queue() {
+    // The thread pool waits for its thread, which may be waiting for ever.
+    if (!Flush(kLastFlush)) (void)new std::shared_ptr<spdlog::details::thread_pool>(threads_);
+  }
+
+  void Post(absl::string_view line) {
+    ++posted_;
+    logger_->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
+  }
+  bool has_room() const { return threads_->queue_size() < lines_ / 2; }
+  int64_t dropped() const { return static_cast<int64_t>(threads_->overrun_counter()); }
+  bool Flush(absl::Duration at_most) const {
+    const absl::Time deadline = absl::Now() + at_most;
+    while (sink_->written() + dropped() < posted_) {
+      if (absl::Now() >= deadline) return false;
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    return true;
+  }
+
+ private:
+  const size_t lines_;
+  const std::shared_ptr<DescriptorSink> sink_;                   // shared with the logger
+  const std::shared_ptr<spdlog::details::thread_pool> threads_;  // shared with nobody
+  const std::shared_ptr<spdlog::async_logger> logger_;           // shared with what is queued
+  std::atomic<int64_t> posted_ = 0;
+};
+
+absl::StatusOr<std::unique_ptr<Log>> Log::Open(const Options& options) {
+  std::unique_ptr<AuditFile> audit_file;
+  if (!options.audit_file.empty()) {
+    GF_ASSIGN_OR_RETURN(audit_file, AuditFile::Open(options.audit_file));
+  }
+  return std::unique_ptr<Log>(new Log(options, std::move(audit_file)));
+}
+
+Log::Log(const Options& options, std::unique_ptr<AuditFile> audit_file)
+    : format_(options.format),
+      level_(options.level),
+      audit_file_(std::move(audit_file)),
+      refusals_(20, std::chrono::seconds(1)),
+      audit_errors_(1, std::chrono::seconds(10)),
+      queue_(std::make_unique<Queue>(options.fd, options.queue_lines)) {}
+
+Log::~Log() { TellOfDropped(); }
+
+void Log::Write(LogLevel level, absl::string_view event, const std::vector<LogField>& fields) {
+  if (Writes(level)) WriteAlways(level, event, fields);
+}
+
+void Log::WriteAlways(LogLevel level, absl::string_view event,
+                      const std::vector<LogField>& fields) {
+  queue_->Post(RenderLine(format_, absl::Now(), level, event, fields));
+  TellOfDropped();
+}
+
+// When there is room again, and now and then while there is none.
+void Log::TellOfDropped() {
+  constexpr int64_t kMany = 10000;
+  const int64_t dropped = queue_->dropped();
+  int64_t told = told_dropped_;
+  if (dropped == told || (!queue_->has_room() && dropped < told + kMany)) return;
+  if (!told_dropped_.compare_exchange_strong(told, dropped)) return;  // another thread tells it
+  queue_->Post(RenderLine(format_, absl::Now(), LogLevel::kWarn, "log.dropped",
+                          {{"lines", dropped - told}}));
+}
+
+void Log::Audit(const AuditEntry& entry) {
+  const bool ok = entry.result.ok();
+  std::vector<LogField> fields = {
+      {"action", entry.action},
+      {"principal", entry.principal},
+      {"peer", entry.peer},
+      {"dataset", entry.dataset},
+      {"result", absl::StatusCodeToString(entry.result.code())},
+      {"message", std::string(ok ? "" : entry.result.message())},
+      {"request_id", entry.request_id},
+  };
+  fields.insert(fields.end(), entry.details.begin(), entry.details.end());
+  const bool refused = IsRefusal(entry.result);
+  const LogLevel level = refused ? LogLevel::kWarn : LogLevel::kInfo;
+  if (audit_file_ != nullptr) {
+    const absl::Status status =
+        audit_file_->Append(RenderLine(format_, absl::Now(), level, "audit", fields));
+    if (!status.ok()) {
+      WriteLimited(audit_errors_, LogLevel::kError, "audit.failed",
+                   {{"message", std::string(status.message())}});
+    }
+  }
+  if (refused) {
+    WriteLimited(refusals_, level, "audit", std::move(fields));
+  } else {
+    Write(level, "audit", fields);
+  }
+}
+
+absl::Status Log::Reopen() {
+  return audit_file_ == nullptr ? absl::OkStatus() : audit_file_->Reopen();
+}
+
+bool Log::Flush(absl::Duration at_most) { return queue_->Flush(at_most); }
+
+int64_t Log::dropped() const { return queue_->dropped(); }
+
+}  // namespace graphfeed
