@@ -24,22 +24,18 @@ KEEPALIVE = 1  # seconds of silence before a client pings, and that it waits for
 class Replica:
     """A server process that comes back at its address, with its data."""
 
-    def __init__(
-        self, folder: pathlib.Path, host: str, within: Sequence[str], *flags: str, port: str = "0"
-    ) -> None:
+    def __init__(self, folder: pathlib.Path, host: str, within: Sequence[str]) -> None:
         self._folder = folder
         self._within = within
-        self._flags = flags
-        self.address = f"{host}:{port}"
+        self.address = f"{host}:0"
         self.start()
 
     def start(self) -> None:
         self._server = Server(
-            self._folder, "--drain-timeout", "5s", "--log-level", "error", *self._flags,
+            self._folder, "--drain-timeout", "5s", "--log-level", "error",
             address=self.address, within=self._within,
         )  # fmt: skip
         self.address = self._server.address
-        self.metrics = self._server.metrics
 
     def kill(self) -> None:
         self._server.kill()
@@ -94,18 +90,15 @@ class Source:
 
 class Reader(threading.Thread):
     """A client process whose frames are taken at the pace of a training program: `step` seconds
-    for each. `environment` is what it has beside this process's."""
+    for each."""
 
-    def __init__(
-        self, command: Sequence[str], step: float, environment: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, command: Sequence[str], step: float) -> None:
         super().__init__()
-        self.step = step
+        self._step = step
         self._log = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self._log, text=True,
-            env={**os.environ, **(environment or {})},
-        )  # fmt: skip
+            command, stdout=subprocess.PIPE, stderr=self._log, text=True
+        )
         # A pipe that holds few lines: the client waits as one that computes would.
         fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, 4096)
         self.frames: list[str] = []
@@ -115,7 +108,7 @@ class Reader(threading.Thread):
         for line in self._process.stdout:
             if line.startswith("frame "):
                 self.frames.append(line.strip())
-                time.sleep(self.step)
+                time.sleep(self._step)
         self.code = self._process.wait()
         self._process.stdout.close()
 

@@ -44,7 +44,7 @@ FLAGS = {
 }  # fmt: skip
 
 
-def loader(client: gf.Client, name: str, **shard: int):
+def loader(client: gf.Client, name: str):
     dataset = client.dataset(name)
     if name == "molecules":
         return gf.FixedSizeDataLoader(
@@ -53,7 +53,6 @@ def loader(client: gf.Client, name: str, **shard: int):
             fixed_size_strategy=gf.FixedSizeStrategy.StreamPack,
             shuffle=True,
             seed=SEED,
-            **shard,
         )
     return gf.NeighborLoader(
         dataset,
@@ -62,7 +61,6 @@ def loader(client: gf.Client, name: str, **shard: int):
         batch_size=SEEDS,
         shuffle=True,
         seed=SEED,
-        **shard,
     )
 
 
@@ -113,15 +111,12 @@ def main() -> None:
     parser.add_argument("dataset", choices=DATASETS)
     parser.add_argument("epochs", type=int)
     parser.add_argument("keepalive", type=float)
-    parser.add_argument("--num-shards", type=int, default=1)
-    parser.add_argument("--shard-index", type=int, default=0)
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     client = gf.connect(
         args.endpoints, keepalive_time=args.keepalive, keepalive_timeout=args.keepalive
     )
-    shard = {"num_shards": args.num_shards, "shard_index": args.shard_index}
-    for batches in loader(client, args.dataset, **shard).epochs(args.epochs):
+    for batches in loader(client, args.dataset).epochs(args.epochs):
         for batch in batches:
             epoch, ordinal = batch.position
             print(f"frame {epoch} {ordinal} {batch.digest:016x}", flush=True)

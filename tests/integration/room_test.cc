@@ -92,6 +92,9 @@ TEST_F(RoomTest, AClientThatHasGoneToLunchDoesNotKeepOthersOut) {
   digests.push_back((**stream->Next()).info().digest);
   const double reserved = server_->Metric("graphfeed_memory_reserved_bytes{use=\"frames\"}");
   EXPECT_GT(reserved, 19 << 20) << "it has all there is";
+  EXPECT_TRUE(Eventually([&] {
+    return server_->Metric("graphfeed_memory_part_bytes{part=\"slabs\"}") > 19 << 20;
+  })) << "and uses it";
 
   // Another team comes, and a third.
   for (int i = 0; i < 2; ++i) EXPECT_EQ(ReadAll(Options(8)), expected);
@@ -173,10 +176,10 @@ TEST_F(RoomTest, WhoWaitsIsSentAwayAtOnceByADrain) {
   ASSERT_TRUE(stream->info().ok());
   const auto waiting = Open(*client, Options(2));
   EXPECT_TRUE(Eventually([&] { return server_->Metric("graphfeed_streams_waiting") == 1; }));
-  const absl::Time begin = absl::Now();
-  server_->server().Shutdown(absl::Now() + absl::Minutes(1));
+  std::thread drain([&] { server_->server().Shutdown(absl::Now() + absl::Minutes(5)); });
   EXPECT_EQ(waiting->info().status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_LT(absl::Now() - begin, absl::Seconds(30));
+  stream->Cancel();
+  drain.join();
 }
 
 TEST_F(RoomTest, AStreamThatNobodyReadsEndsAndGoesOnWhenSomebodyDoes) {
