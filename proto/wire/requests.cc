@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "proto/wire/enums.h"
+#include "proto/wire/known_fields.h"
 #include "proto/wire/limits.h"
 #include "proto/wire/messages.h"
 #include "storage/base/status_macros.h"
@@ -66,6 +67,7 @@ absl::Status CheckSamplingBytes(const v1::Sampling& sampling) {
 
 absl::StatusOr<BatchSpec> Spec(const v1::BatchSpec& message, bool is_set) {
   if (!is_set) return FieldError("spec", "not set");
+  GF_RETURN_IF_ERROR(CheckKnownFields(message, "spec"));
   GF_RETURN_IF_ERROR(CheckSelectionBytes(message.selection()));
   GF_RETURN_IF_ERROR(CheckSamplingBytes(message.sampling()));
   return FromProto(message);

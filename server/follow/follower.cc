@@ -52,6 +52,7 @@ absl::Status Follower::Pass() {
   for (size_t source = 0; source < sources_.size(); ++source) {
     const absl::Status status = PassFrom(source);
     if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
+    sources_[source].reset();  // the next one resolves the name anew
     if (source == 0) first = status;
     if (stop_.stopped()) break;
   }

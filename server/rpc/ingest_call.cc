@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/wire/known_fields.h"
 #include "proto/wire/messages.h"
 #include "storage/base/status_macros.h"
 
@@ -30,6 +31,7 @@ absl::Status IngestCall::Begin(const v1::IngestBegin& message) {
   if (session_ != nullptr) return absl::InvalidArgumentError("begin: sent twice");
   GF_RETURN_IF_ERROR(rules_.CheckMayChange());
   GF_RETURN_IF_ERROR(rules_.CheckRoom("an ingest"));
+  GF_RETURN_IF_ERROR(wire::CheckKnownFields(message, "begin"));
   GF_ASSIGN_OR_RETURN(IngestSpec spec, wire::FromProto(message));
   dataset_ = spec.name;
   GF_RETURN_IF_ERROR(principal_->CheckDataset(spec.name));

@@ -7,8 +7,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "grpc/support/time.h"
 #include "grpcpp/alarm.h"
 #include "proto/wire/messages.h"
 #include "server/rpc/ingest_call.h"
@@ -78,9 +78,13 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
     }
     if (ingests_.idle_timeout < absl::InfiniteDuration()) {
       alarm_.emplace();
-      alarm_->Set(absl::ToChronoTime(absl::Now() + ingests_.idle_timeout), [read = read_](bool ok) {
-        if (ok) TooLate(*read);
-      });
+      // By a clock that nobody sets.
+      alarm_->Set(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                               gpr_time_from_millis(
+                                   absl::ToInt64Milliseconds(ingests_.idle_timeout), GPR_TIMESPAN)),
+                  [read = read_](bool ok) {
+                    if (ok) TooLate(*read);
+                  });
     }
     StartRead(&bytes_);
   }
