@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 
@@ -43,7 +44,8 @@ def test_the_worker_runs_with_the_sdk_of_the_image(engine, sdk, tmp_path):
     image, watch = engine.build("worker-poplar", POPLAR_SDK_IMAGE=sdk, POPLAR_SDK_DIR="/sdk")
     print(f"\nworker-poplar: {image.bytes / 1e6:.0f} MB, built in {watch}")
     said = image.run(["ldd", "/usr/bin/graphfeed-worker"], entry=False)
-    assert "/opt/poplar/poplar-fake/lib/libfakepoplar.so" in said and "not found" not in said, said
+    assert re.search(r"libfakepoplar.so => /opt/poplar/poplar-fake/lib/", said), said
+    assert "not found" not in said, said
     assert "libtorch" not in said
     assert "--executor" in image.run(["--help"])
     # The adapter is in it, and reads models.
