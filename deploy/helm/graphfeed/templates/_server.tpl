@@ -30,6 +30,7 @@ are the names of its flags. Roles: writer, follower, sidecar. */}}
 {{- if eq .role "writer" -}}
 {{- if $values.snapshots.enabled -}}
 {{- $_ := set $config "snapshot-dir" "/var/lib/graphfeed/snapshots" -}}
+{{- $_ := set $config "snapshot-every" $values.snapshots.every -}}
 {{- $_ := set $config "snapshot-keep" $values.snapshots.keep -}}
 {{- end -}}
 {{- else -}}
