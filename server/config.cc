@@ -104,6 +104,16 @@ bool IsLocalAddress(absl::string_view listen) {
 
 const char* ServerVersion() { return GRAPHFEED_VERSION; }
 
+std::vector<std::string> ChangedSettings(const ServerConfig& before, const ServerConfig& after) {
+  std::vector<std::string> names;
+  for (const Setting& setting : Settings()) {
+    if (ValueOf(setting, before) != ValueOf(setting, after)) {
+      names.push_back(absl::StrCat("--", setting.name));
+    }
+  }
+  return names;
+}
+
 absl::Status ValidateConfig(const ServerConfig& config) {
   std::vector<std::string> problems;
   CheckConfig(config, problems);

@@ -36,6 +36,7 @@ struct ServerConfig {
   int64_t default_prefetch = 4;
   int64_t max_prefetch = 64;
   int64_t max_streams = 1000;
+  absl::Duration stream_max_age = absl::Minutes(10);  // 0: streams may stay for ever
   bool shared_memory = true;    // with clients of this host, where `listen` is a Unix socket
   int64_t max_ingests = 8;      // and as many exports
   int64_t max_workers = 10000;  // of which reports are kept
@@ -61,6 +62,9 @@ bool IsLocalAddress(absl::string_view listen);
 
 // Of this program: "0.1.0".
 const char* ServerVersion();
+
+// The flags whose values differ.
+std::vector<std::string> ChangedSettings(const ServerConfig& before, const ServerConfig& after);
 
 // INVALID_ARGUMENT: a line for each thing that is wrong, naming the flag, its value and the limit.
 absl::Status ValidateConfig(const ServerConfig& config);

@@ -53,6 +53,10 @@ const std::vector<Setting>& Settings() {
        Setting::Number{&ServerConfig::max_prefetch, 1, 1024}},
       {"max-streams", "N", "open streams at most",
        Setting::Number{&ServerConfig::max_streams, 1, 1000000}},
+      {"stream-max-age", "TIME",
+       "how long a stream may be at this server, give or take a fifth, before it goes on at the "
+       "replica that has least to do; 0s: for ever",
+       Setting::Time{&ServerConfig::stream_max_age, absl::ZeroDuration(), absl::Hours(24 * 365)}},
       {"shared-memory", "on|off",
        "whether clients of this host that come over a Unix socket may have frames in shared memory",
        Setting::Switch{&ServerConfig::shared_memory}},

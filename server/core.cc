@@ -25,6 +25,16 @@ int BuildThreads(const ServerConfig& config) {
 // a stream's next epoch.
 constexpr int kPlanningThreads = 2;
 
+// 0: for ever.
+StreamLimits::Duration Limit(absl::Duration time) {
+  return time == absl::ZeroDuration() ? StreamLimits::Duration::max()
+                                      : absl::ToChronoNanoseconds(time);
+}
+
+StreamLimits Limits(const ServerConfig& config) {
+  return {.max_age = Limit(config.stream_max_age)};
+}
+
 ServerInfo Info(const ServerConfig& config, const Catalog& catalog, bool read_only) {
   const EngineInfo kind = catalog.store_kind();
   ServerInfo info;
@@ -73,10 +83,11 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
       export_admission("exports", 0, config.max_ingests),
       maker(*catalog, metrics, admission, config.max_frame_bytes, config.plan_memory,
             BuildThreads(config) + kPlanningThreads, log, config.slow_build),
-      calls(metrics, access, config.request_memory,
-            config.max_streams + 2 * config.max_ingests + kOtherCalls, log),
       build_pool(std::make_unique<ThreadPool>(BuildThreads(config), gate)),
       planning_pool(std::make_unique<ThreadPool>(kPlanningThreads, gate)),
+      tenants(*build_pool),
+      calls(metrics, access, tenants, config.request_memory,
+            config.max_streams + 2 * config.max_ingests + kOtherCalls, log),
       workers({.max_workers = config.max_workers,
                .forget_after = config.forget_workers_after,
                .on_advance =
@@ -85,7 +96,13 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
                {.snapshot_dir = config.snapshot_dir,
                 .partition_memory = config.partition_memory,
                 .partition_program = config.partition_program,
-                .info = Info(config, *catalog, read_only)}),
+                .info = Info(config, *catalog, read_only),
+                .load =
+                    [this] {
+                      return ServerLoad{.streams = calls.num_streams(),
+                                        .max_streams = config.max_streams,
+                                        .waiting = 0};
+                    }}),
       ingest_pool(std::make_unique<ThreadPool>(static_cast<int>(config.ingest_threads), gate)),
       partition_pool(std::make_unique<ThreadPool>(1, gate)),
       streams{.calls = calls,
@@ -95,7 +112,8 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
               .admission = admission,
               .prefetch = {.default_frames = static_cast<uint32_t>(config.default_prefetch),
                            .max_frames = static_cast<uint32_t>(config.max_prefetch)},
-              .filter = std::move(filter)},
+              .filter = std::move(filter),
+              .limits = Limits(config)},
       ingests{.calls = calls,
               .pool = *ingest_pool,
               .catalog = *catalog,

@@ -46,7 +46,8 @@ class ServerCore {
     return {.build = *build_pool,
             .planning = *planning_pool,
             .ingest = *ingest_pool,
-            .partition = *partition_pool};
+            .partition = *partition_pool,
+            .here = inline_queue};
   }
   // The series of callers and datasets that are known are there before anybody calls.
   void NameSeries();
@@ -63,13 +64,15 @@ class ServerCore {
   Admission ingest_admission;
   Admission export_admission;
   BatchMaker maker;
-  Calls calls;
   std::unique_ptr<ThreadPool> build_pool;
   std::unique_ptr<ThreadPool> planning_pool;  // posts to the build pool
+  Tenants tenants;                            // with queues of the build pool
+  Calls calls;
   WorkerRegistry workers;
   Handlers handlers;
   std::unique_ptr<ThreadPool> ingest_pool;
   std::unique_ptr<ThreadPool> partition_pool;
+  InlineQueue inline_queue;
   StreamContext streams;
   TransferContext ingests;
   TransferContext exports;

@@ -55,6 +55,39 @@ absl::Status OpenLog(const graphfeed::ServerConfig& config) {
   return absl::OkStatus();
 }
 
+void SayAllOf(const absl::Status& status) {
+  if (status.ok()) return;
+  for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) SayWhyNot(line);
+}
+
+absl::StatusOr<graphfeed::CommandLine> ReadConfig(absl::Span<const char* const> arguments) {
+  return graphfeed::ParseFlags(arguments,
+                               [](const char* name) -> const char* { return std::getenv(name); });
+}
+
+// What SIGHUP asks for. The level of logging and the files of --access and TLS can change while a
+// server runs, and the file of audits may have been rotated.
+void Reload(absl::Span<const char* const> arguments, const graphfeed::ServerConfig& in_force,
+            graphfeed::Server& server) {
+  graphfeed::Log& log = *the_log;
+  const auto read = ReadConfig(arguments);
+  log.Audit({.action = "reload",
+             .result = read.status(),
+             .details = {{"what", "configuration"}, {"why", "SIGHUP"}}});
+  if (read.ok()) {
+    log.SetLevel(graphfeed::LogLevelOf(read->config.log_level));
+    for (const std::string& name : graphfeed::ChangedSettings(in_force, read->config)) {
+      if (name == "--log-level") continue;
+      log.Write(LogLevel::kWarn, "config.unused",
+                {{"setting", name}, {"message", "has changed, which takes a restart"}});
+    }
+  }
+  if (const absl::Status reopened = log.Reopen(); !reopened.ok()) {
+    log.Write(LogLevel::kError, "audit.failed", {{"message", std::string(reopened.message())}});
+  }
+  server.Reload();
+}
+
 // Each thread's heap reserves 64 MiB of addresses, most of them for nothing: where a limit of the
 // address space counts them (ulimit -v), threads share two.
 void ShareHeapsUnderALimit() {
@@ -68,13 +101,10 @@ void ShareHeapsUnderALimit() {
 
 int main(int argc, char** argv) {
   ShareHeapsUnderALimit();
-  const auto command_line =
-      graphfeed::ParseFlags(absl::MakeConstSpan(argv, argc).subspan(1),
-                            [](const char* name) -> const char* { return std::getenv(name); });
+  const absl::Span<const char* const> arguments = absl::MakeConstSpan(argv, argc).subspan(1);
+  const auto command_line = ReadConfig(arguments);
   if (!command_line.ok()) {
-    for (const absl::string_view line : absl::StrSplit(command_line.status().message(), '\n')) {
-      SayWhyNot(line);
-    }
+    SayAllOf(command_line.status());
     return 2;
   }
   if (!command_line->print.empty()) {
@@ -82,6 +112,9 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (command_line->check_only) {
+    const absl::Status files = graphfeed::Server::CheckFiles(command_line->config);
+    SayAllOf(files);
+    if (!files.ok()) return 2;
     std::puts("the configuration is good");
     return 0;
   }
@@ -122,6 +155,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   stop.Serving();
+  stop.OnHangup([&] { Reload(arguments, config, **server); });
   if ((*server)->read_only()) {
     log.Write(LogLevel::kWarn, "store.read_only",
               {{"message", "the data folder " + config.data_dir +

@@ -72,12 +72,16 @@ void ConfigureChannels(const ServerConfig& config, grpc::ServerBuilder& builder)
   builder.AddChannelArgument(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, 1 << 20);
 }
 
-// The service describes itself to tools such as grpcurl.
-class Reflection final : public grpc::ServerBuilderOption {
+// By which the service describes itself to tools such as grpcurl: linking the library gives it to
+// every server.
+class NoReflection final : public grpc::ServerBuilderOption {
  public:
   void UpdateArguments(grpc::ChannelArguments*) override {}
   void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
-    plugins->push_back(std::make_unique<grpc::reflection::ProtoServerReflectionPlugin>());
+    using Reflection = grpc::reflection::ProtoServerReflectionPlugin;
+    std::erase_if(*plugins, [](const std::unique_ptr<grpc::ServerBuilderPlugin>& plugin) {
+      return dynamic_cast<Reflection*>(plugin.get()) != nullptr;
+    });
   }
 };
 
@@ -96,6 +100,12 @@ TlsFiles Tls(const ServerConfig& config) {
           .key = config.tls_key,
           .client_ca = config.tls_client_ca,
           .require_client = config.tls_client_cert == "require"};
+}
+
+// What was in force stays in force after an error.
+void LogReload(EventLog* log, const char* what, const absl::StatusOr<bool>& reloaded) {
+  if (log == nullptr || (reloaded.ok() && !*reloaded)) return;
+  log->Audit({.action = "reload", .result = reloaded.status(), .details = {{"what", what}}});
 }
 
 }  // namespace
@@ -123,11 +133,16 @@ struct Server::Impl {
   absl::once_flag shutdown;
 };
 
+absl::Status Server::CheckFiles(const ServerConfig& config) {
+  GF_RETURN_IF_ERROR(CheckTlsFiles(Tls(config)));
+  return AccessControl(config.access).Reload();
+}
+
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,
                                                       StreamFilter filter, OnFailure on_failure,
                                                       EventLog* log) {
   GF_RETURN_IF_ERROR(ValidateConfig(config));
-  GF_RETURN_IF_ERROR(CheckTlsFiles(Tls(config)));
+  GF_RETURN_IF_ERROR(CheckFiles(config));
   GF_ASSIGN_OR_RETURN(
       std::unique_ptr<ServerCore> core,
       ServerCore::Open(config, {.access = StoreAccess::kAsPermitted}, std::move(filter),
@@ -151,7 +166,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   }
   grpc::ServerBuilder builder;
   ConfigureChannels(config, builder);
-  if (reflects) builder.SetOption(std::make_unique<Reflection>());
+  if (!reflects) builder.SetOption(std::make_unique<NoReflection>());
+
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
                       MakeCredentials(Tls(config)));
   builder.AddListeningPort(config.listen, credentials, &impl->port);
@@ -163,7 +179,13 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   impl->health.Serve(*impl->server->GetHealthCheckService());
 
   impl->watch = std::make_unique<StoreWatch>(
-      *running.catalog, &CheckAccepts,
+      *running.catalog,
+      [&running, log] {
+        const absl::StatusOr<bool> reloaded = running.access.ReloadIfChanged();
+        if (reloaded.ok() && *reloaded) running.NameSeries();
+        LogReload(log, "--access", reloaded);
+        return CheckAccepts();
+      },
       [&health = impl->health, on_failure = std::move(on_failure)](const absl::Status& status) {
         health.Fail(status);
         if (on_failure) on_failure(status);
@@ -196,6 +218,16 @@ int64_t Server::set_aside_columns() const {
 }
 int Server::metrics_port() const { return impl_->metrics_port; }
 std::string Server::MetricsText() const { return impl_->core->metrics.Text(); }
+
+void Server::Reload() {
+  const absl::Status status = impl_->core->access.Reload();
+  if (status.ok()) impl_->core->NameSeries();
+  LogReload(impl_->core->log, "--access",
+            status.ok() ? absl::StatusOr<bool>(!impl_->core->config.access.empty()) : status);
+  const absl::Status files = CheckTlsFiles(Tls(impl_->core->config));
+  LogReload(impl_->core->log, "--tls-cert",
+            files.ok() ? absl::StatusOr<bool>(!impl_->core->config.tls_cert.empty()) : files);
+}
 
 void Server::Shutdown(absl::Time deadline) {
   absl::call_once(impl_->shutdown, [&] {

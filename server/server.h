@@ -33,6 +33,10 @@ class Server {
                                                        StreamFilter filter = nullptr,
                                                        OnFailure on_failure = nullptr,
                                                        EventLog* log = nullptr);
+  // Whether the files that `config` names can be used: certificates, and who may do what. Errors
+  // name flag, file and line.
+  static absl::Status CheckFiles(const ServerConfig& config);
+
   ~Server();  // Shutdown with the configured time
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
@@ -46,6 +50,10 @@ class Server {
   int metrics_port() const;
   // What a scrape answers, also without an endpoint.
   std::string MetricsText() const;
+
+  // Reads the file of --access again, and says in the log if that, or a file of TLS, is not to be
+  // used: what was in force stays. (Both are noticed without it, too, when they change.)
+  void Reload();
 
   // Drains: refuses new calls, is no longer healthy, lets streams finish the frame that they are
   // sending and other calls run until `deadline`, then cancels them, joins all threads and closes

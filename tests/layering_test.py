@@ -26,24 +26,26 @@ ALLOWED = {
     "proto/wire": {"storage/base", "storage/graph", "proto/frame", "graphfeed/v1"},
     "proto/passage": {"storage/base"},
     "proto/exposition": {"storage/base"},
+    "server/access": {"storage/base"},
     "server/batching": {"storage/base", "storage/graph", "proto/frame"},
     "server/sampling": {"storage/base", "storage/graph", "proto/frame", "server/batching"},
     "server/metrics": {"storage/base", "proto/exposition", "proto/frame"},
     "server/logging": {"storage/base"},
     "server/sharing": {"storage/base", "proto/frame", "proto/passage"},
     "server/serving": {
+        "server/access",
         "storage/base", "storage/graph", "storage", "proto/frame", "proto/wire",
         "server/batching", "server/sampling", "server/metrics", "server/sharing",
         "server/logging",
     },
     "server/rpc": {
         "storage/base", "storage/graph", "storage/ingest", "storage/partition", "storage", "proto/frame", "proto/wire",
-        "graphfeed/v1", "server/batching", "server/metrics", "server/sharing", "server/serving",
+        "graphfeed/v1", "server/access", "server/batching", "server/metrics", "server/sharing", "server/serving",
         "server/logging",
     },
     "server": {
         "storage/base", "storage/graph", "storage/chunks", "storage", "proto/exposition", "proto/frame", "proto/passage", "proto/wire",
-        "server/metrics", "server/sharing", "server/serving", "server/rpc",
+        "server/access", "server/metrics", "server/sharing", "server/serving", "server/rpc",
         "server/logging",
     },
     "client/cpp": {

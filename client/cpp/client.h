@@ -60,6 +60,10 @@ struct ClientOptions {
   bool use_proxy = true;
   // TLS, certificates, a token. Servers at Unix sockets are reached without TLS.
   ClientSecurity security = {};
+  // Where streams begin and go on: at the replica that has least to do, by what the servers say,
+  // and else where their shard and what the shards of a run have in common put them; or (false) at
+  // the endpoints in their order, shard i at the i-th.
+  bool spread = true;
   // Whether frames of a server on this host come in memory that both share, where the endpoint is a
   // Unix socket and the server does that too. A batch then keeps its place in that memory.
   bool shared_memory = true;

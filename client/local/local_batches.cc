@@ -78,6 +78,7 @@ class LocalBatches final : public rpc::DownStream {
   bool Read(absl::FunctionRef<void(google::protobuf::io::ZeroCopyInputStream&)> use) override {
     std::optional<FrameStream::Message> message = mailbox_->Take();
     if (!message.has_value()) return false;
+    opened_ = true;
     const std::string bytes = Encode(*std::move(message));
     stream_->OnWritten(true);  // the next one is on its way while this one is looked at
     google::protobuf::io::ArrayInputStream input(bytes.data(), static_cast<int>(bytes.size()));
@@ -93,6 +94,7 @@ class LocalBatches final : public rpc::DownStream {
     const absl::Status status = Bare(mailbox_->end());
     core_.calls.RemoveStream(stream_);
     core_.metrics.StreamsOpen(-1);
+    core_.metrics.StreamEnded(mailbox_->end(), opened_);
     call_->End(status);
     call_.reset();
     return status;
@@ -136,6 +138,7 @@ class LocalBatches final : public rpc::DownStream {
   std::unique_ptr<Call> call_;  // until Finish
   const std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
   const std::shared_ptr<FrameStream> stream_;  // shared with its tasks
+  bool opened_ = false;                        // the header has been read
   Slab slab_;                                  // of the message that is being looked at
 };
 

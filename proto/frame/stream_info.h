@@ -77,6 +77,7 @@ struct StreamInfo {
   uint64_t seed = 0;
   uint32_t prefetch = 0;       // effective
   uint32_t shared_places = 0;  // of memory that client and server share; 0: none
+  int64_t max_age_ms = 0;      // after which the server ends it, behind a frame; 0: never
 };
 
 // What precedes the frames of each epoch.

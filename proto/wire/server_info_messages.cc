@@ -40,6 +40,11 @@ v1::ServerInfoResponse ToProto(const ServerInfo& info) {
   message.set_store(info.store);
   message.set_storage_format(info.storage_format);
   for (const std::string& feature : info.features) message.add_features(feature);
+  if (info.load.has_value()) {
+    message.mutable_load()->set_streams(info.load->streams);
+    message.mutable_load()->set_max_streams(info.load->max_streams);
+    message.mutable_load()->set_waiting(info.load->waiting);
+  }
   return message;
 }
 
@@ -60,6 +65,16 @@ absl::StatusOr<ServerInfo> FromProto(const v1::ServerInfoResponse& message) {
   for (const std::string& feature : message.features()) {
     GF_RETURN_IF_ERROR(CheckWord("features", feature));
     info.features.push_back(feature);
+  }
+  if (message.has_load()) {
+    const v1::ServerLoad& load = message.load();
+    if (load.streams() < 0 || load.max_streams() < 0 || load.waiting() < 0) {
+      return absl::DataLossError(absl::StrCat("the server's load is ", load.streams(), " of ",
+                                              load.max_streams(), " streams, ", load.waiting(),
+                                              " of which wait; none may be negative"));
+    }
+    info.load = ServerLoad{
+        .streams = load.streams(), .max_streams = load.max_streams(), .waiting = load.waiting()};
   }
   return info;
 }

@@ -302,6 +302,7 @@ v1::StreamHeader ToProto(const StreamInfo& info) {
   message.set_seed(info.seed);
   message.set_prefetch(info.prefetch);
   message.set_shared_places(info.shared_places);
+  message.set_max_age_ms(info.max_age_ms);
   return message;
 }
 
@@ -315,6 +316,7 @@ absl::StatusOr<StreamInfo> FromProto(const v1::StreamHeader& message) {
   info.seed = message.seed();
   info.prefetch = message.prefetch();
   info.shared_places = message.shared_places();
+  info.max_age_ms = std::max<int64_t>(message.max_age_ms(), 0);
   return info;
 }
 

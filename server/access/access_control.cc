@@ -35,14 +35,17 @@ absl::StatusOr<std::string> ReadText(const std::string& file) {
   return std::move(text).str();
 }
 
+absl::StatusOr<std::shared_ptr<const AccessPolicy>> ReadPolicy(const std::string& file) {
+  GF_ASSIGN_OR_RETURN(const std::string text, ReadText(file));
+  return AccessPolicy::Parse(text, file);
+}
+
 }  // namespace
 
 absl::Status AccessControl::Reload() {
   if (file_.empty()) return absl::OkStatus();
   std::string look = LookOf(file_);  // before it is read: what changes meanwhile is read again
-  const absl::StatusOr<std::string> text = ReadText(file_);
-  absl::StatusOr<std::shared_ptr<const AccessPolicy>> policy = text.status();
-  if (text.ok()) policy = AccessPolicy::Parse(*text, file_);
+  absl::StatusOr<std::shared_ptr<const AccessPolicy>> policy = ReadPolicy(file_);
   MutexLock lock(&mu_);
   seen_ = std::move(look);
   GF_RETURN_IF_ERROR(policy.status());

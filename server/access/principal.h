@@ -54,6 +54,8 @@ struct Quota {
   int64_t ingests = -1;
   int64_t stored_bytes = -1;
   int64_t requests_per_second = -1;
+
+  bool operator==(const Quota&) const = default;
 };
 
 // Who calls. Its name is that of a tenant: in logs, metrics and limits.

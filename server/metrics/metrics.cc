@@ -1,7 +1,9 @@
 #include "server/metrics/metrics.h"
 
 #include <array>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "prometheus/collectable.h"
@@ -10,6 +12,7 @@
 #include "prometheus/histogram.h"
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
+#include "proto/frame/error_details.h"
 #include "server/metrics/worker_counters.h"
 #include "storage/base/status_macros.h"
 
@@ -35,6 +38,10 @@ const prometheus::Histogram::BucketBoundaries kFillRatios = {0.1, 0.2, 0.3,  0.4
 // As the enum has them.
 constexpr std::array<const char*, 5> kAuthFailures = {"missing", "token", "certificate", "role",
                                                       "dataset"};
+// Why streams end: those of StreamEnd, in its order, and the others.
+constexpr const char* kEndReasons[] = {"age",       "idle",    "drain", "complete",
+                                       "cancelled", "refused", "error"};
+constexpr size_t kComplete = kNumValues<StreamEnd>;
 constexpr int kNumCodes = static_cast<int>(absl::StatusCode::kUnauthenticated) + 1;
 
 prometheus::Counter& NewCounter(prometheus::Registry& registry, const char* name,
@@ -110,6 +117,12 @@ struct Metrics::Impl {
                                         .Help("Running StreamBatches calls.")
                                         .Register(*registry)
                                         .Add({});
+  prometheus::Family<prometheus::Counter>& streams_ended =
+      prometheus::BuildCounter()
+          .Name("graphfeed_streams_ended_total")
+          .Help("StreamBatches calls that have ended, by why.")
+          .Register(*registry);
+  std::array<prometheus::Counter*, std::size(kEndReasons)> ended{};  // as in kEndReasons
   prometheus::Gauge& open_ingests = prometheus::BuildGauge()
                                         .Name("graphfeed_open_ingests")
                                         .Help("Running Ingest calls.")
@@ -158,6 +171,9 @@ struct Metrics::Impl {
                         .Register(*registry);
     for (size_t i = 0; i < kAuthFailures.size(); ++i) {
       auth_failures[i] = &refused.Add({{"reason", kAuthFailures[i]}});
+    }
+    for (size_t i = 0; i < ended.size(); ++i) {
+      ended[i] = &streams_ended.Add({{"reason", kEndReasons[i]}});
     }
     if (!options.version.empty()) {
       prometheus::BuildGauge()
@@ -312,6 +328,16 @@ void Metrics::FrameSent(Strategy strategy, const FrameCounts& counts) {
   };
   fill(*to.node_fill, counts.real_nodes, counts.padding_nodes);
   fill(*to.edge_fill, counts.real_edges, counts.padding_edges);
+}
+
+void Metrics::StreamEnded(const absl::Status& status, bool opened) {
+  size_t reason = kComplete;
+  if (const std::optional<StreamEnd> end = StreamEndOf(status)) {
+    reason = IndexOf(*end);
+  } else if (!status.ok()) {
+    reason = absl::IsCancelled(status) ? kComplete + 1 : kComplete + (opened ? 3 : 2);
+  }
+  impl_->ended[reason]->Increment();
 }
 
 void Metrics::GraphsSkipped(int64_t count) {

@@ -77,6 +77,8 @@ class Metrics {
   // From a stream's call to the end of the write of its first frame.
   void FirstFrameSent(std::chrono::nanoseconds time);
   void StreamsOpen(int delta);
+  // `opened`: it was not refused.
+  void StreamEnded(const absl::Status& status, bool opened);
   void IngestsOpen(int delta);
   void FrameBuilt(Strategy strategy, std::chrono::nanoseconds time);
   void FrameSent(Strategy strategy, const FrameCounts& counts);

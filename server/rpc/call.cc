@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "proto/frame/error_details.h"
 #include "server/rpc/call_log.h"
 #include "server/rpc/methods.h"
 #include "storage/base/status_macros.h"
@@ -11,7 +12,9 @@ namespace graphfeed {
 namespace {
 
 absl::Status Draining() {
-  return absl::UnavailableError("the server is shutting down; go on at another replica");
+  return WithStreamEnd(
+      absl::UnavailableError("the server is shutting down; go on at another replica"),
+      StreamEnd::kDrain);
 }
 
 }  // namespace
@@ -34,6 +37,11 @@ void Calls::AddStream(const std::shared_ptr<FrameStream>& stream) {
 void Calls::RemoveStream(const std::shared_ptr<FrameStream>& stream) {
   absl::MutexLock lock(&mu_);
   streams_.erase(stream);
+}
+
+int64_t Calls::num_streams() const {
+  absl::MutexLock lock(&mu_);
+  return static_cast<int64_t>(streams_.size());
 }
 
 void Calls::Drain() {
@@ -67,6 +75,7 @@ Call::Call(Calls& calls, std::function<bool()> gone, const char* method, bool cr
       gone_(std::move(gone)),
       method_(method),
       caller_(std::move(caller)),
+      tenant_(calls.tenants_.Of(*caller_.principal)),
       start_(std::chrono::steady_clock::now()),
       record_(std::make_shared<CallRecord>(calls.metrics_, caller_.principal->name)),
       crowded_(crowded) {}
@@ -107,6 +116,7 @@ absl::Status Call::CheckAdmitted() const {
         caller_.principal->roles.empty() ? "none" : caller_.principal->roles.ToString()));
   }
   GF_RETURN_IF_ERROR(CheckOpen());
+  GF_RETURN_IF_ERROR(tenant_->CountRequest(absl::Now()));
   if (!crowded_) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       absl::StrCat("calls: ", calls_.max_calls_, " are running, which is the most"));
@@ -117,13 +127,17 @@ absl::Status Call::CheckCancelled() const {
                                            : absl::OkStatus();
 }
 
-absl::Status Call::TakePlace(Admission& admission) {
+absl::Status Call::TakePlace(Admission& admission, Admission* share) {
+  if (share != nullptr) {
+    GF_ASSIGN_OR_RETURN(share_, share->Reserve(/*frame_bytes=*/0, /*frames=*/1));
+  }
   GF_ASSIGN_OR_RETURN(place_, admission.Reserve(/*frame_bytes=*/0, /*frames=*/1));
   return absl::OkStatus();
 }
 
 void Call::End(const absl::Status& status) {
   place_.reset();
+  share_.reset();
   status_ = status;
   CountRefusal();
   if (calls_.log_ != nullptr) AuditCall(*calls_.log_, method_, caller_, *record_, status_);

@@ -22,6 +22,7 @@
 #include "server/rpc/call_record.h"
 #include "server/serving/admission.h"
 #include "server/serving/frame_stream.h"
+#include "server/serving/tenants.h"
 #include "storage/base/work_scope.h"
 
 namespace graphfeed {
@@ -32,11 +33,12 @@ class Calls {
  public:
   // More than `max_calls` calls at a time are refused. `log` is told of each at its end; null:
   // nobody is.
-  Calls(Metrics& metrics, const AccessControl& access, int64_t request_memory, int64_t max_calls,
-        EventLog* log = nullptr)
+  Calls(Metrics& metrics, const AccessControl& access, Tenants& tenants, int64_t request_memory,
+        int64_t max_calls, EventLog* log = nullptr)
       : log_(log),
         metrics_(metrics),
         access_(access),
+        tenants_(tenants),
         max_calls_(max_calls),
         requests_("requests", request_memory, max_calls, "request-memory") {}
 
@@ -46,6 +48,7 @@ class Calls {
   // Streams that a drain must stop. RemoveStream before the stream's sink goes.
   void AddStream(const std::shared_ptr<FrameStream>& stream);
   void RemoveStream(const std::shared_ptr<FrameStream>& stream);
+  int64_t num_streams() const;
 
   // From now on CheckOpen refuses, and streams end after the frame that they are sending.
   void Drain();
@@ -65,6 +68,7 @@ class Calls {
   RateLimit refusals_{/*burst=*/20, std::chrono::seconds(1)};  // that are told of
   Metrics& metrics_;
   const AccessControl& access_;
+  Tenants& tenants_;
   const int64_t max_calls_;
   Admission requests_;
   mutable absl::Mutex mu_;
@@ -101,16 +105,20 @@ class Call {
   // Whether it may begin: UNAVAILABLE when the server drains, CANCELLED when the client has gone.
   absl::Status CheckOpen() const;
   // The same, after UNAUTHENTICATED or PERMISSION_DENIED for who may not call it at all, and
-  // RESOURCE_EXHAUSTED if there were too many calls when it came.
+  // RESOURCE_EXHAUSTED if there were too many calls when it came, or the caller has made too many.
+  // Once.
   absl::Status CheckAdmitted() const;
   // Whether it may go on, which a drain allows.
   absl::Status CheckCancelled() const;
-  // Takes one of the places that `admission` has, to be given back by End.
-  absl::Status TakePlace(Admission& admission);
+  // Takes one of the places that `admission` has, and one of the caller's own `share` of them if
+  // there is one, to be given back by End.
+  absl::Status TakePlace(Admission& admission, Admission* share = nullptr);
   // The client has gone: what works for the call stops (WorkScope).
   void Cancel() { *cancelled_ = true; }
   CancelToken token() const { return cancelled_; }
   const Caller& caller() const { return caller_; }
+  // What it shares with the caller's other calls.
+  Tenant& tenant() const { return *tenant_; }
   // What the line at its end and the metrics say beside its status. Shared with its work.
   const std::shared_ptr<CallRecord>& record() const { return record_; }
   // What the client is about to hear; audited by then, if it is to be.
@@ -137,6 +145,7 @@ class Call {
   const std::function<bool()> gone_;
   const char* const method_;
   const Caller caller_;
+  const std::shared_ptr<Tenant> tenant_;
   const std::chrono::steady_clock::time_point start_;
   absl::Status status_ = absl::UnknownError("the call has not come to its end");
   const std::shared_ptr<CallRecord> record_;
@@ -144,6 +153,7 @@ class Call {
   // Shared with its work.
   const std::shared_ptr<std::atomic<bool>> cancelled_ = std::make_shared<std::atomic<bool>>(false);
   std::shared_ptr<Admission::Place> place_;  // shared with nobody
+  std::shared_ptr<Admission::Place> share_;
 };
 
 }  // namespace graphfeed

@@ -385,6 +385,7 @@ absl::Status Handlers::Handle(const v1::ServerInfoRequest& /*request*/,
                               v1::ServerInfoResponse& response) {
   ServerInfo info = options_.info;
   info.algorithm_versions = VersionsByPurpose(kAlgorithms);
+  if (options_.load) info.load = options_.load();
   response = wire::ToProto(info);
   return absl::OkStatus();
 }

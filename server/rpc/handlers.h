@@ -42,7 +42,8 @@ class Handlers {
     std::string snapshot_dir;  // snapshots go below it; empty: they are refused
     int64_t partition_memory = 0;
     std::string partition_program;
-    ServerInfo info;  // without the versions of algorithms
+    ServerInfo info;                             // without the versions of algorithms
+    std::function<ServerLoad()> load = nullptr;  // empty: it is not told
   };
 
   using Done = absl::AnyInvocable<void(const absl::Status&)>;

@@ -63,7 +63,7 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
 
   absl::Status Open() {
     GF_RETURN_IF_ERROR(call().CheckAdmitted());
-    GF_RETURN_IF_ERROR(call().TakePlace(ingests_.admission));
+    GF_RETURN_IF_ERROR(call().TakePlace(ingests_.admission, &call().tenant().ingests()));
     open_ = true;
     ingests_.calls.metrics().IngestsOpen(1);
     return absl::OkStatus();

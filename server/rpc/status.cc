@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "proto/wire/status_details.h"
+
 namespace graphfeed {
 namespace {
 
@@ -17,7 +19,8 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   std::string text(message.substr(0, kMaxMessageBytes));
   if (message.size() > kMaxMessageBytes) text += " ...";
   // The two enumerations are numbered alike, by design.
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), text);
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), text,
+                      wire::EncodeStatusDetails(status));
 }
 
 }  // namespace graphfeed

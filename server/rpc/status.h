@@ -7,7 +7,7 @@
 
 namespace graphfeed {
 
-// The one place where our errors become gRPC's: same code, same message.
+// The one place where our errors become gRPC's: same code, same message, same details.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace graphfeed

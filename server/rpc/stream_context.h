@@ -1,11 +1,15 @@
 #ifndef GRAPHFEED_SERVER_RPC_STREAM_CONTEXT_H_
 #define GRAPHFEED_SERVER_RPC_STREAM_CONTEXT_H_
 
+#include <atomic>
+#include <cstdint>
+
 #include "server/rpc/call.h"
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
 #include "server/serving/batch_source.h"
 #include "server/serving/frame_stream.h"
+#include "server/serving/stream_limits.h"
 #include "server/serving/task_queue.h"
 
 namespace graphfeed {
@@ -18,8 +22,10 @@ struct StreamContext {
   BatchMaker& maker;
   Admission& admission;
   PrefetchLimits prefetch;
-  StreamFilter filter = nullptr;  // may be empty
-  SlabSocket* sharing = nullptr;  // null: no memory is shared with clients
+  StreamFilter filter = nullptr;          // may be empty
+  SlabSocket* sharing = nullptr;          // null: no memory is shared with clients
+  StreamLimits limits = {};               // before jitter
+  std::atomic<uint64_t> num_streams = 0;  // that have been asked for
 };
 
 }  // namespace graphfeed

@@ -1,5 +1,6 @@
 #include "server/rpc/stream_reactor.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,7 +67,8 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   StreamReactor(StreamContext& streams, grpc::CallbackServerContext& context)
       : Reactor(streams.calls, context, "StreamBatches"),
         streams_(streams),
-        stream_(FrameStream::Create(streams.build_pool, streams.planning_pool, *this)) {
+        stream_(FrameStream::Create(call().tenant().build_queue(), streams.planning_pool, *this,
+                                    LimitsOfStream(streams.limits, streams.num_streams++))) {
     call().record()->IsStream();
     streams_.calls.metrics().StreamsOpen(1);
     streams_.calls.AddStream(stream_);
@@ -96,12 +98,17 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
       ring_ = frame->ring;
       if (first_frame_ == FirstFrame::kNotYet) first_frame_ = FirstFrame::kInFlight;
     }
+    opened_ = true;
     buffer_ = Encode(std::move(message));
     buffer_bytes_ = buffer_.Length();
     StartWrite(&buffer_);
   }
 
-  void Finish(absl::Status status) override { End(status); }
+  void Finish(absl::Status status) override {
+    streams_.calls.metrics().StreamEnded(status, opened_);
+    streams_.calls.RemoveStream(stream_);  // whoever sees the end finds it gone from the load
+    End(status);
+  }
 
   void OnWriteDone(bool ok) override {
     buffer_.Clear();
@@ -132,6 +139,12 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     if (absl::Status status = caller.CheckDataset(request->dataset); !status.ok()) {
       return done(status);
     }
+    if (caller.quota.prefetch >= 0) {
+      const int64_t wanted =
+          request->prefetch == 0 ? streams.prefetch.default_frames : request->prefetch;
+      request->prefetch = static_cast<uint32_t>(
+          std::clamp<int64_t>(wanted, 1, std::max<int64_t>(1, caller.quota.prefetch)));
+    }
     done = [&streams, record = std::move(record), bytes = std::move(bytes),
             done = std::move(done)](absl::StatusOr<FrameStream::Opened> opened) mutable {
       if (opened.ok()) record->Uses(opened->header.dataset);
@@ -148,6 +161,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   grpc::ByteBuffer buffer_;                    // in flight
   size_t buffer_bytes_ = 0;
   bool is_frame_ = false;
+  bool opened_ = false;  // the header has been written
   FirstFrame first_frame_ = FirstFrame::kNotYet;
   std::shared_ptr<SlabRing> ring_;  // of the stream's frames; shared with them
 };

@@ -24,6 +24,7 @@ struct ServicePools {
   TaskQueue& planning;   // what opens recipes, plans and estimates
   TaskQueue& ingest;     // what writes
   TaskQueue& partition;  // one thread: a partition takes minutes and memory of its own
+  TaskQueue& here;       // what is answered at once, however busy the others are
 };
 
 namespace unary {
@@ -98,7 +99,7 @@ struct ServerInfo {
   using Request = v1::ServerInfoRequest;
   using Reply = v1::ServerInfoResponse;
   static constexpr char kName[] = "ServerInfo";
-  static TaskQueue& PoolOf(const ServicePools& pools) { return pools.build; }
+  static TaskQueue& PoolOf(const ServicePools& pools) { return pools.here; }
 };
 
 }  // namespace unary

@@ -8,9 +8,9 @@
 
 namespace graphfeed {
 
-Admission::Admission(const char* what, int64_t capacity_bytes, int64_t max_places,
+Admission::Admission(std::string what, int64_t capacity_bytes, int64_t max_places,
                      const char* memory)
-    : state_(std::make_shared<State>(what, memory, capacity_bytes, max_places)) {}
+    : state_(std::make_shared<State>(std::move(what), memory, capacity_bytes, max_places)) {}
 
 std::string Admission::State::Refusal(const std::string& needs, int64_t free_bytes) const {
   return absl::StrCat(absl::StrReplaceAll(flag, {{"-", " "}}), ": ", needs, "; ", free_bytes,

@@ -41,7 +41,7 @@ class Admission {
 
   // `what` names the places in errors, "streams", and `memory` the bytes, by the flag that bounds
   // them: "slab-memory".
-  Admission(const char* what, int64_t capacity_bytes, int64_t max_places,
+  Admission(std::string what, int64_t capacity_bytes, int64_t max_places,
             const char* memory = "slab-memory");
 
   // Room for `fixed_bytes` and `frames` frames, or as many as are free but at least one; and for up
@@ -61,13 +61,13 @@ class Admission {
 
  private:
   struct State {
-    State(const char* name, const char* memory_flag, int64_t capacity, int64_t places)
-        : what(name), flag(memory_flag), capacity_bytes(capacity), max_places(places) {}
+    State(std::string name, const char* memory_flag, int64_t capacity, int64_t places)
+        : what(std::move(name)), flag(memory_flag), capacity_bytes(capacity), max_places(places) {}
 
     // "slab memory: ..., 5 of 10 are free (--slab-memory)".
     std::string Refusal(const std::string& needs, int64_t free_bytes) const;
 
-    const char* const what;
+    const std::string what;
     const char* const flag;
     const int64_t capacity_bytes;
     const int64_t max_places;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "proto/frame/error_details.h"
 #include "storage/base/allocation.h"
 
 namespace graphfeed {
@@ -66,17 +67,19 @@ void FrameStream::Slot::Release() {
   if (const std::shared_ptr<Slots> slots = std::move(slots_)) slots->Return();
 }
 
-FrameStream::FrameStream(TaskQueue& builds, TaskQueue& planning, Sink& sink)
+FrameStream::FrameStream(TaskQueue& builds, TaskQueue& planning, Sink& sink,
+                         const StreamLimits& limits)
     : builds_(builds.NewQueue()),
       planning_(planning),
       sink_(sink),
+      limits_(limits),
       slots_(std::make_shared<Slots>()) {}
 
 FrameStream::~FrameStream() { slots_->Close(); }
 
-std::shared_ptr<FrameStream> FrameStream::Create(TaskQueue& builds, TaskQueue& planning,
-                                                 Sink& sink) {
-  std::shared_ptr<FrameStream> stream(new FrameStream(builds, planning, sink));
+std::shared_ptr<FrameStream> FrameStream::Create(TaskQueue& builds, TaskQueue& planning, Sink& sink,
+                                                 const StreamLimits& limits) {
+  std::shared_ptr<FrameStream> stream(new FrameStream(builds, planning, sink, limits));
   stream->slots_->Open(stream, stream->builds_.get());
   return stream;
 }
@@ -111,6 +114,10 @@ void FrameStream::OnOpened(absl::StatusOr<Opened> opened) {
       running_->source = std::move(opened->source);
       running_->reservation = std::move(opened->reservation);
       running_->prefetch = std::max(opened->header.prefetch, 1u);
+      if (limits_.max_age != StreamLimits::Duration::max()) {
+        opened->header.max_age_ms =
+            std::chrono::duration_cast<std::chrono::milliseconds>(limits_.max_age).count();
+      }
       if (opened->num_epochs > 0) running_->epochs_left = opened->num_epochs - 1;
       entries_.emplace_back().result = std::move(opened->header);
       EnterEpoch(std::move(opened->first_epoch));
@@ -129,6 +136,12 @@ void FrameStream::OnWritten(bool ok) {
     in_flight_.reset();
     observer = observer_;
     if (!ok && !stop_.has_value()) stop_ = absl::CancelledError("the client is gone");
+    if (sent.has_value() && !stop_.has_value() && TooOld()) {
+      stop_ =
+          WithStreamEnd(absl::UnavailableError("the stream has been at this server for long enough "
+                                               "(--stream-max-age); go on at any replica"),
+                        StreamEnd::kAge);
+    }
   }
   if (ok && sent.has_value() && observer != nullptr) observer->FrameSent(sent->first, sent->second);
   Advance(/*build=*/false, sent.has_value() ? &sent->first : nullptr);
@@ -250,6 +263,11 @@ void FrameStream::PlanAhead(Action& action) {
 
 bool FrameStream::NothingLeft() const {
   return running_ != nullptr && running_->exhausted && entries_.empty();
+}
+
+bool FrameStream::TooOld() const {
+  return limits_.max_age != StreamLimits::Duration::max() && !NothingLeft() &&
+         Clock::now() - created_ >= limits_.max_age;
 }
 
 FrameStream::Action FrameStream::Decide() {

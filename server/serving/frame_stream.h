@@ -19,6 +19,7 @@
 #include "proto/frame/compact.h"
 #include "proto/frame/slab.h"
 #include "proto/frame/stream_info.h"
+#include "server/serving/stream_limits.h"
 #include "server/serving/task_queue.h"
 #include "storage/base/mutex.h"
 #include "storage/base/work_scope.h"
@@ -141,7 +142,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   // opened, and epochs are planned, by those of `planning`. Both must outlive the stream's work,
   // the sink the call of its Finish. Every stream that has been started must come to its Finish (by
   // Stop, if nothing else).
-  static std::shared_ptr<FrameStream> Create(TaskQueue& builds, TaskQueue& planning, Sink& sink);
+  static std::shared_ptr<FrameStream> Create(TaskQueue& builds, TaskQueue& planning, Sink& sink,
+                                             const StreamLimits& limits = {});
   ~FrameStream();
 
   // Once.
@@ -188,7 +190,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     bool exhausted = false;              // everything has been scheduled
   };
 
-  FrameStream(TaskQueue& builds, TaskQueue& planning, Sink& sink);
+  FrameStream(TaskQueue& builds, TaskQueue& planning, Sink& sink, const StreamLimits& limits);
 
   bool stopped();
   void OnOpened(absl::StatusOr<Opened> opened);
@@ -204,6 +206,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   void EnterEpoch(std::shared_ptr<FrameSource::Epoch> epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ChargeWait() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool NothingLeft() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Behind a frame: whether the stream has been here for long enough.
+  bool TooOld() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Infos whose memory is used again, so that none is allocated for frame after frame.
   FrameInfo TakeInfo() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void KeepInfo(FrameInfo info) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -211,6 +215,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   const std::unique_ptr<TaskQueue> builds_;
   TaskQueue& planning_;
   Sink& sink_;
+  const StreamLimits limits_;
+  const Clock::time_point created_ = Clock::now();
   const std::shared_ptr<Slots> slots_;  // frames that exist; shared with their slots
   // Set when the stream has ended: what still works for it stops. Shared with that work.
   const std::shared_ptr<std::atomic<bool>> ended_ = std::make_shared<std::atomic<bool>>(false);

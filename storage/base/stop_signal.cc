@@ -10,13 +10,24 @@ StopSignal::StopSignal() {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::thread([signals, state = state_] { Take(signals, state); }).detach();
 }
 
 void StopSignal::Take(sigset_t signals, const std::shared_ptr<State>& state) {
   int received = 0;
-  sigwait(&signals, &received);
+  for (;;) {
+    sigwait(&signals, &received);
+    if (received != SIGHUP) break;
+    std::function<void()> reload;
+    {
+      MutexLock lock(&state->mu);
+      reload = state->reload;
+      state->hung_up = reload == nullptr;
+    }
+    if (reload) reload();
+  }
   MutexLock lock(&state->mu);
   if (!state->serving) {
     // As if nobody had blocked it.
@@ -39,6 +50,17 @@ void StopSignal::Serving(std::function<void()> stopping) {
 void StopSignal::Forget() {
   MutexLock lock(&state_->mu);
   state_->stopping = nullptr;
+}
+
+void StopSignal::OnHangup(std::function<void()> reload) {
+  bool hung_up;
+  {
+    MutexLock lock(&state_->mu);
+    hung_up = state_->hung_up;
+    state_->hung_up = false;
+    state_->reload = reload;
+  }
+  if (hung_up) reload();
 }
 
 int StopSignal::Wait() {

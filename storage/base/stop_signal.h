@@ -10,9 +10,10 @@
 
 namespace graphfeed {
 
-// SIGTERM and SIGINT. A process that serves is told of them; one that is still starting is ended by
-// them, since a start may wait for a disk as long as that likes. Make it before any thread starts:
-// all inherit that these signals are blocked.
+// SIGTERM and SIGINT, and SIGHUP, which does not end a process that takes it. A process that serves
+// is told of them; one that is still starting is ended by them, since a start may wait for a disk
+// as long as that likes. Make it before any thread starts: all inherit that these signals are
+// blocked.
 class StopSignal {
  public:
   StopSignal();
@@ -24,7 +25,10 @@ class StopSignal {
   void Serving(std::function<void()> stopping = nullptr);
   // From now on `stopping` is not called.
   void Forget();
-  // Blocks for the first signal and returns its number.
+  // From now on SIGHUP has `reload` called, on a thread of its own, once for all that came
+  // meanwhile; the first at once if one has come since the start.
+  void OnHangup(std::function<void()> reload);
+  // Blocks for the first signal that ends the process and returns its number.
   int Wait();
 
  private:
@@ -35,6 +39,8 @@ class StopSignal {
     bool serving ABSL_GUARDED_BY(mu) = false;
     int received ABSL_GUARDED_BY(mu) = 0;
     std::function<void()> stopping ABSL_GUARDED_BY(mu);
+    bool hung_up ABSL_GUARDED_BY(mu) = false;
+    std::function<void()> reload ABSL_GUARDED_BY(mu);
   };
   static void Take(sigset_t signals, const std::shared_ptr<State>& state);
 

@@ -38,6 +38,7 @@ class ReplicasTest : public testing::Test {
   std::unique_ptr<Client> NewClient(std::vector<std::string> endpoints) {
     ClientOptions options;
     options.endpoints = std::move(endpoints);
+    options.spread = spread_;
     options.on_failover = [this](const std::string& what) { told_.push_back(what); };
     auto client = Client::Create(options);
     EXPECT_TRUE(client.ok()) << client.status();
@@ -78,6 +79,7 @@ class ReplicasTest : public testing::Test {
     }
   }
 
+  bool spread_ = false;            // a test knows at which server a stream begins
   std::vector<std::string> told_;  // read when the stream has ended
 };
 
@@ -120,6 +122,7 @@ TEST_F(ReplicasTest, AServerWithOtherContentIsNeverMixedIn) {
   ClientOptions client_options;
   client_options.endpoints = {first->endpoint(), other->endpoint()};
   client_options.retry_timeout = absl::ZeroDuration();
+  client_options.spread = false;
   const auto client = Client::Create(client_options);
   ASSERT_TRUE(client.ok());
   const auto stream = (*client)->StreamBatches(options);
@@ -139,6 +142,47 @@ TEST_F(ReplicasTest, AServerWithOtherContentIsNeverMixedIn) {
   EXPECT_THAT(std::string(status.message()), HasSubstr(other->endpoint()));
   EXPECT_THAT(std::string(status.message()), HasSubstr("fingerprint"));
   EXPECT_EQ(other->Metric("graphfeed_frames_sent_total{strategy=\"stream_pack\"}"), 0);
+}
+
+// Ends of streams by the hundred, of which nobody sees anything.
+TEST_F(ReplicasTest, StreamsThatMoveReadTheSameAndSayNothing) {
+  const auto undisturbed = NewServer();
+  std::vector<std::unique_ptr<TestServer>> servers;
+  for (int i = 0; i < 2; ++i) {
+    servers.push_back(std::make_unique<TestServer>(
+        [](ServerConfig& config) { config.stream_max_age = absl::Milliseconds(1); }));
+    ASSERT_TRUE(IngestMolecules(*servers.back()->NewClient(), "molecules", kGraphs).ok());
+  }
+  spread_ = true;
+  for (const int64_t micro_batches : {1, 4}) {
+    StreamOptions options = Options();
+    options.spec.micro_batches = micro_batches;
+    const std::vector<Seen> expected = Read(*undisturbed->NewClient(), options);
+    for (const std::vector<std::string>& endpoints :
+         {std::vector<std::string>{servers[0]->endpoint()},
+          std::vector<std::string>{servers[0]->endpoint(), servers[1]->endpoint()}}) {
+      EXPECT_EQ(Read(*NewClient(endpoints), options), expected);
+    }
+  }
+  EXPECT_THAT(told_, ElementsAre());
+  double ended = 0;
+  for (const auto& server : servers) {
+    ended += server->Metric("graphfeed_streams_ended_total{reason=\"age\"}");
+    EXPECT_TRUE(Eventually([&] { return server->Metric("graphfeed_open_streams") == 0; }));
+  }
+  EXPECT_GT(ended, 50);
+  EXPECT_EQ(undisturbed->Metric("graphfeed_streams_ended_total{reason=\"age\"}"), 0);
+  EXPECT_EQ(undisturbed->Metric("graphfeed_streams_ended_total{reason=\"complete\"}"), 2);
+}
+
+TEST_F(ReplicasTest, AServerTellsItsStreamsAsItsLoad) {
+  const auto server = NewServer();
+  const auto client = server->NewClient();
+  EXPECT_EQ(client->GetServerInfo()->load->streams, 0);
+  auto stream = client->StreamBatches(Options());
+  ASSERT_TRUE((*stream)->info().ok());
+  EXPECT_EQ(client->GetServerInfo()->load->streams, 1);
+  EXPECT_EQ(client->GetServerInfo()->load->max_streams, server->config().max_streams);
 }
 
 TEST_F(ReplicasTest, SingleBatchesComeFromWhoeverIsThere) {

@@ -78,20 +78,26 @@ class Chroot:
         return self.run("dpkg-query -W -f '${Package}\\n'").count("\n")
 
 
-@contextlib.contextmanager
-def bare(suite: str) -> Iterator[Chroot]:
-    """A fresh system of a Debian suite with the packages that every system has, removed afterwards.
-    It is downloaded once and kept as an archive in the folder that GRAPHFEED_CHROOTS names."""
+def archive(suite: str) -> pathlib.Path:
+    """Of a fresh system of a Debian suite with the packages that every system has. It is downloaded
+    once and kept in the folder that GRAPHFEED_CHROOTS names."""
     kept = pathlib.Path(os.environ.get("GRAPHFEED_CHROOTS", ROOT / "build/chroots"))
     kept.mkdir(parents=True, exist_ok=True)
-    archive = kept / f"{suite}.tar"
-    if not archive.exists():
+    found = kept / f"{suite}.tar"
+    if not found.exists():
         part = kept / f"{suite}.part.tar"
         subprocess.run(["mmdebstrap", "--quiet", "--variant=minbase", suite, part, MIRROR], check=True)
-        part.rename(archive)
+        part.rename(found)
+    return found
+
+
+@contextlib.contextmanager
+def bare(suite: str) -> Iterator[Chroot]:
+    """A fresh system of a Debian suite, removed afterwards."""
+    found = archive(suite)
     with tempfile.TemporaryDirectory(prefix=f"graphfeed-{suite}-") as folder:
         os.chmod(folder, 0o755)  # apt's own user reads packages in it
         subprocess.run(
-            ["tar", "-C", folder, "-xf", archive, "--exclude=./dev/*"], check=True)
+            ["tar", "-C", folder, "-xf", found, "--exclude=./dev/*"], check=True)
         shutil.copy("/etc/resolv.conf", f"{folder}/etc/resolv.conf")
         yield Chroot(pathlib.Path(folder))

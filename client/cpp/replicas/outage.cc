@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "absl/strings/str_cat.h"
+#include "proto/frame/error_details.h"
 
 namespace graphfeed {
 
@@ -48,6 +49,15 @@ bool Outage::AnyLeft(const std::vector<std::shared_ptr<Replica>>& replicas) cons
       return entry.excluded && entry.address == replica->address;
     });
   });
+}
+
+absl::Duration Outage::RetryDelay() const {
+  absl::Duration least = absl::InfiniteDuration();
+  for (const Entry& entry : entries_) {
+    if (entry.excluded) continue;
+    least = std::min(least, RetryDelayOf(entry.status).value_or(absl::ZeroDuration()));
+  }
+  return least == absl::InfiniteDuration() ? absl::ZeroDuration() : least;
 }
 
 std::string Outage::TryingOn(absl::string_view what, absl::Time now, absl::Time deadline) {

@@ -44,6 +44,9 @@ class Outage {
   // Whether another round makes sense: some replica is not out of the question.
   bool AnyLeft(const std::vector<std::shared_ptr<Replica>>& replicas) const;
   void NextRound() { tried_.clear(); }
+  // The shortest time after which one of those that are not out of the question wants to be asked
+  // again; 0 where one of them has not said.
+  absl::Duration RetryDelay() const;
 
   // Before another round: what to tell the user, at once and then every kTellEvery; empty in
   // between. `what` is tried until `deadline`.

@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/random/random.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -127,7 +128,9 @@ absl::StatusOr<std::shared_ptr<Replicas>> Replicas::Create(std::vector<std::stri
 }
 
 Replicas::Replicas(std::vector<Endpoint> endpoints, rpc::ChannelOptions channel)
-    : endpoints_(std::move(endpoints)), channel_(std::move(channel)) {}
+    : number_(absl::Uniform<uint64_t>(absl::BitGen())),
+      endpoints_(std::move(endpoints)),
+      channel_(std::move(channel)) {}
 
 absl::Status Replicas::Resolve() {
   struct Target {
@@ -204,6 +207,18 @@ absl::StatusOr<std::vector<std::shared_ptr<Replica>>> Replicas::List(bool resolv
   const auto last = std::find(list.begin(), list.end(), last_answered_);
   if (last != list.end()) std::rotate(list.begin(), last, last + 1);
   return list;
+}
+
+Replicas::Home Replicas::HomeOf(uint64_t stream) {
+  absl::MutexLock lock(&mu_);
+  const auto found = homes_.find(stream);
+  return found == homes_.end() ? Home() : found->second;
+}
+
+void Replicas::SetHome(uint64_t stream, Home home) {
+  absl::MutexLock lock(&mu_);
+  if (homes_.size() >= kMostHomes && homes_.count(stream) == 0) homes_.clear();
+  homes_[stream] = std::move(home);
 }
 
 void Replicas::Answered(Replica& replica) {

@@ -2,6 +2,8 @@
 #define GRAPHFEED_CLIENT_CPP_REPLICAS_REPLICAS_H_
 
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -44,6 +46,16 @@ class Replicas {
   // The same for calls that any replica may answer: the one that answered last is preferred.
   absl::StatusOr<std::vector<std::shared_ptr<Replica>>> List(bool resolve);
 
+  // Where a stream of this client was last, and until when the next one of its like goes there.
+  struct Home {
+    std::string address;  // empty: there was none
+    absl::Time until = absl::InfinitePast();
+  };
+  Home HomeOf(uint64_t stream);
+  void SetHome(uint64_t stream, Home home);
+  // Another one for each client, by chance.
+  uint64_t number() const { return number_; }
+
   void Answered(Replica& replica);
   // The next call makes a new connection, at once.
   void Failed(Replica& replica);
@@ -57,9 +69,12 @@ class Replicas {
     std::string port;
   };
 
+  static constexpr size_t kMostHomes = 1000;
+
   Replicas(std::vector<Endpoint> endpoints, rpc::ChannelOptions channel);
   absl::Status Resolve();
 
+  const uint64_t number_;
   const std::vector<Endpoint> endpoints_;
   const rpc::ChannelOptions channel_;
   std::atomic<bool> any_answered_ = false;
@@ -67,6 +82,7 @@ class Replicas {
   std::map<std::string, std::shared_ptr<Replica>> known_ ABSL_GUARDED_BY(mu_);  // by address
   std::vector<std::shared_ptr<Replica>> current_ ABSL_GUARDED_BY(mu_);  // shared with callers
   std::shared_ptr<Replica> last_answered_ ABSL_GUARDED_BY(mu_);         // one of known_
+  std::map<uint64_t, Home> homes_ ABSL_GUARDED_BY(mu_);                 // by stream
 };
 
 }  // namespace graphfeed

@@ -9,6 +9,7 @@
 #include "client/cpp/rpc/methods.h"
 #include "client/cpp/rpc/requests.h"
 #include "graphfeed/v1/graphfeed.pb.h"
+#include "proto/frame/error_details.h"
 #include "proto/wire/messages.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
@@ -28,6 +29,7 @@ ResumingReader::ResumingReader(const StreamOptions& options, const ClientOptions
       client_(client),
       replicas_(std::move(replicas)),
       cursor_(options),
+      placement_(options, client, replicas_),
       shares_memory_(client.shared_memory) {}
 
 bool ResumingReader::cancelled() const {
@@ -80,7 +82,7 @@ absl::StatusOr<std::optional<StreamDecoder::Event>> ResumingReader::Next() {
       current_.reset();
       return std::nullopt;
     }
-    if (cancelled()) continue;
+    if (cancelled() || (by_server && Moves(status))) continue;
     GF_RETURN_IF_ERROR(Fail(status, by_server));
   }
 }
@@ -99,16 +101,16 @@ absl::Status ResumingReader::StopCall(bool running) {
 absl::Status ResumingReader::Connect() {
   for (;;) {
     if (cancelled()) return absl::CancelledError("the stream was cancelled");
-    // Shards start at different replicas, and each goes on at the next one.
-    absl::StatusOr<std::vector<std::shared_ptr<Replica>>> replicas =
-        replicas_->List(static_cast<size_t>(options_.shard_index), /*resolve=*/!outage_.empty());
+    absl::StatusOr<StreamPlacement::List> replicas = !outage_.empty()    ? placement_.Fail()
+                                                     : left_.has_value() ? placement_.Move(*left_)
+                                                                         : placement_.Begin();
     if (!replicas.ok()) return replicas.status();
     if (std::shared_ptr<Replica> replica = outage_.Choose(*replicas)) {
       return Start(std::move(replica));
     }
     // Every replica has failed in this round.
     const bool cold = info_ == nullptr && !replicas_->any_answered();
-    const absl::Duration pause = backoff_.Next();
+    const absl::Duration pause = std::max(backoff_.Next(), outage_.RetryDelay());
     const absl::Time now = absl::Now();
     const absl::Time deadline = outage_.started() + client_.retry_timeout;
     if (cold || !outage_.AnyLeft(*replicas) || now + pause > deadline) {
@@ -166,6 +168,7 @@ absl::StatusOr<std::optional<StreamDecoder::Event>> ResumingReader::Take(
     return std::optional(std::move(event));
   }
   cursor_.TakeFrame();
+  current_->sent = true;
   outage_ = Outage();
   backoff_.Reset();
   return std::optional(std::move(event));
@@ -183,7 +186,9 @@ absl::Status ResumingReader::TakeHeader(const StreamInfo& info) {
     }
   }
   current_->answered = true;
+  left_.reset();
   replicas_->Answered(*current_->replica);
+  placement_.Landed(*current_->replica, info.max_age_ms);
   if (lost_.empty()) return absl::OkStatus();
   std::string notice = absl::StrCat(lost_, "; ", current_->replica->address, " goes on with frame ",
                                     cursor_.ordinal(), " of epoch ", cursor_.epoch());
@@ -192,6 +197,15 @@ absl::Status ResumingReader::TakeHeader(const StreamInfo& info) {
   lost_.clear();
   Tell(client_, notice);
   return absl::OkStatus();
+}
+
+bool ResumingReader::Moves(const absl::Status& status) {
+  const std::optional<StreamEnd> end = StreamEndOf(status);
+  if (end != StreamEnd::kAge && end != StreamEnd::kIdle) return false;
+  if (!current_->sent) return false;  // such a server would keep us going round
+  left_ = current_->replica->address;
+  current_.reset();
+  return true;
 }
 
 absl::Status ResumingReader::Fail(const absl::Status& status, bool by_server) {
@@ -204,7 +218,8 @@ absl::Status ResumingReader::Fail(const absl::Status& status, bool by_server) {
   const std::shared_ptr<Replica> replica = std::move(current_->replica);
   current_.reset();
   if (failure == Failure::kFinal) return status;
-  if (outage_.empty() && info_ != nullptr) {
+  // One that moves has lost nothing where it has only asked.
+  if (outage_.empty() && info_ != nullptr && !left_.has_value()) {
     lost_ = absl::StrCat("the stream of ", info_->dataset, " from ", replica->address,
                          " broke off (", Text(status), ")");
   }

@@ -18,6 +18,7 @@
 #include "client/cpp/replicas/outage.h"
 #include "client/cpp/replicas/replicas.h"
 #include "client/cpp/replicas/stream_cursor.h"
+#include "client/cpp/replicas/stream_placement.h"
 #include "client/cpp/rpc/rpc.h"
 #include "client/cpp/rpc/stream_decoder.h"
 
@@ -49,6 +50,7 @@ class ResumingReader {
     std::shared_ptr<Replica> replica;  // shared with the Replicas
     StreamDecoder decoder;
     bool answered = false;  // the header has come
+    bool sent = false;      // and a frame
   };
 
   bool cancelled() const;
@@ -60,6 +62,9 @@ class ResumingReader {
   // Digests what has come; nullopt: nothing for the user.
   absl::StatusOr<std::optional<StreamDecoder::Event>> Take(StreamDecoder::Event event);
   absl::Status TakeHeader(const StreamInfo& info);
+  // Whether the server has ended the call with `status` though nothing is wrong: the stream goes on
+  // wherever there is least to do, without a word.
+  bool Moves(const absl::Status& status);
   // The call has broken with `status`, which `by_server` says or our own checks. The error to end
   // with, or OK: try on.
   absl::Status Fail(const absl::Status& status, bool by_server);
@@ -71,9 +76,11 @@ class ResumingReader {
   const std::shared_ptr<Replicas> replicas_;  // shared with the client and its other streams
   const CallInProgress in_progress_;
   StreamCursor cursor_;
+  StreamPlacement placement_;
   std::shared_ptr<const StreamInfo> info_;  // shared with the stream; null before the first header
   std::optional<Call> current_;             // while there is a call
   bool shares_memory_;                      // with servers of this host, as long as it works
+  std::optional<std::string> left_;         // the address that it moves from, until the next header
   Outage outage_;
   std::string lost_;  // what the user is to be told when the stream goes on; empty: nothing
   Backoff backoff_;

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cpp/rpc/lazy_channel.h"
 #include "proto/wire/endpoint.h"
+#include "proto/wire/status_details.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed::rpc {
@@ -27,7 +28,9 @@ using grpc::internal::RpcMethod;
 // The codes are the same numbers in both.
 absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  return wire::DecodeStatusDetails(
+      absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message()),
+      status.error_details());
 }
 
 absl::Status InterruptedError() { return absl::CancelledError("interrupted"); }

@@ -41,6 +41,7 @@ class Settings:
     use_proxy: bool
     shared_memory: bool = True
     security: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    spread: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,6 +159,7 @@ class Connection:
             settings.use_proxy,
             settings.shared_memory,
             _security.complete(settings.security),
+            settings.spread,
         )
 
 

@@ -390,6 +390,7 @@ class Client:
         use_proxy: bool = True,
         shared_memory: bool = True,
         security: dict[str, str] = ...,  # root_ca, cert, key, token, token_file
+        spread: bool = True,
     ) -> None: ...
     def take_notices(self) -> list[str]:
         """What streams had to do to go on, since the last call."""

@@ -40,6 +40,7 @@ def connect(
     root_ca: str | os.PathLike | None = None,
     cert: str | os.PathLike | None = None,
     key: str | os.PathLike | None = None,
+    spread: bool = True,
 ) -> Client:
     """A client of the server at "host:port", of replicas, or of a data folder: "local:DIR".
 
@@ -68,7 +69,9 @@ def connect(
         shared_memory: whether a server of this host ("unix:PATH") may pass batches in memory that
             both share, which is faster. What is written into such a batch the server does not see
             elsewhere: its place is used again when the last view of the batch is gone.
-
+        spread: whether loaders read from the replica that has least to do, by what the servers say,
+            and move when that changes, about every ten minutes; False: at the endpoints in their
+            order, shard i from the i-th. What they read is the same.
         token: what the server knows this program by; what is None here and below is taken from
             GRAPHFEED_TOKEN, GRAPHFEED_TOKEN_FILE, GRAPHFEED_ROOT_CA, GRAPHFEED_CERT, GRAPHFEED_KEY.
         token_file: has the token; read again for each call.
@@ -93,6 +96,7 @@ def connect(
         security=_security.given(
             token=token, token_file=token_file, root_ca=root_ca, cert=cert, key=key
         ),
+        spread=spread,
     )
 
 
@@ -116,6 +120,7 @@ class Client:
         use_proxy: bool = True,
         shared_memory: bool = True,
         security: Mapping[str, str] | None = None,
+        spread: bool = True,
     ) -> None:
         self._connection = Connection(
             Settings(
@@ -129,6 +134,7 @@ class Client:
                 use_proxy=bool(use_proxy),
                 shared_memory=bool(shared_memory),
                 security=dict(security or {}),
+                spread=bool(spread),
             )
         )
 

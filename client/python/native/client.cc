@@ -97,7 +97,8 @@ std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
                                       int64_t max_frame_bytes, double timeout, double retry_timeout,
                                       double keepalive_time, double keepalive_timeout, bool compact,
                                       bool use_proxy, bool shared_memory,
-                                      const std::map<std::string, std::string>& security) {
+                                      const std::map<std::string, std::string>& security,
+                                      bool spread) {
   KeepReceiveMemory();
   auto notices = std::make_shared<Notices>();
   ClientOptions options;
@@ -111,6 +112,7 @@ std::unique_ptr<ClientHandle> Connect(const std::vector<std::string>& endpoints,
   options.use_proxy = use_proxy;
   options.shared_memory = shared_memory;
   for (const auto& [name, value] : security) *SecurityField(options.security, name) = value;
+  options.spread = spread;
   options.interrupted = [notices] {
     notices->Log();
     return SignalRaised();
@@ -132,7 +134,7 @@ void BindClient(py::module_& m) {
            py::arg("keepalive_time") = absl::ToDoubleSeconds(defaults.keepalive_time),
            py::arg("keepalive_timeout") = absl::ToDoubleSeconds(defaults.keepalive_timeout),
            py::arg("compact") = false, py::arg("use_proxy") = true, py::arg("shared_memory") = true,
-           py::arg("security") = std::map<std::string, std::string>())
+           py::arg("security") = std::map<std::string, std::string>(), py::arg("spread") = true)
       .def("take_notices", &ClientHandle::TakeNotices)
       .def("list_datasets",
            [](const ClientHandle& self) {

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "proto/wire/limits.h"
+#include "proto/wire/status_details.h"
 
 namespace graphfeed {
 namespace {
@@ -48,8 +49,8 @@ class Call final : public grpc::ServerGenericBidiReactor, public FakeCall {
   }
 
   void End(const absl::Status& status) {
-    Finish(
-        grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message())));
+    Finish(grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
+                        wire::EncodeStatusDetails(status)));
   }
   void WaitUntilDone() {
     absl::MutexLock lock(&mu_);

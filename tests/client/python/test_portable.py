@@ -6,10 +6,13 @@ import inspect
 import logging
 import os
 import pathlib
+import random
+import re
 import subprocess
 import sys
 import time
 import types
+import urllib.request
 
 import numpy as np
 import pytest
@@ -288,7 +291,7 @@ def test_a_stream_goes_on_at_another_replica(start_server, caplog):
     info = gf.connect(second.address).dataset("copied")
     expected = received(portable.Client([second.address]), padded(portable, info))
     options = padded(portable, info, prefetch=1, client_prefetch=1)
-    client = portable.Client([first.address, second.address])
+    client = portable.Client([first.address, second.address], spread=False)
     stream = client.stream_batches(options)
     digests = [stream.next().info.digest for _ in range(3)]
     first.kill()
@@ -308,7 +311,7 @@ def test_a_replica_with_other_content_is_refused(start_server):
     first, second = replicas(start_server, graphs(800), graphs(700))
     info = gf.connect(first.address).dataset("copied")
     options = padded(portable, info, prefetch=1, client_prefetch=1)
-    client = portable.Client([first.address, second.address], retry_timeout=1)
+    client = portable.Client([first.address, second.address], retry_timeout=1, spread=False)
     stream = client.stream_batches(options)
     stream.next()
     first.kill()
@@ -317,6 +320,77 @@ def test_a_replica_with_other_content_is_refused(start_server):
             pass
     for part in ("go on with copied", first.address, second.address, "FAILED_PRECONDITION"):
         assert part in str(raised.value)
+
+
+@pytest.mark.parametrize("num_servers", [1, 2])
+def test_streams_that_move_read_the_same_and_say_nothing(num_servers, start_server, caplog):
+    servers = [start_server(None, "--stream-max-age", "1ms") for _ in range(num_servers)]
+    for server in servers:
+        gf.connect(server.address).ingest("copied", graphs(800))
+    quiet = start_server()
+    info = gf.connect(quiet.address).ingest("copied", graphs(800))
+    expected = received(portable.Client([quiet.address]), padded(portable, info))
+    client = portable.Client([server.address for server in servers])
+    with caplog.at_level(logging.WARNING, "graphfeed"):
+        assert received(client, padded(portable, info, prefetch=1)) == expected
+    assert not caplog.records
+    pages = [
+        urllib.request.urlopen(f"http://{server.metrics}/metrics").read().decode()
+        for server in servers
+    ]
+    ended = [re.search(r'streams_ended_total{reason="age"} (\d+)', page)[1] for page in pages]
+    assert sum(map(int, ended)) > 10
+
+
+def test_where_a_stream_goes_is_chosen_as_the_native_client_does():
+    from graphfeed._portable.placement import Load, fnv1a, least_loaded
+
+    assert fnv1a("graphfeed") == 0x5972D921EBE92193  # as placement_test.cc has it
+    chance = random.Random(1)
+    assert least_loaded([Load(4), Load(3), Load(5)], 0, chance) == 1
+    assert least_loaded([Load(4), Load(1, 1), Load(3)], 0, chance) == 2
+    assert least_loaded([Load(4), Load(1, 9, 1), Load(5)], 2, chance) == 0
+    assert least_loaded([None, None], 0, chance) is None
+    assert least_loaded([None, Load(90)], 0, chance) == 1
+    assert least_loaded([Load(46), Load(50)], 1, chance) == 1
+    assert least_loaded([Load(44), Load(50)], 1, chance) == 0
+    assert {least_loaded([Load(2), Load(0), Load(0)], 0, chance) for _ in range(50)} == {1, 2}
+
+
+def test_shards_of_a_run_begin_at_neighbours_and_runs_anywhere():
+    from graphfeed._portable.placement import StreamPlacement
+
+    addresses = [f"10.0.0.{i}:1" for i in range(3)]
+
+    def first(shard, num_shards, order):
+        client = portable.Client(order)
+        options = types.SimpleNamespace(
+            dataset="d@4", seed=7, num_shards=num_shards, shard_index=shard
+        )
+        return StreamPlacement(options, True, client._replicas).fail()[0].address
+
+    of_shards = [first(i, 6, addresses if i % 2 else addresses[::-1]) for i in range(6)]
+    assert sorted(of_shards) == sorted(2 * addresses)
+    assert {first(0, 1, addresses) for _ in range(50)} == set(addresses)
+
+
+def test_details_that_cannot_be_read_are_left_out():
+    from graphfeed._portable import details
+    from graphfeed._portable.descriptors import messages
+
+    message = messages.ErrorStatus()
+    for kind, value in (
+        ("ErrorInfo", messages.ErrorInfo(reason=details.AGE, domain="graphfeed")),
+        ("RetryInfo", messages.RetryInfo(retry_delay={"seconds": 2, "nanos": 500_000_000})),
+        ("Help", messages.ErrorInfo()),
+    ):
+        message.details.add(
+            type_url=f"type.googleapis.com/google.rpc.{kind}", value=value.SerializeToString()
+        )
+    assert details.decode(message.SerializeToString()) == (details.AGE, 2.5)
+    message.details[0].value = messages.ErrorInfo(reason="STREAM_AGE").SerializeToString()
+    assert details.decode(message.SerializeToString()) == ("", 2.5)  # somebody else's word
+    assert details.decode(message.SerializeToString()[:-1]) == details.Details()
 
 
 def test_a_stream_that_is_dropped_leaves_no_call(dataset, server):

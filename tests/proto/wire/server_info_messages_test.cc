@@ -16,7 +16,8 @@ TEST(ServerInfoMessagesTest, InfoComesBackAsItWas) {
                         .algorithm_versions = {{"batches", 1}, {"shuffle", 7}},
                         .store = "rocksdb",
                         .storage_format = 2,
-                        .features = {"shared_memory", "snapshots"}};
+                        .features = {"shared_memory", "snapshots"},
+                        .load = ServerLoad{.streams = 5, .max_streams = 9, .waiting = 1}};
   const absl::StatusOr<ServerInfo> read = FromProto(ToProto(info));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->version, info.version);
@@ -24,6 +25,11 @@ TEST(ServerInfoMessagesTest, InfoComesBackAsItWas) {
   EXPECT_EQ(read->store, info.store);
   EXPECT_EQ(read->storage_format, info.storage_format);
   EXPECT_EQ(read->features, info.features);
+  ASSERT_TRUE(read->load.has_value());
+  EXPECT_EQ(read->load->streams, 5);
+  EXPECT_EQ(read->load->max_streams, 9);
+  EXPECT_EQ(read->load->waiting, 1);
+  EXPECT_FALSE(FromProto(v1::ServerInfoResponse())->load.has_value()) << "an older server's";
 }
 
 void ExpectDataLoss(const v1::ServerInfoResponse& message, const char* field) {
@@ -47,6 +53,9 @@ TEST(ServerInfoMessagesTest, WhatNoServerSaysIsRefused) {
   message.clear_algorithm_versions();
   for (int i = 0; i <= kMaxServerInfoEntries; ++i) message.add_features("f");
   ExpectDataLoss(message, "features has 1001 entries; at most 1000");
+  message.clear_features();
+  message.mutable_load()->set_streams(-1);
+  ExpectDataLoss(message, "load is -1 of 0 streams, 0 of which wait; none may be negative");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // FrameStreams on real threads: what the single-threaded tests promise holds in any interleaving.
 
 #include <atomic>
+#include <chrono>
 #include <latch>
 #include <memory>
 #include <random>
@@ -159,7 +160,8 @@ TEST(FrameStreamStressTest, AStreamOfManyFramesLetsALaterOneTakeTurns) {
   std::vector<std::unique_ptr<ThreadedSink>> sinks;
   int64_t built_before = -1;
   {
-    ThreadPool threads(1);  // plans too, so that the order is one
+    // Plans too, and counts tasks instead of time, so that the order is one.
+    ThreadPool threads(1, nullptr, [] { return std::chrono::steady_clock::time_point(); });
     ThreadPool writes(1);
     const auto start = [&](FakeWorld& world) {
       sinks.push_back(std::make_unique<ThreadedSink>(writes, done, -1, true));

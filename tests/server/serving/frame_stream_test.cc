@@ -2,6 +2,8 @@
 
 #include "server/serving/frame_stream.h"
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +14,8 @@
 #include "absl/strings/str_join.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/frame/error_details.h"
+#include "server/serving/stream_limits.h"
 #include "tests/server/serving/fake_frame_source.h"
 
 namespace graphfeed {
@@ -399,6 +403,66 @@ TEST_F(FrameStreamTest, AFailedWriteIsACancelledStream) {
   ASSERT_TRUE(sink_.finished.has_value());
   EXPECT_EQ(sink_.finished->code(), absl::StatusCode::kCancelled);
   EXPECT_EQ(world_.live_epochs, 0);
+}
+
+// Streams of another age than the fixture's.
+class AgingFrameStreamTest : public FrameStreamTest {
+ protected:
+  void SetMaxAge(std::chrono::nanoseconds age) {
+    stream_->Stop(absl::CancelledError("another one"));
+    sink_.finished.reset();
+    stream_ = FrameStream::Create(executor_, executor_, sink_, {.max_age = age});
+  }
+};
+
+TEST_F(AgingFrameStreamTest, AStreamThatIsOldEnoughEndsBehindAFrame) {
+  SetMaxAge(std::chrono::nanoseconds(0));
+  world_.frames = {{0, 100}};
+  Start(3);
+  executor_.RunAll();
+  sink_.Done(*stream_);  // header
+  sink_.Done(*stream_);  // epoch
+  EXPECT_FALSE(sink_.finished.has_value()) << "without a frame it would never come to an end";
+  sink_.Done(*stream_);  // 0/0
+  EXPECT_THAT(sink_.log, ElementsAre("header", "epoch 0", "0/0"));
+  ASSERT_TRUE(sink_.finished.has_value());
+  EXPECT_EQ(sink_.finished->code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(StreamEndOf(*sink_.finished), StreamEnd::kAge);
+  EXPECT_EQ(world_.live_epochs, 0);
+}
+
+TEST_F(AgingFrameStreamTest, BehindTheLastFrameItIsComplete) {
+  SetMaxAge(std::chrono::nanoseconds(0));
+  world_.frames = {{0, 1}};
+  Start(3);
+  Run();
+  EXPECT_EQ(sink_.finished, absl::OkStatus());
+}
+
+TEST_F(AgingFrameStreamTest, BeforeItsAgeItGoesOn) {
+  SetMaxAge(std::chrono::hours(1));
+  world_.frames = {{0, 5}};
+  Start(3);
+  Run();
+  EXPECT_EQ(sink_.finished, absl::OkStatus());
+  EXPECT_EQ(world_.built, 5);
+}
+
+TEST(StreamLimitsTest, AgesLieEvenlyWithinAFifthOfWhatIsSet) {
+  constexpr int kStreams = 100;
+  std::vector<double> shares;
+  for (int i = 0; i < kStreams; ++i) {
+    const StreamLimits limits =
+        LimitsOfStream({.max_age = std::chrono::seconds(100)}, static_cast<uint64_t>(i) + 17);
+    shares.push_back(std::chrono::duration<double>(limits.max_age).count() / 100);
+  }
+  std::sort(shares.begin(), shares.end());
+  EXPECT_GE(shares.front(), 0.8);
+  EXPECT_LT(shares.back(), 1.2);
+  for (size_t i = 1; i < shares.size(); ++i) {
+    EXPECT_LT(shares[i] - shares[i - 1], 0.4 * 3 / kStreams) << i;
+  }
+  EXPECT_EQ(LimitsOfStream({}, 5).max_age, StreamLimits::Duration::max());
 }
 
 TEST_F(FrameStreamTest, TheFirstStopCounts) {

@@ -1,6 +1,8 @@
 #include "server/serving/task_queue.h"
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <latch>
 #include <memory>
 #include <string>
@@ -14,6 +16,12 @@ namespace graphfeed {
 namespace {
 
 using ::testing::ElementsAre;
+
+// Moves when a task says so.
+std::atomic<int64_t> test_ms = 0;
+std::chrono::steady_clock::time_point TestNow() {
+  return std::chrono::steady_clock::time_point(std::chrono::milliseconds(test_ms));
+}
 
 TEST(ThreadPoolTest, OneThreadKeepsTheOrder) {
   std::vector<int> order;
@@ -76,7 +84,7 @@ TEST(ThreadPoolTest, QueueLengthCountsWaitingTasks) {
 TEST(ThreadPoolTest, QueuesTakeTurnsHoweverMuchStandsInOne) {
   std::vector<std::string> order;
   {
-    ThreadPool pool(1);
+    ThreadPool pool(1, nullptr, &TestNow);
     std::latch go(1);
     pool.Post([&] { go.wait(); });
     const std::unique_ptr<TaskQueue> greedy = pool.NewQueue();
@@ -92,10 +100,10 @@ TEST(ThreadPoolTest, QueuesTakeTurnsHoweverMuchStandsInOne) {
   EXPECT_THAT(order, ElementsAre("g0", "m0", "l0", "g1", "m1", "g2", "g3"));
 }
 
-TEST(ThreadPoolTest, AQueueThatWasEmptyWaitsForOneTaskOfEachOther) {
+TEST(ThreadPoolTest, AQueueThatWasEmptyIsBeforeThoseThatHaveHadMore) {
   std::vector<std::string> order;
   {
-    ThreadPool pool(1);
+    ThreadPool pool(1, nullptr, &TestNow);
     std::latch go(1);
     std::latch posted(1);
     pool.Post([&] { go.wait(); });
@@ -111,13 +119,55 @@ TEST(ThreadPoolTest, AQueueThatWasEmptyWaitsForOneTaskOfEachOther) {
     go.count_down();
     posted.wait();
   }
-  EXPECT_THAT(order, ElementsAre("g0", "g1", "m0", "g2", "g3"));
+  EXPECT_THAT(order, ElementsAre("g0", "m0", "g1", "g2", "g3"));
+}
+
+TEST(ThreadPoolTest, QueuesInAQueueShareItsPart) {
+  std::vector<std::string> order;
+  {
+    ThreadPool pool(1, nullptr, &TestNow);
+    std::latch go(1);
+    pool.Post([&] { go.wait(); });
+    const std::unique_ptr<TaskQueue> team = pool.NewQueue();
+    const std::unique_ptr<TaskQueue> other = pool.NewQueue();
+    std::vector<std::unique_ptr<TaskQueue>> streams;
+    for (int s = 0; s < 3; ++s) {
+      streams.push_back(team->NewQueue());
+      for (int i = 0; i < 2; ++i) {
+        streams.back()->Post([&order, s, i] { order.push_back(absl::StrCat("t", s, i)); });
+      }
+    }
+    const std::unique_ptr<TaskQueue> single = other->NewQueue();
+    for (int i = 0; i < 3; ++i)
+      single->Post([&order, i] { order.push_back(absl::StrCat("o", i)); });
+    go.count_down();
+  }
+  EXPECT_THAT(order, ElementsAre("t00", "o0", "t10", "o1", "t20", "o2", "t01", "t11", "t21"));
+}
+
+TEST(ThreadPoolTest, LongTasksTakeFewerTurns) {
+  // Of two queues, one with tasks that take as long as many of the other's.
+  int quick_before_second_slow = 0;
+  {
+    ThreadPool pool(1, nullptr, &TestNow);
+    std::latch go(1);
+    pool.Post([&] { go.wait(); });
+    const std::unique_ptr<TaskQueue> slow = pool.NewQueue();
+    const std::unique_ptr<TaskQueue> quick = pool.NewQueue();
+    int quick_runs = 0;
+    slow->Post([] { ++test_ms; });
+    slow->Post([&] { quick_before_second_slow = quick_runs; });
+    for (int i = 0; i < 1000; ++i) quick->Post([&] { ++quick_runs; });
+    go.count_down();
+  }
+  EXPECT_EQ(quick_before_second_slow, 21)
+      << "a millisecond is twenty times what counts as one turn";
 }
 
 TEST(ThreadPoolTest, WhatIsLeftInAQueueThatGoesStillRuns) {
   int runs = 0;
   {
-    ThreadPool pool(1);
+    ThreadPool pool(1, nullptr, &TestNow);
     std::latch go(1);
     pool.Post([&] { go.wait(); });
     std::unique_ptr<TaskQueue> queue = pool.NewQueue();

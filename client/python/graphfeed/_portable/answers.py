@@ -45,6 +45,7 @@ class StreamInfo(NamedTuple):
     spec_digest: bytes
     seed: int
     prefetch: int
+    max_age_ms: int = 0  # after which the server ends it, behind a frame; 0: never
 
 
 class EpochInfo(NamedTuple):
@@ -121,6 +122,7 @@ def stream_from_message(message: Any) -> StreamInfo:
         spec_digest=check_fingerprint(message.spec_digest, "spec_digest"),
         seed=message.seed,
         prefetch=message.prefetch,
+        max_age_ms=max(message.max_age_ms, 0),
     )
 
 

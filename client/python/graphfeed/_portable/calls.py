@@ -35,6 +35,7 @@ class Settings(NamedTuple):
     timeout: float
     retry_timeout: float
     compact: bool
+    spread: bool = True
 
 
 def tell(notice: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator, Optional
 import grpc
 
 from graphfeed import errors
-from graphfeed._portable import ending, forks
+from graphfeed._portable import details, ending, forks
 from graphfeed._portable.channel_options import ChannelOptions
 
 # How often a waiting thread looks whether there is something else to do.
@@ -35,7 +35,8 @@ def _single_threaded() -> list:
 
 def from_rpc(error: Any) -> errors.Error:
     """The exception for a call that failed."""
-    return errors.from_status(error.code().name, error.details() or "")
+    found = errors.from_status(error.code().name, error.details() or "")
+    return details.attach(found, error.trailing_metadata())
 
 
 class _Connection:

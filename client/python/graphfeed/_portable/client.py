@@ -67,6 +67,7 @@ class Client:
         use_proxy: bool = True,
         shared_memory: bool = True,
         security: Dict[str, str] = {},  # noqa: B006
+        spread: bool = True,
     ) -> None:
         self._made_under = forks.generation()
         if not 1 <= max_frame_bytes <= _MAX_FRAME_BYTES:
@@ -85,7 +86,7 @@ class Client:
             if not value > 0:
                 raise errors.InvalidArgument(f"{name} is {duration(value)}; it is above 0")
         memory.keep_receive_memory()
-        self._settings = Settings(max_frame_bytes, timeout, retry_timeout, compact)
+        self._settings = Settings(max_frame_bytes, timeout, retry_timeout, compact, spread)
         self._replicas = Replicas(
             endpoints,
             ChannelOptions(

@@ -7,6 +7,7 @@ import random
 from typing import Any, Dict, List, Optional, Set
 
 from graphfeed import errors
+from graphfeed._portable import details
 
 # A failure may be over soon, here or elsewhere: a dead, drained or full server ...
 TRANSIENT = "transient"
@@ -88,6 +89,17 @@ class Outage:
 
     def next_round(self) -> None:
         self._tried.clear()
+
+    @property
+    def retry_delay(self) -> float:
+        """The shortest time after which one of those that are not out of the question wants to be
+        asked again; 0 where one of them has not said."""
+        delays = [
+            details.of(error).retry_delay or 0.0
+            for address, error in self._said.items()
+            if address not in self._excluded
+        ]
+        return min(delays, default=0.0)
 
     def trying_on(self, what: str, now: float, deadline: float) -> str:
         """Before another round: what to tell the user, at once and then every 10 s; "" in between.

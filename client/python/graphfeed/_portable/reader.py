@@ -8,6 +8,7 @@ import time
 from typing import Any, Optional
 
 from graphfeed import errors
+from graphfeed._portable import details
 from graphfeed._portable.answers import EpochInfo, StreamInfo
 from graphfeed._portable.calls import Settings, tell
 from graphfeed._portable.channels import DownStream
@@ -15,6 +16,7 @@ from graphfeed._portable.cursor import StreamCursor
 from graphfeed._portable.decoder import Event, StreamDecoder
 from graphfeed._portable.descriptors import messages, method
 from graphfeed._portable.outage import FINAL, NOT_HERE, TRANSIENT, Backoff, Outage, text_of
+from graphfeed._portable.placement import StreamPlacement
 from graphfeed._portable.replicas import Replica, Replicas
 from graphfeed._portable.requests import stream_request
 from graphfeed._portable.specs import StreamOptions
@@ -28,6 +30,7 @@ class _Call:
         self.down = down
         self.decoder = decoder
         self.answered = False  # the header has come
+        self.sent = False  # and a frame
 
 
 class ResumingReader:
@@ -49,6 +52,8 @@ class ResumingReader:
         self._replicas = replicas
         self._cursor = StreamCursor(options)
         self._info: Optional[StreamInfo] = None
+        self._placement = StreamPlacement(options, settings.spread, replicas)
+        self._left = ""  # the address that it moves from, until the next header
         self._outage = Outage()
         self._backoff = Backoff()
         self._lost = ""  # what the user is to be told when the stream goes on
@@ -87,7 +92,7 @@ class ResumingReader:
                 # A server that goes away behind its last frame has said everything.
                 if by_server and self._cursor.done:
                     return None
-                if not self._cancelled.is_set():
+                if not (self._cancelled.is_set() or (by_server and self._moves(call, error))):
                     self._fail(call, error, by_server)
 
     def cancel(self) -> None:
@@ -109,16 +114,19 @@ class ResumingReader:
     def _connect(self) -> None:
         while not self._cancelled.is_set():
             outage = self._outage
-            # Shards start at different replicas, and each goes on at the next one.
-            replicas = self._replicas.list(
-                self._options.shard_index, resolve=outage.started is not None
-            )
+            if outage.started is not None:
+                replicas = self._placement.fail()
+            elif self._left:
+                replicas = self._placement.move(self._left)
+            else:
+                replicas = self._placement.begin()
             replica = outage.choose(replicas)
             if replica is not None:
                 return self._start(replica)
             # Every replica has failed in this round.
             cold = self._info is None and not self._replicas.any_answered
-            pause, now = self._backoff.next(), time.monotonic()
+            pause = max(self._backoff.next(), outage.retry_delay)
+            now = time.monotonic()
             deadline = (outage.started or now) + self._settings.retry_timeout
             if cold or not outage.any_left(replicas) or now + pause > deadline:
                 raise outage.final(self._what(), now)
@@ -157,6 +165,7 @@ class ResumingReader:
                 return None
         else:
             self._cursor.take_frame()
+            call.sent = True
             if self._outage.started is not None:
                 self._outage = Outage()
             self._backoff.reset()
@@ -173,7 +182,9 @@ class ResumingReader:
             if info.layout.encoded() != ours.layout.encoded():
                 raise errors.DataLoss("the server lays batches out in another way")
         call.answered = True
+        self._left = ""
         self._replicas.answered(call.replica)
+        self._placement.landed(call.replica, info.max_age_ms)
         if not self._lost:
             return
         refusals = self._outage.refusals()
@@ -183,13 +194,24 @@ class ResumingReader:
         )
         self._lost = ""
 
+    def _moves(self, call: _Call, error: errors.Error) -> bool:
+        """Whether the server has ended the call though nothing is wrong: the stream goes on wherever
+        there is least to do, without a word."""
+        if details.of(error).stream_end not in (details.AGE, details.IDLE):
+            return False
+        if not call.sent:
+            return False  # such a server would keep us going round
+        self._left = call.replica.address
+        return True
+
     def _fail(self, call: _Call, error: errors.Error, by_server: bool) -> None:
         """The call has broken with an error of the server or of our own checks. Raises it if it is
         the end of the stream."""
         failure = self._judge(call, error, by_server)
         if failure == FINAL:
             raise error
-        if self._outage.started is None and self._info is not None:
+        # One that moves has lost nothing where it has only asked.
+        if self._outage.started is None and self._info is not None and not self._left:
             self._lost = (
                 f"the stream of {self._info.dataset} from {call.replica.address} broke off "
                 f"({text_of(error)})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import socket
 import threading
@@ -10,10 +11,13 @@ import time
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from graphfeed import errors
-from graphfeed._portable.channels import Channel, ChannelOptions
+from graphfeed._portable.channel_options import ChannelOptions
+from graphfeed._portable.channels import Channel
 
 # A replica that failed is tried after the others for so long.
 _AVOID_SECONDS = 30.0
+
+_MOST_HOMES = 1000
 
 _URL_SCHEMES = ("http://", "https://", "grpc://", "grpcs://", "tcp://")
 
@@ -30,6 +34,14 @@ class Replica:
     def failed_lately(self) -> bool:
         """Whether it is to be tried after the others."""
         return self.failed_at is not None and time.monotonic() - self.failed_at < _AVOID_SECONDS
+
+
+class Home(NamedTuple):
+    """Where a stream was last, and until when (time.monotonic()) the next one of its like goes
+    there."""
+
+    address: str = ""  # there was none
+    until: float = float("-inf")
 
 
 class _Endpoint(NamedTuple):
@@ -107,6 +119,8 @@ class Replicas:
         self._last_answered: Optional[Replica] = None
         # Whether any replica has ever answered: if none has, the addresses may be wrong.
         self.any_answered = False
+        self.number = random.getrandbits(64)  # another one for each client, by chance
+        self._homes: Dict[int, Home] = {}  # by stream
 
     def list(self, preferred: int, resolve: bool) -> List[Replica]:
         """All replicas, the `preferred`-th first (modulo their number), those that failed lately
@@ -136,6 +150,15 @@ class Replicas:
             found.remove(last)
             found.insert(0, last)
         return found
+
+    def home_of(self, stream: int) -> Home:
+        return self._homes.get(stream, Home())
+
+    def set_home(self, stream: int, home: Home) -> None:
+        with self._lock:
+            if len(self._homes) >= _MOST_HOMES and stream not in self._homes:
+                self._homes.clear()
+            self._homes[stream] = home
 
     def answered(self, replica: Replica) -> None:
         replica.failed_at = None

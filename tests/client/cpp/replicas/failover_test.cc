@@ -138,6 +138,7 @@ class FailoverTest : public ::testing::Test {
       absl::MutexLock lock(&mu_);
       told_.push_back(what);
     };
+    client_options_.spread = false;
     options_.dataset = "d";
     options_.seed = 7;
     options_.spec.batch_size = 2;

@@ -1,0 +1,59 @@
+#include "server/serving/tenants.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "proto/frame/error_details.h"
+
+namespace graphfeed {
+namespace {
+
+int64_t OrUnlimited(int64_t limit) {
+  return limit < 0 ? std::numeric_limits<int64_t>::max() : limit;
+}
+
+}  // namespace
+
+Tenant::Tenant(std::string name, const Quota& quota, TaskQueue& build)
+    : name_(std::move(name)),
+      quota_(quota),
+      build_queue_(build.NewQueue()),
+      ingests_(absl::StrCat("ingests of \"", name_, "\""), 0, OrUnlimited(quota.ingests)) {}
+
+absl::Status Tenant::CountRequest(absl::Time now) {
+  if (quota_.requests_per_second < 0) return absl::OkStatus();
+  const auto rate = static_cast<double>(quota_.requests_per_second);
+  absl::Duration delay = absl::Hours(1);  // nothing is allowed at all
+  {
+    MutexLock lock(&mu_);
+    const double seconds = std::clamp(absl::ToDoubleSeconds(now - counted_), 0.0, 1.0);
+    allowed_ = std::min(allowed_ + seconds * rate, rate);
+    counted_ = std::max(counted_, now);
+    if (allowed_ >= 1) {
+      allowed_ -= 1;
+      return absl::OkStatus();
+    }
+    if (rate > 0) delay = absl::Seconds((1 - allowed_) / rate);
+  }
+  return WithRetryDelay(absl::ResourceExhaustedError(absl::StrCat(
+                            "requests-per-second of \"", name_, "\": ", quota_.requests_per_second,
+                            " are allowed, and have come")),
+                        delay);
+}
+
+std::shared_ptr<Tenant> Tenants::Of(const Principal& principal) {
+  MutexLock lock(&mu_);
+  std::shared_ptr<Tenant>& tenant = tenants_[principal.name];
+  if (tenant == nullptr || tenant->quota() != principal.quota) {
+    tenant = std::make_shared<Tenant>(principal.name, principal.quota, build_);
+  }
+  std::shared_ptr<Tenant> found = tenant;
+  if (tenants_.size() > kKept) {
+    std::erase_if(tenants_, [](const auto& entry) { return entry.second.use_count() == 1; });
+  }
+  return found;
+}
+
+}  // namespace graphfeed

@@ -1,0 +1,67 @@
+#ifndef GRAPHFEED_SERVER_SERVING_TENANTS_H_
+#define GRAPHFEED_SERVER_SERVING_TENANTS_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "server/access/principal.h"
+#include "server/serving/admission.h"
+#include "server/serving/task_queue.h"
+#include "storage/base/mutex.h"
+
+namespace graphfeed {
+
+// What the calls of one principal share: its part of the build threads' time, and what bounds it
+// beside the limits of the server. Thread-safe.
+class Tenant {
+ public:
+  // `build` outlives the tenant.
+  Tenant(std::string name, const Quota& quota, TaskQueue& build);
+
+  const std::string& name() const { return name_; }
+  const Quota& quota() const { return quota_; }
+  // Its streams get queues in this one.
+  TaskQueue& build_queue() { return *build_queue_; }
+  // Its ingests.
+  Admission& ingests() { return ingests_; }
+  // Counts a request. RESOURCE_EXHAUSTED with a retry delay if there were too many within the last
+  // second; a second's worth may come at once.
+  absl::Status CountRequest(absl::Time now);
+
+ private:
+  const std::string name_;
+  const Quota quota_;
+  const std::unique_ptr<TaskQueue> build_queue_;
+  Admission ingests_;
+  Mutex mu_;
+  double allowed_ ABSL_GUARDED_BY(mu_) = 0;  // requests that may come now
+  absl::Time counted_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
+};
+
+// The tenants by name. Thread-safe.
+class Tenants {
+ public:
+  explicit Tenants(TaskQueue& build) : build_(build) {}
+
+  // That of the principal; another one than before when its quota has changed, while calls that
+  // began before keep theirs.
+  std::shared_ptr<Tenant> Of(const Principal& principal);
+
+ private:
+  // Those that nobody uses are forgotten beyond so many.
+  static constexpr size_t kKept = 1000;
+
+  TaskQueue& build_;
+  Mutex mu_;
+  std::map<std::string, std::shared_ptr<Tenant>> tenants_
+      ABSL_GUARDED_BY(mu_);  // shared with calls
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_SERVER_SERVING_TENANTS_H_

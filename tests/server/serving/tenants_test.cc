@@ -1,0 +1,87 @@
+#include "server/serving/tenants.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "proto/frame/error_details.h"
+
+namespace graphfeed {
+namespace {
+
+using ::testing::HasSubstr;
+
+Principal Named(const std::string& name, const Quota& quota = {}) {
+  return {.name = name, .roles = RoleSet::All(), .datasets = {"*"}, .quota = quota};
+}
+
+TEST(TenantsTest, OneOfEachName) {
+  ThreadPool pool(1);
+  Tenants tenants(pool);
+  const auto a = tenants.Of(Named("a"));
+  EXPECT_EQ(tenants.Of(Named("a")), a);
+  EXPECT_NE(tenants.Of(Named("b")), a);
+  Quota quota;
+  quota.streams = 3;
+  const auto changed = tenants.Of(Named("a", quota));
+  EXPECT_NE(changed, a) << "its quota has changed";
+  EXPECT_EQ(changed->quota().streams, 3);
+}
+
+TEST(TenantsTest, ThoseThatNobodyUsesAreForgotten) {
+  ThreadPool pool(1);
+  Tenants tenants(pool);
+  const std::weak_ptr<Tenant> unused = tenants.Of(Named("unused"));
+  const std::shared_ptr<Tenant> used = tenants.Of(Named("used"));
+  EXPECT_FALSE(unused.expired());
+  for (int i = 0; i < 1100; ++i) (void)tenants.Of(Named(absl::StrCat("n", i)));
+  EXPECT_TRUE(unused.expired());
+  EXPECT_EQ(tenants.Of(Named("used")), used);
+}
+
+TEST(TenantTest, RequestsBeyondTheRateAreToldWhenToComeBack) {
+  ThreadPool pool(1);
+  Quota quota;
+  quota.requests_per_second = 4;
+  Tenant tenant("a", quota, pool);
+  const absl::Time start = absl::UnixEpoch();
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(tenant.CountRequest(start).ok()) << i;
+  const absl::Status refused = tenant.CountRequest(start);
+  EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("requests-per-second of \"a\": 4"));
+  EXPECT_EQ(RetryDelayOf(refused), absl::Milliseconds(250));
+  EXPECT_TRUE(tenant.CountRequest(start + absl::Milliseconds(250)).ok());
+  EXPECT_FALSE(tenant.CountRequest(start + absl::Milliseconds(250)).ok());
+  EXPECT_FALSE(tenant.CountRequest(start).ok()) << "a clock that goes back allows nothing";
+  const absl::Time later = start + absl::Hours(1);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(tenant.CountRequest(later).ok()) << i;
+  EXPECT_FALSE(tenant.CountRequest(later).ok()) << "an hour's are not saved";
+}
+
+TEST(TenantTest, NoneAtAllAndNoLimit) {
+  ThreadPool pool(1);
+  Quota quota;
+  quota.requests_per_second = 0;
+  Tenant none("none", quota, pool);
+  EXPECT_FALSE(none.CountRequest(absl::Now()).ok());
+  Tenant free("free", Quota(), pool);
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(free.CountRequest(absl::UnixEpoch()).ok());
+}
+
+TEST(TenantTest, IngestsAreCounted) {
+  ThreadPool pool(1);
+  Quota quota;
+  quota.ingests = 1;
+  Tenant tenant("a", quota, pool);
+  const auto first = tenant.ingests().Reserve(0, 1);
+  EXPECT_TRUE(first.ok());
+  const auto second = tenant.ingests().Reserve(0, 1);
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(second.status().message()), HasSubstr("ingests of \"a\""));
+}
+
+}  // namespace
+}  // namespace graphfeed
