@@ -43,35 +43,6 @@ void SayWhyNot(absl::string_view reason) {
   std::fprintf(stderr, "graphfeed-server: %s\n", std::string(reason).c_str());
 }
 
-void SayAllOf(const absl::Status& status) {
-  if (status.ok()) return;
-  for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) SayWhyNot(line);
-}
-
-absl::StatusOr<graphfeed::CommandLine> ReadConfig(absl::Span<const char* const> arguments) {
-  return graphfeed::ParseFlags(arguments,
-                               [](const char* name) -> const char* { return std::getenv(name); });
-}
-
-// What SIGHUP asks for. The level of logging, the file of audits and the files of --access and TLS
-// can change while a server runs.
-void Reload(absl::Span<const char* const> arguments, const graphfeed::ServerConfig& in_force,
-            graphfeed::Server& server, graphfeed::Log& log) {
-  const auto read = ReadConfig(arguments);
-  absl::Status status = read.status();
-  if (read.ok()) {
-    log.SetLevel(graphfeed::LogLevelOf(read->config.log_level));
-    for (const std::string& name : graphfeed::ChangedSettings(in_force, read->config)) {
-      if (name == "--log-level") continue;
-      log.Write(LogLevel::kWarn, "config.changed",
-                {{"flag", name}, {"message", "takes a restart"}});
-    }
-  }
-  status.Update(log.Reopen());
-  status.Update(server.Reload());
-  log.Audit({.action = "reload", .result = status, .details = {{"what", "SIGHUP"}}});
-}
-
 absl::Status OpenLog(const graphfeed::ServerConfig& config) {
   absl::StatusOr<std::unique_ptr<graphfeed::Log>> log =
       graphfeed::Log::Open({.format = config.log_format == "json" ? graphfeed::LogFormat::kJson
@@ -82,6 +53,39 @@ absl::Status OpenLog(const graphfeed::ServerConfig& config) {
   the_log = log->release();
   graphfeed::SendGrpcLogTo(the_log);
   return absl::OkStatus();
+}
+
+void SayAllOf(const absl::Status& status) {
+  if (status.ok()) return;
+  for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) SayWhyNot(line);
+}
+
+absl::StatusOr<graphfeed::CommandLine> ReadConfig(absl::Span<const char* const> arguments) {
+  return graphfeed::ParseFlags(arguments,
+                               [](const char* name) -> const char* { return std::getenv(name); });
+}
+
+// What SIGHUP asks for. The level of logging and the files of --access and TLS can change while a
+// server runs, and the file of audits may have been rotated.
+void Reload(absl::Span<const char* const> arguments, const graphfeed::ServerConfig& in_force,
+            graphfeed::Server& server) {
+  graphfeed::Log& log = *the_log;
+  const auto read = ReadConfig(arguments);
+  log.Audit({.action = "reload",
+             .result = read.status(),
+             .details = {{"what", "configuration"}, {"why", "SIGHUP"}}});
+  if (read.ok()) {
+    log.SetLevel(graphfeed::LogLevelOf(read->config.log_level));
+    for (const std::string& name : graphfeed::ChangedSettings(in_force, read->config)) {
+      if (name == "--log-level") continue;
+      log.Write(LogLevel::kWarn, "config.unused",
+                {{"setting", name}, {"message", "has changed, which takes a restart"}});
+    }
+  }
+  if (const absl::Status reopened = log.Reopen(); !reopened.ok()) {
+    log.Write(LogLevel::kError, "audit.failed", {{"message", std::string(reopened.message())}});
+  }
+  server.Reload();
 }
 
 // Each thread's heap reserves 64 MiB of addresses, most of them for nothing: where a limit of the

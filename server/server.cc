@@ -105,10 +105,10 @@ TlsFiles Tls(const ServerConfig& config) {
           .require_client = config.tls_client_cert == "require"};
 }
 
-// What came of reading the file of --access again, if it was.
-void AuditReload(EventLog* log, const absl::StatusOr<bool>& reloaded) {
+// What was in force stays in force after an error.
+void LogReload(EventLog* log, const char* what, const absl::StatusOr<bool>& reloaded) {
   if (log == nullptr || (reloaded.ok() && !*reloaded)) return;
-  log->Audit({.action = "reload", .result = reloaded.status(), .details = {{"what", "--access"}}});
+  log->Audit({.action = "reload", .result = reloaded.status(), .details = {{"what", what}}});
 }
 
 // Null for a server that follows none. `health` is told what comes of it.
@@ -214,8 +214,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
 
   impl->watch = std::make_unique<StoreWatch>(
       *running.catalog,
-      [log, &access = running.access, &health = impl->health, follower = impl->follower.get()] {
-        AuditReload(log, access.ReloadIfChanged());
+      [&running, log, &health = impl->health, follower = impl->follower.get()] {
+        const absl::StatusOr<bool> reloaded = running.access.ReloadIfChanged();
+        if (reloaded.ok() && *reloaded) running.NameSeries();
+        LogReload(log, "--access", reloaded);
         if (follower != nullptr) health.SetInSync(follower->InSync());  // it may have become stale
         return CheckAccepts();
       },
@@ -252,9 +254,14 @@ int64_t Server::set_aside_columns() const {
 int Server::metrics_port() const { return impl_->metrics_port; }
 std::string Server::MetricsText() const { return impl_->core->metrics.Text(); }
 
-absl::Status Server::Reload() {
-  GF_RETURN_IF_ERROR(impl_->core->access.Reload());
-  return CheckTlsFiles(Tls(impl_->core->config));
+void Server::Reload() {
+  const absl::Status status = impl_->core->access.Reload();
+  if (status.ok()) impl_->core->NameSeries();
+  LogReload(impl_->core->log, "--access",
+            status.ok() ? absl::StatusOr<bool>(!impl_->core->config.access.empty()) : status);
+  const absl::Status files = CheckTlsFiles(Tls(impl_->core->config));
+  LogReload(impl_->core->log, "--tls-cert",
+            files.ok() ? absl::StatusOr<bool>(!impl_->core->config.tls_cert.empty()) : files);
 }
 
 void Server::Shutdown(absl::Time deadline) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
 #include "client/local/local.h"
+#include "proto/frame/error_details.h"
 
 namespace graphfeed {
 namespace {
@@ -73,8 +74,8 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
     return kExitOk;
   }
   out.flush();
-  err << "graphfeed: " << absl::StatusCodeToString(status.code()) << ": " << status.message()
-      << "\n";
+  err << "graphfeed: " << absl::StatusCodeToString(status.code()) << ": "
+      << MessageWithRequestId(status) << "\n";
   return kExitFailed;
 }
 

@@ -31,6 +31,25 @@ std::optional<StreamEnd> StreamEndOf(const absl::Status& status) {
   return name.has_value() ? FromName<StreamEnd>(*name) : std::nullopt;
 }
 
+absl::Status WithRequestId(absl::Status status, absl::string_view id) {
+  constexpr size_t kMostBytes = 128;
+  const bool plain = std::all_of(id.begin(), id.end(), [](char c) { return c > ' ' && c < 127; });
+  if (plain && !id.empty() && id.size() <= kMostBytes) {
+    status.SetPayload(kRequestIdUrl, absl::Cord(id));
+  }
+  return status;
+}
+
+std::string RequestIdOf(const absl::Status& status) {
+  return Detail(status, kRequestIdUrl).value_or("");
+}
+
+std::string MessageWithRequestId(const absl::Status& status) {
+  const std::string id = RequestIdOf(status);
+  if (id.empty()) return std::string(status.message());
+  return absl::StrCat(status.message(), " [request ", id, "]");
+}
+
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay) {
   status.SetPayload(kRetryDelay, absl::Cord(absl::StrCat(absl::ToInt64Milliseconds(delay))));
   return status;

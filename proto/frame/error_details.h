@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "proto/frame/named_enum.h"
 
@@ -32,6 +34,15 @@ inline constexpr char kIdlePrefix[] = "idle: ";
 // by. `status` is not OK.
 absl::Status WithStreamEnd(absl::Status status, StreamEnd why);
 std::optional<StreamEnd> StreamEndOf(const absl::Status& status);
+
+// By which a server's log and audits tell of the call that failed (the trailing metadata
+// "x-request-id"): the payload kRequestIdUrl of a client's errors.
+inline constexpr char kRequestIdUrl[] = "graphfeed/request-id";
+absl::Status WithRequestId(absl::Status status, absl::string_view id);
+// Empty: not known, as of errors that no server has told.
+std::string RequestIdOf(const absl::Status& status);
+// What people read: the message, and " [request 3f2a96c14be01d57]" if it is known.
+std::string MessageWithRequestId(const absl::Status& status);
 
 // It makes no sense to ask again sooner.
 absl::Status WithRetryDelay(absl::Status status, absl::Duration delay);

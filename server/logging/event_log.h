@@ -46,10 +46,12 @@ class LogField {
 
 // Who changed something, or wanted to and may not.
 struct AuditEntry {
-  std::string action;                // "ingest", "delete", "partition", "snapshot", "reload", ...
-  std::string principal = "server";  // who: a caller's name, or the server by itself
-  std::string peer = {};             // from where; empty: from here
-  std::string dataset = {};          // "name" or "name@version"; empty: none
+  static constexpr char kServer[] = "server";  // by itself
+
+  std::string action;               // "ingest", "delete", "partition", "snapshot", "reload", ...
+  std::string principal = kServer;  // who: a caller's name, or the server by itself
+  std::string peer = {};            // from where; empty: from here
+  std::string dataset = {};         // "name" or "name@version"; empty: none
   std::string request_id = {};
   absl::Status result = {};            // what came of it
   std::vector<LogField> details = {};  // more of it

@@ -146,7 +146,10 @@ void Log::Audit(const AuditEntry& entry) {
   };
   fields.insert(fields.end(), entry.details.begin(), entry.details.end());
   const bool refused = IsRefusal(entry.result);
-  const LogLevel level = refused ? LogLevel::kWarn : LogLevel::kInfo;
+  const bool by_itself = entry.principal == AuditEntry::kServer;
+  const LogLevel level = refused            ? LogLevel::kWarn
+                         : !ok && by_itself ? LogLevel::kError
+                                            : LogLevel::kInfo;
   if (audit_file_ != nullptr) {
     const absl::Status status =
         audit_file_->Append(RenderLine(format_, absl::Now(), level, "audit", fields));

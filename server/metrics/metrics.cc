@@ -35,13 +35,13 @@ const prometheus::Histogram::BucketBoundaries kStreamSeconds = {0.01, 0.1,  1,  
                                                                 600,  3600, 14400, 86400, 604800};
 const prometheus::Histogram::BucketBoundaries kFillRatios = {0.1, 0.2, 0.3,  0.4,  0.5,  0.6, 0.7,
                                                              0.8, 0.9, 0.95, 0.98, 0.99, 1};
+// As the enum has them.
+constexpr std::array<const char*, 5> kAuthFailures = {"missing", "token", "certificate", "role",
+                                                      "dataset"};
 // Why streams end: those of StreamEnd, in its order, and the others.
 constexpr const char* kEndReasons[] = {"age",       "idle",    "drain", "complete",
                                        "cancelled", "refused", "error"};
 constexpr size_t kComplete = kNumValues<StreamEnd>;
-// As the enum has them.
-constexpr std::array<const char*, 5> kAuthFailures = {"missing", "token", "certificate", "role",
-                                                      "dataset"};
 constexpr int kNumCodes = static_cast<int>(absl::StatusCode::kUnauthenticated) + 1;
 
 prometheus::Counter& NewCounter(prometheus::Registry& registry, const char* name,

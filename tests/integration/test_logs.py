@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import subprocess
+import sys
 import time
 import urllib.request
 
@@ -168,6 +169,48 @@ def test_a_file_of_audits_that_cannot_be_had_is_said_at_once(tmp_path):
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr == f'graphfeed-server: --audit-log: "{tmp_path}"; cannot be opened: Is a directory\n'
+
+
+# --- requests -------------------------------------------------------------------------------------
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+ASK = """
+import pickle, sys, graphfeed as gf
+try:
+    gf.connect(sys.argv[1]).dataset("nobody")
+except gf.NotFound as error:
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.request_id, str(again)) == (error.request_id, str(error))
+    print(error.request_id, error.message, str(error), sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("client", ["native", "python"])
+def test_an_error_shows_the_request_by_which_its_line_is_found(start, client):
+    log = start("--log-format", "json")
+    done = subprocess.run(
+        [sys.executable, "-c", ASK, log.server.address], capture_output=True, text=True, timeout=60,
+        env={**os.environ, "GRAPHFEED_CLIENT": client, "TRACEPARENT": TRACE},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    request, message, shown = done.stdout.splitlines()
+    assert message == 'there is no dataset "nobody"'
+    assert shown == f"{message} [request {request}]"
+    line = log.wait("call.end", request_id=request)
+    assert line["message"] == message and line["traceparent"] == TRACE
+
+
+def test_the_command_line_shows_it_and_passes_no_trace_that_is_none(start):
+    log = start("--log-format", "json")
+    done = subprocess.run(
+        [os.environ["GRAPHFEED_CLI"], "describe", "nobody", "--server", log.server.address],
+        capture_output=True, text=True, timeout=60, env={**os.environ, "TRACEPARENT": "a\nb" * 20},
+    )  # fmt: skip
+    assert done.returncode == 1
+    request = re.fullmatch(r'graphfeed: NOT_FOUND: there is no dataset "nobody" \[request (\w+)\]\n', done.stderr)
+    assert request, done.stderr
+    assert "traceparent" not in log.wait("call.end", request_id=request[1])
 
 
 # --- secrets --------------------------------------------------------------------------------------

@@ -8,13 +8,17 @@
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <grpcpp/support/sync_stream.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <optional>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "client/cpp/rpc/lazy_channel.h"
+#include "proto/frame/error_details.h"
 #include "proto/wire/endpoint.h"
 #include "proto/wire/status_details.h"
 #include "storage/base/status_macros.h"
@@ -26,11 +30,30 @@ using google::protobuf::MessageLite;
 using grpc::internal::RpcMethod;
 
 // The codes are the same numbers in both.
-absl::Status FromGrpc(const grpc::Status& status) {
+absl::Status FromGrpc(const grpc::Status& status, const grpc::ClientContext& context) {
   if (status.ok()) return absl::OkStatus();
-  return wire::DecodeStatusDetails(
+  absl::Status error = wire::DecodeStatusDetails(
       absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message()),
       status.error_details());
+  const auto& metadata = context.GetServerTrailingMetadata();
+  const auto id = metadata.find("x-request-id");
+  if (id == metadata.end()) return error;
+  return WithRequestId(std::move(error), {id->second.data(), id->second.size()});
+}
+
+// W3C's, of the environment, which the process does not change: "00-...-...-01". What is none would
+// end the process within gRPC.
+const std::string& TraceParent() {
+  static const auto* const trace_parent = [] {
+    const char* const text = std::getenv("TRACEPARENT");
+    const absl::string_view value = text == nullptr ? "" : text;
+    const bool plain = value.size() >= 55 && value.size() <= 128 &&
+                       std::all_of(value.begin(), value.end(), [](unsigned char c) {
+                         return absl::ascii_isxdigit(c) || c == '-';
+                       });
+    return new std::string(plain ? value : "");
+  }();
+  return *trace_parent;
 }
 
 absl::Status InterruptedError() { return absl::CancelledError("interrupted"); }
@@ -40,6 +63,7 @@ class CallContext : public grpc::ClientContext {
  public:
   explicit CallContext(const std::string& token) {
     if (!token.empty()) AddMetadata("authorization", absl::StrCat("Bearer ", token));
+    if (!TraceParent().empty()) AddMetadata("traceparent", TraceParent());
   }
 };
 
@@ -111,7 +135,7 @@ class GrpcDownStream final : public DownStream {
 
   absl::Status Finish() override {
     finished_ = true;
-    return FromGrpc(reader_->Finish());
+    return FromGrpc(reader_->Finish(), context_);
   }
 
   void Cancel() override { context_.TryCancel(); }
@@ -173,7 +197,7 @@ class GrpcUpStream final : public UpStream {
     grpc::Status status;
     writer_->Finish(&status, waiter_.tag());
     (void)waiter_.Wait();
-    end_ = waiter_.interrupted() ? InterruptedError() : FromGrpc(status);
+    end_ = waiter_.interrupted() ? InterruptedError() : FromGrpc(status, context_);
     return *end_;
   }
 
@@ -207,7 +231,7 @@ class GrpcChannel final : public Channel {
     grpc::Status status;
     call->Finish(response, &status, waiter.tag());
     (void)waiter.Wait();
-    return waiter.interrupted() ? InterruptedError() : FromGrpc(status);
+    return waiter.interrupted() ? InterruptedError() : FromGrpc(status, context);
   }
 
   absl::StatusOr<std::unique_ptr<DownStream>> StartDown(const char* method,

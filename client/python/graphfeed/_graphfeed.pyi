@@ -1,7 +1,7 @@
 """What the package is made of: the C++ client as Python sees it, and likewise the one in Python alone
 (_portable); _transport.py chooses. Every method that waits for the network releases the GIL and lets
 Ctrl-C interrupt it. A failed call raises what
-graphfeed.errors.from_status(code, message) returns, code being "INVALID_ARGUMENT" and so on.
+graphfeed.errors.from_status(code, message, request_id) returns, code being "INVALID_ARGUMENT" and so on.
 
 Lists and dicts of these values are copies: assign whole ones, do not change them in place.
 

@@ -188,7 +188,7 @@ class Client:
         try:
             info = self._connection.call(lambda native: native.get_dataset(name))
         except errors.NotFound as error:
-            raise errors.NotFound(error.message + self._others_like(name)) from None
+            raise error._with(self._others_like(name)) from None
         return Dataset(self, DatasetInfo._from_native(info))
 
     def _others_like(self, name: str) -> str:

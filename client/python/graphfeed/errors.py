@@ -11,18 +11,29 @@ class Error(Exception):
     Attributes:
         code: the status code by its gRPC name, for example "INVALID_ARGUMENT".
         message: what, which, and the limit.
+        request_id: by which the server's log tells of the call, "" if no server has told the error.
+            str() has it at its end: " [request 3f2a96c14be01d57]".
     """
 
     code = "UNKNOWN"
+    request_id = ""
 
-    def __init__(self, message: str, code: str | None = None) -> None:
+    def __init__(self, message: str, code: str | None = None, request_id: str = "") -> None:
         super().__init__(message)
         self.message = message
         if code is not None:
             self.code = code
+        if request_id:
+            self.request_id = request_id
+
+    def __str__(self) -> str:
+        return f"{self.message} [request {self.request_id}]" if self.request_id else self.message
+
+    def _with(self, more: str) -> Error:
+        return type(self)(self.message + more, self.code, self.request_id)
 
     def __reduce__(self):
-        return type(self), (self.message, self.code)
+        return type(self), (self.message, self.code, self.request_id)
 
 
 class InvalidArgument(Error, ValueError):
@@ -137,6 +148,6 @@ _BY_CODE: dict[str, type[Error]] = {
 }
 
 
-def from_status(code: str, message: str) -> Error:
+def from_status(code: str, message: str, request_id: str = "") -> Error:
     """The exception for a status code of the wire; Error itself for one without a class."""
-    return _BY_CODE.get(code, Error)(message, code)
+    return _BY_CODE.get(code, Error)(message, code, request_id)

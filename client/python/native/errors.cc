@@ -1,5 +1,7 @@
 #include "client/python/native/errors.h"
 
+#include "proto/frame/error_details.h"
+
 namespace graphfeed::python {
 
 namespace py = pybind11;
@@ -10,7 +12,8 @@ void Raise(const absl::Status& status) {
       status.message().data(), static_cast<Py_ssize_t>(status.message().size()), "replace"));
   const py::object exception = OrWaitForExit([&] {
     return py::object(py::module_::import("graphfeed.errors")
-                          .attr("from_status")(absl::StatusCodeToString(status.code()), message));
+                          .attr("from_status")(absl::StatusCodeToString(status.code()), message,
+                                               RequestIdOf(status)));
   });
   PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.ptr())), exception.ptr());
   throw py::error_already_set();

@@ -8,6 +8,7 @@ from graphfeed import errors
 from graphfeed._portable.descriptors import messages
 
 _KEY = "grpc-status-details-bin"
+_REQUEST_ID = "x-request-id"
 _ERROR_INFO = "type.googleapis.com/google.rpc.ErrorInfo"
 _RETRY_INFO = "type.googleapis.com/google.rpc.RetryInfo"
 _DOMAIN = "graphfeed"
@@ -42,11 +43,17 @@ def decode(data: bytes) -> Details:
     return details
 
 
+def _is_id(text: str) -> bool:
+    return 0 < len(text) <= 128 and all(" " < letter < "\x7f" for letter in text)
+
+
 def attach(error: errors.Error, metadata: Optional[Iterable[Tuple[str, Any]]]) -> errors.Error:
     """The error, with what its call's trailing metadata says of it."""
     for key, value in metadata or ():
         if key == _KEY and isinstance(value, bytes):
             error.__dict__["_details"] = decode(value)
+        elif key == _REQUEST_ID and isinstance(value, str) and _is_id(value):
+            error.request_id = value
     return error
 
 

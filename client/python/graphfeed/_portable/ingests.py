@@ -137,4 +137,5 @@ class IngestStream:
         if self._call is None:
             raise errors.Cancelled("the ingest was cancelled")
         if self._failed is not None:
-            raise errors.from_status(self._failed.code, self._failed.message)
+            failed = self._failed
+            raise errors.from_status(failed.code, failed.message, failed.request_id)

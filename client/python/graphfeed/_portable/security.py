@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Dict, NamedTuple, Optional, Tuple
 
 from graphfeed import errors
@@ -16,6 +17,12 @@ def _read(what: str, path: str) -> bytes:
             return file.read()
     except OSError as error:
         raise errors.InvalidArgument(f'{what}: "{path}" cannot be read: {error.strerror}') from None
+
+
+def _trace_parent() -> Tuple[Tuple[str, str], ...]:
+    """W3C's, of the environment, to be passed on to the server's log."""
+    text = os.environ.get("TRACEPARENT", "")
+    return (("traceparent", text),) if re.fullmatch("[0-9a-f-]{55,128}", text) else ()
 
 
 class Security(NamedTuple):
@@ -75,10 +82,10 @@ class Security(NamedTuple):
         if self.token_file:
             token = _read("token_file", self.token_file).decode("latin-1").strip()
         elif not token:
-            return None
+            return _trace_parent() or None
         if not token or not all(" " < letter < "\x7f" for letter in token):
             raise errors.InvalidArgument(
                 f"token: of {len(token)} bytes; it is one or more printable characters without "
                 "spaces between them"
             )
-        return (("authorization", f"Bearer {token}"),)
+        return (("authorization", f"Bearer {token}"), *_trace_parent())

@@ -157,4 +157,4 @@ class Stream:
     @staticmethod
     def _end(ring: _Ring) -> errors.Error:
         error = ring.error or errors.DataLoss("the stream ended before its header")
-        return errors.from_status(error.code, error.message)
+        return errors.from_status(error.code, error.message, error.request_id)
