@@ -182,7 +182,7 @@ void ServerCore::EndIdleStreams() {
 
 void ServerCore::StopPools() {
   room.Close();
-  timer.reset();
+  timer->Stop();  // it stays for tasks that are just running, and ask for more
   planning_pool.reset();
   build_pool.reset();
   ingest_pool.reset();

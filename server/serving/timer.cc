@@ -6,7 +6,7 @@
 
 namespace graphfeed {
 
-Timer::~Timer() {
+void Timer::Stop() {
   std::multimap<Clock::time_point, TaskQueue::Task> dropped;  // without the lock
   std::thread thread;
   {

@@ -19,7 +19,10 @@ class Timer {
 
   // `gate` is passed by every task, as in ThreadPool; may be null.
   explicit Timer(TaskGate* gate = nullptr) : gate_(gate) {}
-  ~Timer();  // drops what is not due, then joins
+  ~Timer() { Stop(); }
+
+  // Drops what is not due, then joins. What comes later is dropped as well. Not for a task.
+  void Stop();
 
   void After(Clock::duration delay, TaskQueue::Task task);
 
