@@ -155,7 +155,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   stop.Serving();
-  stop.OnHangup([&] { Reload(arguments, config, **server, log); });
+  stop.OnHangup([&] { Reload(arguments, config, **server); });
   if ((*server)->read_only()) {
     log.Write(LogLevel::kWarn, "store.read_only",
               {{"message", "the data folder " + config.data_dir +

@@ -51,9 +51,9 @@ class Server {
   // What a scrape answers, also without an endpoint.
   std::string MetricsText() const;
 
-  // Reads the file of --access again. INVALID_ARGUMENT if that, or a file of TLS, is not to be
-  // used: what was in force stays. (Both are noticed without it, too, when they change.)
-  absl::Status Reload();
+  // Reads the file of --access again, and tells the log of audits if that, or a file of TLS, is not
+  // to be used: what was in force stays. (Both are noticed without it, too, when they change.)
+  void Reload();
 
   // Drains: refuses new calls, is no longer healthy, lets streams finish the frame that they are
   // sending and other calls run until `deadline`, then cancels them, joins all threads and closes
