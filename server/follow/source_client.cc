@@ -14,6 +14,7 @@ absl::StatusOr<std::unique_ptr<DatasetStore>> ConnectToSource(const std::string&
   ClientOptions options;
   options.endpoints = {address};
   options.security = security;
+  options.security.FillFromEnvironment();
   options.timeout = absl::Seconds(20);
   options.retry_timeout = absl::ZeroDuration();
   options.connect_timeout = absl::Seconds(10);

@@ -47,7 +47,7 @@ std::optional<FrameStream::Holding> FrameStream::holding() {
   return Holding{.frame_bytes = running_->place->frame_bytes(),
                  .reserved = running_->place->frames(),
                  .target = running_->prefetch,
-                 .out = Out(),
+                 .out = std::max(Out(), running_->max_out),
                  .idle = since.has_value() && Clock::now() - *since >= kIdleAfter};
 }
 
@@ -55,7 +55,8 @@ void FrameStream::KeepAtMost(uint32_t frames, bool drop) {
   {
     MutexLock lock(&mu_);
     if (running_ == nullptr || running_->place == nullptr) return;
-    running_->prefetch = std::max(std::min(running_->prefetch, frames), 1u);
+    const uint32_t least = std::max(running_->max_out, 1u);
+    running_->prefetch = std::min(running_->prefetch, std::max(frames, least));
     running_->drop = drop;
   }
   Advance();
@@ -72,9 +73,9 @@ std::optional<FrameStream::Clock::time_point> FrameStream::IdleSince() const {
 }
 
 // From the back: those in front are due first.
-void FrameStream::DropReady(Action& action) {
+void FrameStream::DropReady(Action& action, uint32_t keep) {
   uint32_t used = slots_->used();
-  for (size_t i = entries_.size(); i-- > 0 && used > running_->prefetch;) {
+  for (size_t i = entries_.size(); i-- > 0 && used > keep;) {
     Entry& entry = entries_[i];
     auto* frame = std::get_if<Frame>(&entry.result);
     if (frame == nullptr) continue;
@@ -94,11 +95,16 @@ void FrameStream::Fit(Action& action) {
   if (running_ == nullptr || running_->place == nullptr) return;
   Running& run = *running_;
   if (run.drop) {
-    if (slots_->used() > run.prefetch) DropReady(action);
-    if (observer_ != nullptr && !action.dropped_frames.empty()) {
-      observer_->FramesDropped(static_cast<int64_t>(action.dropped_frames.size()));
-    }
+    if (slots_->used() > run.prefetch) DropReady(action, run.prefetch);
     run.drop = building_ > 0;
+  }
+  // What was being built when those before it gave way may have what the first of them needs.
+  const bool first_is_out = !entries_.empty() && entries_.front().to_build;
+  if (first_is_out && ready_ > 0 && queued_ == 0 && Out() == 0 && slots_->used() >= run.prefetch) {
+    DropReady(action, slots_->used() - 1);
+  }
+  if (observer_ != nullptr && !action.dropped_frames.empty()) {
+    observer_->FramesDropped(static_cast<int64_t>(action.dropped_frames.size()));
   }
   const uint32_t frames = std::max(run.prefetch, slots_->used());
   if (frames < run.place->frames()) run.place->Shrink(frames);

@@ -121,26 +121,29 @@ void FrameStream::BuildNext() {
   uint64_t number = 0;
   Slot slot;
   BuiltFrame built;
+  bool parked = false;
   {
     MutexLock lock(&mu_);
     --queued_;
     if (stop_.has_value()) return;
-    if (slots_->used() >= running_->prefetch) {  // it has given way meanwhile
+    parked = slots_->used() >= running_->prefetch;  // it has given way meanwhile
+    if (parked) {
       ++parked_;
-      return;
+    } else {
+      next_build_ = std::max(next_build_, first_);
+      while (!entries_[next_build_ - first_].to_build) ++next_build_;
+      number = next_build_++;
+      Entry& entry = entries_[number - first_];
+      entry.to_build = false;
+      epoch = entry.epoch;
+      j = entry.j;
+      ++building_;
+      slots_->Take();
+      slot = Slot(slots_, running_->reservation);
+      built.info = TakeInfo();
     }
-    next_build_ = std::max(next_build_, first_);
-    while (!entries_[next_build_ - first_].to_build) ++next_build_;
-    number = next_build_++;
-    Entry& entry = entries_[number - first_];
-    entry.to_build = false;
-    epoch = entry.epoch;
-    j = entry.j;
-    ++building_;
-    slots_->Take();
-    slot = Slot(slots_, running_->reservation);
-    built.info = TakeInfo();
   }
+  if (parked) return Advance();
   const absl::Status status = WithinMemory([&] {
     const WorkScope scope(ended_);
     return epoch->Build(j, built);

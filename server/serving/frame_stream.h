@@ -154,8 +154,10 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     int64_t frame_bytes = 0;
     uint32_t reserved = 0;  // frames
     uint32_t target = 0;    // that it will have, when those beyond have gone
-    uint32_t out = 0;       // that cannot be dropped: being built, in flight, or not back yet
-    bool idle = false;      // its client has taken nothing for a while
+    // That cannot be dropped: being built, in flight, not back yet, or lent to a client that keeps
+    // some while it waits for the next.
+    uint32_t out = 0;
+    bool idle = false;  // its client has taken nothing for a while
   };
   // Runs on a planning thread and does not wait for others: `done` is called once, then or later
   // (FrameSource::OpenEpoch).
@@ -257,7 +259,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   bool MayWrite() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Since when nothing has moved that only the client can move.
   std::optional<Clock::time_point> IdleSince() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void DropReady(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DropReady(Action& action, uint32_t keep) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Fit(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Regrow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // A frame has come back, from the client or because it was dropped.

@@ -159,8 +159,11 @@ void WaitingRoom::MakeRoom(const Admission::Need& need) const {
 std::vector<std::optional<uint32_t>> GiveWay(
     const std::vector<std::optional<FrameStream::Holding>>& holdings, int64_t bytes) {
   std::vector<std::optional<uint32_t>> keep(holdings.size());
+  // What an idle stream has been asked for while it was active does not come by itself.
   const auto kept = [&](size_t i) {
-    return keep[i].value_or(std::min(holdings[i]->target, holdings[i]->reserved));
+    const FrameStream::Holding& holding = *holdings[i];
+    return keep[i].value_or(holding.idle ? holding.reserved
+                                         : std::min(holding.target, holding.reserved));
   };
   std::vector<size_t> order;
   for (size_t i = 0; i < holdings.size(); ++i) {

@@ -12,12 +12,6 @@ import yaml
 from chart import objects, of_kind, pods
 from server_process import Server
 
-# The chart names these, and the programs do not know them yet: a test fails once they do.
-PENDING_FLAGS = {"log-format"}
-# Followers show their source nothing yet (GRAPHFEED_ROOT_CA, GRAPHFEED_TOKEN_FILE): the secure set's
-# are never ready.
-FOLLOWERS_ARE_STRANGERS = True
-
 BIN = pathlib.Path(os.environ["GRAPHFEED_SERVER"]).parent
 
 
@@ -48,8 +42,7 @@ def written(config: dict, folder: pathlib.Path, **other) -> pathlib.Path:
     for key, value in (config | other).items():
         for place, ours in places.items():
             value = value.replace(place, str(ours)) if isinstance(value, str) else value
-        if key not in PENDING_FLAGS:
-            moved[key] = value
+        moved[key] = value
     (folder / "config.yaml").write_text(yaml.safe_dump(moved))
     return folder / "config.yaml"
 

@@ -14,8 +14,6 @@ from chart import ROOT, SETS, containers, objects, of_kind, pods
 from mounted_secrets import Secrets
 from programs import (
     BIN,
-    FOLLOWERS_ARE_STRANGERS,
-    PENDING_FLAGS,
     configurations,
     flags,
     molecules,
@@ -41,18 +39,14 @@ def test_programs_know_the_flags_that_they_are_given(name):
                     break
                 command.append(word)
             given = {word[2:] for word in words if word.startswith("--")}
-            assert given and given - flags(*command) <= PENDING_FLAGS, f"{maker}: {command}"
+            assert given and given <= flags(*command), f"{maker}: {command}"
 
 
 @every_set
 def test_the_server_knows_the_keys_of_its_configuration(name):
     assert configurations(name)
     for of, config in configurations(name).items():
-        assert set(config) - flags("graphfeed-server") <= PENDING_FLAGS, of
-
-
-def test_flags_that_are_pending_are_not_there_yet():
-    assert not PENDING_FLAGS & flags("graphfeed-server"), "take them out of PENDING_FLAGS"
+        assert set(config) <= flags("graphfeed-server"), of
 
 
 def test_the_environment_is_one_that_clients_read():
@@ -79,11 +73,7 @@ def test_the_server_has_nothing_to_say_about_its_configuration(name, tmp_path):
         assert done.returncode == 2 and "plan-memory" in done.stderr and "listen" in done.stderr
 
 
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks=pytest.mark.xfail(FOLLOWERS_ARE_STRANGERS and name == "secure", strict=True,
-                                               reason="followers have no credentials"))
-    for name in SETS
-])  # fmt: skip
+@every_set
 def test_servers_answer_the_probes(name, tmp_path, monkeypatch):
     found = objects(name)
     paths = {container[kind]["httpGet"]["path"] for _, pod in pods(found) for container in containers(pod)

@@ -54,8 +54,8 @@ def connect(
     batch with any replica that has the same content, which is logged once ("graphfeed" logger).
 
     Args:
-        endpoints: "host:port", or several, or one "local:DIR". A name that resolves to several addresses is as many
-            replicas.
+        endpoints: "host:port", or several, or one "local:DIR". A name with several addresses is as
+            many replicas.
         max_frame_bytes: the largest batch this client takes.
         timeout: seconds for calls that answer once; streams have no limit.
         retry_timeout: seconds for which a loader looks for a server to go on with before it raises
@@ -77,8 +77,7 @@ def connect(
         token_file: has the token; read again for each call.
         root_ca: PEM file of the certificates that the server's comes from, or "system"; turns TLS
             on. Files that change are read again by the calls that begin then.
-        cert: PEM file of this program's own certificate chain.
-        key: PEM file of its key.
+        cert, key: PEM files of this program's own certificate chain and its key.
 
     Raises:
         ValueError: an endpoint is not of the form host:port, or a file cannot be read.

@@ -222,6 +222,12 @@ TEST(GiveWayTest, WhatHasBeenPromisedCounts) {
   EXPECT_THAT(GiveWay({promised, Active(8)}, 60), ElementsAre(kNothing, 7));
 }
 
+TEST(GiveWayTest, WhatAStreamPromisedBeforeItsClientWentIdleIsAskedForAgain) {
+  FrameStream::Holding promised = Idle(8);
+  promised.target = 3;
+  EXPECT_THAT(GiveWay({promised}, 10), ElementsAre(1));
+}
+
 TEST(GiveWayTest, WhatIsOutIsNotThereToGive) {
   FrameStream::Holding lent = Idle(8);
   lent.out = 6;
