@@ -33,6 +33,13 @@ def wait_for(condition, what: str) -> None:
         time.sleep(0.02)
 
 
+def sent_by_ingest(server) -> float:
+    for line in get(server, "/metrics")[1].splitlines():
+        if line.startswith("graphfeed_rpc_received_bytes_total") and '"Ingest"' in line:
+            return float(line.rsplit(" ", 1)[1])
+    raise AssertionError("no bytes of ingests are counted")
+
+
 @pytest.fixture
 def held(start_server, tmp_path):
     """A server with an ingest that goes on until the test sets the event."""
@@ -53,7 +60,13 @@ def held(start_server, tmp_path):
 
     thread = threading.Thread(target=run)
     thread.start()
+    # All that it sends before it waits has been stored.
     wait_for(lambda: "\ngraphfeed_open_ingests 1\n" in get(server, "/metrics")[1], "no ingest")
+    stored = [-1.0, sent_by_ingest(server)]
+    while stored[-1] == 0 or stored[-1] != stored[-2]:
+        time.sleep(0.3)
+        stored.append(sent_by_ingest(server))
+        assert len(stored) < 100, stored
     yield server, go, came, thread
     go.set()
     thread.join()
