@@ -33,6 +33,7 @@ class Replica:
     def start(self) -> None:
         self._server = Server(
             self._folder, "--drain-timeout", "5s", "--log-level", "error",
+            "--allow-unauthenticated", "on",
             address=self.address, within=self._within,
         )  # fmt: skip
         self.address = self._server.address
