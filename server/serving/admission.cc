@@ -9,8 +9,8 @@ namespace graphfeed {
 
 Admission::Admission(std::string what, int64_t capacity_bytes, int64_t max_places,
                      const char* memory, const char* places)
-    : state_(
-          std::make_shared<State>(std::move(what), memory, places, capacity_bytes, max_places)) {}
+    : state_(std::make_shared<State>(std::move(what), memory, places, capacity_bytes, max_places)) {
+}
 
 absl::Status Admission::State::Refusal(const std::string& needs, int64_t free_bytes) const {
   return absl::ResourceExhaustedError(absl::StrCat(absl::StrReplaceAll(flag, {{"-", " "}}), ": ",

@@ -108,22 +108,23 @@ void WaitingRoom::Advance() {
   if (first.has_value()) MakeRoom(*first);
 }
 
+WaitingRoom::Call WaitingRoom::TakeGuest(std::deque<Guest>::iterator guest, PlaceOr answer) {
+  Call call{.guest = std::move(*guest), .answer = std::move(answer)};
+  guests_.erase(guest);
+  return call;
+}
+
 std::optional<WaitingRoom::Call> WaitingRoom::NextCall(Clock::time_point now) {
-  const auto take = [this](std::deque<Guest>::iterator guest, PlaceOr answer) {
-    Call call{.guest = std::move(*guest), .answer = std::move(answer)};
-    guests_.erase(guest);
-    return call;
-  };
   for (auto guest = guests_.begin(); guest != guests_.end(); ++guest) {
-    if (IsCancelled(guest->token)) return take(guest, absl::CancelledError("nobody waits"));
+    if (IsCancelled(guest->token)) return TakeGuest(guest, absl::CancelledError("nobody waits"));
   }
   if (guests_.empty()) return std::nullopt;
   const Guest& first = guests_.front();
   PlaceOr place = admission_.Reserve(first.need);
-  if (place.ok()) return take(guests_.begin(), std::move(place));
+  if (place.ok()) return TakeGuest(guests_.begin(), std::move(place));
   // They came in this order, so the first has waited longest.
   if (now - first.since < options_.wait) return std::nullopt;
-  return take(guests_.begin(), Refusal(place.status(), now - first.since));
+  return TakeGuest(guests_.begin(), Refusal(place.status(), now - first.since));
 }
 
 absl::Status WaitingRoom::Refusal(absl::Status reason, Clock::duration waited) const {

@@ -96,8 +96,8 @@ TEST_P(CatalogTest, ADeletedVersionIsGoneAndItsNumberIsNotUsedAgain) {
 TEST(UnusedVersionTest, WhatIsOpenOrWasNotLongAgoIsNotDeletedUnused) {
   std::chrono::steady_clock::time_point now{std::chrono::hours(1)};
   auto disk = std::make_shared<MemoryDisk>();
-  const auto opened = Catalog::Open(std::make_unique<MemoryChunkStore>(disk),
-                                    {.clock = [&now] { return now; }});
+  const auto opened =
+      Catalog::Open(std::make_unique<MemoryChunkStore>(disk), {.clock = [&now] { return now; }});
   ASSERT_TRUE(opened.ok()) << opened.status();
   Catalog& catalog = **opened;
   Add(catalog, "d");
