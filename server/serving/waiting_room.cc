@@ -51,7 +51,7 @@ void WaitingRoom::Enter(const Admission::Need& need, Done done) {
   }
   if (answer.has_value()) {
     if (!answer->ok()) MakeRoom(need);  // for who comes next
-    return done(*std::move(answer));
+    return done(*std::move(answer));    // NOLINT(bugprone-use-after-move): who waits has none
   }
   Wake();
 }
@@ -108,7 +108,7 @@ void WaitingRoom::Advance() {
   if (first.has_value()) MakeRoom(*first);
 }
 
-WaitingRoom::Call WaitingRoom::TakeGuest(std::deque<Guest>::iterator guest, PlaceOr answer) {
+WaitingRoom::Call WaitingRoom::TakeGuest(const std::deque<Guest>::iterator& guest, PlaceOr answer) {
   Call call{.guest = std::move(*guest), .answer = std::move(answer)};
   guests_.erase(guest);
   return call;
@@ -127,7 +127,7 @@ std::optional<WaitingRoom::Call> WaitingRoom::NextCall(Clock::time_point now) {
   return TakeGuest(guests_.begin(), Refusal(place.status(), now - first.since));
 }
 
-absl::Status WaitingRoom::Refusal(absl::Status reason, Clock::duration waited) const {
+absl::Status WaitingRoom::Refusal(const absl::Status& reason, Clock::duration waited) const {
   const absl::Duration time = absl::Trunc(absl::FromChrono(waited), absl::Milliseconds(1));
   const absl::Duration delay = std::min(
       kRetryDelay + static_cast<int64_t>(guests_.size()) * kRetryDelayForEach, kLongestRetryDelay);

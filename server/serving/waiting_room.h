@@ -82,10 +82,10 @@ class WaitingRoom {
   void Wake();
   // Lets in who fits, and tells who has waited for too long.
   void Advance();
-  Call TakeGuest(std::deque<Guest>::iterator guest, PlaceOr answer)
+  Call TakeGuest(const std::deque<Guest>::iterator& guest, PlaceOr answer)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::optional<Call> NextCall(Clock::time_point now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status Refusal(absl::Status reason, Clock::duration waited) const
+  absl::Status Refusal(const absl::Status& reason, Clock::duration waited) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ScheduleTick() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Has streams give back what the first one lacks.
