@@ -28,9 +28,10 @@ struct Limit {
   int64_t Quota::*member;
 };
 constexpr Limit kLimits[] = {
-    {"streams", &Quota::streams},           {"slab-bytes", &Quota::slab_bytes},
-    {"prefetch", &Quota::prefetch},         {"ingests", &Quota::ingests},
-    {"stored-bytes", &Quota::stored_bytes}, {"requests-per-second", &Quota::requests_per_second},
+    {"streams", &Quota::streams},
+    {"prefetch", &Quota::prefetch},
+    {"ingests", &Quota::ingests},
+    {"requests-per-second", &Quota::requests_per_second},
 };
 
 std::array<uint8_t, 32> Sha256(absl::string_view text) {

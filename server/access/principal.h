@@ -49,10 +49,8 @@ std::optional<Role> ParseRole(absl::string_view name);
 // What one caller may have at a time; -1: as much as the server has.
 struct Quota {
   int64_t streams = -1;
-  int64_t slab_bytes = -1;
   int64_t prefetch = -1;  // frames of a stream
   int64_t ingests = -1;
-  int64_t stored_bytes = -1;
   int64_t requests_per_second = -1;
 
   bool operator==(const Quota&) const = default;

@@ -13,6 +13,7 @@
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
 #include "proto/frame/error_details.h"
+#include "server/metrics/readings_collectable.h"
 #include "server/metrics/worker_counters.h"
 #include "storage/base/status_macros.h"
 
@@ -48,32 +49,6 @@ prometheus::Counter& NewCounter(prometheus::Registry& registry, const char* name
                                 const char* help) {
   return prometheus::BuildCounter().Name(name).Help(help).Register(registry).Add({});
 }
-
-class ReadingsCollectable : public prometheus::Collectable {
- public:
-  explicit ReadingsCollectable(std::function<std::vector<Metrics::Reading>()> read)
-      : read_(std::move(read)) {}
-
-  std::vector<prometheus::MetricFamily> Collect() const override {
-    std::vector<prometheus::MetricFamily> families;
-    for (const Metrics::Reading& reading : read_()) {
-      prometheus::MetricFamily& family = families.emplace_back();
-      family.name = reading.name;
-      family.help = reading.help;
-      family.type =
-          reading.counter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
-      for (const auto& [label, value] : reading.values) {
-        prometheus::ClientMetric& metric = family.metric.emplace_back();
-        if (!reading.label.empty()) metric.label.push_back({reading.label, label});
-        (reading.counter ? metric.counter.value : metric.gauge.value) = value;
-      }
-    }
-    return families;
-  }
-
- private:
-  const std::function<std::vector<Metrics::Reading>()> read_;
-};
 
 // The counters of one strategy, looked up once.
 struct StrategyCounters {
@@ -169,7 +144,7 @@ struct Metrics::Impl {
   UsageCounters datasets{*registry, "dataset"};
   std::array<prometheus::Counter*, kAuthFailures.size()> auth_failures{};
 
-  std::vector<std::shared_ptr<ReadingsCollectable>> readings;
+  std::vector<std::shared_ptr<prometheus::Collectable>> readings;
   std::unique_ptr<HttpEndpoint> endpoint;
 
   explicit Impl(const Options& options) {
@@ -393,7 +368,7 @@ UsageCounters& Metrics::datasets() { return impl_->datasets; }
 void Metrics::WorkerAdvanced(const WorkerReport& difference) { impl_->workers.Add(difference); }
 
 void Metrics::AddReadings(std::function<std::vector<Reading>()> read) {
-  impl_->readings.push_back(std::make_shared<ReadingsCollectable>(std::move(read)));
+  impl_->readings.push_back(NewReadingsCollectable(std::move(read)));
 }
 
 absl::StatusOr<int> Metrics::Listen(const std::string& address, HttpEndpoint::Pages others) {

@@ -8,6 +8,7 @@
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "grpc/grpc.h"
 #include "grpcpp/support/slice.h"
+#include "proto/frame/error_details.h"
 #include "proto/wire/frame_encoder.h"
 #include "proto/wire/messages.h"
 #include "proto/wire/requests.h"
@@ -86,6 +87,9 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   void Start(const grpc::ByteBuffer& request) {
     auto admitted = RequestBytes::Admit(call(), request);
     if (!admitted.ok()) return stream_->Stop(admitted.status());
+    if (absl::Status status = call().TakePlace(call().tenant().streams()); !status.ok()) {
+      return stream_->Stop(WithRetryDelay(status, absl::Seconds(1)));
+    }
     stream_->Start([&streams = streams_, principal = call().caller().principal,
                     record = call().record(),
                     bytes = *std::move(admitted)](FrameStream::OpenDone done) mutable {

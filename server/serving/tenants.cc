@@ -20,6 +20,7 @@ Tenant::Tenant(std::string name, const Quota& quota, TaskQueue& build)
     : name_(std::move(name)),
       quota_(quota),
       build_queue_(build.NewQueue()),
+      streams_(absl::StrCat("streams of \"", name_, "\""), 0, OrUnlimited(quota.streams)),
       ingests_(absl::StrCat("ingests of \"", name_, "\""), 0, OrUnlimited(quota.ingests)) {}
 
 absl::Status Tenant::CountRequest(absl::Time now) {

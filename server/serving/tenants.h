@@ -27,7 +27,8 @@ class Tenant {
   const Quota& quota() const { return quota_; }
   // Its streams get queues in this one.
   TaskQueue& build_queue() { return *build_queue_; }
-  // Its ingests.
+  // Its streams, and its ingests, by number.
+  Admission& streams() { return streams_; }
   Admission& ingests() { return ingests_; }
   // Counts a request. RESOURCE_EXHAUSTED with a retry delay if there were too many within the last
   // second; a second's worth may come at once.
@@ -37,6 +38,7 @@ class Tenant {
   const std::string name_;
   const Quota quota_;
   const std::unique_ptr<TaskQueue> build_queue_;
+  Admission streams_;
   Admission ingests_;
   Mutex mu_;
   double allowed_ ABSL_GUARDED_BY(mu_) = 0;  // requests that may come now
