@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "prometheus/collectable.h"
+#include "prometheus/metric_family.h"
 
 namespace graphfeed {
 namespace {

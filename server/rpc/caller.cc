@@ -15,7 +15,7 @@ namespace {
 // Longer ids and trace parents are not passed on.
 constexpr size_t kMaxIdBytes = 128;
 
-absl::string_view View(grpc::string_ref text) { return {text.data(), text.size()}; }
+absl::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
 std::optional<absl::string_view> Header(const grpc::CallbackServerContext& context,
                                         const char* name) {

@@ -243,6 +243,7 @@ TEST_F(GraphIdsTest, AStreamThatGoesOnElsewhereKeepsThem) {
   const std::vector<int64_t> expected = Read(*second->NewClient(), options);
   int failovers = 0;
   const auto client = second->NewClient({.endpoints = {first->endpoint(), second->endpoint()},
+                                         .spread = false,
                                          .on_failover = [&](const std::string&) { ++failovers; }});
   EXPECT_EQ(Read(*client, options, [&] { first->server().Shutdown(absl::Now()); }), expected);
   EXPECT_EQ(std::ssize(expected), 20 * kMolecules);

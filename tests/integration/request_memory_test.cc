@@ -266,7 +266,7 @@ TEST_F(RequestMemoryTest, MessagesOfAnIngestAreMeasuredBeforeTheyAreParsed) {
 }
 
 TEST_F(RequestMemoryTest, SilentIngestsGiveUpTheirPlaces) {
-  Start({"--ingest-idle-timeout", "1s"});
+  Start({"--ingest-idle-timeout", "3s"});
   struct Silent {
     grpc::ClientContext context;
     v1::DatasetInfo answer;
@@ -278,6 +278,7 @@ TEST_F(RequestMemoryTest, SilentIngestsGiveUpTheirPlaces) {
     ingest.writer = stub_->Ingest(&ingest.context, &ingest.answer);
     ingest.writer->Write(TextGraphs("silent", 1, {})[0]);
   }
+  absl::SleepFor(absl::Milliseconds(500));  // both have their places by then
   absl::Status status = absl::OkStatus();
   for (int i = 0; i < 50; ++i) {
     status = SendIngest(*stub_, TextGraphs("other", 1, {}));
