@@ -31,7 +31,6 @@ class AccessPolicy {
   const std::shared_ptr<const Principal>& anonymous() const { return anonymous_; }
   // Of all principals, each once.
   std::vector<std::string> names() const;
-  bool has_tokens() const { return !tokens_.empty(); }
 
  private:
   friend class AccessFileReader;
