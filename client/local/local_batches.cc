@@ -65,7 +65,7 @@ class LocalBatches final : public rpc::DownStream {
             core_.calls, [gone = gone_] { return gone->load(); }, "StreamBatches")),
         stream_(FrameStream::Create(*core_.build_pool, *core_.planning_pool, *mailbox_)) {
     core_.metrics.StreamsOpen(1);
-    core_.calls.AddStream(stream_);
+    core_.calls.AddStream(stream_, *call_->tenant());
     if (absl::Status status = Start(request); !status.ok()) stream_->Stop(status);
   }
 
@@ -112,7 +112,7 @@ class LocalBatches final : public rpc::DownStream {
     asked.encoding = Encoding::kDense;
     stream_->Start([&core = core_, asked = std::move(asked)](FrameStream::OpenDone done) mutable {
       OpenStream(std::move(asked), core.maker, core.room, core.metrics, core.streams.prefetch,
-                 /*sharing=*/nullptr, std::move(done));
+                 /*sharing=*/nullptr, StreamOwner(), std::move(done));
     });
     return absl::OkStatus();
   }

@@ -32,6 +32,8 @@ constexpr Limit kLimits[] = {
     {"prefetch", &Quota::prefetch},
     {"ingests", &Quota::ingests},
     {"requests-per-second", &Quota::requests_per_second},
+    {"slab-bytes", &Quota::slab_bytes},
+    {"stored-bytes", &Quota::stored_bytes},
 };
 
 std::array<uint8_t, 32> Sha256(absl::string_view text) {

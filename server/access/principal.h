@@ -52,6 +52,8 @@ struct Quota {
   int64_t prefetch = -1;  // frames of a stream
   int64_t ingests = -1;
   int64_t requests_per_second = -1;
+  int64_t slab_bytes = -1;    // what its streams reserve for frames
+  int64_t stored_bytes = -1;  // raw bytes of all versions of the datasets that it may use
 
   bool operator==(const Quota&) const = default;
 };

@@ -24,11 +24,11 @@ absl::Status Calls::CheckOpen() const {
   return draining_ ? Draining() : absl::OkStatus();
 }
 
-void Calls::AddStream(const std::shared_ptr<FrameStream>& stream) {
+void Calls::AddStream(const std::shared_ptr<FrameStream>& stream, const Tenant& tenant) {
   bool draining;
   {
     absl::MutexLock lock(&mu_);
-    streams_.insert(stream);
+    streams_.emplace(stream, &tenant);
     draining = draining_;
   }
   if (draining) stream->Stop(Draining());
@@ -44,19 +44,22 @@ int64_t Calls::num_streams() const {
   return static_cast<int64_t>(streams_.size());
 }
 
-std::vector<std::shared_ptr<FrameStream>> Calls::streams() const {
+std::vector<std::shared_ptr<FrameStream>> Calls::streams(const Tenant* tenant) const {
   absl::MutexLock lock(&mu_);
-  return {streams_.begin(), streams_.end()};
+  std::vector<std::shared_ptr<FrameStream>> streams;
+  streams.reserve(streams_.size());
+  for (const auto& [stream, whose] : streams_) {
+    if (tenant == nullptr || whose == tenant) streams.push_back(stream);
+  }
+  return streams;
 }
 
 void Calls::Drain() {
-  std::set<std::shared_ptr<FrameStream>> streams;
   {
     absl::MutexLock lock(&mu_);
     draining_ = true;
-    streams = streams_;
   }
-  for (const std::shared_ptr<FrameStream>& stream : streams) stream->Stop(Draining());
+  for (const std::shared_ptr<FrameStream>& each : streams()) each->Stop(Draining());
 }
 
 bool Calls::WaitUntilIdle(absl::Time deadline) {

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -47,10 +47,11 @@ class Calls {
   absl::Status CheckOpen() const;
 
   // Streams that a drain must stop. RemoveStream before the stream's sink goes.
-  void AddStream(const std::shared_ptr<FrameStream>& stream);
+  void AddStream(const std::shared_ptr<FrameStream>& stream, const Tenant& tenant);
   void RemoveStream(const std::shared_ptr<FrameStream>& stream);
   int64_t num_streams() const;
-  std::vector<std::shared_ptr<FrameStream>> streams() const;
+  // All, or those of one tenant.
+  std::vector<std::shared_ptr<FrameStream>> streams(const Tenant* tenant = nullptr) const;
 
   // From now on CheckOpen refuses, and streams end after the frame that they are sending.
   void Drain();
@@ -76,7 +77,8 @@ class Calls {
   mutable absl::Mutex mu_;
   int64_t running_ ABSL_GUARDED_BY(mu_) = 0;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
-  std::set<std::shared_ptr<FrameStream>> streams_ ABSL_GUARDED_BY(mu_);  // shared with reactors
+  // Shared with reactors; by stream, whose it is.
+  std::map<std::shared_ptr<FrameStream>, const Tenant*> streams_ ABSL_GUARDED_BY(mu_);
 };
 
 // Who calls, and how the call is told from others.
@@ -120,7 +122,7 @@ class Call {
   CancelToken token() const { return cancelled_; }
   const Caller& caller() const { return caller_; }
   // What it shares with the caller's other calls.
-  Tenant& tenant() const { return *tenant_; }
+  const std::shared_ptr<Tenant>& tenant() const { return tenant_; }
   // What the line at its end and the metrics say beside its status. Shared with its work.
   const std::shared_ptr<CallRecord>& record() const { return record_; }
   // What the client is about to hear; audited by then, if it is to be.

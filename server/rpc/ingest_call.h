@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "server/access/principal.h"
+#include "server/serving/tenants.h"
 #include "server/serving/write_rules.h"
 #include "storage/catalog.h"
 
@@ -20,29 +21,44 @@ namespace graphfeed {
 // calls block. Destroyed before the commit, it leaves nothing behind.
 class IngestCall {
  public:
-  IngestCall(Catalog& catalog, const WriteRules& rules, std::shared_ptr<const Principal> principal)
-      : catalog_(catalog), rules_(rules), principal_(std::move(principal)) {}
+  // `tenant` bounds what the principal may store; null: nothing does.
+  IngestCall(Catalog& catalog, const WriteRules& rules, std::shared_ptr<const Principal> principal,
+             std::shared_ptr<Tenant> tenant = nullptr)
+      : catalog_(catalog),
+        rules_(rules),
+        principal_(std::move(principal)),
+        tenant_(std::move(tenant)) {}
+  ~IngestCall();
+  IngestCall(const IngestCall&) = delete;
+  IngestCall& operator=(const IngestCall&) = delete;
 
   // Takes the next message. Returns the published version after the commit, nullopt before it.
   // INVALID_ARGUMENT for messages out of order; PERMISSION_DENIED for a dataset without a grant;
-  // DATA_LOSS when the commit counts other graphs than have come; what WriteRules forbid, also on
-  // the way.
+  // DATA_LOSS when the commit counts other graphs than have come; RESOURCE_EXHAUSTED beyond the
+  // tenant's quota of stored bytes, and what WriteRules forbid, both also on the way.
   absl::StatusOr<std::optional<DatasetInfo>> Take(v1::IngestRequest message);
   // What is being ingested; empty before the beginning.
   const std::string& dataset() const { return dataset_; }
 
  private:
   absl::Status Begin(const v1::IngestBegin& message);
+  // Counts bytes that have come; without any, looks again what is stored.
+  absl::Status CheckQuota(int64_t bytes);
+  // Raw bytes of what the principal may use.
+  int64_t StoredBytes() const;
   absl::Status Block(v1::IngestBlock message);
   absl::StatusOr<DatasetInfo> Commit(const v1::IngestCommit& message);
 
   Catalog& catalog_;
   const WriteRules& rules_;
   const std::shared_ptr<const Principal> principal_;  // shared with the call
+  const std::shared_ptr<Tenant> tenant_;              // shared with its calls
   std::unique_ptr<GraphSink> session_;
   std::string dataset_;
   bool collection_ = true;
   int64_t num_graphs_ = 0;
+  int64_t received_bytes_ = 0;  // counted at the tenant
+  int64_t stored_bytes_ = 0;    // when it was looked at
 };
 
 }  // namespace graphfeed

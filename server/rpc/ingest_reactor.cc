@@ -32,7 +32,7 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
       : Reactor(ingests.calls, context, "Ingest"),
         ingests_(ingests),
         messages_(std::make_unique<IngestCall>(ingests.catalog, *ingests.rules,
-                                               call().caller().principal)),
+                                               call().caller().principal, call().tenant())),
         reply_(reply) {}
   ~IngestReactor() override {
     if (open_) ingests_.calls.metrics().IngestsOpen(-1);
@@ -64,7 +64,7 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
 
   absl::Status Open() {
     GF_RETURN_IF_ERROR(call().CheckAdmitted());
-    GF_RETURN_IF_ERROR(call().TakePlace(ingests_.admission, &call().tenant().ingests()));
+    GF_RETURN_IF_ERROR(call().TakePlace(ingests_.admission, &call().tenant()->ingests()));
     open_ = true;
     ingests_.calls.metrics().IngestsOpen(1);
     return absl::OkStatus();

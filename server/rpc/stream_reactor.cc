@@ -70,11 +70,11 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
       : Reactor(streams.calls, context, "StreamBatches"),
         streams_(streams),
         context_(context),
-        stream_(FrameStream::Create(call().tenant().build_queue(), streams.planning_pool, *this,
+        stream_(FrameStream::Create(call().tenant()->build_queue(), streams.planning_pool, *this,
                                     LimitsOfStream(streams.limits, streams.num_streams++))) {
     call().record()->IsStream();
     streams_.calls.metrics().StreamsOpen(1);
-    streams_.calls.AddStream(stream_);
+    streams_.calls.AddStream(stream_, *call().tenant());
   }
   ~StreamReactor() override {
     if (ring_ != nullptr) ring_->EndStream();
@@ -87,13 +87,14 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   void Start(const grpc::ByteBuffer& request) {
     auto admitted = RequestBytes::Admit(call(), request);
     if (!admitted.ok()) return stream_->Stop(admitted.status());
-    if (absl::Status status = call().TakePlace(call().tenant().streams()); !status.ok()) {
+    if (absl::Status status = call().TakePlace(call().tenant()->streams()); !status.ok()) {
       return stream_->Stop(WithRetryDelay(status, absl::Seconds(1)));
     }
     stream_->Start([&streams = streams_, principal = call().caller().principal,
-                    record = call().record(),
+                    tenant = call().tenant(), record = call().record(),
                     bytes = *std::move(admitted)](FrameStream::OpenDone done) mutable {
-      Open(streams, *principal, std::move(record), std::move(bytes), std::move(done));
+      Open(streams, *principal, std::move(tenant), std::move(record), std::move(bytes),
+           std::move(done));
     });
   }
 
@@ -139,7 +140,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
  private:
   enum class FirstFrame : uint8_t { kNotYet, kInFlight, kSent };
 
-  static void Open(StreamContext& streams, const Principal& caller,
+  static void Open(StreamContext& streams, const Principal& caller, std::shared_ptr<Tenant> tenant,
                    std::shared_ptr<CallRecord> record, std::shared_ptr<RequestBytes> bytes,
                    FrameStream::OpenDone done) {
     v1::StreamBatchesRequest message;
@@ -164,8 +165,11 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
       if (opened.ok() && streams.filter) opened = streams.filter(*std::move(opened));
       done(std::move(opened));
     };
+    StreamOwner owner{.tenant = tenant, .streams = [&calls = streams.calls, tenant] {
+                        return calls.streams(tenant.get());
+                      }};
     OpenStream(*std::move(request), streams.maker, streams.room, streams.calls.metrics(),
-               streams.prefetch, streams.sharing, std::move(done));
+               streams.prefetch, streams.sharing, std::move(owner), std::move(done));
   }
 
   StreamContext& streams_;

@@ -13,9 +13,10 @@ Admission::Admission(std::string what, int64_t capacity_bytes, int64_t max_place
 }
 
 absl::Status Admission::State::Refusal(const std::string& needs, int64_t free_bytes) const {
-  return absl::ResourceExhaustedError(absl::StrCat(absl::StrReplaceAll(flag, {{"-", " "}}), ": ",
-                                                   needs, "; ", free_bytes, " of ", capacity_bytes,
-                                                   " are free (--", flag, ")"));
+  const std::string memory = flag == nullptr ? what : absl::StrReplaceAll(flag, {{"-", " "}});
+  const std::string by = flag == nullptr ? "" : absl::StrCat(" (--", flag, ")");
+  return absl::ResourceExhaustedError(
+      absl::StrCat(memory, ": ", needs, "; ", free_bytes, " of ", capacity_bytes, " are free", by));
 }
 
 absl::Status Admission::State::Refusal(const Need& need, int64_t free_bytes) const {
@@ -37,6 +38,7 @@ Admission::Place::~Place() {
 }
 
 void Admission::Place::Shrink(uint32_t frames) {
+  if (within_ != nullptr) within_->Shrink(frames);
   MutexLock lock(&state_->mu);
   frames = std::max(frames, 1u);
   if (frames >= frames_) return;
@@ -46,6 +48,14 @@ void Admission::Place::Shrink(uint32_t frames) {
 }
 
 bool Admission::Place::Grow(uint32_t frames) {
+  if (within_ == nullptr) return GrowAlone(frames);
+  if (!within_->Grow(frames)) return false;
+  if (GrowAlone(frames)) return true;
+  within_->Shrink(frames_);
+  return false;
+}
+
+bool Admission::Place::GrowAlone(uint32_t frames) {
   State& state = *state_;
   MutexLock lock(&state.mu);
   if (state.num_waiting > 0) return false;
@@ -82,8 +92,9 @@ absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(const Need&
     spare_frames = static_cast<uint32_t>(
         std::min<int64_t>(spare_frames, std::max<int64_t>(beyond, 0) / need.frame_bytes));
   }
-  auto place =
-      std::make_shared<Place>(state_, need.fixed_bytes, need.frame_bytes, frames + spare_frames);
+  auto place = std::make_shared<Place>(state_, need.fixed_bytes, need.frame_bytes,
+                                       frames + spare_frames, need.within);
+  if (need.within != nullptr) need.within->Shrink(frames + spare_frames);
   state.reserved_bytes += place->bytes();
   ++state.num_places;
   return place;

@@ -28,11 +28,13 @@ class Admission {
   // still being sent share one.
   class Place {
    public:
-    Place(std::shared_ptr<State> state, int64_t fixed_bytes, int64_t frame_bytes, uint32_t frames)
+    Place(std::shared_ptr<State> state, int64_t fixed_bytes, int64_t frame_bytes, uint32_t frames,
+          std::shared_ptr<Place> within = nullptr)
         : state_(std::move(state)),
           fixed_bytes_(fixed_bytes),
           frame_bytes_(frame_bytes),
           counts_(frames > 0),
+          within_(std::move(within)),
           frames_(frames) {}
     ~Place();
     Place(const Place&) = delete;
@@ -49,25 +51,30 @@ class Admission {
     bool Grow(uint32_t frames);
 
    private:
+    bool GrowAlone(uint32_t frames);
+
     const std::shared_ptr<State> state_;
     const int64_t fixed_bytes_;
     const int64_t frame_bytes_;
-    const bool counts_;             // one of the places
-    std::atomic<uint32_t> frames_;  // changed under the state's mutex
+    const bool counts_;                    // one of the places
+    const std::shared_ptr<Place> within_;  // shared with who asked for this one; null: nothing
+    std::atomic<uint32_t> frames_;         // changed under the state's mutex
   };
 
   // What a stream asks for: `fixed_bytes` and `frames` frames, or as many as are free but at least
   // one; and up to `spare_frames` more, as long as half of the memory is left for others.
-  // frames > 0, no negative bytes.
+  // frames > 0, no negative bytes. `within` is a promise of another admission (a tenant's share)
+  // for at least as much of the same: from then on it has as many frames as this one.
   struct Need {
     int64_t frame_bytes = 0;
     uint32_t frames = 1;
     int64_t fixed_bytes = 0;
     uint32_t spare_frames = 0;
+    std::shared_ptr<Place> within = nullptr;
   };
 
   // `what` names the places in errors, "streams", `memory` and `places` the flags that bound the
-  // bytes and the places: "slab-memory".
+  // bytes and the places: "slab-memory". Without a flag `what` names the bytes, too.
   Admission(std::string what, int64_t capacity_bytes, int64_t max_places,
             const char* memory = "slab-memory", const char* places = nullptr);
 
@@ -111,7 +118,7 @@ class Admission {
     void Free(int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
 
     const std::string what;
-    const char* const flag;
+    const char* const flag;         // may be null
     const char* const places_flag;  // may be null
     const int64_t capacity_bytes;
     const int64_t max_places;

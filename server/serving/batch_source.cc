@@ -6,6 +6,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "proto/frame/error_details.h"
 #include "server/sharing/slab_ring.h"
 #include "server/sharing/slab_socket.h"
 #include "storage/base/arithmetic.h"
@@ -179,6 +181,9 @@ struct Opening {
   uint32_t max_out = 0;
 };
 
+// Frames that its caller's other streams give back come free within that time.
+constexpr absl::Duration kQuotaRetryDelay = absl::Seconds(1);
+
 // What a client that shares memory may have of it that it has not looked at: beyond what it holds,
 // frames wait here, where they can give way.
 constexpr uint32_t kUnreadFrames = 2;
@@ -268,10 +273,27 @@ absl::StatusOr<FrameStream::Opened> FinishOpening(Opening opening, Metrics& metr
   return opened;
 }
 
+// What is left of `need` within the owner's quota, with a promise for it.
+absl::StatusOr<Admission::Need> WithinQuota(Admission::Need need, const StreamOwner& owner) {
+  if (owner.tenant == nullptr || owner.tenant->quota().slab_bytes < 0) return need;
+  Admission& memory = owner.tenant->memory();
+  GF_RETURN_IF_ERROR(memory.CheckPossible(need));
+  absl::StatusOr<std::shared_ptr<Admission::Place>> share = memory.Reserve(need);
+  if (!share.ok()) {
+    if (owner.streams) MakeRoom(memory, owner.streams(), need);
+    return WithRetryDelay(share.status(), kQuotaRetryDelay);
+  }
+  need.frames = std::min(need.frames, (*share)->frames());
+  need.spare_frames = (*share)->frames() - need.frames;
+  need.within = *std::move(share);
+  return need;
+}
+
 }  // namespace
 
 void OpenStream(wire::StreamRequest request, BatchMaker& maker, WaitingRoom& room, Metrics& metrics,
-                const PrefetchLimits& limits, SlabSocket* sharing, FrameStream::OpenDone done) {
+                const PrefetchLimits& limits, SlabSocket* sharing, StreamOwner owner,
+                FrameStream::OpenDone done) {
   const auto asked = std::make_shared<const wire::StreamRequest>(std::move(request));
   auto open = [asked, &maker, &room, &metrics, sharing](
                   const std::shared_ptr<const Recipe>& recipe, const Admission::Need& need,
@@ -289,16 +311,20 @@ void OpenStream(wire::StreamRequest request, BatchMaker& maker, WaitingRoom& roo
                        opened(std::move(stream));
                      });
   };
-  maker.Open(asked->dataset, asked->fingerprint, asked->spec, asked->max_frame_bytes,
-             [asked, &room, &limits, open = std::move(open), done = std::move(done)](
-                 absl::StatusOr<std::shared_ptr<const Recipe>> recipe) mutable {
-               if (!recipe.ok()) return done(recipe.status());
-               const Admission::Need need = NeedOf(*asked, limits, **recipe);
-               room.Enter(need, [recipe = *std::move(recipe), need, open = std::move(open),
-                                 done = std::move(done)](WaitingRoom::PlaceOr place) mutable {
-                 open(recipe, need, std::move(place), std::move(done));
-               });
-             });
+  maker.Open(
+      asked->dataset, asked->fingerprint, asked->spec, asked->max_frame_bytes,
+      [asked, &room, &limits, owner = std::move(owner), open = std::move(open),
+       done = std::move(done)](absl::StatusOr<std::shared_ptr<const Recipe>> recipe) mutable {
+        if (!recipe.ok()) return done(recipe.status());
+        const Admission::Need need = NeedOf(*asked, limits, **recipe);
+        absl::StatusOr<Admission::Need> allowed = WithinQuota(need, owner);
+        if (!allowed.ok()) return done(allowed.status());
+        room.Enter(*std::move(allowed),
+                   [recipe = *std::move(recipe), need, open = std::move(open),
+                    done = std::move(done)](WaitingRoom::PlaceOr place) mutable {
+                     open(recipe, need, std::move(place), std::move(done));
+                   });
+      });
 }
 
 }  // namespace graphfeed

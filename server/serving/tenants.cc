@@ -21,7 +21,9 @@ Tenant::Tenant(std::string name, const Quota& quota, TaskQueue& build)
       quota_(quota),
       build_queue_(build.NewQueue()),
       streams_(absl::StrCat("streams of \"", name_, "\""), 0, OrUnlimited(quota.streams)),
-      ingests_(absl::StrCat("ingests of \"", name_, "\""), 0, OrUnlimited(quota.ingests)) {}
+      ingests_(absl::StrCat("ingests of \"", name_, "\""), 0, OrUnlimited(quota.ingests)),
+      memory_(absl::StrCat("slab-bytes of \"", name_, "\""), OrUnlimited(quota.slab_bytes),
+              OrUnlimited(-1), nullptr) {}
 
 absl::Status Tenant::CountRequest(absl::Time now) {
   if (quota_.requests_per_second < 0) return absl::OkStatus();

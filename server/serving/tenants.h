@@ -1,6 +1,7 @@
 #ifndef GRAPHFEED_SERVER_SERVING_TENANTS_H_
 #define GRAPHFEED_SERVER_SERVING_TENANTS_H_
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -30,6 +31,10 @@ class Tenant {
   // Its streams, and its ingests, by number.
   Admission& streams() { return streams_; }
   Admission& ingests() { return ingests_; }
+  // The frames of its streams, within the server's memory for those; bounded by its quota.
+  Admission& memory() { return memory_; }
+  // Raw bytes of its ingests that have begun and not ended, beside what is stored.
+  std::atomic<int64_t>& ingesting_bytes() { return ingesting_bytes_; }
   // Counts a request. RESOURCE_EXHAUSTED with a retry delay if there were too many within the last
   // second; a second's worth may come at once.
   absl::Status CountRequest(absl::Time now);
@@ -40,6 +45,8 @@ class Tenant {
   const std::unique_ptr<TaskQueue> build_queue_;
   Admission streams_;
   Admission ingests_;
+  Admission memory_;
+  std::atomic<int64_t> ingesting_bytes_ = 0;
   Mutex mu_;
   double allowed_ ABSL_GUARDED_BY(mu_) = 0;  // requests that may come now
   absl::Time counted_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();

@@ -138,13 +138,17 @@ absl::Status WaitingRoom::Refusal(const absl::Status& reason, Clock::duration wa
 }
 
 void WaitingRoom::MakeRoom(const Admission::Need& need) const {
-  if (need.frame_bytes == 0 || !options_.streams) return;
-  const Streams streams = options_.streams();
+  if (options_.streams) graphfeed::MakeRoom(admission_, options_.streams(), need);
+}
+
+void MakeRoom(const Admission& admission, const WaitingRoom::Streams& streams,
+              const Admission::Need& need) {
+  if (need.frame_bytes == 0) return;
   const int64_t share =
-      admission_.capacity_bytes() / (static_cast<int64_t>(streams.size()) + 1) / need.frame_bytes;
+      admission.capacity_bytes() / (static_cast<int64_t>(streams.size()) + 1) / need.frame_bytes;
   const int64_t frames =
       std::clamp<int64_t>(share, 1, std::min<int64_t>(need.frames, kEnoughFrames));
-  const int64_t missing = need.fixed_bytes + frames * need.frame_bytes - admission_.free_bytes();
+  const int64_t missing = need.fixed_bytes + frames * need.frame_bytes - admission.free_bytes();
   if (missing <= 0) return;  // a place is what is missing
   std::vector<std::optional<FrameStream::Holding>> holdings;
   holdings.reserve(streams.size());

@@ -88,7 +88,6 @@ class WaitingRoom {
   absl::Status Refusal(const absl::Status& reason, Clock::duration waited) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ScheduleTick() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Has streams give back what the first one lacks.
   void MakeRoom(const Admission::Need& need) const;
 
   Admission& admission_;
@@ -100,6 +99,10 @@ class WaitingRoom {
   bool ticking_ ABSL_GUARDED_BY(mu_) = false;
   std::atomic<bool> woken_ = false;  // an Advance is on its way
 };
+
+// Has `streams` give back what `need` lacks of the memory that they have of `admission`.
+void MakeRoom(const Admission& admission, const WaitingRoom::Streams& streams,
+              const Admission::Need& need);
 
 // What the streams of `holdings` are to keep, so that `bytes` more come free: nullopt where nothing
 // changes. What has been asked of them before, and is not free yet, counts.

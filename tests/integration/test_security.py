@@ -246,25 +246,6 @@ def test_a_token_file_is_read_for_each_call(guarded, tmp_path, monkeypatch):
         gf.connect(guarded.address, token="a", token_file=file).datasets()
 
 
-def test_a_principal_has_no_more_streams_than_it_may(start_server, tmp_path, access):
-    limited = ACCESS.replace("roles: reader,", "roles: reader, limits: {streams: 2},")
-    access.write_text(limited)
-    server = start_server(tmp_path / "data", f"--access={access}")
-    connect(server, WRITER).ingest("mol", graphs(300))
-    client = connect(server, READER)
-
-    def begun():
-        batches = iter(gf.DataLoader(client.dataset("mol"), batch_size=1))
-        next(batches)
-        return batches
-
-    running = [begun(), begun()]
-    with pytest.raises(gf.errors.ResourceExhausted, match='streams of "reader": 2 are open'):
-        begun()
-    del running[0]
-    wait_for(lambda: raised(lambda _: running.append(begun()), None) == "", "no place is free again")
-
-
 def test_the_command_line_shows_its_token(guarded, tmp_path):
     def run(*flags, **environment):
         return subprocess.run(

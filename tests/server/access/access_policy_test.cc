@@ -39,7 +39,7 @@ principals:
     certificate: host.example
     roles: [reader, worker]
     datasets: ["team-*", shared]
-    limits: {streams: 7, prefetch: 16, requests-per-second: 0}
+    limits: {streams: 7, prefetch: 16, requests-per-second: 0, slab-bytes: 1000, stored-bytes: 2000}
   - name: other
     token-sha256: 2F0D0AC4A9D24F1F5F5B1A2E8C1D4AC7A8A3C2B3AA6E5B1E0D3C4F5A6B7C8D9E
     roles: writer
@@ -58,6 +58,8 @@ principals:
   EXPECT_FALSE(team->MayUse("sharedx"));
   EXPECT_FALSE(team->MayUse(""));
   EXPECT_EQ(team->quota.streams, 7);
+  EXPECT_EQ(team->quota.slab_bytes, 1000);
+  EXPECT_EQ(team->quota.stored_bytes, 2000);
   EXPECT_EQ(team->quota.prefetch, 16);
   EXPECT_EQ(team->quota.requests_per_second, 0);
   EXPECT_EQ(team->quota.ingests, -1);

@@ -86,6 +86,37 @@ TEST(AdmissionTest, WhatStreamsShareTakesNoPlaceAndLeavesWhatItIsAskedTo) {
   EXPECT_FALSE(admission.Reserve(100, 1).ok());
 }
 
+TEST(AdmissionTest, APlaceWithinAnotherHasAsManyFrames) {
+  Admission server("streams", 1000, 10);
+  Admission share("slab-bytes of \"a\"", 500, 10, nullptr);
+  auto within = share.Reserve(100, 4, 50);
+  ASSERT_TRUE(within.ok());
+  EXPECT_EQ(share.reserved_bytes(), 450);
+  auto other = server.Reserve(100, 7);
+  auto place = server.Reserve(
+      {.frame_bytes = 100, .frames = 4, .fixed_bytes = 50, .within = *std::move(within)});
+  ASSERT_TRUE(place.ok());
+  EXPECT_EQ((*place)->frames(), 2u) << "the server has no more";
+  EXPECT_EQ(share.reserved_bytes(), 250);
+  (*place)->Shrink(1);
+  EXPECT_EQ(share.reserved_bytes(), 150);
+  EXPECT_TRUE((*place)->Grow(2));
+  EXPECT_EQ(share.reserved_bytes(), 250);
+  EXPECT_FALSE((*place)->Grow(3)) << "nothing is free at the server";
+  EXPECT_EQ(share.reserved_bytes(), 250);
+  other->reset();
+  EXPECT_TRUE((*place)->Grow(3));
+  EXPECT_TRUE((*place)->Grow(4));
+  EXPECT_FALSE((*place)->Grow(5)) << "nothing is free in its share";
+  EXPECT_EQ(server.reserved_bytes(), 450);
+  const auto refused = share.Reserve(100, 1);
+  EXPECT_EQ(refused.status().message(),
+            "slab-bytes of \"a\": a frame needs up to 100 bytes; 50 of 500 are free");
+  place->reset();
+  EXPECT_EQ(share.reserved_bytes(), 0);
+  EXPECT_EQ(server.reserved_bytes(), 0);
+}
+
 TEST(AdmissionTest, CountsPlaces) {
   Admission admission("ingests", 0, 2);
   auto first = admission.Reserve(0, 1);

@@ -1,0 +1,126 @@
+"""What one principal may have at a time, whatever is free at the server."""
+
+from __future__ import annotations
+
+import re
+import time
+import urllib.request
+
+import numpy as np
+import pytest
+
+import graphfeed as gf
+
+LIMITED, FREE = "limited-token-0123456789", "free-token-0123456789"
+
+
+def graphs(count: int):
+    for i in range(count):
+        n = 2 + i % 5
+        yield {"x": np.full((n, 3), i, np.float32), "edge_index": np.array([[0, 1], [1, 0]])}
+
+
+@pytest.fixture
+def server(start_server, tmp_path):
+    """A function that starts a server at which "limited" has the limits; it has 300 graphs in "mol"."""
+    access = tmp_path / "access.yaml"
+
+    def start(limits: str):
+        access.write_text(
+            "principals:\n"
+            f"  - {{name: limited, token: {LIMITED}, roles: [reader, writer],"
+            f' datasets: ["m*"], limits: {{{limits}}}}}\n'
+            f"  - {{name: free, token: {FREE}, roles: [reader, writer], datasets: ['*']}}\n"
+        )
+        started = start_server(tmp_path / "data", f"--access={access}")
+        if not connect(started, FREE).datasets():
+            connect(started, FREE).ingest("mol", graphs(300))
+        return started
+
+    return start
+
+
+def connect(server, token=LIMITED) -> gf.Client:
+    return gf.connect(server.address, token=token, retry_timeout=0)
+
+
+def begun(server, token=LIMITED, num_nodes=2000, **arguments):
+    """A stream of which a batch has come."""
+    sizes = gf.FixedSizeOptions(num_nodes=num_nodes, num_edges=num_nodes, num_graphs=2)
+    batches = iter(
+        gf.FixedSizeDataLoader(
+            connect(server, token).dataset("mol"), fixed_size_options=sizes, **arguments
+        )
+    )
+    next(batches)
+    return batches
+
+
+def when_there_is_room(begin, seconds: float = 30):
+    """What `begin` returns when it is no longer refused."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return begin()
+        except gf.errors.ResourceExhausted:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
+
+
+def reserved(server) -> float:
+    """Bytes that all streams may take for frames."""
+    text = urllib.request.urlopen(f"http://{server.metrics}/metrics", timeout=30).read().decode()
+    return float(re.search(r'^graphfeed_memory_reserved_bytes{use="frames"} (\S+)$', text, re.M)[1])
+
+
+def test_streams(server):
+    limited = server("streams: 2")
+    running = [begun(limited), begun(limited)]
+    with pytest.raises(gf.errors.ResourceExhausted, match='streams of "limited": 2 are open'):
+        begun(limited)
+    begun(limited, FREE)
+    del running[0]
+    when_there_is_room(lambda: begun(limited))
+
+
+def test_streams_share_the_slab_bytes(server):
+    measured = server("")
+    alone = begun(measured, prefetch=4)
+    frame = reserved(measured) / 4
+    del alone
+    measured.stop()
+
+    limit = int(3.5 * frame)
+    limited = server(f"slab-bytes: {limit}")
+    first = begun(limited, prefetch=4)
+    assert reserved(limited) == 3 * frame
+    # The first one has all that there is, and gives way to the next.
+    second = when_there_is_room(lambda: begun(limited, prefetch=4))
+    assert reserved(limited) <= limit
+    other = begun(limited, FREE, prefetch=4)
+    assert reserved(limited) > limit
+    with pytest.raises(gf.errors.ResourceExhausted) as refused:
+        begun(limited, num_nodes=40000)
+    assert re.search(rf'slab-bytes of "limited": a frame .* of {limit} are free', str(refused.value))
+    assert [sum(1 for _ in batches) for batches in (first, second, other)] == [299] * 3
+
+
+def test_stored_bytes(server):
+    unlimited = server("")
+    size = connect(unlimited, FREE).dataset("mol").info.raw_bytes
+    unlimited.stop()
+    limited = server(f"stored-bytes: {int(2.5 * size)}")
+    client = connect(limited)
+    client.ingest("mol", graphs(300))
+    for count in (300, 5000):  # at its end, or on the way
+        with pytest.raises(gf.errors.ResourceExhausted) as refused:
+            client.ingest("mol", graphs(count))
+        assert re.search(
+            rf'stored-bytes of "limited": {2 * size} bytes are stored .* at most {int(2.5 * size)}',
+            str(refused.value),
+        )
+    assert len(client.datasets()) == 2
+    connect(limited, FREE).ingest("other", graphs(300))  # of nobody's else
+    client.delete("mol@1")
+    client.ingest("mol", graphs(300))
