@@ -169,6 +169,11 @@ void ServerCore::NameSeries() {
   for (const DatasetInfo& info : catalog->List()) metrics.datasets().Of(info.name);
 }
 
+void ServerCore::AccessChanged() {
+  NameSeries();
+  calls.EndStreamsOfChangedCallers();
+}
+
 void ServerCore::EndIdleStreams() {
   const absl::Duration timeout = config.stream_idle_timeout;
   if (timeout == absl::ZeroDuration()) return;

@@ -54,6 +54,8 @@ class ServerCore {
   }
   // The series of callers and datasets that are known are there before anybody calls.
   void NameSeries();
+  // Another access file is in force.
+  void AccessChanged();
   // Runs what is queued, then joins: no call may be left.
   void StopPools();
   // From now on streams that are idle for too long are ended.

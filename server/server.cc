@@ -216,7 +216,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
       *running.catalog,
       [&running, log, &health = impl->health, follower = impl->follower.get()] {
         const absl::StatusOr<bool> reloaded = running.access.ReloadIfChanged();
-        if (reloaded.ok() && *reloaded) running.NameSeries();
+        if (reloaded.ok() && *reloaded) running.AccessChanged();
         LogReload(log, "--access", reloaded);
         if (follower != nullptr) health.SetInSync(follower->InSync());  // it may have become stale
         return CheckAccepts();
@@ -256,7 +256,7 @@ std::string Server::MetricsText() const { return impl_->core->metrics.Text(); }
 
 void Server::Reload() {
   const absl::Status status = impl_->core->access.Reload();
-  if (status.ok()) impl_->core->NameSeries();
+  if (status.ok()) impl_->core->AccessChanged();
   LogReload(impl_->core->log, "--access",
             status.ok() ? absl::StatusOr<bool>(!impl_->core->config.access.empty()) : status);
   const absl::Status files = CheckTlsFiles(Tls(impl_->core->config));

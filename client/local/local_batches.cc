@@ -65,7 +65,7 @@ class LocalBatches final : public rpc::DownStream {
             core_.calls, [gone = gone_] { return gone->load(); }, "StreamBatches")),
         stream_(FrameStream::Create(*core_.build_pool, *core_.planning_pool, *mailbox_)) {
     core_.metrics.StreamsOpen(1);
-    core_.calls.AddStream(stream_, *call_->tenant());
+    core_.calls.AddStream(stream_, *call_);
     if (absl::Status status = Start(request); !status.ok()) stream_->Stop(status);
   }
 

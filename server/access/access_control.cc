@@ -74,6 +74,11 @@ std::vector<std::string> AccessControl::names() const {
   return policy == nullptr ? std::vector<std::string>{everyone_->name} : policy->names();
 }
 
+bool AccessControl::StillHas(const Principal& principal) const {
+  const std::shared_ptr<const AccessPolicy> policy = this->policy();
+  return policy == nullptr || policy->Has(principal);
+}
+
 absl::StatusOr<std::shared_ptr<const Principal>> AccessControl::Authenticate(
     const Credentials& credentials) const {
   const std::shared_ptr<const AccessPolicy> policy = this->policy();

@@ -38,6 +38,9 @@ class AccessControl {
   // Of all principals in force, each once.
   std::vector<std::string> names() const;
 
+  // Whether what is in force says of it what was in force when it was found.
+  bool StillHas(const Principal& principal) const;
+
   // UNAUTHENTICATED says what is missing, and nothing of what was shown. A token decides alone,
   // also beside a certificate.
   absl::StatusOr<std::shared_ptr<const Principal>> Authenticate(

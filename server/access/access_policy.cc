@@ -28,12 +28,9 @@ struct Limit {
   int64_t Quota::*member;
 };
 constexpr Limit kLimits[] = {
-    {"streams", &Quota::streams},
-    {"prefetch", &Quota::prefetch},
-    {"ingests", &Quota::ingests},
-    {"requests-per-second", &Quota::requests_per_second},
-    {"slab-bytes", &Quota::slab_bytes},
-    {"stored-bytes", &Quota::stored_bytes},
+    {"streams", &Quota::streams},       {"prefetch", &Quota::prefetch},
+    {"ingests", &Quota::ingests},       {"requests-per-second", &Quota::requests_per_second},
+    {"slab-bytes", &Quota::slab_bytes}, {"stored-bytes", &Quota::stored_bytes},
 };
 
 std::array<uint8_t, 32> Sha256(absl::string_view text) {
@@ -174,6 +171,8 @@ class AccessFileReader {
   std::shared_ptr<const Principal> ReadRights(const YAML::Node& entry, const std::string& name) {
     auto principal = std::make_shared<Principal>();
     principal->name = name;
+    const std::array<uint8_t, 32> digest = Sha256(YAML::Dump(entry));
+    principal->definition.assign(digest.begin(), digest.end());
     for (const std::string& text : Texts(entry, "roles")) {
       if (const std::optional<Role> role = ParseRole(text)) {
         principal->roles = principal->roles | *role;
@@ -234,6 +233,18 @@ std::shared_ptr<const Principal> AccessPolicy::FindToken(absl::string_view token
     if (CRYPTO_memcmp(known.data(), digest.data(), digest.size()) == 0) found = principal;
   }
   return found;
+}
+
+bool AccessPolicy::Has(const Principal& principal) const {
+  const auto same = [&](const std::shared_ptr<const Principal>& other) {
+    return other != nullptr && other->name == principal.name &&
+           other->definition == principal.definition;
+  };
+  return same(anonymous_) ||
+         std::any_of(tokens_.begin(), tokens_.end(),
+                     [&](const auto& entry) { return same(entry.second); }) ||
+         std::any_of(certificates_.begin(), certificates_.end(),
+                     [&](const auto& entry) { return same(entry.second); });
 }
 
 std::vector<std::string> AccessPolicy::names() const {

@@ -29,6 +29,8 @@ class AccessPolicy {
   std::shared_ptr<const Principal> FindCertificate(const std::string& name) const;
   // Who says nothing about itself; null: is refused.
   const std::shared_ptr<const Principal>& anonymous() const { return anonymous_; }
+  // Whether this file says of it what the one says that it comes from.
+  bool Has(const Principal& principal) const;
   // Of all principals, each once.
   std::vector<std::string> names() const;
 

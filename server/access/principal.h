@@ -64,6 +64,8 @@ struct Principal {
   RoleSet roles;
   std::vector<std::string> datasets;  // patterns with * and ?
   Quota quota;
+  // A digest of all that the access file says of it, its tokens among that; empty: it is in none.
+  std::string definition = {};
 
   // Of a dataset's name, or "name@version".
   bool MayUse(absl::string_view dataset) const;

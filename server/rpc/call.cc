@@ -24,11 +24,11 @@ absl::Status Calls::CheckOpen() const {
   return draining_ ? Draining() : absl::OkStatus();
 }
 
-void Calls::AddStream(const std::shared_ptr<FrameStream>& stream, const Tenant& tenant) {
+void Calls::AddStream(const std::shared_ptr<FrameStream>& stream, const Call& call) {
   bool draining;
   {
     absl::MutexLock lock(&mu_);
-    streams_.emplace(stream, &tenant);
+    streams_.emplace(stream, Owner{call.tenant().get(), call.caller().principal});
     draining = draining_;
   }
   if (draining) stream->Stop(Draining());
@@ -48,10 +48,26 @@ std::vector<std::shared_ptr<FrameStream>> Calls::streams(const Tenant* tenant) c
   absl::MutexLock lock(&mu_);
   std::vector<std::shared_ptr<FrameStream>> streams;
   streams.reserve(streams_.size());
-  for (const auto& [stream, whose] : streams_) {
-    if (tenant == nullptr || whose == tenant) streams.push_back(stream);
+  for (const auto& [stream, owner] : streams_) {
+    if (tenant == nullptr || owner.tenant == tenant) streams.push_back(stream);
   }
   return streams;
+}
+
+void Calls::EndStreamsOfChangedCallers() {
+  std::vector<std::shared_ptr<FrameStream>> changed;
+  {
+    absl::MutexLock lock(&mu_);
+    for (const auto& [stream, owner] : streams_) {
+      if (!access_.StillHas(*owner.principal)) changed.push_back(stream);
+    }
+  }
+  for (const std::shared_ptr<FrameStream>& stream : changed) {
+    stream->Stop(
+        WithStreamEnd(absl::UnavailableError(
+                          "what the caller may do has changed (--access); go on at any replica"),
+                      StreamEnd::kAge));
+  }
 }
 
 void Calls::Drain() {

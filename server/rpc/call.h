@@ -28,6 +28,8 @@
 
 namespace graphfeed {
 
+class Call;
+
 // The calls that are running, so that a shutdown can wait for them, and the memory of their
 // requests. Thread-safe.
 class Calls {
@@ -46,12 +48,16 @@ class Calls {
   // UNAVAILABLE when the server drains.
   absl::Status CheckOpen() const;
 
-  // Streams that a drain must stop. RemoveStream before the stream's sink goes.
-  void AddStream(const std::shared_ptr<FrameStream>& stream, const Tenant& tenant);
+  // Streams that a drain must stop, and whose they are. RemoveStream before the stream's sink goes.
+  void AddStream(const std::shared_ptr<FrameStream>& stream, const Call& call);
   void RemoveStream(const std::shared_ptr<FrameStream>& stream);
   int64_t num_streams() const;
   // All, or those of one tenant.
   std::vector<std::shared_ptr<FrameStream>> streams(const Tenant* tenant = nullptr) const;
+
+  // Streams of callers of whom the access file says something else than when they began end after
+  // the frame that they are sending; clients go on by themselves, and ask again whether they may.
+  void EndStreamsOfChangedCallers();
 
   // From now on CheckOpen refuses, and streams end after the frame that they are sending.
   void Drain();
@@ -77,8 +83,11 @@ class Calls {
   mutable absl::Mutex mu_;
   int64_t running_ ABSL_GUARDED_BY(mu_) = 0;
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
-  // Shared with reactors; by stream, whose it is.
-  std::map<std::shared_ptr<FrameStream>, const Tenant*> streams_ ABSL_GUARDED_BY(mu_);
+  struct Owner {
+    const Tenant* tenant;
+    std::shared_ptr<const Principal> principal;  // shared with the call
+  };
+  std::map<std::shared_ptr<FrameStream>, Owner> streams_ ABSL_GUARDED_BY(mu_);  // with reactors
 };
 
 // Who calls, and how the call is told from others.

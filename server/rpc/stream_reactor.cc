@@ -74,7 +74,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
                                     LimitsOfStream(streams.limits, streams.num_streams++))) {
     call().record()->IsStream();
     streams_.calls.metrics().StreamsOpen(1);
-    streams_.calls.AddStream(stream_, *call().tenant());
+    streams_.calls.AddStream(stream_, call());
   }
   ~StreamReactor() override {
     if (ring_ != nullptr) ring_->EndStream();

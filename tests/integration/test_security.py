@@ -24,6 +24,7 @@ principals:
   - {{name: operator, token: {OPERATOR}, roles: [operator], datasets: ["*"]}}
   - {{name: worker, token: {WORKER}, roles: [worker], datasets: ["*"]}}
   - {{name: narrow, token: {NARROW}, roles: [reader, writer, operator, worker], datasets: ["team-a-*"]}}
+  - {{name: second, token: second-token-0123456789, roles: reader, datasets: [mol]}}
   - {{name: host, certificate: trainer.example, roles: [reader], datasets: ["*"]}}
 """
 
@@ -229,6 +230,25 @@ def test_the_file_is_read_again_when_it_changes(guarded, access):
     access.write_text(ACCESS)
     guarded.process.send_signal(signal.SIGHUP)
     wait_for(lambda: raised(CALLS["list"], connect(guarded, READER)) == "", "not read again")
+
+
+def test_streams_of_who_may_no_longer_read_end(start_server, tmp_path, access):
+    server = start_server(tmp_path / "data", f"--access={access}")
+    connect(server, WRITER).ingest("mol", graphs(3000))
+
+    def begun(token):
+        batches = iter(gf.DataLoader(connect(server, token).dataset("mol"), batch_size=1))
+        return batches, [next(batches).x.sum()]
+
+    (revoked, _), (going_on, sums) = begun(READER), begun("second-token-0123456789")
+    lines = [line for line in ACCESS.splitlines() if "name: reader" not in line]
+    access.write_text("\n".join(lines))
+    server.process.send_signal(signal.SIGHUP)
+    with pytest.raises(gf.errors.Unauthenticated):
+        for _ in revoked:
+            pass
+    sums += [batch.x.sum() for batch in going_on]
+    assert sums == [3.0 * i * (2 + i % 5) for i in range(3000)]
 
 
 def test_a_token_file_is_read_for_each_call(guarded, tmp_path, monkeypatch):

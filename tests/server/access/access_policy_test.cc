@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/access/access_control.h"
@@ -29,6 +30,26 @@ std::string Wrong(const std::string& text) {
   const auto policy = AccessPolicy::Parse(text, "f");
   EXPECT_EQ(policy.status().code(), absl::StatusCode::kInvalidArgument) << text;
   return std::string(policy.status().message());
+}
+
+TEST(AccessPolicyTest, KnowsWhomItDescribesAsAnotherFileDid) {
+  const std::string file = R"(
+principals:
+  - {name: a, token: a-token-of-some-length, roles: reader, datasets: "*"}
+  - {name: b, certificate: b.example, roles: reader, datasets: "*"}
+anonymous: {roles: reader, datasets: "public-*"}
+)";
+  const auto before = Good(file);
+  const auto a = before->FindToken(kToken);
+  const auto b = before->FindCertificate("b.example");
+  EXPECT_TRUE(before->Has(*a) && before->Has(*b) && before->Has(*before->anonymous()));
+  const auto other_token = Good(absl::StrReplaceAll(file, {{"a-token", "b-token"}}));
+  EXPECT_FALSE(other_token->Has(*a));
+  EXPECT_TRUE(other_token->Has(*b) && other_token->Has(*before->anonymous()));
+  const auto other_grant = Good(absl::StrReplaceAll(file, {{"public-", "open-"}}));
+  EXPECT_TRUE(other_grant->Has(*a) && other_grant->Has(*b));
+  EXPECT_FALSE(other_grant->Has(*before->anonymous()));
+  EXPECT_FALSE(Good("principals: []")->Has(*b));
 }
 
 TEST(AccessPolicyTest, FindsPrincipalsByTokenAndCertificate) {
