@@ -39,11 +39,17 @@ class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
   UnaryReactor(Calls& calls, Callback& context, Handlers& handlers, Bytes& reply_bytes)
       : Reactor(calls, context, Method::kName), handlers_(handlers), reply_bytes_(reply_bytes) {}
 
-  void Start(TaskQueue& pool, const Bytes& request_bytes) {
+  void Start(ServicePools pools, const Bytes& request_bytes) {
     auto admitted = RequestBytes::Admit(call(), request_bytes);
     if (!admitted.ok()) return EndCall(admitted.status());
     request_bytes_ = *std::move(admitted);
-    pool.Post([this] {
+    // Read, build and plan within the caller's part of the time.
+    const ServicePools of_caller{.build = call().tenant()->build_queue(),
+                                 .planning = call().tenant()->planning_queue(),
+                                 .ingest = pools.ingest,
+                                 .partition = pools.partition,
+                                 .here = pools.here};
+    Method::PoolOf(of_caller).Post([this] {
       const WorkScope scope(call().token());
       if (absl::Status status = WithinMemory([this] { return Read(); }); !status.ok()) {
         return EndCall(status);
@@ -159,7 +165,7 @@ class Service final : public Base {
   template <typename Method>
   grpc::ServerUnaryReactor* Answer(Callback& context, const Bytes& request, Bytes& reply) {
     auto* reactor = new UnaryReactor<Method>(calls_, context, handlers_, reply);
-    reactor->Start(Method::PoolOf(pools_), request);
+    reactor->Start(pools_, request);
     return reactor;
   }
 

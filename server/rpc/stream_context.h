@@ -9,7 +9,6 @@
 #include "server/serving/batch_source.h"
 #include "server/serving/frame_stream.h"
 #include "server/serving/stream_limits.h"
-#include "server/serving/task_queue.h"
 #include "server/serving/waiting_room.h"
 
 namespace graphfeed {
@@ -17,8 +16,6 @@ namespace graphfeed {
 // What calls of StreamBatches share. Everything outlives the calls.
 struct StreamContext {
   Calls& calls;
-  TaskQueue& build_pool;
-  TaskQueue& planning_pool;
   BatchMaker& maker;
   WaitingRoom& room;
   PrefetchLimits prefetch;

@@ -70,7 +70,8 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
       : Reactor(streams.calls, context, "StreamBatches"),
         streams_(streams),
         context_(context),
-        stream_(FrameStream::Create(call().tenant()->build_queue(), streams.planning_pool, *this,
+        stream_(FrameStream::Create(call().tenant()->build_queue(),
+                                    call().tenant()->planning_queue(), *this,
                                     LimitsOfStream(streams.limits, streams.num_streams++))) {
     call().record()->IsStream();
     streams_.calls.metrics().StreamsOpen(1);

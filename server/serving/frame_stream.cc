@@ -13,7 +13,7 @@ namespace graphfeed {
 FrameStream::FrameStream(TaskQueue& builds, TaskQueue& planning, Sink& sink,
                          const StreamLimits& limits)
     : builds_(builds.NewQueue()),
-      planning_(planning),
+      planning_(planning.NewQueue()),
       sink_(sink),
       limits_(limits),
       slots_(std::make_shared<Slots>()) {}
@@ -28,7 +28,7 @@ std::shared_ptr<FrameStream> FrameStream::Create(TaskQueue& builds, TaskQueue& p
 }
 
 void FrameStream::Start(Opener open) {
-  planning_.Post([self = shared_from_this(), open = std::move(open)]() mutable {
+  planning_->Post([self = shared_from_this(), open = std::move(open)]() mutable {
     if (self->stopped()) return;
     const WorkScope scope(self->ended_);
     auto lost = [self] { self->OnOpened(OutOfMemory()); };
@@ -330,7 +330,7 @@ void FrameStream::Advance(bool build, FrameInfo* spare) {
     builds_->Post([self] { self->BuildNext(); });
   }
   if (action.open_epoch.has_value()) {
-    planning_.Post([self, source = std::move(action.source), epoch = *action.open_epoch] {
+    planning_->Post([self, source = std::move(action.source), epoch = *action.open_epoch] {
       if (self->stopped()) return;
       const WorkScope scope(self->ended_);
       auto lost = [self] { self->OnEpoch(OutOfMemory()); };
@@ -342,7 +342,7 @@ void FrameStream::Advance(bool build, FrameInfo* spare) {
     });
   }
   if (action.foresee_epoch.has_value()) {
-    planning_.Post([self, source = std::move(action.source), epoch = *action.foresee_epoch] {
+    planning_->Post([self, source = std::move(action.source), epoch = *action.foresee_epoch] {
       if (self->stopped()) return;
       const WorkScope scope(self->ended_);
       source->Foresee(epoch);

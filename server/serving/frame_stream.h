@@ -271,7 +271,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   void KeepInfo(FrameInfo info) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::unique_ptr<TaskQueue> builds_;
-  TaskQueue& planning_;
+  const std::unique_ptr<TaskQueue> planning_;
   Sink& sink_;
   const StreamLimits limits_;
   const Clock::time_point created_ = Clock::now();

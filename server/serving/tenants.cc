@@ -16,10 +16,11 @@ int64_t OrUnlimited(int64_t limit) {
 
 }  // namespace
 
-Tenant::Tenant(std::string name, const Quota& quota, TaskQueue& build)
+Tenant::Tenant(std::string name, const Quota& quota, TaskQueue& build, TaskQueue& planning)
     : name_(std::move(name)),
       quota_(quota),
       build_queue_(build.NewQueue()),
+      planning_queue_(planning.NewQueue()),
       streams_(absl::StrCat("streams of \"", name_, "\""), 0, OrUnlimited(quota.streams)),
       ingests_(absl::StrCat("ingests of \"", name_, "\""), 0, OrUnlimited(quota.ingests)),
       memory_(absl::StrCat("slab-bytes of \"", name_, "\""), OrUnlimited(quota.slab_bytes),
@@ -50,7 +51,7 @@ std::shared_ptr<Tenant> Tenants::Of(const Principal& principal) {
   MutexLock lock(&mu_);
   std::shared_ptr<Tenant>& tenant = tenants_[principal.name];
   if (tenant == nullptr || tenant->quota() != principal.quota) {
-    tenant = std::make_shared<Tenant>(principal.name, principal.quota, build_);
+    tenant = std::make_shared<Tenant>(principal.name, principal.quota, build_, planning_);
   }
   std::shared_ptr<Tenant> found = tenant;
   if (tenants_.size() > kKept) {

@@ -17,17 +17,18 @@
 
 namespace graphfeed {
 
-// What the calls of one principal share: its part of the build threads' time, and what bounds it
-// beside the limits of the server. Thread-safe.
+// What the calls of one principal share: its part of the time of the threads that build and of
+// those that plan, and what bounds it beside the limits of the server. Thread-safe.
 class Tenant {
  public:
-  // `build` outlives the tenant.
-  Tenant(std::string name, const Quota& quota, TaskQueue& build);
+  // `build` and `planning` outlive the tenant.
+  Tenant(std::string name, const Quota& quota, TaskQueue& build, TaskQueue& planning);
 
   const std::string& name() const { return name_; }
   const Quota& quota() const { return quota_; }
-  // Its streams get queues in this one.
+  // Its streams get queues in these.
   TaskQueue& build_queue() { return *build_queue_; }
+  TaskQueue& planning_queue() { return *planning_queue_; }
   // Its streams, and its ingests, by number.
   Admission& streams() { return streams_; }
   Admission& ingests() { return ingests_; }
@@ -43,6 +44,7 @@ class Tenant {
   const std::string name_;
   const Quota quota_;
   const std::unique_ptr<TaskQueue> build_queue_;
+  const std::unique_ptr<TaskQueue> planning_queue_;
   Admission streams_;
   Admission ingests_;
   Admission memory_;
@@ -55,7 +57,8 @@ class Tenant {
 // The tenants by name. Thread-safe.
 class Tenants {
  public:
-  explicit Tenants(TaskQueue& build) : build_(build) {}
+  // Both outlive the tenants.
+  Tenants(TaskQueue& build, TaskQueue& planning) : build_(build), planning_(planning) {}
 
   // That of the principal; another one than before when its quota has changed, while calls that
   // began before keep theirs.
@@ -66,6 +69,7 @@ class Tenants {
   static constexpr size_t kKept = 1000;
 
   TaskQueue& build_;
+  TaskQueue& planning_;
   Mutex mu_;
   std::map<std::string, std::shared_ptr<Tenant>> tenants_
       ABSL_GUARDED_BY(mu_);  // shared with calls

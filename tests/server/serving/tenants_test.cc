@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "proto/frame/error_details.h"
@@ -20,7 +21,7 @@ Principal Named(const std::string& name, const Quota& quota = {}) {
 
 TEST(TenantsTest, OneOfEachName) {
   ThreadPool pool(1);
-  Tenants tenants(pool);
+  Tenants tenants(pool, pool);
   const auto a = tenants.Of(Named("a"));
   EXPECT_EQ(tenants.Of(Named("a")), a);
   EXPECT_NE(tenants.Of(Named("b")), a);
@@ -33,7 +34,7 @@ TEST(TenantsTest, OneOfEachName) {
 
 TEST(TenantsTest, ThoseThatNobodyUsesAreForgotten) {
   ThreadPool pool(1);
-  Tenants tenants(pool);
+  Tenants tenants(pool, pool);
   const std::weak_ptr<Tenant> unused = tenants.Of(Named("unused"));
   const std::shared_ptr<Tenant> used = tenants.Of(Named("used"));
   EXPECT_FALSE(unused.expired());
@@ -46,7 +47,7 @@ TEST(TenantTest, RequestsBeyondTheRateAreToldWhenToComeBack) {
   ThreadPool pool(1);
   Quota quota;
   quota.requests_per_second = 4;
-  Tenant tenant("a", quota, pool);
+  Tenant tenant("a", quota, pool, pool);
   const absl::Time start = absl::UnixEpoch();
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(tenant.CountRequest(start).ok()) << i;
   const absl::Status refused = tenant.CountRequest(start);
@@ -65,17 +66,37 @@ TEST(TenantTest, NoneAtAllAndNoLimit) {
   ThreadPool pool(1);
   Quota quota;
   quota.requests_per_second = 0;
-  Tenant none("none", quota, pool);
+  Tenant none("none", quota, pool, pool);
   EXPECT_FALSE(none.CountRequest(absl::Now()).ok());
-  Tenant free("free", Quota(), pool);
+  Tenant free("free", Quota(), pool, pool);
   for (int i = 0; i < 1000; ++i) EXPECT_TRUE(free.CountRequest(absl::UnixEpoch()).ok());
+}
+
+TEST(TenantTest, NobodyWaitsForAllThatAnotherHasToBuildOrToPlan) {
+  for (const auto queue_of : {&Tenant::build_queue, &Tenant::planning_queue}) {
+    std::string order;  // of one thread
+    {
+      ThreadPool pool(1);
+      Tenant a("a", Quota(), pool, pool);
+      Tenant b("b", Quota(), pool, pool);
+      absl::Notification posted;
+      pool.Post([&] { posted.WaitForNotification(); });
+      for (int i = 0; i < 50; ++i) {
+        (a.*queue_of)().Post([&] { order += 'a'; });
+      }
+      (b.*queue_of)().Post([&] { order += 'b'; });
+      posted.Notify();
+    }
+    EXPECT_EQ(order.size(), 51);
+    EXPECT_LE(order.find('b'), 1) << order;
+  }
 }
 
 TEST(TenantTest, IngestsAreCounted) {
   ThreadPool pool(1);
   Quota quota;
   quota.ingests = 1;
-  Tenant tenant("a", quota, pool);
+  Tenant tenant("a", quota, pool, pool);
   const auto first = tenant.ingests().Reserve(0, 1);
   EXPECT_TRUE(first.ok());
   const auto second = tenant.ingests().Reserve(0, 1);
