@@ -93,7 +93,10 @@ struct BatchSpec {
   std::vector<std::string> narrow_columns;
   std::vector<std::string> float16_columns;
   int64_t sample_limit = 0;
-  uint32_t algorithm_version = 0;        // 0: kAlgorithmVersion
+  uint32_t algorithm_version = 0;  // 0: kAlgorithmVersion
+  // Versions by purpose (server/batching/algorithms.h); those that are missing: the newest. What is
+  // resolved has all that the spec uses.
+  std::map<std::string, int64_t> algorithms = {};
   std::optional<SamplingSpec> sampling;  // kNeighbor and kCluster
   bool ragged = false;                   // kNeighbor and kCluster without padding
 };

@@ -85,6 +85,7 @@ template <typename Visitor>
 void VisitRequestFields(Visitor&& visit) {
   visit("sample_limit", &BatchSpec::sample_limit);
   visit("algorithm_version", &BatchSpec::algorithm_version);
+  visit("algorithms", &BatchSpec::algorithms);
   visit("ragged", &BatchSpec::ragged);
 }
 

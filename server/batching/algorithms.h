@@ -2,6 +2,10 @@
 #define GRAPHFEED_SERVER_BATCHING_ALGORITHMS_H_
 
 #include <cstdint>
+#include <map>
+#include <string>
+
+#include "absl/status/statusor.h"
 
 namespace graphfeed {
 
@@ -13,7 +17,8 @@ namespace graphfeed {
 inline constexpr uint32_t kAlgorithmVersion = 1;
 
 // Algorithms that only some specs use. Raise one when it alters a batch's bytes for some spec that
-// uses it: its random keys and those specs' digests change, and all other batches stay.
+// uses it: its random keys and those specs' digests change, and all other batches stay. The version
+// before is still made for whoever asks for it (docs/upgrades.md).
 struct AlgorithmVersions {
   uint32_t shuffle = 1;
   uint32_t packing = 1;  // in the order of the graphs
@@ -30,7 +35,36 @@ struct AlgorithmVersions {
   uint32_t look_ahead_packing = 1;
 };
 
+// visit(name, member) for each, in the order of the digests.
+template <typename Visitor>
+constexpr void VisitAlgorithms(Visitor&& visit) {
+  visit("shuffle", &AlgorithmVersions::shuffle);
+  visit("packing", &AlgorithmVersions::packing);
+  visit("trimming", &AlgorithmVersions::trimming);
+  visit("neighbors", &AlgorithmVersions::neighbors);
+  visit("weighted_neighbors", &AlgorithmVersions::weighted_neighbors);
+  visit("latest_neighbors", &AlgorithmVersions::latest_neighbors);
+  visit("clusters", &AlgorithmVersions::clusters);
+  visit("negatives", &AlgorithmVersions::negatives);
+  visit("timed_negatives", &AlgorithmVersions::timed_negatives);
+  visit("given_times", &AlgorithmVersions::given_times);
+  visit("unnamed_reverses", &AlgorithmVersions::unnamed_reverses);
+  visit("kept_labels", &AlgorithmVersions::kept_labels);
+  visit("look_ahead_packing", &AlgorithmVersions::look_ahead_packing);
+}
+
 inline constexpr AlgorithmVersions kAlgorithms;
+
+// The oldest version of each that is still made.
+inline constexpr AlgorithmVersions kOldestAlgorithms = [] {
+  AlgorithmVersions oldest;
+  oldest.timed_negatives = 1;  // drawn whatever the times
+  return oldest;
+}();
+
+// The newest versions, but for those that are asked for by purpose. INVALID_ARGUMENT names the
+// purpose, the version asked for and those that there are.
+absl::StatusOr<AlgorithmVersions> ResolveAlgorithms(const std::map<std::string, int64_t>& asked);
 
 }  // namespace graphfeed
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "proto/frame/spec_fields.h"
+#include "server/batching/algorithms.h"
 #include "server/batching/resolved_spec.h"
 #include "storage/base/status_macros.h"
 
@@ -287,7 +288,7 @@ int64_t ResolvedLinks::NumLabels(int64_t seeds) const {
   return seeds + NumNegatives(seeds);
 }
 
-bool ResolvedSampling::TimesNegatives(const Schema& schema) const {
+bool ResolvedSampling::HasTimedNegatives(const Schema& schema) const {
   if (!links.has_value() || links->negative_mode == NegativeMode::kNone || time_columns.empty() ||
       edge_times) {
     return false;
@@ -303,8 +304,13 @@ absl::StatusOr<ResolvedSampling> ResolveSampling(const BatchSpec& request,
                    " is a collection of graphs");
   }
   if (!request.sampling.has_value()) return Invalid("sampling is not set");
-  return request.strategy == Strategy::kCluster ? ResolveClusters(*request.sampling, dataset.schema)
-                                                : ResolveNeighbors(request, dataset);
+  if (request.strategy == Strategy::kCluster) {
+    return ResolveClusters(*request.sampling, dataset.schema);
+  }
+  GF_ASSIGN_OR_RETURN(const AlgorithmVersions algorithms, ResolveAlgorithms(request.algorithms));
+  absl::StatusOr<ResolvedSampling> sampling = ResolveNeighbors(request, dataset);
+  if (sampling.ok()) sampling->times_ignored = algorithms.timed_negatives == 1;
+  return sampling;
 }
 
 SamplingSpec SamplingFromResolved(const ResolvedSampling& sampling, const Schema& schema) {

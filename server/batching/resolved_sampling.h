@@ -58,11 +58,16 @@ struct ResolvedSampling {
   int input_mask = -1;              // bool node column; -1: the selection holds node ids
   std::vector<int64_t> input_time;  // one for each selected seed; empty: the seeds' own
   std::optional<ResolvedLinks> links;
-  int partition = -1;  // kCluster: node column
+  int partition = -1;          // kCluster: node column
+  bool times_ignored = false;  // by negatives: AlgorithmVersions::timed_negatives is 1
 
   // Whether negatives are drawn of nodes that are not later than their seed edge: an end of the
   // edge type has times.
-  bool TimesNegatives(const Schema& schema) const;
+  bool TimesNegatives(const Schema& schema) const {
+    return !times_ignored && HasTimedNegatives(schema);
+  }
+  // Whether they are in the newest version.
+  bool HasTimedNegatives(const Schema& schema) const;
 };
 
 // Checks everything that can be told without reading rows; fan-outs and columns are left to

@@ -52,6 +52,7 @@ absl::StatusOr<ResolvedSpec> ResolveSpec(const BatchSpec& request, const Dataset
   if (Samples(request.strategy)) {
     GF_ASSIGN_OR_RETURN(spec.sampling, ResolveSampling(request, dataset));
   }
+  GF_ASSIGN_OR_RETURN(spec.algorithms, ResolveAlgorithms(request.algorithms));
   spec.ragged = request.ragged || !Pads(request.strategy);
   spec.masks = request.masks && spec.fixed_size();
   spec.node_types = schema.node_types;

@@ -56,6 +56,7 @@ struct ResolvedSpec {
   // Columns of the schema that are in batches and of which every graph has its own number of rows,
   // by name. Counts::rows and Axis::kRows count by them.
   std::vector<int> row_columns;
+  AlgorithmVersions algorithms;
   // The dataset's types, for messages: Schema::node_types, Schema::EdgeTypeName.
   std::vector<std::string> node_types;
   std::vector<std::string> edge_types;
@@ -86,7 +87,10 @@ absl::StatusOr<ResolvedSpec> ResolveSpec(const BatchSpec& request, const Dataset
 // 128-bit hash of the canonical encoding of a resolved spec (docs/determinism.md), including
 // kAlgorithmVersion and the versions of the algorithms that the spec uses.
 Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema,
-                       const AlgorithmVersions& algorithms = kAlgorithms);
+                       const AlgorithmVersions& algorithms);
+inline Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema) {
+  return SpecDigest(spec, schema, spec.algorithms);
+}
 
 // The request that resolves to `spec` on the same dataset, with nothing left to derive: what
 // servers send back and clients reconnect with.

@@ -96,13 +96,12 @@ class FieldEncoder {
   CanonicalWriter& writer_;
 };
 
-// Of the algorithms that the spec uses, those whose version is not 1.
-void WriteAlgorithms(const ResolvedSpec& spec, const Schema& schema,
-                     const AlgorithmVersions& versions, CanonicalWriter& writer) {
-  const auto write = [&writer](bool used, const char* name, uint32_t version) {
-    if (!used || version == 1) return;
-    writer.String(name);
-    writer.U32(version);
+// visit(name, version) for each algorithm that the spec uses.
+template <typename Visitor>
+void VisitUsedAlgorithms(const ResolvedSpec& spec, const Schema& schema,
+                         const AlgorithmVersions& versions, const Visitor& visit) {
+  const auto write = [&visit](bool used, const char* name, uint32_t version) {
+    if (used) visit(name, version);
   };
   const bool neighbors = spec.strategy == Strategy::kNeighbor;
   write(spec.shuffle, "shuffle", versions.shuffle);
@@ -117,7 +116,7 @@ void WriteAlgorithms(const ResolvedSpec& spec, const Schema& schema,
   const bool links = neighbors && spec.sampling->links.has_value();
   const bool negatives = links && spec.sampling->links->negative_mode != NegativeMode::kNone;
   write(negatives, "negatives", versions.negatives);
-  write(negatives && spec.sampling->TimesNegatives(schema), "timed_negatives",
+  write(negatives && spec.sampling->HasTimedNegatives(schema), "timed_negatives",
         versions.timed_negatives);
   write(neighbors && !spec.sampling->time_columns.empty() && !spec.sampling->input_time.empty(),
         "given_times", versions.given_times);
@@ -144,7 +143,11 @@ Fingerprint SpecDigest(const ResolvedSpec& spec, const Schema& schema,
     }
     encoder(name, spec.*member);
   });
-  WriteAlgorithms(spec, schema, algorithms, writer);
+  VisitUsedAlgorithms(spec, schema, algorithms, [&writer](const char* name, uint32_t version) {
+    if (version == 1) return;  // as before there were others
+    writer.String(name);
+    writer.U32(version);
+  });
   Digester digester;
   digester.Update(writer.bytes());
   return digester.Finish();
@@ -155,6 +158,9 @@ BatchSpec SpecFromResolved(const ResolvedSpec& spec, const Schema& schema) {
   VisitSpecFields<ResolvedSpec, BatchSpec>(CopyFields(spec, request));
   if (spec.fixed_size()) request.options = RequestFromOptions(spec.options, schema);
   request.algorithm_version = kAlgorithmVersion;
+  VisitUsedAlgorithms(spec, schema, spec.algorithms, [&](const char* name, uint32_t version) {
+    request.algorithms[name] = version;
+  });
   if (spec.sampling.has_value()) {
     request.sampling = SamplingFromResolved(*spec.sampling, schema);
     request.ragged = spec.ragged;

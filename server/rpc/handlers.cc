@@ -79,25 +79,11 @@ absl::Status ReadStrings(const Recipe& recipe, const Strings& strings,
   return absl::OkStatus();
 }
 
-// By purpose, as ServerInfo names them. The binding has a name for each member.
+// By purpose, as ServerInfo names them.
 std::map<std::string, uint32_t> VersionsByPurpose(const AlgorithmVersions& versions) {
-  const auto& [shuffle, packing, trimming, neighbors, weighted_neighbors, latest_neighbors,
-               clusters, negatives, timed_negatives, given_times, unnamed_reverses, kept_labels,
-               look_ahead_packing] = versions;
-  return {{"batches", kAlgorithmVersion},
-          {"shuffle", shuffle},
-          {"packing", packing},
-          {"trimming", trimming},
-          {"neighbors", neighbors},
-          {"weighted_neighbors", weighted_neighbors},
-          {"latest_neighbors", latest_neighbors},
-          {"clusters", clusters},
-          {"negatives", negatives},
-          {"timed_negatives", timed_negatives},
-          {"given_times", given_times},
-          {"unnamed_reverses", unnamed_reverses},
-          {"kept_labels", kept_labels},
-          {"look_ahead_packing", look_ahead_packing}};
+  std::map<std::string, uint32_t> result = {{"batches", kAlgorithmVersion}};
+  VisitAlgorithms([&](const char* name, auto member) { result[name] = versions.*member; });
+  return result;
 }
 
 using RecipeOr = absl::StatusOr<std::shared_ptr<const Recipe>>;

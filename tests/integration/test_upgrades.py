@@ -166,3 +166,57 @@ def test_what_a_later_server_says_besides_is_skipped(later):
     client = gf.connect(later.address)
     assert client.dataset("d").info.num_graphs == 4
     assert client.server_info().storage_format == 2
+
+
+@pytest.fixture
+def link_loader(tmp_path):
+    """Makes loaders of seed edges with negatives, in a graph whose nodes have times."""
+    server = Server(tmp_path / "data")
+    rng = np.random.default_rng(5)
+    client = gf.connect(server.address)
+    dataset = client.ingest("timed", {
+        "x": rng.random((80, 2), np.float32), "edge_index": rng.integers(0, 80, (2, 300)),
+        "time": rng.integers(0, 1000, 80),
+    })  # fmt: skip
+
+    def make(versions: dict[str, int] | None = None):
+        loader = gf.LinkNeighborLoader(
+            dataset, num_neighbors=[2], batch_size=20, neg_sampling="binary", time_attr="time", seed=3
+        )
+        loader._algorithms = versions or {}
+        return loader
+
+    yield make
+    assert server.stop() == 0
+
+
+def pairs(batch) -> list:
+    return batch.n_id[batch.edge_label_index].tolist()
+
+
+def test_a_saved_state_goes_on_with_the_algorithms_that_it_began_with(link_loader):
+    # As with a server of the release before, whose newest version was 1.
+    before = link_loader({"timed_negatives": 1})
+    expected = [pairs(batch) for batch in before]
+    assert expected != [pairs(batch) for batch in link_loader()]
+    before.set_epoch(0)
+    running = iter(before)
+    for _ in range(3):
+        next(running)
+    state = before.state_dict()
+    running.close()
+    assert "timed_negatives 1" in state["spec"]["algorithms"]
+    rest = link_loader()
+    rest.load_state_dict(state)
+    assert [pairs(batch) for batch in rest] == expected[3:]
+    assert rest.state_dict()["spec"]["algorithms"] == state["spec"]["algorithms"]
+
+    gone = {**state, "spec": {**state["spec"], "algorithms": "timed_negatives 1, shuffle 7"}}
+    with pytest.raises(ValueError, match="version 7 of shuffle; this server has 1"):
+        link_loader().load_state_dict(gone)
+    with pytest.raises(ValueError, match="algorithms'\\] is 'nonsense'"):
+        link_loader().load_state_dict({**state, "spec": {"algorithms": "nonsense"}})
+    # States that do not say it are of the newest, or of none that is here.
+    del state["spec"]["algorithms"]
+    with pytest.raises(ValueError, match="the state is of spec_digest"):
+        link_loader().load_state_dict(state)

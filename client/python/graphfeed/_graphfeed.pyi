@@ -139,6 +139,7 @@ class BatchSpec:
     sampling: Optional[Sampling]  # read: all keys, lists as int64 arrays
     sample_limit: int
     algorithm_version: int  # 0: the server's
+    algorithms: dict[str, int]  # by purpose; missing: the server's newest
     ragged: bool
 
 class StreamOptions:

@@ -163,6 +163,7 @@ BatchSpec FullSpec() {
   spec.float16_columns = {"x"};
   spec.sample_limit = 50;
   spec.algorithm_version = 1;
+  spec.algorithms = {{"negatives", 2}, {"shuffle", 1}};
   spec.ragged = true;
   return spec;
 }

@@ -146,6 +146,7 @@ class BatchSpec(Record):
         "sampling": fields.dict_of_fields("sampling", _SAMPLING),
         "sample_limit": fields.integer(),
         "algorithm_version": fields.integer(0, fields.UINT32),
+        "algorithms": fields.integers_by_name(),
         "ragged": fields.boolean(),
     }
 

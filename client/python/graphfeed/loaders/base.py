@@ -119,6 +119,8 @@ class Loader(Stateful):
         self._warned = False
         self._plans: dict[Any, PlanSummary] = {}
         self._spec_digests: dict[Any, str] = {}
+        self._used_algorithms: dict[Any, Any] = {}
+        self._algorithms: dict[str, int] = {}
 
     @property
     def fingerprint(self) -> Fingerprint:
@@ -180,7 +182,7 @@ class Loader(Stateful):
         if prefetch is not None:
             options.prefetch = options.client_prefetch = prefetch
         stream = EpochStream(self.dataset, options)
-        self._learn_spec_digest(options.spec, stream.spec_digest)
+        self._learn_spec_digest(options.spec, stream.spec_digest, stream.algorithms)
         return stream
 
     def _stream_epoch(
@@ -296,6 +298,7 @@ class Loader(Stateful):
     def _batch_spec(self) -> Any:
         """The native BatchSpec of this loader."""
         spec = self._unpadded_spec()
+        spec.algorithms = self._algorithms
         if self._padding is not None:
             self._padding.write(spec, self._padding.options(self))
         return spec

@@ -64,6 +64,7 @@ class EpochStream:
         self._stream, info = dataset._connection.open_stream(options)
         self._layout = BatchLayout(info, dataset.info)
         self.spec_digest: str = info.spec_digest.hex()
+        self.algorithms: dict[str, int] = info.resolved_spec.algorithms
         self._ahead: Any = None  # the first batch of the epoch after the one just read
         self._first = True
 

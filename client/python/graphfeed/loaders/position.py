@@ -23,6 +23,7 @@ _FIELDS = {
     "ordinal": int,
 }
 _SPEC = "spec"  # a dict; states of former versions have none
+ALGORITHMS = "algorithms"  # of state["spec"]: "neighbors 1, negatives 1"
 
 
 class Place:
@@ -148,6 +149,24 @@ def check(state: Mapping[str, Any]) -> None:
     unknown = sorted(set(state) - {*_FIELDS, _SPEC})
     if unknown:
         raise errors.InvalidArgument(f"state has unknown fields: {', '.join(unknown)}")
+
+
+def write_algorithms(versions: Mapping[str, int]) -> str:
+    return ", ".join(f"{purpose} {version}" for purpose, version in sorted(versions.items()))
+
+
+def algorithms_of(state: Mapping[str, Any]) -> dict[str, int]:
+    """The versions of algorithms that a checked state says; none if it is older than they are."""
+    text = state.get(_SPEC, {}).get(ALGORITHMS, "")
+    try:
+        return {
+            purpose: int(version)
+            for purpose, version in (entry.split(" ") for entry in text.split(", ") if entry)
+        }
+    except (AttributeError, ValueError):
+        raise errors.InvalidArgument(
+            f"state['spec']['algorithms'] is {text!r}; a loader's has names and versions there"
+        ) from None
 
 
 def merge_states(states: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -24,6 +24,8 @@ class Stateful:
     _place: position.Place
     _seed_drawn: bool
     _spec_digests: dict[Any, str]  # by `_key`: options are mutable
+    _used_algorithms: dict[Any, Mapping[str, int]]  # likewise
+    _algorithms: dict[str, int]  # by purpose: versions that are asked for; else the newest
 
     def state_dict(self, after: Batch | None = None) -> dict[str, Any]:
         """Where the program stands: the position after the last batch that it received, however far
@@ -59,23 +61,39 @@ class Stateful:
     def _state_at(self, stands: Position) -> dict[str, Any]:
         """The state of a position."""
         info = self.dataset.info
+        spec = self._batch_spec()
+        digest = self._place.spec_digest or self._spec_digest(stands.epoch)
+        described = _spec.described(spec)
+        described.pop(position.ALGORITHMS, None)
+        used = self._used_algorithms.get(_key(spec))
+        if used:
+            described[position.ALGORITHMS] = position.write_algorithms(used)
         return position.make(
-            info.full_name,
-            info.fingerprint.hex(),
-            self._place.spec_digest or self._spec_digest(stands.epoch),
-            _spec.described(self._batch_spec()),
-            self.seed,
-            stands,
+            info.full_name, info.fingerprint.hex(), digest, described, self.seed, stands
         )
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Makes the next iteration begin where `state` stands. The number of shards may be another
         than when it was taken. A seed that was drawn is replaced by the state's.
 
+        The state's versions of algorithms are asked for from then on, so that a run goes on over an
+        upgrade of the servers.
+
         Raises:
-            ValueError: the state is another dataset content's, spec's or seed's, or none at all.
+            ValueError: the state is another dataset content's, spec's or seed's, or none at all, or
+                the server has no longer the versions of its algorithms.
         """
         position.check(state)
+        before, self._algorithms = self._algorithms, position.algorithms_of(state)
+        try:
+            self._check_state(state)
+        except BaseException:
+            self._algorithms = before
+            raise
+        self.seed = state["seed"]
+        self._place.resume(Position(state["epoch"], state["ordinal"]))
+
+    def _check_state(self, state: Mapping[str, Any]) -> None:
         ours = {"fingerprint": self.dataset.info.fingerprint.hex()}
         if not self._seed_drawn:
             ours["seed"] = self.seed
@@ -85,7 +103,12 @@ class Stateful:
                 continue
             differs = ""
             if field == "spec_digest" and state.get("spec"):
-                differs = _spec.difference(state["spec"], _spec.described(self._batch_spec()))
+                differs = _spec.difference(
+                    *(
+                        {name: text for name, text in spec.items() if name != position.ALGORITHMS}
+                        for spec in (state["spec"], _spec.described(self._batch_spec()))
+                    )
+                )
             if differs:
                 raise errors.InvalidArgument(
                     f"the state is of another loader of {state['dataset']}: {differs}"
@@ -94,8 +117,6 @@ class Stateful:
                 f"the state is of {field} {state[field]} ({state['dataset']}), this loader of "
                 f"{field} {value} ({self.dataset.info.full_name})"
             )
-        self.seed = state["seed"]
-        self._place.resume(Position(state["epoch"], state["ordinal"]))
 
     def _position_after(self, batch: Batch) -> Position:
         epoch, ordinal = batch.position
@@ -115,12 +136,14 @@ class Stateful:
         return self._spec_digests.get(key) or self._ask_spec_digest(epoch)
 
     def _ask_spec_digest(self, epoch: int) -> str:
-        digest = self._describe(epoch).spec_digest.hex()
-        self._learn_spec_digest(self._batch_spec(), digest)
+        described = self._describe(epoch)
+        digest = described.spec_digest.hex()
+        self._learn_spec_digest(self._batch_spec(), digest, described.resolved_spec.algorithms)
         return digest
 
-    def _learn_spec_digest(self, spec: Any, digest: str) -> None:
+    def _learn_spec_digest(self, spec: Any, digest: str, algorithms: Mapping[str, int]) -> None:
         self._spec_digests[_key(spec)] = digest
+        self._used_algorithms[_key(spec)] = algorithms
 
     def _describe(self, epoch: int) -> Any:
         """The native PlanDescription of an epoch."""
