@@ -22,15 +22,14 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-import workloads  # noqa: E402, F401: it finds the modules that the others need
+import workloads  # noqa: E402: it finds the modules that the others need
 from cluster import (  # noqa: E402
     KEEPALIVE,
+    Read,
     Reader,
     Replica,
     Source,
     act,
-    cpp_command,
-    python_command,
 )
 from namespaces import Namespaces, NotPermittedError  # noqa: E402
 from tcp_proxy import BadNetwork  # noqa: E402
@@ -56,9 +55,9 @@ class ChaosTest(unittest.TestCase):
     def setUpClass(cls) -> None:
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="graphfeed-chaos-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder)
-        cls.source = Source(cls.folder, EPOCHS)
-        for name, frames in cls.source.expected.items():
-            tell(f"{name}: {len(frames)} frames in {EPOCHS} epochs; seed {CHAOS_SEED}")
+        cls.source = Source(cls.folder, [Read(name, EPOCHS) for name in workloads.DATASETS])
+        for read, frames in cls.source.expected.items():
+            tell(f"{read.dataset}: {len(frames)} frames in {EPOCHS} epochs; seed {CHAOS_SEED}")
             assert len(frames) > 100 * EPOCHS
 
     def setUp(self) -> None:
@@ -75,30 +74,27 @@ class ChaosTest(unittest.TestCase):
 
     def start_clients(
         self, networks: list[list[str]], within: tuple[str, ...] = ()
-    ) -> list[tuple[str, Reader]]:
+    ) -> list[tuple[Read, Reader]]:
         """One for each language and dataset; each of `networks` is a way to the servers."""
         readers = []
-        for i, (make, name) in enumerate(
-            (make, name)
-            for make in (cpp_command, python_command)
-            for name in self.source.expected
+        for i, (make, read) in enumerate(
+            (make, read) for make in (Read.cpp, Read.python) for read in self.source.expected
         ):
             addresses = networks[(i + i // 2) % len(networks)]
             order = addresses[i % SERVERS :] + addresses[: i % SERVERS]
-            command = [*within, *make(order, name, EPOCHS)]
-            readers.append((name, Reader(command, STEP)))
+            readers.append((read, Reader([*within, *make(read, order)], STEP)))
             self.addCleanup(readers[-1][1].close)
         return readers
 
-    def check(self, readers: list[tuple[str, Reader]], did: object) -> list[str]:
+    def check(self, readers: list[tuple[Read, Reader]], did: object) -> list[str]:
         """All frames are as in the undisturbed run; what the clients told of their failovers."""
         failovers = []
-        for name, reader in readers:
+        for read, reader in readers:
             reader.join()
             log = reader.log()
             self.assertEqual(reader.code, 0, log)
-            self.assertEqual(len(reader.frames), len(self.source.expected[name]))
-            self.assertEqual(reader.frames, self.source.expected[name])
+            self.assertEqual(len(reader.frames), len(self.source.expected[read]))
+            self.assertEqual(reader.frames, self.source.expected[read])
             failovers += [line for line in log.splitlines() if " goes on with frame " in line]
         tell(f"{did}, {len(failovers)} failovers in {time.monotonic() - self.begin:.0f} s")
         self.assertGreater(len(failovers), 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import fcntl
 import os
 import pathlib
@@ -11,32 +12,54 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import workloads
 from server_process import Server
 
 import graphfeed as gf
 
-KEEPALIVE = 1  # seconds of silence before a client pings, and that it waits for the answer
+# Seconds of silence before a client pings, and that it waits for the answer. Nobody looks for it
+# while there are frames that have come and are not taken, but gRPC every 5 s: where clients are slow
+# KEEPALIVE would break connections that are well.
+KEEPALIVE = 1
+SLOW_KEEPALIVE = 10
 
 
 class Replica:
-    """A server process that comes back at its address, with its data."""
+    """A server process that comes back at its address, with its data. `host` may be "unix:PATH".
+    `arguments` are more of its flags; `program`, which may change between two starts, is another
+    one than $GRAPHFEED_SERVER."""
 
-    def __init__(self, folder: pathlib.Path, host: str, within: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        host: str,
+        within: Sequence[str] = (),
+        arguments: Sequence[str] = (),
+        port: int = 0,
+        program: str | None = None,
+    ) -> None:
         self._folder = folder
         self._within = within
-        self.address = f"{host}:0"
+        self._arguments = arguments
+        self.program = program
+        self.address = host if host.startswith("unix:") else f"{host}:{port}"
         self.start()
 
     def start(self) -> None:
         self._server = Server(
             self._folder, "--drain-timeout", "5s", "--log-level", "error",
-            "--allow-unauthenticated", "on",
-            address=self.address, within=self._within,
+            "--allow-unauthenticated", "on", *self._arguments,
+            address=self.address, within=self._within, program=self.program,
         )  # fmt: skip
         self.address = self._server.address
+
+    def readings(self) -> dict[str, float]:
+        return self._server.readings()
+
+    def ready(self) -> bool:
+        return self._server.ready()
 
     def kill(self) -> None:
         self._server.kill()
@@ -50,33 +73,56 @@ class Replica:
         self._server.process.send_signal(number)
 
 
-class Source:
-    """A snapshot of the workloads, and what an undisturbed client reads from its server."""
+@dataclasses.dataclass(frozen=True)
+class Read:
+    """What a client reads: epochs of a workload, or of a shard of it."""
 
-    def __init__(self, folder: pathlib.Path, epochs: int) -> None:
-        self.epochs = epochs
+    dataset: str
+    epochs: int
+    shard_index: int = 0
+    num_shards: int = 1
+
+    def cpp(self, endpoints: Sequence[str], keepalive: int = KEEPALIVE) -> list[str]:
+        """The command of the client in C++."""
+        return [
+            os.environ["GRAPHFEED_CLI"], "stream", self.dataset, *workloads.FLAGS[self.dataset],
+            "--shuffle", "--seed", str(workloads.SEED), "--epochs", str(self.epochs),
+            "--num-shards", str(self.num_shards), "--shard-index", str(self.shard_index),
+            "--digests", "--no-progress", "--keepalive", str(keepalive),
+            "--server", ",".join(endpoints),
+        ]  # fmt: skip
+
+    def python(self, endpoints: Sequence[str], keepalive: int = KEEPALIVE) -> list[str]:
+        """That of one in Python; its environment says which client it has."""
+        return [
+            sys.executable, workloads.__file__, ",".join(endpoints), self.dataset,
+            str(self.epochs), str(keepalive), str(self.num_shards), str(self.shard_index),
+        ]  # fmt: skip
+
+
+class Source:
+    """A snapshot of the workloads that are read, and the frames that undisturbed clients get."""
+
+    def __init__(self, folder: pathlib.Path, reads: Sequence[Read]) -> None:
         self._snapshot = folder / "snapshot"
-        replica = Replica(folder / "source", "127.0.0.1", ())
+        replica = Replica(folder / "source", "127.0.0.1")
         try:
             client = gf.connect(replica.address)
-            for name, data in workloads.content().items():
+            for name, data in workloads.content({read.dataset for read in reads}).items():
                 client.ingest(name, data)
-            self.expected = self._read(replica)
+            self.expected = self._read(replica, reads)
         finally:
             replica.drain()
         self._copy("snapshot", "--data-dir", str(folder / "source"))
 
-    def _read(self, replica: Replica) -> dict[str, list[str]]:
-        readers = {
-            name: Reader(cpp_command([replica.address], name, self.epochs), step=0)
-            for name in workloads.DATASETS
-        }
+    def _read(self, replica: Replica, reads: Sequence[Read]) -> dict[Read, list[str]]:
+        readers = {read: Reader(read.cpp([replica.address]), step=0) for read in reads}
         for reader in readers.values():
             reader.join()
             if reader.code != 0:
                 raise RuntimeError(reader.log())
             reader.close()
-        return {name: reader.frames for name, reader in readers.items()}
+        return {read: reader.frames for read, reader in readers.items()}
 
     def restore(self, folder: pathlib.Path) -> pathlib.Path:
         """A data folder with the same content."""
@@ -91,27 +137,43 @@ class Source:
 
 class Reader(threading.Thread):
     """A client process whose frames are taken at the pace of a training program: `step` seconds
-    for each."""
+    for each. `environment` adds to ours."""
 
-    def __init__(self, command: Sequence[str], step: float) -> None:
+    def __init__(
+        self, command: Sequence[str], step: float, environment: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__()
-        self._step = step
+        self.step = step
         self._log = tempfile.TemporaryFile("w+")
-        self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=self._log, text=True
-        )
-        # A pipe that holds few lines: the client waits as one that computes would.
-        fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        # A pipe of packets that holds one: the client waits as one that computes would. (Otherwise
+        # a pipe is free again when a whole page of it has been read, and lets 150 lines pass.)
+        self._lines, theirs = os.pipe2(os.O_DIRECT | os.O_CLOEXEC)
+        fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 1)
+        try:
+            self._process = subprocess.Popen(
+                command, stdout=theirs, stderr=self._log,
+                env={**os.environ, **(environment or {})},
+            )  # fmt: skip
+        finally:
+            os.close(theirs)
         self.frames: list[str] = []
+        self._came = threading.Event()
         self.start()
 
     def run(self) -> None:
-        for line in self._process.stdout:
-            if line.startswith("frame "):
-                self.frames.append(line.strip())
-                time.sleep(self._step)
+        while written := os.read(self._lines, 1 << 16):  # lines, as a rule one
+            for line in written.decode().splitlines():
+                if line.startswith("frame "):
+                    self.frames.append(line)
+                    self._came.set()
+                    time.sleep(self.step)
+        os.close(self._lines)
         self.code = self._process.wait()
-        self._process.stdout.close()
+        self._came.set()
+
+    def wait_for_first(self) -> None:
+        """Until a frame has come, or the client has ended."""
+        self._came.wait()
 
     def log(self) -> str:
         self._log.seek(0)
@@ -121,21 +183,6 @@ class Reader(threading.Thread):
         self._process.kill()
         self.join()
         self._log.close()
-
-
-def cpp_command(endpoints: list[str], dataset: str, epochs: int) -> list[str]:
-    return [
-        os.environ["GRAPHFEED_CLI"], "stream", dataset, *workloads.FLAGS[dataset], "--shuffle",
-        "--seed", str(workloads.SEED), "--epochs", str(epochs), "--digests", "--no-progress",
-        "--keepalive", str(KEEPALIVE), "--server", ",".join(endpoints),
-    ]  # fmt: skip
-
-
-def python_command(endpoints: list[str], dataset: str, epochs: int) -> list[str]:
-    return [
-        sys.executable, workloads.__file__, ",".join(endpoints), dataset, str(epochs),
-        str(KEEPALIVE),
-    ]  # fmt: skip
 
 
 def act(replica: Replica, action: str, pause: float) -> None:

@@ -1,4 +1,5 @@
-"""What the chaos tests read: packed molecules and sampled neighbourhoods of movies.
+"""What the chaos tests read: packed molecules and sampled neighbourhoods of movies, and those of a
+generated graph whose batches are large (200 KB), so that connections hold few of them.
 
 QM9 and IMDB where the shared data are, generated graphs of their sizes elsewhere. The long run
 reads all of them, the bounded one a part.
@@ -10,6 +11,7 @@ import argparse
 import os
 import pathlib
 import sys
+from collections.abc import Collection
 
 import numpy as np
 
@@ -28,6 +30,7 @@ SEED = 5
 PACK = {"num_nodes": 1200, "num_edges": 2500, "num_graphs": 80}
 FAN_OUT = [4, 3]
 SEEDS = 2  # a batch of movies begins with
+LINKS = {"nodes": 14400, "degree": 12, "columns": 256, "seeds": 16}
 PART = 16384  # molecules that the bounded run reads; its movies are those of the training mask
 
 # The same two specs as the command-line client's flags and as Python loaders.
@@ -41,36 +44,59 @@ FLAGS = {
         "--strategy", "neighbor", "--ragged", "--num-neighbors", ",".join(map(str, FAN_OUT)),
         "--input-nodes", "movie" if LONG else "movie:train_mask", "--batch-size", str(SEEDS),
     ],
+    "links": [
+        "--strategy", "neighbor", "--ragged", "--num-neighbors", str(LINKS["degree"]),
+        "--batch-size", str(LINKS["seeds"]),
+    ],
 }  # fmt: skip
 
 
-def loader(client: gf.Client, name: str):
+def loader(client: gf.Client, name: str, **shard):
     dataset = client.dataset(name)
+    options = {"shuffle": True, "seed": SEED, **shard}
     if name == "molecules":
         return gf.FixedSizeDataLoader(
             dataset if LONG else dataset[:PART],
             fixed_size_options=gf.FixedSizeOptions(**PACK),
             fixed_size_strategy=gf.FixedSizeStrategy.StreamPack,
-            shuffle=True,
-            seed=SEED,
+            **options,
+        )
+    if name == "links":
+        return gf.NeighborLoader(
+            dataset, num_neighbors=[LINKS["degree"]], batch_size=LINKS["seeds"], **options
         )
     return gf.NeighborLoader(
         dataset,
         num_neighbors=FAN_OUT,
         input_nodes="movie" if LONG else ("movie", "train_mask"),
         batch_size=SEEDS,
-        shuffle=True,
-        seed=SEED,
+        **options,
     )
 
 
-def content() -> dict[str, gf.Collection | dict]:
-    """The datasets, as `ingest` takes them."""
+def content(names: Collection[str] = DATASETS) -> dict[str, gf.Collection | dict]:
+    """The datasets of these names, as `ingest` takes them."""
+    made = {"links": _links}
     data = shared_dir("data")
     if data is None:
         print("*** GENERATED graphs stand for QM9 and IMDB ***", file=sys.stderr, flush=True)
-        return {"molecules": _molecules(), "movies": _movies()}
-    return {"molecules": read_qm9(data / "qm9"), "movies": read_imdb(data / "imdb")}
+        made.update(molecules=_molecules, movies=_movies)
+    else:
+        made.update(
+            molecules=lambda: read_qm9(data / "qm9"), movies=lambda: read_imdb(data / "imdb")
+        )
+    return {name: made[name]() for name in sorted(names)}
+
+
+def _links() -> dict:
+    rng = np.random.default_rng(3)
+    nodes, degree = LINKS["nodes"], LINKS["degree"]
+    return {
+        "x": rng.random((nodes, LINKS["columns"]), np.float32),
+        "edge_index": np.stack(
+            [rng.integers(0, nodes, nodes * degree), np.repeat(np.arange(nodes), degree)]
+        ),
+    }
 
 
 def _molecules() -> gf.Collection:
@@ -108,15 +134,18 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("endpoints", type=lambda text: text.split(","))
-    parser.add_argument("dataset", choices=DATASETS)
+    parser.add_argument("dataset", choices=sorted(FLAGS))
     parser.add_argument("epochs", type=int)
     parser.add_argument("keepalive", type=float)
+    parser.add_argument("num_shards", type=int)
+    parser.add_argument("shard_index", type=int)
     args = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     client = gf.connect(
         args.endpoints, keepalive_time=args.keepalive, keepalive_timeout=args.keepalive
     )
-    for batches in loader(client, args.dataset).epochs(args.epochs):
+    shard = {"num_shards": args.num_shards, "shard_index": args.shard_index}
+    for batches in loader(client, args.dataset, **shard).epochs(args.epochs):
         for batch in batches:
             epoch, ordinal = batch.position
             print(f"frame {epoch} {ordinal} {batch.digest:016x}", flush=True)

@@ -7,12 +7,15 @@ import pathlib
 import re
 import signal
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Sequence
 
 
 class Server:
     """A server process on a free port with its data in a folder; `within` is the beginning of its
-    command, such as "ip netns exec NAME", which must make way for it."""
+    command, such as "ip netns exec NAME", which must make way for it. `program` is another one than
+    $GRAPHFEED_SERVER."""
 
     def __init__(
         self,
@@ -21,10 +24,11 @@ class Server:
         address: str = "127.0.0.1:0",
         within: Sequence[str] = (),
         stderr=None,
+        program: str | None = None,
     ) -> None:
         command = [
             *within,
-            os.environ["GRAPHFEED_SERVER"],
+            program or os.environ["GRAPHFEED_SERVER"],
             "--data-dir", str(data_dir),
             "--listen", address,
             "--metrics-listen", "127.0.0.1:0",
@@ -42,6 +46,23 @@ class Server:
                 self.metrics = self.process.stdout.readline().removeprefix("metrics on ").strip()
                 return
         raise RuntimeError(f"the server ended with {self.process.wait()} before it listened")
+
+    def readings(self) -> dict[str, float]:
+        """What a scrape answers, by series: `name`, or `name{label="value"}`."""
+        with urllib.request.urlopen(f"http://{self.metrics}/metrics", timeout=30) as answer:
+            lines = answer.read().decode().splitlines()
+        parted = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+        return {series: float(value) for series, _, value in parted}
+
+    def ready(self) -> bool:
+        try:
+            urllib.request.urlopen(f"http://{self.metrics}/readyz", timeout=30).close()
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code != 503:
+                raise
+            return False
+        return True
 
     def stop(self) -> int:
         """Asks it to stop and returns its exit code."""
