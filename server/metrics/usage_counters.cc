@@ -19,6 +19,8 @@ struct UsageCounters::Families {
   Families(prometheus::Registry& registry, const std::string& name)
       : label(name),
         calls(Counter(registry, "rpcs_total", "Finished calls")),
+        refused_calls(Counter(registry, "refused_rpcs_total",
+                              "Calls that were refused for want of a right or of room")),
         sent_bytes(Counter(registry, "sent_bytes_total", "Bytes of messages that were sent")),
         received_bytes(
             Counter(registry, "received_bytes_total", "Bytes of messages that were received")),
@@ -42,6 +44,7 @@ struct UsageCounters::Families {
 
   const std::string label;
   Counters& calls;
+  Counters& refused_calls;
   Counters& sent_bytes;
   Counters& received_bytes;
   Counters& frames;
@@ -66,6 +69,7 @@ UsageCounters::Entry& UsageCounters::Of(absl::string_view name) {
   const prometheus::Labels labels = {{families.label, std::string(name)}};
   Entry& entry = families.entries[std::string(name)];
   entry.calls_ = &families.calls.Add(labels);
+  entry.refused_calls_ = &families.refused_calls.Add(labels);
   entry.sent_bytes_ = &families.sent_bytes.Add(labels);
   entry.received_bytes_ = &families.received_bytes.Add(labels);
   entry.frames_ = &families.frames.Add(labels);
@@ -73,7 +77,10 @@ UsageCounters::Entry& UsageCounters::Of(absl::string_view name) {
   return entry;
 }
 
-void UsageCounters::Entry::CallDone() { calls_->Increment(); }
+void UsageCounters::Entry::CallDone(bool refused) {
+  calls_->Increment();
+  if (refused) refused_calls_->Increment();
+}
 void UsageCounters::Entry::Sent(int64_t bytes) {
   sent_bytes_->Increment(static_cast<double>(bytes));
 }

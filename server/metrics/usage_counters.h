@@ -25,7 +25,8 @@ class UsageCounters {
   // One name's. Lives as long as the counters; counting takes no lock and allocates nothing.
   class Entry {
    public:
-    void CallDone();
+    // `refused`: for want of a right or of room.
+    void CallDone(bool refused);
     void Sent(int64_t bytes);
     void Received(int64_t bytes);
     void FrameSent();
@@ -34,6 +35,7 @@ class UsageCounters {
    private:
     friend class UsageCounters;
     prometheus::Counter* calls_ = nullptr;
+    prometheus::Counter* refused_calls_ = nullptr;
     prometheus::Counter* sent_bytes_ = nullptr;
     prometheus::Counter* received_bytes_ = nullptr;
     prometheus::Counter* frames_ = nullptr;

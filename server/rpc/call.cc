@@ -117,7 +117,7 @@ std::unique_ptr<Call> Call::Admit(Calls& calls, std::function<bool()> gone, cons
 
 Call::~Call() {
   calls_.metrics_.RpcDone(method_, status_.code(), age());
-  record_->End();
+  record_->End(status_);
   if (calls_.log_ != nullptr) {
     LogCall(*calls_.log_, calls_.refusals_, method_, caller_, *record_, status_, age());
   }

@@ -49,14 +49,16 @@ void CallRecord::FrameSent() {
   if (UsageCounters::Entry* const used = used_) used->FrameSent();
 }
 
-void CallRecord::End() {
+void CallRecord::End(const absl::Status& status) {
+  const bool refused = absl::IsResourceExhausted(status) || absl::IsPermissionDenied(status) ||
+                       absl::IsUnauthenticated(status);
   MutexLock lock(&mu_);
   ended_ = true;
-  tenant_.CallDone();
+  tenant_.CallDone(refused);
   if (is_stream_) tenant_.StreamsOpen(-1);
   UsageCounters::Entry* const used = used_;
   if (used == nullptr) return;
-  used->CallDone();
+  used->CallDone(refused);
   if (is_stream_) used->StreamsOpen(-1);
 }
 

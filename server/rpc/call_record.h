@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "server/metrics/metrics.h"
 #include "storage/base/mutex.h"
@@ -30,7 +31,7 @@ class CallRecord {
   void Received(int64_t bytes);
   void FrameSent();
   // The call has ended: what comes after it is not counted.
-  void End();
+  void End(const absl::Status& status);
 
   bool is_stream() const { return is_stream_; }
   int64_t sent_bytes() const { return sent_bytes_; }

@@ -17,17 +17,29 @@ RULES = ROOT / "deploy/prometheus/alerts.yml"
 DASHBOARD = ROOT / "deploy/grafana/graphfeed.json"
 
 
+TOKEN = "trainer-token-0123456789"
+ACCESS = f"""
+principals:
+  - {{name: trainer, token: {TOKEN}, roles: [reader, writer, worker], datasets: ["*"]}}
+"""
+PLACES = 2  # for streams
+
+
 class Busy:
     """A server of which every family counts, again and again until `stop`."""
 
     def __init__(self, folder: pathlib.Path) -> None:
+        access = folder / "access.yml"
+        access.write_text(ACCESS)
         # A cache that is too small for its data, so that chunks come and go.
         self.server = Server(
-            folder, "--memory-budget=1M", "--build-threads=1", "--max-prefetch=8"
-        )
+            folder / "data", "--memory-budget=1M", "--build-threads=1", "--max-prefetch=8",
+            f"--max-streams={PLACES}", "--stream-wait=60s", f"--access={access}",
+        )  # fmt: skip
         self._stopped = threading.Event()
         self.errors: list[BaseException] = []
-        self._client = gf.connect(self.server.address)
+        self._client = gf.connect(self.server.address, token=TOKEN)
+        self._stranger = gf.connect(self.server.address, token="nobody-0123456789")
         rng = np.random.default_rng(1)
         graphs = [
             {"x": rng.normal(size=(n, 64)).astype(np.float32),
@@ -47,9 +59,31 @@ class Busy:
             )  # fmt: skip
             for _ in loader:
                 pass
+        self._wait_for_room()
         with contextlib.suppress(LookupError):
             self._client.dataset("nobody")
+        with contextlib.suppress(gf.errors.Unauthenticated):
+            self._stranger.datasets()
         self._client._report_worker(worker_report(number))
+
+    def _wait_for_room(self) -> None:
+        """One more stream than there are places for, until one of the others is gone."""
+        streams = [self._endless() for _ in range(PLACES)]
+        for stream in streams:
+            next(stream)
+        late = threading.Thread(target=lambda: next(self._endless()))
+        late.start()
+        while late.is_alive() and "graphfeed_streams_waiting 1\n" not in scrape(self.server.metrics):
+            pass
+        for stream in streams:
+            stream.close()
+        late.join()
+
+    def _endless(self):
+        """The batches of endless epochs."""
+        loader = gf.DataLoader(self._dataset, batch_size=50, shuffle=True)
+        for epoch in loader.epochs():
+            yield from epoch
 
     def _run(self) -> None:
         number = 0
@@ -65,6 +99,7 @@ class Busy:
         self._stopped.set()
         self._thread.join()
         self._client.close()
+        self._stranger.close()
         return self.server.stop()
 
 

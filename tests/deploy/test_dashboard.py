@@ -38,6 +38,20 @@ def test_the_query_is_answered(prometheus, expression):
     assert any(math.isfinite(value) for value in values), (filled_in, values)
 
 
+def test_panels_show_who_waits_and_who_is_refused(prometheus):
+    """The busy server has streams that wait, a tenant, and a stranger who is refused."""
+    seen = {
+        (panel["title"], target["refId"]): max(prometheus.values(filled(target["expr"])))
+        for panel in panels()
+        for target in panel["targets"]
+        if panel["title"] in ("Streams that wait", "Use by tenant", "Refusals by tenant", "Authentication failures")
+    }
+    never = {("Streams that wait", "A"), ("Streams that wait", "C")}  # at the moment of the scrape
+    assert {key for key, value in seen.items() if not value > 0} <= never, seen
+    refused = "rate(graphfeed_tenant_refused_rpcs_total[10s]) > 0"
+    assert prometheus.query(f"count({refused})") == 1, "the stranger alone"
+
+
 def test_panels_are_whole_and_do_not_overlap():
     dashboard = json.loads(DASHBOARD.read_text())
     assert {v["name"] for v in dashboard["templating"]["list"]} == {"datasource", "job", "instance"}

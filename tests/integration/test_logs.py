@@ -270,6 +270,10 @@ def test_refusals_are_audited_and_counted_and_no_token_is_told(secured):
     assert f'graphfeed_tenant_frames_sent_total{{tenant="ann"}} {frames}\n' in metrics
     assert f'graphfeed_dataset_frames_sent_total{{dataset="g"}} {frames}\n' in metrics
     assert 'graphfeed_tenant_open_streams{tenant="ann"} 0' in metrics
+    # GetDataset of "h", which it has no grant for, and a snapshot, which it has no role for.
+    assert 'graphfeed_tenant_refused_rpcs_total{tenant="ann"} 2' in metrics
+    assert re.search(r'graphfeed_tenant_refused_rpcs_total{tenant="unknown"} [1-9]', metrics)
+    assert 'graphfeed_dataset_refused_rpcs_total{dataset="g"} 0' in metrics
     assert 'dataset="h"' not in metrics, "what is asked for is no label"
 
     log.server.stop()

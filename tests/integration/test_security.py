@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -114,8 +115,9 @@ def access(tmp_path) -> pathlib.Path:
 def guarded(start_server, tmp_path, access):
     """A server that asks for tokens, with a dataset of each team."""
     server = start_server(
-        tmp_path / "data", f"--access={access}", f"--snapshot-dir={tmp_path / 'snapshots'}"
-    )
+        tmp_path / "data", f"--access={access}", f"--snapshot-dir={tmp_path / 'snapshots'}",
+        f"--audit-log={tmp_path / 'audits'}",
+    )  # fmt: skip
     with connect(server, WRITER) as client:
         for name in ("team-a-mol", "team-b-mol"):
             client.ingest(name, graphs())
@@ -216,7 +218,7 @@ def test_what_has_no_grant_is_not_even_named(guarded):
     client.ingest("team-a-new", graphs(3))
 
 
-def test_the_file_is_read_again_when_it_changes(guarded, access):
+def test_the_file_is_read_again_when_it_changes(guarded, access, tmp_path):
     client = connect(guarded, READER)
     assert client.datasets()
     new = "new-token-0123456789ab"
@@ -225,7 +227,8 @@ def test_the_file_is_read_again_when_it_changes(guarded, access):
     assert connect(guarded, new).datasets()
     access.write_text("principals: [{name: x}]\n")  # of no use: what was in force stays
     guarded.process.send_signal(signal.SIGHUP)
-    time.sleep(1.5)
+    failed = r"action=reload .*result=(?!OK).* what=--access"
+    wait_for(lambda: re.search(failed, (tmp_path / "audits").read_text()), "the file is not looked at")
     assert connect(guarded, new).datasets()
     access.write_text(ACCESS)
     guarded.process.send_signal(signal.SIGHUP)

@@ -58,7 +58,7 @@ def filled(random_: random.Random, message: Any, depth: int = 0) -> None:
                 target.SetInParent()
                 filled(random_, target, depth + 1)
             continue
-        values = [value(random_, field) for _ in range(random_.randrange(5) if repeated else 1)]
+        values = [any_value(random_, field) for _ in range(random_.randrange(5) if repeated else 1)]
         for value in values:
             try:
                 if repeated:
@@ -69,7 +69,7 @@ def filled(random_: random.Random, message: Any, depth: int = 0) -> None:
                 pass
 
 
-def value(random_: random.Random, field: Any) -> Any:
+def any_value(random_: random.Random, field: Any) -> Any:
     if field.enum_type is not None:
         return random_.choice([0, 1, 2, 3, 99, -1])
     kind = field.cpp_type

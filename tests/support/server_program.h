@@ -1,7 +1,9 @@
 #ifndef GRAPHFEED_TESTS_SUPPORT_SERVER_PROGRAM_H_
 #define GRAPHFEED_TESTS_SUPPORT_SERVER_PROGRAM_H_
 
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -53,6 +56,7 @@ class ServerProgram {
       const size_t at = text.find("listening on ");
       if (at == text.npos) continue;
       endpoint_ = std::string(text.substr(at + 13));
+      if (absl::c_linear_search(flags, "--metrics-listen")) metrics_ = process_->ReadLine();
       return;
     }
     Die("the server ended before it listened");
@@ -87,6 +91,15 @@ class ServerProgram {
     return !exit_status_.has_value();
   }
 
+  // The value of a metric, labels as in the exposition; nothing if it is absent. For a server with
+  // --metrics-listen 127.0.0.1:0.
+  std::optional<double> Metric(const std::string& name) const {
+    const std::string page = "\n" + MetricsPage();
+    const size_t found = page.find("\n" + name + " ");
+    if (found == page.npos) return std::nullopt;
+    return std::atof(page.c_str() + found + name.size() + 2);
+  }
+
   // Sends SIGTERM and waits; the exit code, or nothing if it was killed by a signal or has not
   // ended in time.
   std::optional<int> Terminate(absl::Duration timeout) {
@@ -103,6 +116,29 @@ class ServerProgram {
     std::abort();
   }
 
+  std::string MetricsPage() const {
+    int port = 0;
+    const std::string line = metrics_.value_or("");
+    if (!absl::SimpleAtoi(line.substr(line.rfind(':') + 1), &port)) Die("no metrics");
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    const int socket_fd = socket(AF_INET, SOCK_STREAM, 0);
+    const std::string request = "GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    if (connect(socket_fd, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 ||
+        write(socket_fd, request.data(), request.size()) < 0) {
+      Die("metrics");
+    }
+    std::string page;
+    char part[4096];
+    for (ssize_t size; (size = read(socket_fd, part, sizeof(part))) > 0;) {
+      page.append(part, static_cast<size_t>(size));
+    }
+    close(socket_fd);
+    return page;
+  }
+
   int64_t StatusValue(const std::string& name) const {
     std::ifstream file(absl::StrCat("/proc/", pid(), "/status"));
     for (std::string line; std::getline(file, line);) {
@@ -117,6 +153,7 @@ class ServerProgram {
 
   std::string folder_;
   std::string endpoint_;
+  std::optional<std::string> metrics_;  // "metrics on ADDR"
   std::unique_ptr<ChildProcess> process_;
   std::optional<int> exit_status_;
 };

@@ -4,7 +4,6 @@
 #include <grpcpp/impl/codegen/proto_utils.h>
 #include <grpcpp/impl/rpc_method.h>
 #include <grpcpp/support/async_stream.h>
-#include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/proto_buffer_reader.h>
 #include <grpcpp/support/sync_stream.h>
 
@@ -32,9 +31,11 @@ using grpc::internal::RpcMethod;
 // The codes are the same numbers in both.
 absl::Status FromGrpc(const grpc::Status& status, const grpc::ClientContext& context) {
   if (status.ok()) return absl::OkStatus();
-  absl::Status error = wire::DecodeStatusDetails(
-      absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message()),
-      status.error_details());
+  const std::string reason = status.error_message();
+  absl::Status error =
+      wire::DecodeStatusDetails(absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                                             reason.empty() ? "the server gave no reason" : reason),
+                                status.error_details());
   const auto& metadata = context.GetServerTrailingMetadata();
   const auto id = metadata.find("x-request-id");
   if (id == metadata.end()) return error;
@@ -110,6 +111,37 @@ class Waiter {
   bool was_interrupted_ = false;
 };
 
+// Receives what a method that answers once has answered, as if it were a stream: gRPC's own calls
+// of such methods wait behind a second answer, until their deadline, or for ever.
+template <typename Call>
+absl::Status ReceiveOne(Call& call, Waiter& waiter, grpc::ClientContext& context,
+                        MessageLite* response) {
+  absl::string_view wrong;
+  grpc::ByteBuffer answer;
+  call.Read(&answer, waiter.tag());
+  const bool answered = waiter.Wait();
+  if (answered) {
+    grpc::ProtoBufferReader bytes(&answer);
+    if (response->ParseFromZeroCopyStream(&bytes)) {
+      grpc::ByteBuffer more;
+      call.Read(&more, waiter.tag());
+      if (waiter.Wait()) wrong = "the server has answered twice";
+    } else {
+      wrong = "the answer is not a message";
+    }
+  }
+  if (!wrong.empty()) context.TryCancel();
+  grpc::Status status;
+  call.Finish(&status, waiter.tag());
+  (void)waiter.Wait();
+  if (waiter.interrupted()) return InterruptedError();
+  if (!wrong.empty()) return absl::InternalError(wrong);
+  if (!answered && status.ok()) {
+    return absl::InternalError("the server has not answered, and says that all is well");
+  }
+  return FromGrpc(status, context);
+}
+
 class GrpcDownStream final : public DownStream {
  public:
   GrpcDownStream(ChannelUse channel, const char* method, const MessageLite& request,
@@ -154,10 +186,12 @@ class GrpcUpStream final : public UpStream {
       : channel_(std::move(channel)),
         interrupted_(interrupted),
         context_(token),
-        waiter_(context_, interrupted_) {
-    writer_.reset(grpc::internal::ClientAsyncWriterFactory<MessageLite>::Create(
-        channel_.get(), waiter_.queue(), RpcMethod(method, RpcMethod::CLIENT_STREAMING), &context_,
-        response, /*start=*/true, waiter_.tag()));
+        waiter_(context_, interrupted_),
+        response_(response) {
+    using Factory = grpc::internal::ClientAsyncReaderWriterFactory<MessageLite, grpc::ByteBuffer>;
+    call_.reset(Factory::Create(channel_.get(), waiter_.queue(),
+                                RpcMethod(method, RpcMethod::BIDI_STREAMING), &context_,
+                                /*start=*/true, waiter_.tag()));
     pending_ = true;
   }
 
@@ -170,7 +204,7 @@ class GrpcUpStream final : public UpStream {
   absl::Status Write(const MessageLite& message) override {
     if (end_) return *end_;
     if (!Settle()) return End();
-    writer_->Write(message, waiter_.tag());
+    call_->Write(message, waiter_.tag());
     pending_ = true;
     return absl::OkStatus();
   }
@@ -178,7 +212,7 @@ class GrpcUpStream final : public UpStream {
   absl::Status Finish() override {
     if (end_) return *end_;
     if (Settle()) {
-      writer_->WritesDone(waiter_.tag());
+      call_->WritesDone(waiter_.tag());
       pending_ = true;
     }
     return End();
@@ -194,10 +228,7 @@ class GrpcUpStream final : public UpStream {
 
   absl::Status End() {
     (void)Settle();
-    grpc::Status status;
-    writer_->Finish(&status, waiter_.tag());
-    (void)waiter_.Wait();
-    end_ = waiter_.interrupted() ? InterruptedError() : FromGrpc(status, context_);
+    end_ = ReceiveOne(*call_, waiter_, context_, response_);
     return *end_;
   }
 
@@ -205,7 +236,8 @@ class GrpcUpStream final : public UpStream {
   const Interrupted interrupted_;
   CallContext context_;
   Waiter waiter_;
-  std::unique_ptr<grpc::ClientAsyncWriter<MessageLite>> writer_;
+  MessageLite* const response_;
+  std::unique_ptr<grpc::ClientAsyncReaderWriter<MessageLite, grpc::ByteBuffer>> call_;
   bool pending_ = false;             // an operation is in flight
   std::optional<absl::Status> end_;  // how the call ended
 };
@@ -224,14 +256,12 @@ class GrpcChannel final : public Channel {
       context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
     }
     Waiter waiter(context, interrupted_);
-    using Factory = grpc::internal::ClientAsyncResponseReaderFactory<MessageLite>;
-    const std::unique_ptr<grpc::ClientAsyncResponseReader<MessageLite>> call(
-        Factory::Create(channel.get(), waiter.queue(), RpcMethod(method, RpcMethod::NORMAL_RPC),
-                        &context, request, /*start=*/true));
-    grpc::Status status;
-    call->Finish(response, &status, waiter.tag());
+    const std::unique_ptr<grpc::ClientAsyncReader<grpc::ByteBuffer>> call(
+        grpc::internal::ClientAsyncReaderFactory<grpc::ByteBuffer>::Create(
+            channel.get(), waiter.queue(), RpcMethod(method, RpcMethod::SERVER_STREAMING), &context,
+            request, /*start=*/true, waiter.tag()));
     (void)waiter.Wait();
-    return waiter.interrupted() ? InterruptedError() : FromGrpc(status, context);
+    return ReceiveOne(*call, waiter, context, response);
   }
 
   absl::StatusOr<std::unique_ptr<DownStream>> StartDown(const char* method,

@@ -1,6 +1,8 @@
 """Answers that no server of ours gives: every one of them is a gf.Error, and nothing waits for ever."""
 
 import dataclasses
+import subprocess
+import sys
 import types
 
 import numpy as np
@@ -154,3 +156,57 @@ def test_one_graph_of_very_many_is_found_at_once(client):
     assert many[2**40 : 2**40 + 3].graph_ids.tolist() == [2**40, 2**40 + 1, 2**40 + 2]
     assert many[[2**49, -1]].graph_ids.tolist() == [2**49, 2**50 - 1]
     assert many[3].name == "graph 3"
+
+
+# A server that says what it should, but not as often, and a client of it without much patience; in
+# a process of its own, which the server's threads do not outlive.
+ANSWERS = """
+import sys
+from concurrent import futures
+import grpc
+import numpy as np
+import graphfeed as gf
+from graphfeed._portable.descriptors import messages
+
+class Handler(grpc.GenericRpcHandler):
+    def service(self, details):
+        answer = messages.DatasetInfo(name="n", version=1) if "Ingest" in details.method else \
+            messages.ServerInfoResponse(version="1")
+        def answers(requests, context):
+            for _ in requests:
+                pass
+            how = sys.argv[1]
+            for _ in range(2 if how == "twice" else how != "never"):
+                yield b"\\x0c\\x08\\x01" if how == "group" else answer.SerializeToString()
+        return grpc.stream_stream_rpc_method_handler(answers)
+
+server = grpc.server(futures.ThreadPoolExecutor(4), handlers=[Handler()])
+port = server.add_insecure_port("127.0.0.1:0")
+server.start()
+graph = {"x": np.ones((3, 2), np.float32), "edge_index": np.zeros((2, 2), np.int64)}
+with gf.connect(f"127.0.0.1:{port}", retry_timeout=0) as client:
+    for call in (client.server_info, lambda: client.ingest("n", [graph, graph])):
+        try:
+            call()
+            print("taken")
+        except gf.errors.Internal as error:
+            print(error.message)
+server.stop(None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("twice", "the server has answered twice"),
+        ("never", "the server has not answered, and says that all is well"),
+        ("group", "the answer is not a message"),
+    ],
+)
+def test_a_call_is_answered_once(how, said):
+    done = subprocess.run(
+        [sys.executable, "-c", ANSWERS, how], capture_output=True, text=True, timeout=100,
+        check=False,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert len(lines) == 2 and all(said in line for line in lines), done.stdout + done.stderr

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import Any, Callable, Iterator, Optional
+from typing import Any, Callable, Iterator, List, Optional
 
 import grpc
 
 from graphfeed import errors
-from graphfeed._portable import details, ending, forks
+from graphfeed._portable import descriptors, details, ending, forks
 from graphfeed._portable.channel_options import ChannelOptions
 
 # How often a waiting thread looks whether there is something else to do.
 INTERRUPT_SECONDS = 0.1
 _JOIN_SECONDS = 5.0
+_NO_REASON = "the server gave no reason"
 
 
 def _single_threaded() -> list:
@@ -35,7 +36,7 @@ def _single_threaded() -> list:
 
 def from_rpc(error: Any) -> errors.Error:
     """The exception for a call that failed."""
-    found = errors.from_status(error.code().name, error.details() or "")
+    found = errors.from_status(error.code().name, error.details() or _NO_REASON)
     return details.attach(found, error.trailing_metadata())
 
 
@@ -130,10 +131,7 @@ class Channel:
             data = self._ask(method, request, timeout)
         if data is None:
             raise errors.Internal("the server has not answered, and says that all is well")
-        try:
-            return response.FromString(data)
-        except Exception as error:  # of protobuf, by its versions
-            raise errors.Internal(f"the answer is not a message: {error}") from None
+        return _parsed(data, response)
 
     def _ask(
         self,
@@ -146,8 +144,8 @@ class Channel:
         try:
             started(down)
             data = down.read()
-            if data is not None:
-                down.read()  # the status
+            if data is not None and down.read() is not None:  # the status
+                raise errors.Internal("the server has answered twice")
             down.finish()
         finally:
             down.close()
@@ -187,6 +185,13 @@ class Channel:
     def _close_unused(self, connection: _Connection) -> None:
         if connection.dropped and connection.uses == 0:
             connection.channel.close()
+
+
+def _parsed(data: bytes, response: Any) -> Any:
+    try:
+        return descriptors.parse(response, data)
+    except Exception as error:  # of protobuf, by its versions
+        raise errors.Internal(f"the answer is not a message: {error}") from None
 
 
 class _Asking:
@@ -306,13 +311,30 @@ class UpStream:
         self._messages: queue.Queue = queue.Queue(maxsize=1)
         self._ended = threading.Event()
         self._closed = False
+        # As if answers streamed: grpcio's own call of such methods waits behind a second one.
+        self._answers: List[bytes] = []
         self._call = use.start(
-            lambda channel: channel.stream_unary(method).future(
-                self._outgoing(), metadata=metadata
-            )
+            lambda channel: channel.stream_stream(method)(self._outgoing(), metadata=metadata)
         )
-        self._call.add_done_callback(lambda _: self._ended.set())
         ending.register(self)
+        self._thread = threading.Thread(target=self._receive, daemon=True)
+        self._thread.start()
+
+    def _receive(self) -> None:
+        """What comes, until the call has ended."""
+        try:
+            with ending.WithinGrpc():
+                for answer in self._call:
+                    self._answers.append(answer)
+                    if len(self._answers) > 1:
+                        self._call.cancel()
+                        break
+        except grpc.RpcError:  # its code says which
+            pass
+        finally:
+            self._ended.set()
+        if ending.is_over_here():
+            ending.wait_for_it()
 
     def _outgoing(self) -> Iterator[bytes]:
         """What grpcio sends, on a thread of its own."""
@@ -336,10 +358,10 @@ class UpStream:
         while not self._ended.wait(INTERRUPT_SECONDS):
             pass
         self._raise_end()
-        try:
-            return response.FromString(self._call.result())
-        finally:
-            self.close()
+        self.close()
+        if not self._answers:
+            raise errors.Internal("the server has not answered, and says that all is well")
+        return _parsed(self._answers[0], response)
 
     def _put(self, message: Optional[bytes]) -> None:
         while True:
@@ -354,6 +376,9 @@ class UpStream:
     def _raise_end(self) -> None:
         if ending.is_over_here():  # cancelled by that
             ending.wait_for_it()
+        if len(self._answers) > 1:
+            self.close()
+            raise errors.Internal("the server has answered twice")
         if self._call.code() is not grpc.StatusCode.OK:
             error = from_rpc(self._call)
             self.close()
@@ -370,3 +395,5 @@ class UpStream:
             with ending.WithinGrpc():
                 self.cancel()
                 self._use.end()
+            # A fork that comes next shall find no call running.
+            self._thread.join(_JOIN_SECONDS)

@@ -9,6 +9,7 @@ import pathlib
 from typing import Any, Dict
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 
 PACKAGE = "graphfeed.v1"
 _FILE = pathlib.Path(__file__).with_name("messages.binpb")
@@ -41,6 +42,15 @@ class _Messages:
 
 
 messages: Any = _Messages()
+
+
+def parse(kind: Any, data: bytes) -> Any:
+    """The message of a class. DecodeError for bytes that are none; other errors by protobuf's
+    versions, one of which takes what comes before the end of a group that has not begun."""
+    message = kind()
+    if message.MergeFromString(data) not in (None, len(data)):
+        raise DecodeError("the end of a group that has not begun")
+    return message
 
 
 def method(name: str) -> str:

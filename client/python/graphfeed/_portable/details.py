@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Iterable, NamedTuple, Optional, Tuple
 
 from graphfeed import errors
-from graphfeed._portable.descriptors import messages
+from graphfeed._portable.descriptors import messages, parse
 
 _KEY = "grpc-status-details-bin"
 _REQUEST_ID = "x-request-id"
@@ -29,13 +29,13 @@ def decode(data: bytes) -> Details:
     """They are hints: what cannot be read is left out."""
     details = Details()
     try:
-        for detail in messages.ErrorStatus.FromString(data).details:
+        for detail in parse(messages.ErrorStatus, data).details:
             if detail.type_url == _ERROR_INFO:
-                info = messages.ErrorInfo.FromString(detail.value)
+                info = parse(messages.ErrorInfo, detail.value)
                 if info.domain == _DOMAIN and info.reason in (AGE, IDLE, DRAIN):
                     details = details._replace(stream_end=info.reason)
             elif detail.type_url == _RETRY_INFO:
-                delay = messages.RetryInfo.FromString(detail.value).retry_delay
+                delay = parse(messages.RetryInfo, detail.value).retry_delay
                 seconds = delay.seconds + delay.nanos / 1e9
                 details = details._replace(retry_delay=min(max(seconds, 0.0), _MOST_SECONDS))
     except Exception:  # of protobuf, by its versions

@@ -9,7 +9,7 @@ import numpy as np
 from google.protobuf.message import DecodeError
 
 from graphfeed import errors
-from graphfeed._portable import compact, digests
+from graphfeed._portable import compact, descriptors, digests
 from graphfeed._portable.codes import decode_ids, take_varint
 from graphfeed._portable.descriptors import messages
 from graphfeed._portable.layouts import (
@@ -78,7 +78,7 @@ def field_spans(data: bytes, at: int, end: int) -> List[Tuple[int, int, int, int
 def parse(message: Any, data: bytes, what: str) -> Any:
     """The message of that class."""
     try:
-        return message.FromString(data)
+        return descriptors.parse(message, data)
     except (DecodeError, ValueError):
         raise malformed(f"{what}: truncated or not a message") from None
 
