@@ -20,13 +20,14 @@ using ::testing::HasSubstr;
 using ::testing::Pair;
 
 constexpr int64_t kNodes = 60;
+constexpr int64_t kEdges = 150;
 constexpr int64_t kSeeds = 8;
 
 class OldAlgorithmsTest : public testing::Test {
  protected:
   void SetUp() override {
     std::mt19937_64 rng(3);
-    SingleGraph graph = HomogeneousGraph("timed", kNodes, RandomEnds(rng, 150, kNodes, kNodes));
+    SingleGraph graph = HomogeneousGraph("timed", kNodes, RandomEnds(rng, kEdges, kNodes, kNodes));
     std::vector<int64_t> times;
     for (int64_t i = 0; i < kNodes; ++i) times.push_back(static_cast<int64_t>(rng() % 100));
     graph.columns.push_back(NodeRows("time", 0, DType::kInt64, {}, Bytes(times)));
@@ -52,6 +53,7 @@ class OldAlgorithmsTest : public testing::Test {
     SamplingSpec& sampling = options.spec.sampling.emplace();
     sampling.num_neighbors = {{"", {2}}};
     sampling.time_attr = time_attr;
+    if (!time_attr.empty()) sampling.input_time.assign(kEdges, 50);
     sampling.disjoint = true;
     sampling.links.emplace().negative_mode = NegativeMode::kBinary;
     return options;

@@ -181,8 +181,9 @@ def link_loader(tmp_path):
 
     def make(versions: dict[str, int] | None = None):
         loader = gf.LinkNeighborLoader(
-            dataset, num_neighbors=[2], batch_size=20, neg_sampling="binary", time_attr="time", seed=3
-        )
+            dataset, num_neighbors=[2], batch_size=20, neg_sampling="binary",
+            time_attr="time", edge_label_time=np.full(300, 500), seed=3,
+        )  # fmt: skip
         loader._algorithms = versions or {}
         return loader
 
