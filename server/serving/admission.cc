@@ -85,8 +85,13 @@ absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(const Need&
   uint32_t frames = need.frames;
   uint32_t spare_frames = need.spare_frames;
   if (need.frame_bytes > 0) {
+    // Of those who wait, this one among them, as many as there are places for.
+    const int64_t sharing =
+        std::clamp<int64_t>(static_cast<int64_t>(state.num_waiting), 1,
+                            std::max<int64_t>(state.max_places - state.num_places, 1));
+    const int64_t free_frames = (free_bytes - need.fixed_bytes) / need.frame_bytes;
     frames = static_cast<uint32_t>(
-        std::min<int64_t>(frames, (free_bytes - need.fixed_bytes) / need.frame_bytes));
+        std::min<int64_t>(frames, std::max<int64_t>(free_frames / sharing, 1)));
     const int64_t beyond =
         free_bytes - need.fixed_bytes - need.frame_bytes * frames - state.capacity_bytes / 2;
     spare_frames = static_cast<uint32_t>(

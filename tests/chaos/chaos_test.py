@@ -68,7 +68,7 @@ class ChaosTest(unittest.TestCase):
         replicas = []
         for i, (host, prefix) in enumerate(zip(hosts, within)):
             folder = self.source.restore(self.folder / self._testMethodName / str(i))
-            replicas.append(Replica(folder, host, prefix))
+            replicas.append(Replica(folder, host, prefix, ["--allow-unauthenticated", "on"]))
             self.addCleanup(replicas[-1].drain)
         return replicas
 

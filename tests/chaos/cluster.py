@@ -28,8 +28,8 @@ SLOW_KEEPALIVE = 10
 
 class Replica:
     """A server process that comes back at its address, with its data. `host` may be "unix:PATH".
-    `arguments` are more of its flags; `program`, which may change between two starts, is another
-    one than $GRAPHFEED_SERVER."""
+    `arguments` are more of its flags, `program` another one than $GRAPHFEED_SERVER; both may change
+    between two starts."""
 
     def __init__(
         self,
@@ -42,15 +42,14 @@ class Replica:
     ) -> None:
         self._folder = folder
         self._within = within
-        self._arguments = arguments
+        self.arguments = arguments
         self.program = program
         self.address = host if host.startswith("unix:") else f"{host}:{port}"
         self.start()
 
     def start(self) -> None:
         self._server = Server(
-            self._folder, "--drain-timeout", "5s", "--log-level", "error",
-            "--allow-unauthenticated", "on", *self._arguments,
+            self._folder, "--drain-timeout", "5s", "--log-level", "error", *self.arguments,
             address=self.address, within=self._within, program=self.program,
         )  # fmt: skip
         self.address = self._server.address
@@ -82,10 +81,12 @@ class Read:
     shard_index: int = 0
     num_shards: int = 1
 
-    def cpp(self, endpoints: Sequence[str], keepalive: int = KEEPALIVE) -> list[str]:
-        """The command of the client in C++."""
+    def cpp(
+        self, endpoints: Sequence[str], keepalive: int = KEEPALIVE, program: str | None = None
+    ) -> list[str]:
+        """The command of the client in C++, or of another `program` that is one."""
         return [
-            os.environ["GRAPHFEED_CLI"], "stream", self.dataset, *workloads.FLAGS[self.dataset],
+            program or os.environ["GRAPHFEED_CLI"], "stream", self.dataset, *workloads.FLAGS[self.dataset],
             "--shuffle", "--seed", str(workloads.SEED), "--epochs", str(self.epochs),
             "--num-shards", str(self.num_shards), "--shard-index", str(self.shard_index),
             "--digests", "--no-progress", "--keepalive", str(keepalive),
@@ -101,15 +102,18 @@ class Read:
 
 
 class Source:
-    """A snapshot of the workloads that are read, and the frames that undisturbed clients get."""
+    """A snapshot of what is read, and the frames that undisturbed clients get. It is the workloads,
+    or what the data folder `source` in `folder` has if there is one."""
 
     def __init__(self, folder: pathlib.Path, reads: Sequence[Read]) -> None:
         self._snapshot = folder / "snapshot"
+        is_there = (folder / "source").exists()
         replica = Replica(folder / "source", "127.0.0.1")
         try:
-            client = gf.connect(replica.address)
-            for name, data in workloads.content({read.dataset for read in reads}).items():
-                client.ingest(name, data)
+            if not is_there:
+                client = gf.connect(replica.address)
+                for name, data in workloads.content({read.dataset for read in reads}).items():
+                    client.ingest(name, data)
             self.expected = self._read(replica, reads)
         finally:
             replica.drain()

@@ -1,5 +1,6 @@
 """What the chaos tests read: packed molecules and sampled neighbourhoods of movies, and those of a
-generated graph whose batches are large (200 KB), so that connections hold few of them.
+generated graph whose batches are large (200 KB), so that connections hold few of them; and what the
+last program of the storage format 1 has left.
 
 QM9 and IMDB where the shared data are, generated graphs of their sizes elsewhere. The long run
 reads all of them, the bounded one a part.
@@ -50,6 +51,15 @@ FLAGS = {
     ],
 }  # fmt: skip
 
+FORMAT_1 = ROOT / "tests" / "storage" / "format1"
+OLD = ("a@1", "a@2", "b@1", "c@1")  # what is in it: two graphs each
+OLD_SIZES = {"num_nodes": 8000, "num_edges": 8000, "num_graphs": 3}  # mostly padding: 200 KB
+FLAGS.update({
+    name: ["--strategy", "pad", *(part for size, value in OLD_SIZES.items()
+                                  for part in (f"--{size.replace('_', '-')}", str(value)))]
+    for name in OLD
+})  # fmt: skip
+
 
 def loader(client: gf.Client, name: str, **shard):
     dataset = client.dataset(name)
@@ -61,6 +71,9 @@ def loader(client: gf.Client, name: str, **shard):
             fixed_size_strategy=gf.FixedSizeStrategy.StreamPack,
             **options,
         )
+    if name in OLD:
+        sizes = gf.FixedSizeOptions(**OLD_SIZES)
+        return gf.FixedSizeDataLoader(dataset, fixed_size_options=sizes, **options)
     if name == "links":
         return gf.NeighborLoader(
             dataset, num_neighbors=[LINKS["degree"]], batch_size=LINKS["seeds"], **options

@@ -140,6 +140,21 @@ TEST_F(WaitingRoomTest, APlaceIsWaitedForAsMemoryIs) {
   EXPECT_TRUE(Answered(asker));
 }
 
+TEST_F(WaitingRoomTest, WhatIsFreeIsForAllWhoWaitAndHaveAPlace) {
+  Open(hours(1), /*capacity=*/1000, /*places=*/4);
+  auto place = *admission_->Reserve(100, 10);
+  std::vector<std::shared_ptr<Asker>> askers;
+  for (int i = 0; i < 5; ++i) askers.push_back(Ask(100, /*frames=*/64));
+  Pause();
+  place.reset();
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(Answered(askers[i])) << "those before it took all";
+    ASSERT_TRUE(askers[i]->answer.ok()) << askers[i]->answer.status();
+    EXPECT_GE((*askers[i]->answer)->frames(), 2u);
+  }
+  EXPECT_FALSE(askers[4]->answered) << "there is no place";
+}
+
 TEST_F(WaitingRoomTest, WhoIsGoneLetsTheNextOneIn) {
   Open(hours(1));
   const auto place = *admission_->Reserve(500, 1);
