@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
+#include "client/cli/text_output.h"
 #include "client/local/local.h"
 #include "proto/frame/error_details.h"
 
@@ -75,7 +76,7 @@ int RunCli(int argc, const char* const* argv, std::ostream& out, std::ostream& e
   }
   out.flush();
   err << "graphfeed: " << absl::StatusCodeToString(status.code()) << ": "
-      << MessageWithRequestId(status) << "\n";
+      << Shortened(MessageWithRequestId(status)) << "\n";
   return kExitFailed;
 }
 

@@ -66,6 +66,20 @@ std::string TextTable::ToString() const {
   return text;
 }
 
+std::string Shortened(std::string message) {
+  constexpr size_t kMost = 16000;
+  if (message.size() <= kMost) return message;
+  const auto continues = [&](size_t at) {
+    return (static_cast<unsigned char>(message[at]) & 0xc0) == 0x80;
+  };
+  size_t first = kMost / 2;
+  size_t last = message.size() - kMost / 2;
+  while (first > 0 && continues(first)) --first;
+  while (last + 1 < message.size() && continues(last)) ++last;
+  return absl::StrCat(message.substr(0, first), " ... ", last - first, " bytes left out ... ",
+                      message.substr(last));
+}
+
 std::string FormatBytes(double bytes) {
   constexpr std::array<absl::string_view, 5> kUnits = {"B", "kB", "MB", "GB", "TB"};
   size_t unit = 0;

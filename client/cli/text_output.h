@@ -33,6 +33,10 @@ std::string FormatFixed(double value, int digits);         // "39.91"
 std::string FormatPercent(double fraction);                // "39.91 %"
 std::string FormatShape(absl::Span<const int64_t> shape);  // "[17, 7]"
 
+// Messages that are longer than 16,000 bytes, without their middle: what a server names may be of
+// any length. UTF-8 stays whole.
+std::string Shortened(std::string message);
+
 // "2,304", or by type "actor 30, movie 20".
 std::string FormatTypedCounts(const std::map<std::string, int64_t>& counts);
 

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "client/cli/command.h"
 #include "client/cli/json_output.h"
+#include "client/cli/text_output.h"
 #include "client/cli/worker_output.h"
 #include "storage/base/status_macros.h"
 
@@ -125,7 +126,8 @@ absl::Status Top(const TopFlags& flags, const Console& console) {
     } else if (listed.ok()) {
       ShowJson(workers, console.out);
     } else {
-      console.err << "graphfeed: " << listed.status().message() << std::endl;
+      console.err << "graphfeed: " << Shortened(std::string(listed.status().message()))
+                  << std::endl;
     }
     if (flags.once || signals.Wait(absl::Seconds(flags.interval_seconds))) return absl::OkStatus();
     if (!console.out) return absl::UnavailableError("standard output is closed");

@@ -1,7 +1,6 @@
 // Servers that copy versions from another one by themselves.
 
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/test_folder.h"
 #include "tests/support/test_graphs.h"
 #include "tests/support/test_server.h"
 
@@ -58,19 +58,12 @@ bool IsReady(const TestServer& server) { return server.Metric("graphfeed_ready")
 class Source {
  public:
   Source() {
-    std::string pattern = testing::TempDir() + "/source_XXXXXX";
-    EXPECT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
     Start();
     address_ = server_->endpoint();
   }
-  ~Source() {
-    server_.reset();
-    std::filesystem::remove_all(folder_);
-  }
   void Start(const std::string& below = "data") {
     server_.emplace([&](ServerConfig& config) {
-      config.data_dir = folder_ + "/" + below;
+      config.data_dir = folder_ / below;
       if (!address_.empty()) config.listen = address_;
     });
   }
@@ -79,7 +72,7 @@ class Source {
   const std::string& address() const { return address_; }
 
  private:
-  std::string folder_;
+  const TestFolder folder_;  // outlives the server
   std::string address_;
   std::optional<TestServer> server_;
 };

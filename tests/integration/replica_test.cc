@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/test_folder.h"
 #include "tests/support/test_graphs.h"
 #include "tests/support/test_server.h"
 
@@ -22,20 +23,16 @@ using ::testing::SizeIs;
 class RefusingServerTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = testing::TempDir() + "/refusing_XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-    TestServer writer([this](ServerConfig& config) { config.data_dir = folder_ + "/data"; });
+    TestServer writer([this](ServerConfig& config) { config.data_dir = folder_ / "data"; });
     const auto client = writer.NewClient();
     ASSERT_TRUE(IngestMolecules(*client, "molecules", 50).ok());
     EXPECT_THAT(client->GetServerInfo()->features, Not(Contains("read_only")));
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
   TestServer::Adjust With(const TestServer::Adjust& adjust) {
     return [this, adjust](ServerConfig& config) {
-      config.data_dir = folder_ + "/data";
-      config.snapshot_dir = folder_ + "/snapshots";
+      config.data_dir = folder_ / "data";
+      config.snapshot_dir = folder_ / "snapshots";
       adjust(config);
     };
   }
@@ -48,7 +45,7 @@ class RefusingServerTest : public testing::Test {
     EXPECT_TRUE(batch.ok()) << batch.status();
   }
 
-  std::string folder_;
+  const TestFolder folder_;
 };
 
 TEST_F(RefusingServerTest, AReadOnlyServerRefusesWhatChangesItAndServesTheRest) {
@@ -76,7 +73,7 @@ TEST_F(RefusingServerTest, WhatTakesRoomIsRefusedWhenTheDiskIsLow) {
     EXPECT_THAT(std::string(status.message()),
                 HasSubstr("--min-free-disk keeps 1152921504606846976"));
   }
-  EXPECT_FALSE(std::filesystem::exists(folder_ + "/snapshots"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "snapshots"));
   EXPECT_EQ(server.Metric("graphfeed_disk_low_refusals_total"), 3);
   EXPECT_EQ(server.Metric("graphfeed_disk_full_total"), 0);
   ExpectBatches(*client);

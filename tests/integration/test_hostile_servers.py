@@ -20,10 +20,10 @@ import graphfeed as gf
 SUPPORT = pathlib.Path(__file__).resolve().parents[1] / "support"
 SEED = os.environ.get("GRAPHFEED_SEED", "20261129")
 LONG = "GRAPHFEED_LONG" in os.environ
-ASKED = 20_000 if LONG else 1000  # by each client in Python
+ASKED = 20_000 if LONG else 1500  # by each client in Python
 COMMANDS = 1000 if LONG else 40
 MOST_MEMORY = 700 << 20  # bytes; largest messages are a tenth of it
-ADDRESS_SPACE = 4 << 30  # of a command
+ADDRESS_SPACE = 2 << 30  # of a command, which has this and no more
 
 
 @pytest.fixture(scope="module")
@@ -119,4 +119,3 @@ def test_the_command_line(liar, tmp_path):
         assert done.returncode == 0 or words.strip(), (command, liar.said())
         failed += done.returncode != 0
     assert failed > COMMANDS // 10
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10 < MOST_MEMORY

@@ -11,6 +11,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/serving/snapshots.h"
+#include "tests/support/test_folder.h"
 #include "tests/support/test_graphs.h"
 #include "tests/support/test_server.h"
 
@@ -69,24 +70,17 @@ TEST(KeepVersionsTest, OlderVersionsGoUnlessAStreamOrAPinUsesThem) {
 
 class ScheduledSnapshotTest : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = testing::TempDir() + "/scheduled_XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   TestServer::Adjust Every(absl::Duration every) {
     return [this, every](ServerConfig& config) {
-      config.data_dir = folder_ + "/data";
-      config.snapshot_dir = folder_ + "/snapshots";
+      config.data_dir = folder_ / "data";
+      config.snapshot_dir = folder_ / "snapshots";
       config.snapshot_every = every;
       config.snapshot_keep = 2;
     };
   }
-  std::vector<std::string> Snapshots() const { return ScheduledSnapshots(folder_ + "/snapshots"); }
+  std::vector<std::string> Snapshots() const { return ScheduledSnapshots(folder_ / "snapshots"); }
 
-  std::string folder_;
+  const TestFolder folder_;
 };
 
 TEST_F(ScheduledSnapshotTest, SnapshotsAreMadeAndTheNewestAreKept) {
@@ -104,11 +98,11 @@ TEST_F(ScheduledSnapshotTest, SnapshotsAreMadeAndTheNewestAreKept) {
     server.server().Shutdown(absl::Now());
     ASSERT_THAT(Snapshots(), SizeIs(2));
     last = Snapshots().back();
-    EXPECT_TRUE(std::filesystem::exists(folder_ + "/snapshots/mine"));
+    EXPECT_TRUE(std::filesystem::exists(folder_ / "snapshots/mine"));
   }
   {
     TestServer restored([&](ServerConfig& config) {
-      config.data_dir = absl::StrCat(folder_, "/snapshots/", last);
+      config.data_dir = folder_ / absl::StrCat("snapshots/", last);
     });
     EXPECT_THAT(*restored.NewClient()->ListDatasets(), SizeIs(1));
   }
@@ -121,19 +115,19 @@ TEST_F(ScheduledSnapshotTest, SnapshotsAreMadeAndTheNewestAreKept) {
 }
 
 TEST_F(ScheduledSnapshotTest, AFailureIsCountedAndHealed) {
-  std::ofstream(folder_ + "/snapshots") << "in the way";
+  std::ofstream(folder_ / "snapshots") << "in the way";
   TestServer server(Every(absl::Seconds(1)));
   EXPECT_TRUE(Eventually(
       [&] { return server.Metric("graphfeed_snapshots_total{result=\"failed\"}") >= 2; }));
   EXPECT_EQ(server.Metric("graphfeed_snapshot_last_success_timestamp_seconds"), 0);
-  std::filesystem::remove(folder_ + "/snapshots");
+  std::filesystem::remove(folder_ / "snapshots");
   EXPECT_TRUE(
       Eventually([&] { return server.Metric("graphfeed_snapshots_total{result=\"ok\"}") >= 1; }));
   EXPECT_THAT(Snapshots(), SizeIs(testing::Ge(1)));
 }
 
 TEST_F(ScheduledSnapshotTest, AClockThatWasAheadHoldsNothingUp) {
-  std::filesystem::create_directories(folder_ + "/snapshots/auto-20990101T000000Z");
+  std::filesystem::create_directories(folder_ / "snapshots/auto-20990101T000000Z");
   TestServer server(Every(absl::Seconds(1)));
   EXPECT_TRUE(
       Eventually([&] { return server.Metric("graphfeed_snapshots_total{result=\"ok\"}") >= 2; }));

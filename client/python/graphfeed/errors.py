@@ -4,6 +4,9 @@ expect: a bad argument is a ValueError, a batch that cannot fit a RuntimeError."
 
 from __future__ import annotations
 
+# Longer messages lose their middle: what a server names may be of any length.
+_MOST_CHARACTERS = 16_000
+
 
 class Error(Exception):
     """Any failure of graphfeed.
@@ -19,6 +22,10 @@ class Error(Exception):
     request_id = ""
 
     def __init__(self, message: str, code: str | None = None, request_id: str = "") -> None:
+        if len(message) > _MOST_CHARACTERS:
+            half = _MOST_CHARACTERS // 2
+            left_out = len(message) - 2 * half
+            message = f"{message[:half]} ... {left_out} characters left out ... {message[-half:]}"
         super().__init__(message)
         self.message = message
         if code is not None:

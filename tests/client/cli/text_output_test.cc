@@ -34,6 +34,21 @@ TEST(FormatTest, NumbersAreReadable) {
   EXPECT_EQ(FormatShape({}), "[]");
 }
 
+TEST(FormatTest, LongMessagesLoseTheirMiddle) {
+  EXPECT_EQ(Shortened("short"), "short");
+  const std::string snow = "\xe2\x98\x83";
+  std::string message = "begins";
+  while (message.size() < 50000) message += snow;
+  const std::string shortened = Shortened(message + "ends");
+  EXPECT_LT(shortened.size(), 16100u);
+  EXPECT_EQ(shortened.substr(0, 9), "begins" + snow);
+  EXPECT_EQ(shortened.substr(shortened.size() - 7), snow + "ends");
+  const size_t cut = shortened.find(" ... ");
+  EXPECT_EQ(shortened.substr(cut - 3, 3), snow);
+  const size_t goes_on = shortened.find("left out ... ");
+  EXPECT_EQ(shortened.substr(goes_on + 13, 3), snow);
+}
+
 TEST(FormatTest, ColumnShapesAreThoseOfOneGraph) {
   ColumnSchema column;
   column.row_shape = {7};

@@ -210,3 +210,11 @@ def test_a_call_is_answered_once(how, said):
     )  # fmt: skip
     lines = done.stdout.splitlines()
     assert len(lines) == 2 and all(said in line for line in lines), done.stdout + done.stderr
+
+
+def test_long_messages_lose_their_middle():
+    error = gf.errors.DataLoss("begins" + "x" * 100_000 + "ends")
+    assert len(error.message) < 16_100
+    assert error.message.startswith("beginsx") and error.message.endswith("xends")
+    assert "84010 characters left out" in error.message
+    assert gf.Error("short").message == "short"
