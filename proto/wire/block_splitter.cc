@@ -16,6 +16,10 @@ namespace {
 // Wire bytes of a row's or a graph's bookkeeping: sizes, lengths.
 constexpr int64_t kOverheadBytes = 8;
 
+// Graphs of a block in which nothing but num_graphs says how many there are. The number comes from
+// a message; all others are as large as the bytes behind them.
+constexpr int64_t kMaxUncountedGraphs = 1 << 20;
+
 absl::Status ColumnError(const ColumnBlock& column, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("column ", column.name, ": ", what));
 }
@@ -213,6 +217,16 @@ absl::Status SplitGraphs(GraphBlock block, int64_t first_graph, const SplitLimit
     GF_ASSIGN_OR_RETURN(const int64_t rows, TotalRows(column, block.num_graphs));
     GF_ASSIGN_OR_RETURN(const Cursor cursor, CheckColumn(column, rows));
     cursors.push_back(cursor);
+  }
+  const bool counted =
+      !block.num_nodes.empty() || !block.num_edges.empty() ||
+      std::any_of(cursors.begin(), cursors.end(), [](const Cursor& cursor) {
+        return cursor.is_string() || cursor.row_bytes > 0 || !cursor.column->sizes.empty();
+      });
+  if (!counted && block.num_graphs > kMaxUncountedGraphs) {
+    return absl::InvalidArgumentError(absl::StrCat("num_graphs is ", block.num_graphs,
+                                                   "; a block without anything of theirs has ",
+                                                   kMaxUncountedGraphs, " at most"));
   }
 
   // Where to cut: before the graph with which a part would exceed the target.

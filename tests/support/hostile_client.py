@@ -2,7 +2,9 @@
 """A client of a server that lies (hostile_server.py): it asks for this and that, by a seed, and looks
 at all that it gets.
 
-    hostile_client.py ADDRESS COUNT SEED
+    hostile_client.py ADDRESS COUNT SEED SECONDS
+
+It stops after COUNT calls, or SECONDS on a machine that is busy with other things.
 
 Prints a line for each call before it, and at the end one of JSON: how often what came of them. Every
 error must be graphfeed's; whatever hangs for longer than a minute ends the process with a traceback.
@@ -16,6 +18,7 @@ import faulthandler
 import json
 import random
 import resource
+import time
 import traceback
 
 import numpy as np
@@ -141,6 +144,7 @@ def main() -> None:
     parser.add_argument("address")
     parser.add_argument("count", type=int)
     parser.add_argument("seed", type=int)
+    parser.add_argument("seconds", type=float)
     arguments = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
     random_ = random.Random(arguments.seed)
@@ -154,7 +158,10 @@ def main() -> None:
         for retry, encoding in ((0, "dense"), (0, "compact"), (0.5, "dense"))
     ]  # fmt: skip
     askers = [Asker(client, random_) for client in clients]
+    end = time.monotonic() + arguments.seconds
     for number in range(arguments.count):
+        if time.monotonic() > end:
+            break
         ask = random_.choice(random_.choice(askers[:2] if random_.random() < 0.9 else askers).kinds)
         print(number, ask.__name__, flush=True)
         faulthandler.dump_traceback_later(HANG, exit=True)

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <numeric>
 #include <string>
 #include <utility>
@@ -77,6 +78,18 @@ int64_t RowBytes(const GraphBlock& block) {
     bytes += static_cast<int64_t>(column.rows.size());
   }
   return bytes;
+}
+
+// A number in a message that nothing bears out would be counted up to.
+TEST(BlockSplitterTest, GraphsWithoutAnythingAreFew) {
+  GraphBlock block;
+  block.num_graphs = std::numeric_limits<int64_t>::max();
+  EXPECT_THAT(std::string(Split(block, true, {}).status.message()),
+              HasSubstr("num_graphs is 9223372036854775807"));
+  block.columns = {Column("empty", DType::kUint8, {0})};
+  EXPECT_TRUE(absl::IsInvalidArgument(Split(block, true, {}).status));
+  block.num_graphs = 1000;
+  EXPECT_TRUE(Split(block, true, {}).status.ok());
 }
 
 TEST(BlockSplitterTest, PartsOfACollectionMakeUpTheWhole) {
