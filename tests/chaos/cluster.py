@@ -86,7 +86,8 @@ class Read:
     ) -> list[str]:
         """The command of the client in C++, or of another `program` that is one."""
         return [
-            program or os.environ["GRAPHFEED_CLI"], "stream", self.dataset, *workloads.FLAGS[self.dataset],
+            program or os.environ["GRAPHFEED_CLI"], "stream",
+            self.dataset, *workloads.FLAGS[self.dataset],
             "--shuffle", "--seed", str(workloads.SEED), "--epochs", str(self.epochs),
             "--num-shards", str(self.num_shards), "--shard-index", str(self.shard_index),
             "--digests", "--no-progress", "--keepalive", str(keepalive),

@@ -30,9 +30,9 @@ import graphfeed as gf  # noqa: E402
 # The last commit before servers were made for production: without an age of streams, access, roles.
 PREVIOUS = "f58fc40"
 READS = [Read("links", 3), Read("links", 6, 0, 2), Read("links", 6, 1, 2)]
-OLD_READS = [Read(name, 600) for name in workloads.OLD]
+OLD_READS = [Read(name, 800) for name in workloads.OLD]
 AGE = ("--stream-max-age", "1s")  # so that streams come back to a server that was away
-STEP = 0.02
+STEP = 0.03
 HOSTS = [f"127.0.0.{20 + i}" for i in range(3)]
 NATIVE, PORTABLE = ({"GRAPHFEED_CLIENT": name} for name in ("native", "python"))
 KINDS = [None, None, NATIVE, PORTABLE]
@@ -54,7 +54,6 @@ class RollingTest(unittest.TestCase):
     def setUp(self) -> None:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="graphfeed-rolling-"))
         self.addCleanup(shutil.rmtree, self.folder)
-        self.begin = time.monotonic()
 
     def start_server(self, folder: pathlib.Path, i: int, port: int, *arguments: str) -> Replica:
         """The i-th; at any port if it is 0."""
@@ -66,6 +65,7 @@ class RollingTest(unittest.TestCase):
         self, port: int, clients: list[tuple[Read, dict[str, str] | str | None]]
     ) -> list[tuple[Read, Reader]]:
         """Those in Python have an environment, those in C++ may have a program."""
+        self.begin = time.monotonic()
         readers = []
         for i, (read, kind) in enumerate(clients):
             addresses = [f"{host}:{port}" for host in HOSTS[i % 3 :] + HOSTS[: i % 3]]
@@ -181,7 +181,8 @@ def previous_programs() -> pathlib.Path:
     build = tree / "build" / "release"
     for command in (
         ["cmake", "--preset", "release"],
-        ["cmake", "--build", build, "--target", "graphfeed-server", "graphfeed"],
+        ["cmake", "--build", build, "-j", str(os.cpu_count()),
+         "--target", "graphfeed-server", "graphfeed"],
     ):
         subprocess.run(command, cwd=tree, check=True, stdout=subprocess.DEVNULL)
     return build / "bin"
