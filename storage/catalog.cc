@@ -10,6 +10,7 @@ namespace graphfeed {
 namespace {
 
 constexpr int64_t kMaxChunkBytes = int64_t{64} << 20;
+constexpr absl::Duration kKeepUpEvery = absl::Seconds(1);
 
 }  // namespace
 
@@ -29,11 +30,21 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(std::unique_ptr<ChunkStor
   }
   auto engine = std::make_shared<CatalogEngine>(std::move(store), options);
   GF_RETURN_IF_ERROR(engine->Load());
-  return std::unique_ptr<Catalog>(new Catalog(std::move(engine)));
+  std::unique_ptr<Catalog> catalog(new Catalog(std::move(engine)));
+  if (options.keeps_up && catalog->engine_->shared()) {
+    catalog->keeper_ = std::thread([kept = catalog.get()] {
+      // What fails is tried again; others see in time that this process is gone.
+      while (!kept->stop_.WaitFor(kKeepUpEvery)) (void)kept->engine_->KeepUp();
+    });
+  }
+  return catalog;
 }
 
 Catalog::Catalog(std::shared_ptr<CatalogEngine> engine) : engine_(std::move(engine)) {}
-Catalog::~Catalog() = default;
+Catalog::~Catalog() {
+  stop_.Stop();
+  if (keeper_.joinable()) keeper_.join();
+}
 
 std::vector<DatasetInfo> Catalog::List() const { return engine_->List(); }
 std::vector<VersionAge> Catalog::Ages() const { return engine_->Ages(); }
@@ -75,6 +86,7 @@ absl::StatusOr<std::vector<DatasetInfo>> Catalog::Snapshot(const std::string& to
 absl::Status Catalog::Sweep() { return engine_->Sweep(); }
 absl::Status Catalog::KeepUp() { return engine_->KeepUp(); }
 absl::Status Catalog::Health() const { return engine_->Health(); }
+absl::Status Catalog::Reachable() const { return engine_->Reachable(); }
 StorageStats Catalog::stats() const { return engine_->stats(); }
 EngineInfo Catalog::store_kind() const { return engine_->store_kind(); }
 

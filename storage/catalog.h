@@ -7,12 +7,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "storage/base/stop_flag.h"
 #include "storage/chunks/chunk_store.h"
 #include "storage/graph/dataset_info.h"
 #include "storage/graph/feature_store.h"
@@ -32,6 +34,8 @@ struct CatalogOptions {
   bool read_only = false;
   // In a store that servers share: who is not heard of for so long is taken for dead.
   absl::Duration lease = absl::Seconds(10);
+  // In such a store: the catalog calls KeepUp by itself, on a thread of its own.
+  bool keeps_up = false;
   // What leases are measured by.
   std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
 };
@@ -124,11 +128,14 @@ class Catalog {
   }
   // Removes what has been set aside for long enough by now and nobody uses.
   absl::Status Sweep();
-  // To be called every second. In a store that servers share: reads what others have changed,
-  // shows them that this one is alive and what it uses, and ends the leases of the dead.
+  // To be called every second, unless the catalog does (`keeps_up`). In a store that servers share:
+  // reads what others have changed, shows them that this one is alive and what it uses, and ends
+  // the leases of the dead.
   absl::Status KeepUp();
   // OK, or why nothing can be stored any more (ChunkStore::Health).
   absl::Status Health() const;
+  // OK, or why nothing can be read or stored now (ChunkStore::Reachable).
+  absl::Status Reachable() const;
   StorageStats stats() const;
   EngineInfo store_kind() const;
 
@@ -136,6 +143,8 @@ class Catalog {
   explicit Catalog(std::shared_ptr<CatalogEngine> engine);
 
   const std::shared_ptr<CatalogEngine> engine_;  // shared with running ingests and open datasets
+  StopFlag stop_;
+  std::thread keeper_;  // calls KeepUp, if the catalog is to
 };
 
 }  // namespace graphfeed

@@ -71,7 +71,7 @@ void CatalogEngine::DiscardUnused() {
 absl::Status CatalogEngine::CheckWritable() const {
   if (!read_only_) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      "the data folder is served read only; nothing can be changed");
+      "what is stored is served read only; nothing can be changed");
 }
 
 void CatalogEngine::Reference(const Manifest& manifest) {

@@ -53,6 +53,8 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to,
                                                     SnapshotMaker::Check check);
   absl::Status Health() const { return store_->Health(); }
+  absl::Status Reachable() const { return store_->Reachable(); }
+  bool shared() const { return store_->shared(); }
   absl::StatusOr<std::unique_ptr<GraphSink>> StartIngest(IngestSpec spec);
   StorageStats stats() const;
   EngineInfo store_kind() const { return store_->kind(); }
@@ -149,8 +151,10 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   uint64_t beat_ ABSL_GUARDED_BY(mu_) = 0;
 
   Mutex keep_up_mu_;
-  Unchanged others_ ABSL_GUARDED_BY(keep_up_mu_);     // records of servers
-  Unchanged set_aside_ ABSL_GUARDED_BY(keep_up_mu_);  // columns, by their decimal digits
+  // Records of servers; columns that are set aside, by their decimal digits. What nobody could see,
+  // since the store did not answer, is no silence.
+  Unchanged others_ ABSL_GUARDED_BY(keep_up_mu_){options_.lease / 2};
+  Unchanged set_aside_ ABSL_GUARDED_BY(keep_up_mu_){options_.lease / 2};
 
   Sweeper sweeper_{[this](const std::vector<uint64_t>& columns) { Discard(columns); }};
 };

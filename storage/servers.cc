@@ -76,6 +76,8 @@ absl::StatusOr<std::map<std::string, ServerRecord>> ServersOf(const RecordMap& r
 }
 
 void Unchanged::Observe(const std::map<std::string, std::string>& values, TimePoint now) {
+  if (absl::FromChrono(now - observed_) > max_gap_) values_.clear();
+  observed_ = now;
   std::map<std::string, Value> observed;
   for (const auto& [name, value] : values) {
     const auto known = values_.find(name);

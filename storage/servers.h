@@ -55,6 +55,9 @@ class Unchanged {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
+  // After so long without an observation all counts begin anew.
+  explicit Unchanged(absl::Duration max_gap = absl::InfiniteDuration()) : max_gap_(max_gap) {}
+
   // The values that there are at `now`, by name.
   void Observe(const std::map<std::string, std::string>& values, TimePoint now);
   // Names that have had their value for `duration` or longer, ascending.
@@ -65,6 +68,8 @@ class Unchanged {
     std::string value;
     TimePoint since;
   };
+  const absl::Duration max_gap_;
+  TimePoint observed_;
   std::map<std::string, Value> values_;
 };
 

@@ -24,8 +24,9 @@ struct ChunkKey {
   friend auto operator<=>(const ChunkKey&, const ChunkKey&) = default;
 };
 
-// Writes the chunks of one column in ascending order. Nothing is readable before Finish; a writer
-// that is destroyed without it leaves at most garbage that the next sweep removes.
+// Writes the chunks of one column in ascending order (where the store is shared, without gaps from
+// 0 on). Nothing is readable before Finish; a writer that is destroyed without it leaves at most
+// garbage that the next sweep removes.
 class ChunkWriter {
  public:
   virtual ~ChunkWriter() = default;
@@ -113,6 +114,9 @@ class ChunkStore {
 
   // OK, or why nothing can be stored any more, for good: the data folder was moved or removed.
   virtual absl::Status Health() = 0;
+  // OK, or UNAVAILABLE and why nothing can be read or written now: what keeps the chunks has not
+  // answered for long. It may answer again. Asks nobody.
+  virtual absl::Status Reachable() { return absl::OkStatus(); }
 
   // Calls `visitor` once for each key, in any order, with the value (valid during the call) or why
   // it cannot be read: NOT_FOUND, DATA_LOSS for a failed checksum of the engine's. A chunk with a
@@ -127,7 +131,8 @@ class ChunkStore {
   // What ListColumns reads, for messages.
   virtual std::string ListingName() = 0;
 
-  // Columns of which any chunk exists, ascending. No chunk is read.
+  // Columns of which any chunk exists, ascending, and those that a writer elsewhere has begun or
+  // has left when it died: they have num_chunks 0. No chunk is read.
   virtual absl::StatusOr<std::vector<ColumnChunks>> ListColumns() = 0;
   // Where other processes may be reading them, they go when those have gone, by a later Tidy.
   virtual absl::Status DeleteColumns(absl::Span<const uint64_t> columns) = 0;
@@ -170,6 +175,13 @@ struct ChunkStoreOptions {
 // descriptors.
 absl::StatusOr<std::unique_ptr<ChunkStore>> OpenRocksDbChunkStore(
     const std::string& dir, const ChunkStoreOptions& options = {});
+
+// A namespace of a pool of Ceph RADOS, POOL[/NAMESPACE][?conf=FILE][&id=USER], which servers share.
+// INVALID_ARGUMENT for what is no such place, NOT_FOUND: no such pool, PERMISSION_DENIED: the user
+// is unknown, or may not write what is to be written, UNAVAILABLE: the cluster does not answer,
+// FAILED_PRECONDITION: no librados on this machine, or a store of another format.
+absl::StatusOr<std::unique_ptr<ChunkStore>> OpenRadosChunkStore(
+    const std::string& place, const ChunkStoreOptions& options = {});
 
 }  // namespace graphfeed
 

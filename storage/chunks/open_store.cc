@@ -6,6 +6,15 @@
 #include "absl/strings/str_join.h"
 
 namespace graphfeed {
+
+#ifndef GRAPHFEED_WITH_RADOS
+absl::StatusOr<std::unique_ptr<ChunkStore>> OpenRadosChunkStore(const std::string&,
+                                                                const ChunkStoreOptions&) {
+  return absl::FailedPreconditionError(
+      "this graphfeed was built without stores in RADOS (librados-dev, GRAPHFEED_RADOS)");
+}
+#endif
+
 namespace {
 
 struct Engine {
@@ -14,7 +23,7 @@ struct Engine {
                                                       const ChunkStoreOptions& options);
 };
 
-constexpr Engine kEngines[] = {{"rocksdb", OpenRocksDbChunkStore}};
+constexpr Engine kEngines[] = {{"rocksdb", OpenRocksDbChunkStore}, {"rados", OpenRadosChunkStore}};
 
 }  // namespace
 

@@ -16,6 +16,7 @@
 #include "storage/catalog.h"
 #include "storage/servers.h"
 #include "tests/storage/graph_blocks.h"
+#include "tests/storage/mortal_store.h"
 #include "tests/storage/test_stores.h"
 
 namespace graphfeed {
@@ -31,16 +32,18 @@ constexpr auto kLease = std::chrono::seconds(10);
 // A server of the tests: its catalog, and the way to kill it.
 struct TestServer {
   std::unique_ptr<Catalog> catalog;
-  MemoryChunkStore* store = nullptr;
+  MortalStore* store = nullptr;
 
   Catalog* operator->() const { return catalog.get(); }
   Catalog& operator*() const { return *catalog; }
 };
 
-class SharedStoreTest : public testing::Test {
+class SharedStores : public testing::Test {
  protected:
+  explicit SharedStores(StoreKind kind) : store_(kind) {}
+
   TestServer Start() {
-    auto store = std::make_unique<MemoryChunkStore>(disk_, /*shared=*/true);
+    auto store = std::make_unique<MortalStore>(store_.Open());
     TestServer server;
     server.store = store.get();
     auto catalog = Catalog::Open(std::move(store), {.memory_budget_bytes = 0,
@@ -64,15 +67,22 @@ class SharedStoreTest : public testing::Test {
     for (const TestServer* server : servers) EXPECT_TRUE((*server)->Sweep().ok());
   }
 
-  std::set<uint64_t> StoredColumns() const {
-    std::set<uint64_t> columns;
-    for (const ChunkKey& key : disk_->chunk_keys()) columns.insert(key.column);
-    return columns;
+  std::set<uint64_t> StoredColumns() {
+    const auto columns = ColumnUids(*store_.Open());
+    return {columns.begin(), columns.end()};
   }
+  RecordMap StoredRecords() { return *store_.Open()->ListRecords(); }
 
-  const std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
+  StoreUnderTest store_;
   std::chrono::steady_clock::time_point now_{std::chrono::hours(1)};
 };
+
+class SharedStoreTest : public SharedStores, public testing::WithParamInterface<StoreKind> {
+ protected:
+  SharedStoreTest() : SharedStores(GetParam()) {}
+};
+INSTANTIATE_TEST_SUITE_P(All, SharedStoreTest,
+                         testing::ValuesIn(AndRados({StoreKind::kSharedMemory})), StoreKindName);
 
 std::vector<std::string> Names(const TestServer& server) {
   std::vector<std::string> names;
@@ -89,7 +99,7 @@ std::string Add(const TestServer& server, const std::string& name,
   return info.ok() ? absl::StrCat(info->name, "@", info->version) : "";
 }
 
-TEST_F(SharedStoreTest, AVersionAppearsAtTheOthersAndGoes) {
+TEST_P(SharedStoreTest, AVersionAppearsAtTheOthersAndGoes) {
   const TestServer a = Start();
   const TestServer b = Start();
   Add(a, "d");
@@ -102,7 +112,7 @@ TEST_F(SharedStoreTest, AVersionAppearsAtTheOthersAndGoes) {
   EXPECT_THAT(Names(a), IsEmpty());
 }
 
-TEST_F(SharedStoreTest, NumbersAreDistinctThoughNobodyKnowsOfTheOthers) {
+TEST_P(SharedStoreTest, NumbersAreDistinctThoughNobodyKnowsOfTheOthers) {
   const TestServer a = Start();
   const TestServer b = Start();
   EXPECT_EQ(Add(a, "d"), "d@1");
@@ -114,7 +124,7 @@ TEST_F(SharedStoreTest, NumbersAreDistinctThoughNobodyKnowsOfTheOthers) {
   EXPECT_THAT(Names(c), ElementsAre("d@1", "d@2", "d@4"));
 }
 
-TEST_F(SharedStoreTest, ANumberBelowTheNewestIsNotGivenOutAgainEither) {
+TEST_P(SharedStoreTest, ANumberBelowTheNewestIsNotGivenOutAgainEither) {
   const TestServer a = Start();
   const TestServer b = Start();
   EXPECT_EQ(Add(b, "d"), "d@1");
@@ -125,7 +135,7 @@ TEST_F(SharedStoreTest, ANumberBelowTheNewestIsNotGivenOutAgainEither) {
   EXPECT_EQ(Add(a, "d"), "d@4");
 }
 
-TEST_F(SharedStoreTest, AllIngestAndDeleteAtOnce) {
+TEST_P(SharedStoreTest, AllIngestAndDeleteAtOnce) {
   constexpr int kServers = 4;
   constexpr int kVersions = 25;
   std::vector<TestServer> servers;
@@ -157,7 +167,7 @@ TEST_F(SharedStoreTest, AllIngestAndDeleteAtOnce) {
   }
 }
 
-TEST_F(SharedStoreTest, AStartAndItsSweepsLeaveWhatOthersWrite) {
+TEST_P(SharedStoreTest, AStartAndItsSweepsLeaveWhatOthersWrite) {
   const TestServer a = Start();
   auto ingest = a->StartIngest({.name = "d"});
   ASSERT_TRUE(ingest.ok()) << ingest.status();
@@ -173,7 +183,7 @@ TEST_F(SharedStoreTest, AStartAndItsSweepsLeaveWhatOthersWrite) {
   EXPECT_TRUE((*dataset)->Verify().ok());
 }
 
-TEST_F(SharedStoreTest, WhatADeadServerBeganIsSweptByWhoeverIsAlive) {
+TEST_P(SharedStoreTest, WhatADeadServerBeganIsSweptByWhoeverIsAlive) {
   const TestServer a = Start();
   TestServer b = Start();
   Add(a, "d");
@@ -181,25 +191,19 @@ TEST_F(SharedStoreTest, WhatADeadServerBeganIsSweptByWhoeverIsAlive) {
   {
     auto ingest = b->StartIngest({.name = "e"});
     ASSERT_TRUE((*ingest)->Append(TwoGraphs()).ok());
-    disk_->on_put_record = [](absl::string_view key) {
-      return key == "manifest/e@1" ? absl::UnavailableError("crash") : absl::OkStatus();
-    };
-    disk_->on_delete_record = [](absl::string_view) { return absl::UnavailableError("crash"); };
+    b.store->DieBefore("manifest/e@1");
     EXPECT_FALSE((*ingest)->Commit().ok());
-    b.store->Die();
   }
   b.catalog.reset();
-  disk_->on_put_record = [](absl::string_view) { return absl::OkStatus(); };
-  disk_->on_delete_record = [](absl::string_view) { return absl::OkStatus(); };
   EXPECT_GT(StoredColumns().size(), published.size());
   Pass(kLease / 2, {&a});
   EXPECT_GT(StoredColumns().size(), published.size()) << "it may be only slow";
   Pass(4 * kLease, {&a});
   EXPECT_EQ(StoredColumns(), published);
-  EXPECT_THAT(*ServersOf(disk_->records()), SizeIs(1));
+  EXPECT_THAT(*ServersOf(StoredRecords()), SizeIs(1));
 }
 
-TEST_F(SharedStoreTest, AServerThatWasOnlySlowIsToldSoAndGoesOn) {
+TEST_P(SharedStoreTest, AServerThatWasOnlySlowIsToldSoAndGoesOn) {
   const TestServer a = Start();
   const TestServer b = Start();
   auto ingest = b->StartIngest({.name = "d"});
@@ -213,7 +217,20 @@ TEST_F(SharedStoreTest, AServerThatWasOnlySlowIsToldSoAndGoesOn) {
   EXPECT_TRUE((*a->OpenDataset("d"))->Verify().ok());
 }
 
-TEST_F(SharedStoreTest, WhatIsDeletedStaysForReadersElsewhere) {
+TEST_P(SharedStoreTest, AStoreThatDidNotAnswerLetsNobodyBeTakenForDead) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  Pass(std::chrono::seconds(3), {&a, &b});
+  auto ingest = b->StartIngest({.name = "d"});
+  ASSERT_TRUE((*ingest)->Append(TwoGraphs()).ok());
+  now_ += 3 * kLease;  // nobody could look
+  Pass(std::chrono::seconds(2), {&a});
+  Pass(std::chrono::seconds(2), {&a, &b});
+  const auto info = (*ingest)->Commit();
+  EXPECT_TRUE(info.ok()) << info.status();
+}
+
+TEST_P(SharedStoreTest, WhatIsDeletedStaysForReadersElsewhere) {
   const TestServer a = Start();
   const TestServer b = Start();
   Add(a, "d", RandomGraphs(3, 200));
@@ -227,7 +244,7 @@ TEST_F(SharedStoreTest, WhatIsDeletedStaysForReadersElsewhere) {
   EXPECT_THAT(StoredColumns(), IsEmpty());
 }
 
-TEST_F(SharedStoreTest, AVersionMadeOfADeletedOneKeepsItsColumns) {
+TEST_P(SharedStoreTest, AVersionMadeOfADeletedOneKeepsItsColumns) {
   const TestServer a = Start();
   const TestServer b = Start();
   Add(a, "d");
@@ -248,12 +265,12 @@ TEST_F(SharedStoreTest, AVersionMadeOfADeletedOneKeepsItsColumns) {
   ASSERT_TRUE(a->Delete("d", 2).ok());
 }
 
-TEST_F(SharedStoreTest, AServerThatEndsLeavesNoRecord) {
+TEST_P(SharedStoreTest, AServerThatEndsLeavesNoRecord) {
   { const TestServer a = Start(); }
-  EXPECT_THAT(*ServersOf(disk_->records()), IsEmpty());
+  EXPECT_THAT(*ServersOf(StoredRecords()), IsEmpty());
 }
 
-TEST_F(SharedStoreTest, NoSnapshotIsMadeOfWhatMakesNone) {
+TEST_P(SharedStoreTest, NoSnapshotIsMadeOfWhatMakesNone) {
   const TestServer a = Start();
   const absl::Status status = a->Snapshot("/nowhere").status();
   EXPECT_TRUE(absl::IsUnimplemented(status)) << status;
@@ -261,8 +278,27 @@ TEST_F(SharedStoreTest, NoSnapshotIsMadeOfWhatMakesNone) {
 
 // Servers that come, go, die, ingest, delete and read in a random order: what is listed can always
 // be read, what is open stays whole, and in the end nothing else is stored.
-class SharedStoreHistoryTest : public SharedStoreTest, public testing::WithParamInterface<int> {
+struct History {
+  StoreKind kind;
+  int seed = 0;
+  int steps = 0;
+};
+
+std::vector<History> Histories() {
+  std::vector<History> histories;
+  for (int seed = 0; seed < 40; ++seed) {
+    histories.push_back({.kind = StoreKind::kSharedMemory, .seed = seed, .steps = 400});
+  }
+  for (int seed = 0; CephFolder() != nullptr && seed < 2; ++seed) {
+    histories.push_back({.kind = StoreKind::kRados, .seed = 100 + seed, .steps = 100});
+  }
+  return histories;
+}
+
+class SharedStoreHistoryTest : public SharedStores, public testing::WithParamInterface<History> {
  protected:
+  SharedStoreHistoryTest() : SharedStores(GetParam().kind) {}
+
   struct Actor {
     TestServer server;
     std::vector<std::unique_ptr<GraphSink>> ingests;
@@ -323,10 +359,13 @@ class SharedStoreHistoryTest : public SharedStoreTest, public testing::WithParam
     }
   }
 
-  std::mt19937_64 rng_{static_cast<uint64_t>(GetParam())};
+  std::mt19937_64 rng_{static_cast<uint64_t>(GetParam().seed)};
   std::set<std::pair<std::string, int64_t>> numbers_;
 };
-INSTANTIATE_TEST_SUITE_P(Seeds, SharedStoreHistoryTest, testing::Range(0, 40));
+INSTANTIATE_TEST_SUITE_P(
+    Seeds, SharedStoreHistoryTest, testing::ValuesIn(Histories()), [](const auto& history) {
+      return StoreKindName({history.param.kind, 0}) + std::to_string(history.param.seed);
+    });
 
 TEST_P(SharedStoreHistoryTest, NothingIsLostAndNothingIsLeft) {
   std::vector<std::unique_ptr<Actor>> actors;
@@ -335,7 +374,7 @@ TEST_P(SharedStoreHistoryTest, NothingIsLostAndNothingIsLeft) {
     for (const auto& actor : actors) servers.push_back(&actor->server);
     return servers;
   };
-  for (int step = 0; step < 400 && !HasFailure(); ++step) {
+  for (int step = 0; step < GetParam().steps && !HasFailure(); ++step) {
     const size_t what = Random(40);
     if (actors.empty() || (what == 0 && actors.size() < 4)) {
       actors.push_back(std::make_unique<Actor>());
@@ -363,36 +402,7 @@ TEST_P(SharedStoreHistoryTest, NothingIsLostAndNothingIsLeft) {
   }
   Pass(5 * kLease, {&last});
   EXPECT_THAT(StoredColumns(), IsEmpty());
-  EXPECT_EQ(FindRecord(disk_->records(), "set_aside"), std::nullopt);
-}
-
-TEST(ServersTest, RecordsAreReadAsTheyWereWritten) {
-  const ServerRecord server = {.beat = 7, .writes = {{1, 257}, {513, 769}}, .reads = {3, 4}};
-  EXPECT_EQ(EncodeServer(server), "beat 7\nwrites 1 257\nwrites 513 769\nreads 3\nreads 4\n");
-  EXPECT_EQ(*DecodeServer(EncodeServer(server)), server);
-  EXPECT_TRUE(server.Uses(256));
-  EXPECT_FALSE(server.Uses(257));
-  EXPECT_TRUE(server.Uses(3));
-  for (const char* bad : {"beat\n", "beat x\n", "writes 1\n", "reads 1 2\n", "sleeps 3\n"}) {
-    EXPECT_TRUE(absl::IsDataLoss(DecodeServer(bad).status())) << bad;
-  }
-}
-
-TEST(ServersTest, RangesAreJoined) {
-  EXPECT_THAT(Joined({{5, 6}, {1, 2}, {2, 4}, {6, 9}}),
-              ElementsAre(ColumnRange{1, 4}, ColumnRange{5, 9}));
-}
-
-TEST(ServersTest, WhatChangesIsNotUnchanged) {
-  Unchanged values;
-  const Unchanged::TimePoint start{};
-  values.Observe({{"a", "1"}, {"b", "1"}}, start);
-  values.Observe({{"a", "2"}, {"b", "1"}}, start + std::chrono::seconds(2));
-  EXPECT_THAT(values.Since(start + std::chrono::seconds(3), absl::Seconds(3)), ElementsAre("b"));
-  EXPECT_THAT(values.Since(start + std::chrono::seconds(5), absl::Seconds(3)),
-              ElementsAre("a", "b"));
-  values.Observe({}, start + std::chrono::seconds(6));
-  EXPECT_THAT(values.Since(start + std::chrono::seconds(9), absl::Seconds(0)), IsEmpty());
+  EXPECT_EQ(FindRecord(StoredRecords(), "set_aside"), std::nullopt);
 }
 
 }  // namespace

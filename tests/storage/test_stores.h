@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 
 #include "storage/catalog.h"
 #include "storage/chunks/chunk_store.h"
+#include "storage/chunks/open_store.h"
 #include "storage/records.h"
 #include "tests/support/memory_chunk_store.h"
 
@@ -70,20 +72,53 @@ inline absl::Status ChangeRecord(ChunkStore& store, const std::string& key,
   return store.ChangeRecords({{key, FindRecord(*records, key), value}});
 }
 
-enum class StoreKind { kMemory, kSharedMemory, kRocksDb };
+// The folder of the Ceph cluster that tests may use (tests/support/ceph_cluster.py); null: there is
+// none.
+inline const char* CephFolder() { return std::getenv("GRAPHFEED_TEST_CEPH"); }
+
+// A store in the cluster's pool, in a namespace.
+inline std::string RadosPlace(const std::string& name_space, const std::string& user = "feed") {
+  return "rados://graphfeed/" + name_space + "?conf=" + CephFolder() + "/ceph.conf&id=" + user;
+}
+
+enum class StoreKind { kMemory, kSharedMemory, kRocksDb, kRados };
+
+// These, and RADOS where there is a cluster.
+inline std::vector<StoreKind> AndRados(std::vector<StoreKind> kinds) {
+  if (CephFolder() != nullptr) kinds.push_back(StoreKind::kRados);
+  return kinds;
+}
+
+// What tests of a store have it in: open it as often as it may be open at once, and again.
+class StoreUnderTest {
+ public:
+  explicit StoreUnderTest(StoreKind kind) : kind_(kind) {}
+
+  std::unique_ptr<ChunkStore> Open() {
+    if (kind_ == StoreKind::kMemory || kind_ == StoreKind::kSharedMemory) {
+      return std::make_unique<MemoryChunkStore>(disk_, kind_ == StoreKind::kSharedMemory);
+    }
+    const std::string path = folder_.path().string();
+    auto store = OpenStore(
+        kind_ == StoreKind::kRados ? RadosPlace(folder_.path().filename().string()) : path);
+    EXPECT_TRUE(store.ok()) << store.status();
+    if (!store.ok()) return nullptr;
+    const absl::Status started = (*store)->StartWriting();
+    EXPECT_TRUE(started.ok()) << started;
+    return *std::move(store);
+  }
+
+ private:
+  const StoreKind kind_;
+  TestFolder folder_;
+  std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
+};
 
 // Tests that run over every ChunkStore. Open may be called again when the last store is gone, and
 // finds what it left.
 class EveryStore : public testing::TestWithParam<StoreKind> {
  protected:
-  std::unique_ptr<ChunkStore> Open() {
-    if (GetParam() != StoreKind::kRocksDb) {
-      return std::make_unique<MemoryChunkStore>(disk_, GetParam() == StoreKind::kSharedMemory);
-    }
-    auto store = OpenToWrite(folder_.path());
-    EXPECT_TRUE(store.ok()) << store.status();
-    return store.ok() ? *std::move(store) : nullptr;
-  }
+  std::unique_ptr<ChunkStore> Open() { return store_.Open(); }
   std::unique_ptr<Catalog> OpenCatalog(const CatalogOptions& options = {}) {
     auto catalog = Catalog::Open(Open(), options);
     EXPECT_TRUE(catalog.ok()) << catalog.status();
@@ -91,8 +126,7 @@ class EveryStore : public testing::TestWithParam<StoreKind> {
   }
 
  private:
-  TestFolder folder_;
-  std::shared_ptr<MemoryDisk> disk_ = std::make_shared<MemoryDisk>();
+  StoreUnderTest store_{GetParam()};
 };
 
 inline std::string StoreKindName(const testing::TestParamInfo<StoreKind>& info) {
@@ -103,6 +137,8 @@ inline std::string StoreKindName(const testing::TestParamInfo<StoreKind>& info) 
       return "SharedMemory";
     case StoreKind::kRocksDb:
       return "RocksDb";
+    case StoreKind::kRados:
+      return "Rados";
   }
   return "";
 }

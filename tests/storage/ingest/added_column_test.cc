@@ -23,7 +23,8 @@ class AddedColumnTest : public EveryStore {
   static SingleGraph Graph() { return HomogeneousGraph("g", 5, {{0, 1}, {1, 2}, {4, 1}}); }
 };
 INSTANTIATE_TEST_SUITE_P(All, AddedColumnTest,
-                         testing::Values(StoreKind::kMemory, StoreKind::kRocksDb), StoreKindName);
+                         testing::ValuesIn(AndRados({StoreKind::kMemory, StoreKind::kRocksDb})),
+                         StoreKindName);
 
 TEST_P(AddedColumnTest, TheNewVersionIsTheOldOneAndTheColumn) {
   DatasetInfo added;
@@ -86,7 +87,10 @@ TEST_P(AddedColumnTest, SharedColumnsStayUntilTheirLastVersionIsGone) {
       EXPECT_TRUE(dataset->Verify().ok()) << "open, therefore whole: " << dataset->Verify();
     }
   }
-  EXPECT_THAT(*Open()->ListColumns(), IsEmpty());
+  // What servers share is swept later (shared_store_test.cc).
+  const auto store = Open();
+  if (store->shared()) return;
+  EXPECT_THAT(*store->ListColumns(), IsEmpty());
 }
 
 TEST_P(AddedColumnTest, ColumnsOfATypeOrOfACollectionCanBeAddedToo) {

@@ -31,7 +31,8 @@ class IngestTest : public EveryStore {
     return dataset.ok() ? *dataset : nullptr;
   }
 };
-INSTANTIATE_TEST_SUITE_P(All, IngestTest, testing::Values(StoreKind::kMemory, StoreKind::kRocksDb),
+INSTANTIATE_TEST_SUITE_P(All, IngestTest,
+                         testing::ValuesIn(AndRados({StoreKind::kMemory, StoreKind::kRocksDb})),
                          StoreKindName);
 
 const ColumnSchema& ColumnOf(const Dataset& dataset, absl::string_view name) {

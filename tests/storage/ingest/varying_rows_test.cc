@@ -56,7 +56,8 @@ class VaryingRowsTest : public EveryStore {
   }
 };
 INSTANTIATE_TEST_SUITE_P(All, VaryingRowsTest,
-                         testing::Values(StoreKind::kMemory, StoreKind::kRocksDb), StoreKindName);
+                         testing::ValuesIn(AndRados({StoreKind::kMemory, StoreKind::kRocksDb})),
+                         StoreKindName);
 
 TEST_P(VaryingRowsTest, AreStoredWithTheirOffsetsAndSizes) {
   const GraphBlock graphs = WithTriples(kSizes);

@@ -1,0 +1,58 @@
+#ifndef GRAPHFEED_STORAGE_CHUNKS_RADOS_RECORDS_H_
+#define GRAPHFEED_STORAGE_CHUNKS_RADOS_RECORDS_H_
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "storage/base/mutex.h"
+#include "storage/chunks/chunk_store.h"
+#include "storage/chunks/rados/pool.h"
+
+namespace graphfeed {
+
+// All records are entries of one object, which has three attributes: "format", "revision", which
+// counts the changes, and "digest", of all entries at that revision (DigestHex of EncodeRecords,
+// record_file.h). A change is one operation that fails unless the revision is the one that it was
+// made for: so none is lost, however many clients change them, and records that have become fewer
+// or others without it are found when they are read. Thread-safe.
+class RadosRecords {
+ public:
+  static constexpr char kObject[] = "records";
+  static constexpr char kFormat[] = "graphfeed-rados 1";
+
+  // `pool` must outlive this.
+  explicit RadosRecords(const RadosPool& pool) : pool_(pool) {}
+
+  // Whether there are any. FAILED_PRECONDITION: of another format.
+  absl::StatusOr<bool> Exist();
+  // Makes the object unless there is one.
+  absl::Status Create();
+  // As of ChunkStore.
+  absl::StatusOr<RecordMap> List();
+  absl::Status Change(absl::Span<const RecordChange> changes);
+  int64_t bytes() const { return bytes_; }  // as last known
+
+ private:
+  absl::Status Refresh() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Know(RecordMap records) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Makes `after` of the records if the revision is as it is known. ABORTED: it is another.
+  absl::Status Write(const RecordMap& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const RadosPool& pool_;
+  Mutex mu_;  // also held while the cluster is asked: changes of one process take turns
+  bool known_ ABSL_GUARDED_BY(mu_) = false;
+  int64_t revision_ ABSL_GUARDED_BY(mu_) = 0;
+  RecordMap records_ ABSL_GUARDED_BY(mu_);
+  std::atomic<int64_t> bytes_{0};
+  // A change that failed may still be made.
+  bool uncertain_ ABSL_GUARDED_BY(mu_) = false;
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_STORAGE_CHUNKS_RADOS_RECORDS_H_

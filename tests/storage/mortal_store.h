@@ -1,0 +1,72 @@
+#ifndef GRAPHFEED_TESTS_STORAGE_MORTAL_STORE_H_
+#define GRAPHFEED_TESTS_STORAGE_MORTAL_STORE_H_
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "storage/chunks/chunk_store.h"
+
+namespace graphfeed {
+
+// A store whose process may die: from then on nothing changes it, whatever is still called.
+class MortalStore : public ChunkStore {
+ public:
+  explicit MortalStore(std::unique_ptr<ChunkStore> store) : store_(std::move(store)) {}
+
+  void Die() { *dead_ = true; }
+  // Dies just before it changes this record.
+  void DieBefore(std::string record) { fatal_record_ = std::move(record); }
+
+  bool shared() const override { return store_->shared(); }
+  bool read_only() const override { return store_->read_only(); }
+  absl::Status StartWriting() override { return store_->StartWriting(); }
+  absl::Status Health() override { return store_->Health(); }
+  void ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor visitor) override {
+    store_->ReadChunks(keys, visitor);
+  }
+  absl::StatusOr<std::unique_ptr<ChunkWriter>> NewWriter(uint64_t column,
+                                                         int64_t chunk_bytes) override {
+    auto writer = store_->NewWriter(column, chunk_bytes);
+    if (!writer.ok()) return writer;
+    return std::make_unique<MortalWriter>(dead_, *std::move(writer));
+  }
+  std::string ListingName() override { return store_->ListingName(); }
+  absl::StatusOr<std::vector<ColumnChunks>> ListColumns() override { return store_->ListColumns(); }
+  absl::Status DeleteColumns(absl::Span<const uint64_t> columns) override {
+    return *dead_ ? Dead() : store_->DeleteColumns(columns);
+  }
+  absl::StatusOr<RecordMap> ListRecords() override { return store_->ListRecords(); }
+  absl::Status ChangeRecords(absl::Span<const RecordChange> changes) override {
+    for (const RecordChange& change : changes) *dead_ = *dead_ || change.key == fatal_record_;
+    return *dead_ ? Dead() : store_->ChangeRecords(changes);
+  }
+  int64_t StoredBytes() override { return store_->StoredBytes(); }
+
+ private:
+  static absl::Status Dead() { return absl::UnavailableError("the process is dead"); }
+
+  class MortalWriter : public ChunkWriter {
+   public:
+    MortalWriter(std::shared_ptr<const bool> dead, std::unique_ptr<ChunkWriter> writer)
+        : dead_(std::move(dead)), writer_(std::move(writer)) {}
+    absl::Status Add(uint32_t chunk, absl::string_view value) override {
+      return *dead_ ? Dead() : writer_->Add(chunk, value);
+    }
+    absl::Status Finish() override { return *dead_ ? Dead() : writer_->Finish(); }
+    int64_t memory_bytes() const override { return writer_->memory_bytes(); }
+
+   private:
+    const std::shared_ptr<const bool> dead_;
+    const std::unique_ptr<ChunkWriter> writer_;
+  };
+
+  const std::unique_ptr<ChunkStore> store_;
+  const std::shared_ptr<bool> dead_ = std::make_shared<bool>(false);
+  std::string fatal_record_ = "none";
+};
+
+}  // namespace graphfeed
+
+#endif  // GRAPHFEED_TESTS_STORAGE_MORTAL_STORE_H_
