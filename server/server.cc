@@ -145,6 +145,17 @@ struct Server::Impl {
                .label = "",
                .values = {{"", health.ready() ? 1.0 : 0.0}}}};
     });
+    core->metrics.AddReadings([this]() -> std::vector<Metrics::Reading> {
+      const std::optional<absl::Time> expires =
+          credentials == nullptr ? std::nullopt : credentials->expires();
+      return {
+          {.name = "graphfeed_tls_certificate_expiry_timestamp_seconds",
+           .help = "Until when the certificate that is shown is valid; 0: no TLS.",
+           .counter = false,
+           .label = "",
+           .values = {{"", expires.has_value() ? absl::ToDoubleSeconds(*expires - absl::UnixEpoch())
+                                               : 0.0}}}};
+    });
     core->metrics.AddReadings([this] { return SyncReadings(follower.get()); });
     core->metrics.AddReadings([this] { return upkeep->Readings(); });
   }
@@ -153,6 +164,7 @@ struct Server::Impl {
   Health health;
   std::unique_ptr<SlabSocket> sharing;
   std::unique_ptr<grpc::Service> service;
+  std::unique_ptr<TlsCredentials> credentials;
   std::unique_ptr<grpc::Server> server;
   int port = 0;
   int metrics_port = 0;
@@ -197,9 +209,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   ConfigureChannels(config, builder);
   if (!reflects) builder.SetOption(std::make_unique<NoReflection>());
 
-  GF_ASSIGN_OR_RETURN(const std::shared_ptr<grpc::ServerCredentials> credentials,
-                      MakeCredentials(Tls(config)));
-  builder.AddListeningPort(config.listen, credentials, &impl->port);
+  GF_ASSIGN_OR_RETURN(impl->credentials, TlsCredentials::Open(Tls(config)));
+  builder.AddListeningPort(config.listen, impl->credentials->ForServer(), &impl->port);
   builder.RegisterService(impl->service.get());
   impl->server = builder.BuildAndStart();
   if (impl->server == nullptr || impl->port == 0) {
@@ -214,10 +225,12 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
 
   impl->watch = std::make_unique<StoreWatch>(
       *running.catalog,
-      [&running, log, &health = impl->health, follower = impl->follower.get()] {
+      [&running, log, &health = impl->health, &credentials = *impl->credentials,
+       follower = impl->follower.get()] {
         const absl::StatusOr<bool> reloaded = running.access.ReloadIfChanged();
         if (reloaded.ok() && *reloaded) running.AccessChanged();
         LogReload(log, "--access", reloaded);
+        LogReload(log, "--tls-cert", credentials.ReloadIfChanged());
         if (follower != nullptr) health.SetInSync(follower->InSync());  // it may have become stale
         return CheckAccepts();
       },
@@ -259,7 +272,7 @@ void Server::Reload() {
   if (status.ok()) impl_->core->AccessChanged();
   LogReload(impl_->core->log, "--access",
             status.ok() ? absl::StatusOr<bool>(!impl_->core->config.access.empty()) : status);
-  const absl::Status files = CheckTlsFiles(Tls(impl_->core->config));
+  const absl::Status files = impl_->credentials->Reload();
   LogReload(impl_->core->log, "--tls-cert",
             files.ok() ? absl::StatusOr<bool>(!impl_->core->config.tls_cert.empty()) : files);
 }

@@ -1,9 +1,19 @@
 #include "server/rpc/credentials.h"
 
+#include <fcntl.h>
+#include <openssl/bio.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include <cstdio>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+#include <sstream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "grpcpp/security/tls_certificate_provider.h"
@@ -13,10 +23,10 @@
 namespace graphfeed {
 namespace {
 
-constexpr unsigned kRefreshSeconds = 2;
+constexpr unsigned kRefreshSeconds = 1;
 
-struct CloseFile {
-  void operator()(std::FILE* file) const { (void)std::fclose(file); }
+struct FreeBio {
+  void operator()(BIO* bio) const { BIO_free(bio); }
 };
 struct FreeX509 {
   void operator()(X509* certificate) const { X509_free(certificate); }
@@ -24,7 +34,7 @@ struct FreeX509 {
 struct FreeKey {
   void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
 };
-using File = std::unique_ptr<std::FILE, CloseFile>;
+using Bio = std::unique_ptr<BIO, FreeBio>;
 using Certificate = std::unique_ptr<X509, FreeX509>;
 using Key = std::unique_ptr<EVP_PKEY, FreeKey>;
 
@@ -35,10 +45,21 @@ absl::Status Wrong(const char* flag, const std::string& path, absl::string_view 
 // Nobody is asked for a passphrase.
 int NoPassphrase(char*, int, int, void*) { return 0; }
 
-absl::StatusOr<Certificate> ReadCertificate(const char* flag, const std::string& path) {
-  const File file(std::fopen(path.c_str(), "re"));
-  if (file == nullptr) return Wrong(flag, path, "cannot be read");
-  Certificate certificate(PEM_read_X509(file.get(), nullptr, NoPassphrase, nullptr));
+absl::StatusOr<std::string> ReadText(const char* flag, const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  if (in.is_open()) text << in.rdbuf();
+  if (!in.good()) return Wrong(flag, path, "cannot be read");
+  return std::move(text).str();
+}
+
+Bio InMemory(const std::string& text) {
+  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+absl::StatusOr<Certificate> ParseCertificate(const char* flag, const std::string& path,
+                                             const std::string& text) {
+  Certificate certificate(PEM_read_bio_X509(InMemory(text).get(), nullptr, NoPassphrase, nullptr));
   if (certificate == nullptr) return Wrong(flag, path, "no PEM certificate");
   if (X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0) {
     return Wrong(flag, path, "the certificate has expired");
@@ -49,34 +70,124 @@ absl::StatusOr<Certificate> ReadCertificate(const char* flag, const std::string&
   return certificate;
 }
 
+absl::Time ExpiryOf(const X509* certificate) {
+  std::tm time = {};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1) return absl::InfiniteFuture();
+  return absl::FromTM(time, absl::UTCTimeZone());
+}
+
+std::string LookOf(const TlsFiles& files) {
+  std::string look;
+  for (const std::string& file : {files.cert, files.key, files.client_ca}) {
+    struct stat status = {};
+    if (stat(file.c_str(), &status) != 0) {
+      absl::StrAppend(&look, "error ", errno, " ");
+      continue;
+    }
+    absl::StrAppend(&look, status.st_dev, " ", status.st_ino, " ", status.st_size, " ",
+                    status.st_mtim.tv_sec, " ", status.st_mtim.tv_nsec, " ");
+  }
+  return look;
+}
+
 }  // namespace
 
-absl::Status CheckTlsFiles(const TlsFiles& files) {
-  if (files.cert.empty()) return absl::OkStatus();
-  GF_ASSIGN_OR_RETURN(const Certificate certificate, ReadCertificate("tls-cert", files.cert));
-  const File file(std::fopen(files.key.c_str(), "re"));
-  if (file == nullptr) return Wrong("tls-key", files.key, "cannot be read");
-  const Key key(PEM_read_PrivateKey(file.get(), nullptr, NoPassphrase, nullptr));
+TlsCredentials::MemoryFile::~MemoryFile() {
+  if (fd_ >= 0) (void)close(fd_);
+}
+
+std::string TlsCredentials::MemoryFile::path() const { return absl::StrCat("/proc/self/fd/", fd_); }
+
+absl::Status TlsCredentials::MemoryFile::Replace(const std::string& text) {
+  const int fd = memfd_create("graphfeed-tls", MFD_CLOEXEC);
+  // gRPC reads again what has another time of change, in seconds.
+  ++changes_;
+  const timespec times[] = {{.tv_sec = changes_, .tv_nsec = 0}, {.tv_sec = changes_, .tv_nsec = 0}};
+  const bool written = fd >= 0 &&
+                       write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+                       futimens(fd, times) == 0;
+  if (written && fd_ < 0) {
+    fd_ = fd;
+    return absl::OkStatus();
+  }
+  const bool replaced = written && dup3(fd, fd_, O_CLOEXEC) >= 0;
+  const int error = errno;
+  if (fd >= 0) (void)close(fd);
+  if (replaced) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("TLS: no memory for a certificate: ", std::strerror(error)));
+}
+
+absl::StatusOr<TlsCredentials::Texts> TlsCredentials::Read(const TlsFiles& files) {
+  Texts texts;
+  if (files.cert.empty()) return texts;
+  GF_ASSIGN_OR_RETURN(texts.cert, ReadText("tls-cert", files.cert));
+  GF_ASSIGN_OR_RETURN(const Certificate certificate,
+                      ParseCertificate("tls-cert", files.cert, texts.cert));
+  texts.expires = ExpiryOf(certificate.get());
+  GF_ASSIGN_OR_RETURN(texts.key, ReadText("tls-key", files.key));
+  const Key key(PEM_read_bio_PrivateKey(InMemory(texts.key).get(), nullptr, NoPassphrase, nullptr));
   if (key == nullptr) return Wrong("tls-key", files.key, "no PEM key without a passphrase");
   if (X509_check_private_key(certificate.get(), key.get()) != 1) {
     return Wrong("tls-key", files.key, absl::StrCat("not the key of --tls-cert ", files.cert));
   }
-  if (files.client_ca.empty()) return absl::OkStatus();
-  return ReadCertificate("tls-client-ca", files.client_ca).status();
+  if (files.client_ca.empty()) return texts;
+  GF_ASSIGN_OR_RETURN(texts.client_ca, ReadText("tls-client-ca", files.client_ca));
+  GF_RETURN_IF_ERROR(ParseCertificate("tls-client-ca", files.client_ca, texts.client_ca).status());
+  return texts;
 }
 
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(const TlsFiles& files) {
-  if (files.cert.empty()) return grpc::InsecureServerCredentials();
-  GF_RETURN_IF_ERROR(CheckTlsFiles(files));
+absl::Status CheckTlsFiles(const TlsFiles& files) { return TlsCredentials::Read(files).status(); }
+
+absl::StatusOr<std::unique_ptr<TlsCredentials>> TlsCredentials::Open(const TlsFiles& files) {
+  std::unique_ptr<TlsCredentials> credentials(new TlsCredentials(files));
+  GF_RETURN_IF_ERROR(credentials->Reload());
+  return credentials;
+}
+
+absl::Status TlsCredentials::Reload() {
+  if (files_.cert.empty()) return absl::OkStatus();
+  std::string look = LookOf(files_);  // before they are read: what changes meanwhile is read again
+  absl::StatusOr<Texts> texts = Read(files_);
+  MutexLock lock(&mu_);
+  seen_ = std::move(look);
+  GF_RETURN_IF_ERROR(texts.status());
+  GF_RETURN_IF_ERROR(client_ca_.Replace(texts->client_ca));
+  // The certificates first: whoever reads them goes on to the end.
+  GF_RETURN_IF_ERROR(identity_.Replace(absl::StrCat(texts->cert, "\n", texts->key)));
+  expires_ = texts->expires;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> TlsCredentials::ReloadIfChanged() {
+  if (files_.cert.empty()) return false;
+  {
+    const std::string look = LookOf(files_);
+    MutexLock lock(&mu_);
+    if (look == seen_) return false;
+  }
+  GF_RETURN_IF_ERROR(Reload());
+  return true;
+}
+
+std::optional<absl::Time> TlsCredentials::expires() const {
+  if (files_.cert.empty()) return std::nullopt;
+  MutexLock lock(&mu_);
+  return expires_;
+}
+
+std::shared_ptr<grpc::ServerCredentials> TlsCredentials::ForServer() {
+  if (files_.cert.empty()) return grpc::InsecureServerCredentials();
   using grpc::experimental::FileWatcherCertificateProvider;
   const auto provider = std::make_shared<FileWatcherCertificateProvider>(
-      files.key, files.cert, files.client_ca, kRefreshSeconds);
+      identity_.path(), identity_.path(), files_.client_ca.empty() ? "" : client_ca_.path(),
+      kRefreshSeconds);
   grpc::experimental::TlsServerCredentialsOptions options(provider);
   options.watch_identity_key_cert_pairs();
   options.set_cert_request_type(GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE);
-  if (!files.client_ca.empty()) {
+  if (!files_.client_ca.empty()) {
     options.watch_root_certs();
-    options.set_cert_request_type(files.require_client
+    options.set_cert_request_type(files_.require_client
                                       ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
                                       : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
   }
