@@ -2,7 +2,9 @@
 
 import os
 import resource
+import struct
 import threading
+import zipfile
 
 import numpy as np
 import pytest
@@ -22,9 +24,14 @@ def name(epoch: int, ordinal: int, shard: str = "0of1", kind: str = "zip") -> st
 
 
 def flip(path) -> None:
-    """Another byte in the middle of it."""
+    """Another byte in the middle of its largest member: what lies between them aligns, and is not
+    content."""
+    with zipfile.ZipFile(path) as file:
+        largest = max(file.infolist(), key=lambda info: info.compress_size)
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 0xFF
+    header = largest.header_offset
+    lengths = struct.unpack_from("<HH", data, header + 26)  # of its name and what follows that
+    data[header + 30 + sum(lengths) + largest.compress_size // 2] ^= 0xFF
     path.write_bytes(data)
 
 
