@@ -22,18 +22,22 @@ KEEPALIVE = 1  # seconds of silence before a client pings, and that it waits for
 
 
 class Replica:
-    """A server process that comes back at its address, with its data."""
+    """A server process that comes back at its address, with its data: a folder, or a store that
+    several have."""
 
-    def __init__(self, folder: pathlib.Path, host: str, within: Sequence[str]) -> None:
+    def __init__(
+        self, folder: pathlib.Path | str, host: str, within: Sequence[str], *flags: str
+    ) -> None:
         self._folder = folder
         self._within = within
+        self._flags = flags
         self.address = f"{host}:0"
         self.start()
 
     def start(self) -> None:
         self._server = Server(
             self._folder, "--drain-timeout", "5s", "--log-level", "error",
-            "--allow-unauthenticated", "on",
+            "--allow-unauthenticated", "on", *self._flags,
             address=self.address, within=self._within,
         )  # fmt: skip
         self.address = self._server.address
