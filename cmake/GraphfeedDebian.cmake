@@ -25,6 +25,8 @@ set(same_version "(= ${PROJECT_VERSION})")
 set(CPACK_DEBIAN_SERVER_PACKAGE_NAME graphfeed-server)
 set(CPACK_DEBIAN_SERVER_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS "adduser, graphfeed ${same_version}")
+# Found when a store in RADOS is opened.
+set(CPACK_DEBIAN_SERVER_PACKAGE_SUGGESTS "librados2")
 set(CPACK_COMPONENT_SERVER_DESCRIPTION "server of batches of graphs of static shape
 Keeps datasets of graphs in RocksDB, packs and pads them on request, and
 streams batches of one fixed shape over gRPC to any number of training hosts.
@@ -39,6 +41,7 @@ set(CPACK_DEBIAN_SERVER_PACKAGE_CONTROL_EXTRA
 
 set(CPACK_DEBIAN_CLI_PACKAGE_NAME graphfeed)
 set(CPACK_DEBIAN_CLI_PACKAGE_SECTION utils)
+set(CPACK_DEBIAN_CLI_PACKAGE_SUGGESTS "librados2")
 set(CPACK_COMPONENT_CLI_DESCRIPTION "command line of graphfeed
 Imports datasets of graphs into graphfeed servers and data folders, describes,
 copies and partitions them, and looks at plans, streams and workers.")

@@ -51,12 +51,37 @@ std::vector<std::string> ArgumentsFromTheBack(absl::Span<const char* const> argu
   return result;
 }
 
+// Where datasets are stored: at exactly one place.
+void CheckStore(const ServerConfig& config, std::vector<std::string>& problems) {
+  const auto add = [&](absl::string_view name, absl::string_view value, absl::string_view limit) {
+    problems.emplace_back(SettingError(name, value, limit).message());
+  };
+  if (config.data_dir.empty() && config.store.empty()) {
+    add("data-dir", "", "name a folder, or another place with --store");
+  }
+  if (absl::StrContains(config.data_dir, "://")) {
+    add("data-dir", config.data_dir, "a folder; other places are named with --store");
+  }
+  if (config.store.empty()) return;
+  if (!config.data_dir.empty()) {
+    add("store", config.store,
+        absl::StrCat("--data-dir is \"", config.data_dir, "\"; give one of both"));
+  }
+  if (!absl::StrContains(config.store, "://")) {
+    add("store", config.store, "rados://POOL...; a folder is named with --data-dir");
+  }
+  if (!config.snapshot_dir.empty()) {
+    add("snapshot-dir", config.snapshot_dir,
+        "snapshots are made of --data-dir; versions of --store are exported or synced");
+  }
+}
+
 // What no flag alone can tell.
 void CheckTogether(const ServerConfig& config, std::vector<std::string>& problems) {
   const auto add = [&](absl::string_view name, absl::string_view value, absl::string_view limit) {
     problems.emplace_back(SettingError(name, value, limit).message());
   };
-  if (config.data_dir.empty()) add("data-dir", "", "name a folder");
+  CheckStore(config, problems);
   if (config.listen.empty()) add("listen", "", "name an address");
   const bool local = IsLocalAddress(config.listen);
   if (!local && !config.listen.empty() && config.access.empty() && config.tls_client_ca.empty() &&
@@ -128,6 +153,10 @@ void CheckConfig(const ServerConfig& config, std::vector<std::string>& problems)
 }
 
 }  // namespace
+
+const std::string& StorePlace(const ServerConfig& config) {
+  return config.store.empty() ? config.data_dir : config.store;
+}
 
 bool IsLocalAddress(absl::string_view listen) {
   if (absl::StartsWith(listen, "unix")) return true;

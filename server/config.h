@@ -20,12 +20,13 @@ namespace graphfeed {
 // + partition_memory while there is a partition + the offsets of open datasets.
 struct ServerConfig {
   std::string data_dir;
-  std::string snapshot_dir;                     // where snapshots go; empty: none are made
-  std::string listen = "127.0.0.1:50051";       // port 0 picks one
-  std::string metrics_listen;                   // empty: no metrics endpoint
-  int64_t memory_budget = int64_t{1} << 30;     // cached chunks
-  int64_t slab_memory = int64_t{1} << 30;       // frames of all streams
-  int64_t plan_memory = int64_t{256} << 20;     // plans of packed epochs
+  std::string store;                         // a place with a scheme; exactly one of both is given
+  std::string snapshot_dir;                  // where snapshots go; empty: none are made
+  std::string listen = "127.0.0.1:50051";    // port 0 picks one
+  std::string metrics_listen;                // empty: no metrics endpoint
+  int64_t memory_budget = int64_t{1} << 30;  // cached chunks
+  int64_t slab_memory = int64_t{1} << 30;    // frames of all streams
+  int64_t plan_memory = int64_t{256} << 20;  // plans of packed epochs
   int64_t ingest_memory = int64_t{256} << 20;   // of each running ingest
   int64_t partition_memory = int64_t{1} << 30;  // of the running partition
   std::string partition_program;                // empty: graphfeed-partition beside this program
@@ -75,6 +76,9 @@ struct ServerConfig {
   std::string follow_key;
   std::string follow_token_file;
 };
+
+// Where the store is: --store, or the folder of --data-dir.
+const std::string& StorePlace(const ServerConfig& config);
 
 // Whether `listen` is an address that other hosts cannot reach.
 bool IsLocalAddress(absl::string_view listen);

@@ -15,6 +15,11 @@ namespace graphfeed {
 const std::vector<Setting>& Settings() {
   static const auto* const flags = new std::vector<Setting>{
       {"data-dir", "DIR", "where datasets are stored; created if missing", &ServerConfig::data_dir},
+      {"store", "LOCATION",
+       "instead of --data-dir: where else they are stored, such as a pool of Ceph RADOS that "
+       "servers "
+       "share, rados://POOL[/NAMESPACE][?conf=FILE][&id=USER]",
+       &ServerConfig::store},
       {"snapshot-dir", "DIR",
        "where clients may have snapshots made; links take no room if it lies on the file system of "
        "--data-dir; empty: nowhere",

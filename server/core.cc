@@ -63,7 +63,7 @@ absl::StatusOr<std::unique_ptr<ServerCore>> ServerCore::Open(const ServerConfig&
                                                              const ChunkStoreOptions& store,
                                                              StreamFilter filter, TaskGate* gate,
                                                              EventLog* log) {
-  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> opened, OpenStore(config.data_dir, store));
+  GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> opened, OpenStore(StorePlace(config), store));
   const bool read_only = opened->read_only();
   GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
                       Catalog::Open(std::move(opened), {.memory_budget_bytes = config.memory_budget,
@@ -89,7 +89,7 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
       rules({.replica = ReplicaFlag(config),
              .data_dir = config.data_dir,
              .pins = ParsePins(config.pin).value_or(std::vector<std::string>()),
-             .min_free_bytes = config.min_free_disk}),
+             .min_free_bytes = config.store.empty() ? config.min_free_disk : 0}),
       admission("streams", config.slab_memory, config.max_streams, "slab-memory", "max-streams"),
       ingest_admission("ingests", 0, config.max_ingests, "slab-memory", "max-ingests"),
       export_admission("exports", 0, config.max_ingests, "slab-memory", "max-ingests"),

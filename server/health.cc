@@ -30,9 +30,16 @@ void Health::SetInSync(const absl::Status& status) {
   if (changed) Tell();
 }
 
+void Health::SetReachable(const absl::Status& status) {
+  MutexLock lock(&mu_);
+  const bool changed = reachable_.ok() != status.ok();
+  reachable_ = status;
+  if (changed) Tell();
+}
+
 void Health::Tell() {
   if (service_ == nullptr) return;
-  const bool ready = failure_.ok() && !draining_ && in_sync_.ok();
+  const bool ready = failure_.ok() && !draining_ && in_sync_.ok() && reachable_.ok();
   for (const char* name : {"", GraphFeedServiceName(), kReady}) {
     service_->SetServingStatus(name, ready);
   }
@@ -42,7 +49,7 @@ void Health::Tell() {
 
 bool Health::ready() const {
   MutexLock lock(&mu_);
-  return service_ != nullptr && !draining_ && failure_.ok() && in_sync_.ok();
+  return service_ != nullptr && !draining_ && failure_.ok() && in_sync_.ok() && reachable_.ok();
 }
 
 HttpEndpoint::Pages Health::Pages() const {
@@ -60,6 +67,7 @@ HttpAnswer Health::Ready() const {
   if (!failure_.ok()) return {503, absl::StrCat("failed: ", failure_.message(), "\n")};
   if (draining_) return {503, "draining\n"};
   if (service_ == nullptr) return {503, "starting\n"};
+  if (!reachable_.ok()) return {503, absl::StrCat(reachable_.message(), "\n")};
   if (!in_sync_.ok()) return {503, absl::StrCat(in_sync_.message(), "\n")};
   return {200, "ready\n"};
 }

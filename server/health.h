@@ -13,8 +13,8 @@ namespace graphfeed {
 
 // Whether a server is alive, and whether it is ready to serve: one answer for gRPC's health service
 // and for the pages that plain probes read. It starts as neither, becomes both with Serve, is alive
-// but not ready while it drains or is not in sync with what it follows, and neither once it has
-// failed. Thread-safe.
+// but not ready while it drains, is not in sync with what it follows or cannot reach its store, and
+// neither once it has failed. Thread-safe.
 class Health {
  public:
   // Names of gRPC's health service, beside "" and the service's own, which are as kReady.
@@ -28,6 +28,8 @@ class Health {
   void Fail(const absl::Status& status);
   // Of a replica: whether it holds what it follows, or why it does not. OK until it is told.
   void SetInSync(const absl::Status& status);
+  // Whether the store answers, or why it does not. OK until it is told.
+  void SetReachable(const absl::Status& status);
 
   bool ready() const;
   // "/healthz" and "/readyz": 200, or 503 and why. Valid while this lives.
@@ -44,6 +46,7 @@ class Health {
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status failure_ ABSL_GUARDED_BY(mu_);
   absl::Status in_sync_ ABSL_GUARDED_BY(mu_);
+  absl::Status reachable_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace graphfeed

@@ -157,14 +157,14 @@ int main(int argc, char** argv) {
   stop.Serving();
   stop.OnHangup([&] { Reload(arguments, config, **server); });
   if ((*server)->read_only()) {
-    log.Write(LogLevel::kWarn, "store.read_only",
-              {{"message", "the data folder " + config.data_dir +
-                               " cannot be written: it is served as it is"}});
+    log.Write(
+        LogLevel::kWarn, "store.read_only",
+        {{"message", graphfeed::StorePlace(config) + " cannot be written: it is served as it is"}});
   }
   if (const int64_t columns = (*server)->set_aside_columns(); columns > 0) {
     log.Write(LogLevel::kWarn, "store.set_aside",
               {{"columns", columns},
-               {"message", "columns in " + config.data_dir +
+               {"message", "columns in " + graphfeed::StorePlace(config) +
                                " belong to no version; what no start uses for " +
                                absl::FormatDuration(config.sweep_after) + " is removed"}});
   }

@@ -238,7 +238,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
         health.Fail(status);
         if (on_failure) on_failure(status);
       },
-      log);
+      log, [&health = impl->health](const absl::Status& status) { health.SetReachable(status); },
+      std::min(config.sweep_after, absl::Duration(absl::Minutes(1))));
 
   std::unique_ptr<Server> server(new Server(std::move(impl)));
   if (!config.metrics_listen.empty()) {

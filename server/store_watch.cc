@@ -1,5 +1,6 @@
 #include "server/store_watch.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -9,16 +10,17 @@ namespace graphfeed {
 namespace {
 
 constexpr absl::Duration kInterval = absl::Seconds(1);
-constexpr int kIntervalsBetweenSweeps = 60;
 constexpr int kIntervalsBetweenStats = 10;
 
 }  // namespace
 
-StoreWatch::StoreWatch(Catalog& catalog, std::function<absl::Status()> check,
-                       std::function<void(const absl::Status&)> on_failure, EventLog* log)
+StoreWatch::StoreWatch(Catalog& catalog, std::function<absl::Status()> check, OnStatus on_failure,
+                       EventLog* log, OnStatus on_reachable, absl::Duration sweep_every)
     : catalog_(catalog),
       check_(std::move(check)),
       on_failure_(std::move(on_failure)),
+      on_reachable_(std::move(on_reachable)),
+      rounds_between_sweeps_(std::max<int64_t>(1, absl::ToInt64Seconds(sweep_every))),
       log_(log),
       thread_([this] { Run(); }) {}
 
@@ -35,10 +37,24 @@ void StoreWatch::Run() {
       on_failure_(status);
       return;
     }
+    LookWhetherReachable();
     // What fails is tried again in the next round.
     Tell("store.keep_up_failed", catalog_.KeepUp());
-    if (interval % kIntervalsBetweenSweeps == 0) Tell("store.sweep_failed", catalog_.Sweep());
+    if (interval % rounds_between_sweeps_ == 0) Tell("store.sweep_failed", catalog_.Sweep());
     if (interval % kIntervalsBetweenStats == 0) TellOfBackgroundErrors();
+  }
+}
+
+void StoreWatch::LookWhetherReachable() {
+  const absl::Status status = catalog_.Reachable();
+  if (status.ok() == reachable_) return;
+  reachable_ = status.ok();
+  if (on_reachable_) on_reachable_(status);
+  if (log_ == nullptr) return;
+  if (status.ok()) {
+    log_->Write(LogLevel::kWarn, "store.answers", {});
+  } else {
+    log_->Write(LogLevel::kError, "store.lost", {{"message", std::string(status.message())}});
   }
 }
 

@@ -48,6 +48,7 @@ class StoredDataset : public Dataset {
   absl::Status VisitRows(int column, absl::Span<const RowRange> ranges,
                          RowVisitor visitor) override;
   absl::Status GatherRows(int column, absl::Span<const int64_t> rows, std::byte* dst) override;
+  int64_t far_reads() const override { return store_.shared() ? cache_.misses() : 0; }
   absl::StatusOr<std::vector<std::string>> ReadStrings(int column,
                                                        absl::Span<const RowRange> ranges) override;
   absl::StatusOr<std::vector<int64_t>> StringSizes(int column, const RowRange& range) override;

@@ -1,6 +1,7 @@
 """A real server for every test of the Python package.
 
-With GRAPHFEED_TEST_OVER=local the tests' common server is none: it is a data folder that the tests'
+With GRAPHFEED_TEST_OVER=rados the tests' common server keeps its data in the Ceph cluster of
+GRAPHFEED_TEST_CEPH (tests/support/ceph_cluster.py). With GRAPHFEED_TEST_OVER=local the tests' common server is none: it is a data folder that the tests'
 process serves to itself. Servers that tests start themselves stay what they are; what asks for the
 common server's process is skipped.
 
@@ -24,6 +25,7 @@ from over_local import is_core, reason_to_skip  # noqa: E402
 from server_process import LocalFolder, Server  # noqa: E402
 
 OVER_LOCAL = os.environ.get("GRAPHFEED_TEST_OVER") == "local"
+OVER_RADOS = os.environ.get("GRAPHFEED_TEST_OVER") == "rados"
 
 
 PORTABLE = os.environ.get("GRAPHFEED_CLIENT") == "python"
@@ -42,7 +44,7 @@ def left_out(item) -> bool:
     """Whether a test is not for each time, since another run of the suite has it."""
     if "GRAPHFEED_LONG" in os.environ:
         return False
-    if OVER_LOCAL:
+    if OVER_LOCAL or OVER_RADOS:
         return not is_core(item.path.stem)
     return os.environ.get("GRAPHFEED_CORE") == "1" and any(part in item.nodeid for part in ABOVE)
 
@@ -70,7 +72,11 @@ def server(tmp_path_factory):
     if OVER_LOCAL:
         yield LocalFolder(tmp_path_factory.mktemp("data"))
         return
-    running = Server(tmp_path_factory.mktemp("data"))
+    data = tmp_path_factory.mktemp("data")
+    if OVER_RADOS:
+        conf = os.environ["GRAPHFEED_TEST_CEPH"] + "/ceph.conf"
+        data = f"rados://graphfeed/{data.parent.name}?conf={conf}&id=feed"
+    running = Server(data)
     yield running
     assert running.stop() == 0, "the server must stop cleanly"
 

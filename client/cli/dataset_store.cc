@@ -1,13 +1,9 @@
 #include "client/cli/dataset_store.h"
 
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "client/cpp/client.h"
 #include "client/cpp/server_store.h"
-#include "client/flags/flag_values.h"
 #include "storage/base/status_macros.h"
 #include "storage/catalog.h"
 #include "storage/catalog_store.h"
@@ -28,14 +24,12 @@ class FolderStore final : public CatalogStore {
 
 void StoreFlags::Register(CLI::App& command, const char* data_dir_help) {
   server.Register(command);
-  command.add_option("--data-dir", data_dir, data_dir_help)
-      ->excludes("--server")
-      ->check(NamesFolder());
+  place.Register(command, data_dir_help);
 }
 
 absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::OpenFor(FolderUse use) const {
-  if (!data_dir.empty()) {
-    GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog, OpenDataFolder(data_dir, use));
+  if (place.given()) {
+    GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog, place.Open(use));
     return std::make_unique<FolderStore>(std::move(catalog));
   }
   GF_ASSIGN_OR_RETURN(std::unique_ptr<Client> client, server.Connect());
@@ -47,12 +41,6 @@ absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::Open() const {
 }
 
 absl::StatusOr<std::unique_ptr<DatasetStore>> StoreFlags::OpenOrCreate() const {
-  std::error_code error;
-  if (!data_dir.empty()) std::filesystem::create_directories(data_dir, error);
-  if (error) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot create \"", data_dir, "\": ", error.message()));
-  }
   return OpenFor(FolderUse::kCreate);
 }
 

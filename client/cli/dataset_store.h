@@ -11,10 +11,10 @@
 
 namespace graphfeed {
 
-// --server and its like, or --data-dir.
+// --server and its like, or --data-dir, or --store.
 struct StoreFlags {
   ServerFlags server;
-  std::string data_dir;
+  PlaceFlags place;
 
   void Register(CLI::App& command, const char* data_dir_help);
   // To read from it.

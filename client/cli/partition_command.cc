@@ -22,7 +22,7 @@ namespace {
 
 struct PartitionFlags {
   ServerFlags server;
-  std::string data_dir;
+  PlaceFlags place;
   std::string dataset;
   int64_t num_parts = 0;
   uint64_t seed = 0;
@@ -31,12 +31,11 @@ struct PartitionFlags {
 };
 
 absl::StatusOr<DatasetInfo> PartitionIn(const PartitionFlags& flags) {
-  if (flags.data_dir.empty()) {
+  if (!flags.place.given()) {
     GF_ASSIGN_OR_RETURN(const std::unique_ptr<Client> client, flags.server.Connect());
     return client->Partition(flags.dataset, flags.num_parts, flags.seed, flags.column);
   }
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog,
-                      OpenDataFolder(flags.data_dir, FolderUse::kWrite));
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog, flags.place.Open(FolderUse::kWrite));
   return AddPartition(*catalog, flags.dataset,
                       {.num_parts = flags.num_parts, .seed = flags.seed, .column = flags.column});
 }
@@ -74,11 +73,7 @@ void AddPartitionCommand(CLI::App& app, Action& action) {
   command->add_option("--column", flags->column, "name of the node column with their numbers")
       ->capture_default_str();
   flags->server.Register(*command);
-  command
-      ->add_option("--data-dir", flags->data_dir,
-                   "of this data folder instead; no server may run on it")
-      ->excludes("--server")
-      ->check(NamesFolder());
+  flags->place.Register(*command, "of this data folder instead; no server may run on it");
   command->add_flag("--json", flags->json, "print the new version as JSON");
   command->footer(
       "It waits as long as it takes, whatever --timeout says. When this command is interrupted, "

@@ -7,7 +7,6 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/command.h"
-#include "client/cli/dataset_store.h"
 #include "client/cli/text_output.h"
 #include "client/flags/flag_values.h"
 #include "storage/base/digest.h"
@@ -48,7 +47,8 @@ absl::Status CopyAtServer(const ServerFlags& server, const std::string& name,
 
 void AddSnapshotCommands(CLI::App& app, Action& action) {
   struct SnapshotFlags {
-    StoreFlags from;
+    ServerFlags server;
+    std::string data_dir;
     std::string folder;
     bool verify = true;
   };
@@ -59,14 +59,18 @@ void AddSnapshotCommands(CLI::App& app, Action& action) {
       ->add_option("folder", snapshot->folder,
                    "the new folder; of a server: its name below --snapshot-dir")
       ->required();
-  snapshot->from.Register(*command, "of this data folder; no server may run on it");
+  snapshot->server.Register(*command);
+  command
+      ->add_option("--data-dir", snapshot->data_dir, "of this data folder; no server may run on it")
+      ->excludes("--server")
+      ->check(NamesFolder());
   command->add_flag("--verify,!--no-verify", snapshot->verify,
                     "read the copy of --data-dir and compare it with its fingerprints (default)");
   command->callback([snapshot, &action] {
     action = [snapshot](const Console& console) {
-      return snapshot->from.data_dir.empty()
-                 ? CopyAtServer(snapshot->from.server, snapshot->folder, console)
-                 : Copy(snapshot->from.data_dir, snapshot->folder, snapshot->verify, console);
+      return snapshot->data_dir.empty()
+                 ? CopyAtServer(snapshot->server, snapshot->folder, console)
+                 : Copy(snapshot->data_dir, snapshot->folder, snapshot->verify, console);
     };
   });
   struct RestoreFlags {

@@ -104,7 +104,7 @@ absl::Status Follow(const SyncFlags& flags, DatasetStore& from, DatasetStore& to
 }
 
 absl::Status Sync(const SyncFlags& flags, const Console& console) {
-  if (flags.to.data_dir.empty() && absl::StrContains(flags.to.server.server, ',')) {
+  if (!flags.to.place.given() && absl::StrContains(flags.to.server.server, ',')) {
     return absl::InvalidArgumentError(absl::StrCat("--server is \"", flags.to.server.server,
                                                    "\"; one server at a time can be synced"));
   }

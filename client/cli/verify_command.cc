@@ -25,7 +25,7 @@ struct VerifyFlags {
   ServerFlags server;
   SpecFlags spec;
   std::optional<int64_t> ordinal;
-  std::string data_dir;
+  PlaceFlags place;
   bool json = false;
   bool progress = ProgressByDefault();
 };
@@ -35,11 +35,10 @@ struct Checked {
   uint64_t digest = 0;
 };
 
-// Reads every chunk of the version in a data folder, which no server may use meanwhile.
+// Reads every chunk of the version where it is stored; no server may use a data folder meanwhile.
 absl::Status VerifyFolder(const VerifyFlags& flags, const std::string& dataset,
                           const Console& console) {
-  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog,
-                      OpenDataFolder(flags.data_dir, FolderUse::kRead));
+  GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog, flags.place.Open(FolderUse::kRead));
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> opened, catalog->OpenDataset(dataset));
   GF_RETURN_IF_ERROR(opened->Verify());
   const DatasetInfo& info = opened->info();
@@ -163,7 +162,7 @@ class EpochCheck {
 };
 
 absl::Status Verify(const VerifyFlags& flags, const Console& console) {
-  if (!flags.data_dir.empty()) return VerifyFolder(flags, flags.spec.dataset(), console);
+  if (flags.place.given()) return VerifyFolder(flags, flags.spec.dataset(), console);
   GF_ASSIGN_OR_RETURN(const StreamOptions options, flags.spec.Build());
   return EpochCheck(flags, console).Run(options);
 }
@@ -175,15 +174,13 @@ void AddVerifyCommand(CLI::App& app, Action& action) {
   CLI::App* command = app.add_subcommand(
       "verify",
       "Recompute the digests of an epoch's frames, one by one, streamed and at every server of "
-      "--server, and compare them; with --data-dir, the fingerprint of a stored version");
+      "--server, and compare them; with --data-dir or --store, the fingerprint of a stored "
+      "version");
   flags->spec.Register(*command);
   flags->server.Register(*command);
   command->add_option("--ordinal", flags->ordinal, "this frame only")->check(NonNegative());
-  command
-      ->add_option("--data-dir", flags->data_dir,
-                   "read the whole version in this data folder; no server may run on it")
-      ->excludes("--server")
-      ->check(NamesFolder());
+  flags->place.Register(*command,
+                        "read the whole version in this data folder; no server may run on it");
   command->add_flag("--progress,!--no-progress", flags->progress,
                     "show how far it is (default: on a terminal)");
   command->add_flag("--json", flags->json, "print it as JSON");

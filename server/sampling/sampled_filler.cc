@@ -221,19 +221,23 @@ class SampledFiller::SampledFrame final : public Filler::Frame {
   }
 
   // Some at a time: what was written is hashed before it leaves the cache, and rows that change on
-  // their way need little memory.
+  // their way need little memory. Where rows come from afar, waiting for few of them at a time
+  // takes longer than hashing what has left the cache.
   absl::Status GatherIds(int index, absl::Span<const int64_t> ids, const RowWriter& writer,
                          int64_t micro_batch, const TensorBlocks& to) {
     constexpr int64_t kBytesAtOnce = 256 << 10;
+    constexpr size_t kMoreAtOnce = 32;
     const ColumnSchema& column = schema_.columns[index];
     std::byte* const block = to.block(micro_batch);
     const bool as_stored = to.tensor.spec.dtype == column.dtype && !column.concat_last;
     const int64_t row_bytes = std::max<int64_t>(column.row_bytes(), 1);
     const auto rows_at_once = static_cast<size_t>(std::max<int64_t>(kBytesAtOnce / row_bytes, 1));
     std::vector<std::byte>& rows = scratch_.rows;
-    for (size_t first = 0; first < ids.size(); first += rows_at_once) {
-      const absl::Span<const int64_t> some = ids.subspan(first, rows_at_once);
+    size_t more = 1;
+    for (size_t first = 0; first < ids.size();) {
+      const absl::Span<const int64_t> some = ids.subspan(first, more * rows_at_once);
       const size_t end = first + some.size();
+      const int64_t far_reads = features_.far_reads();
       if (as_stored) {
         GF_RETURN_IF_ERROR(
             features_.GatherRows(index, some, block + static_cast<int64_t>(first) * row_bytes));
@@ -246,6 +250,8 @@ class SampledFiller::SampledFrame final : public Filler::Frame {
       if (micro_batch == 0 && !column.concat_last) {
         to.Finished(block + end * column.row_elements() * SizeOf(to.tensor.spec.dtype));
       }
+      if (as_stored) more = features_.far_reads() > far_reads ? kMoreAtOnce : 1;
+      first = end;
     }
     return absl::OkStatus();
   }

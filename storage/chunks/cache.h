@@ -81,6 +81,7 @@ class ChunkCache {
     int64_t read_bytes = 0;
   };
   Stats stats() const;
+  int64_t misses() const { return misses_.load(std::memory_order_relaxed); }
 
  private:
   struct Chunk;

@@ -39,6 +39,10 @@ class FeatureStore {
   // row-major. Rows may repeat and come in any order; they must exist. Not for string columns.
   // DATA_LOSS names the unreadable chunk; after an error the contents of `dst` are unspecified.
   virtual absl::Status GatherRows(int column, absl::Span<const int64_t> rows, std::byte* dst) = 0;
+
+  // How often, since some start, rows had to be had from another machine; always 0 where they are
+  // on this one. A call waits for all that it misses once: who sees this grow asks for more in one.
+  virtual int64_t far_reads() const { return 0; }
 };
 
 // Where each graph's rows lie in the concatenated columns: graph g has rows [ptr[g], ptr[g + 1]). A

@@ -19,6 +19,7 @@ import in_process
 import large_graph
 import profiling
 import python_clients
+import scale_out
 import wires
 from harness import Bench, machine
 
@@ -45,6 +46,7 @@ MORE = {
     "import": importing.importing,
     "chunks": in_process.chunks,
     "profile": profiling.profile,
+    "rados": scale_out.rados,
 }
 
 

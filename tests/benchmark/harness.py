@@ -130,12 +130,14 @@ class Bench:
         return folders[number]
 
     @contextlib.contextmanager
-    def server(self, folder: pathlib.Path, *flags: str, wire: str = "tcp") -> Iterator[Server]:
-        """The benchmark's own server (stream_server.cc), behind TCP or a Unix socket."""
+    def server(self, data: pathlib.Path | str, *flags: str, wire: str = "tcp") -> Iterator[Server]:
+        """The benchmark's own server (stream_server.cc), behind TCP or a Unix socket; its data in a
+        folder, or in a store ("rados://...")."""
         with tempfile.TemporaryDirectory() as sockets:
             listen = "127.0.0.1:0" if wire == "tcp" else f"unix:{sockets}/socket"
             command = [
-                self.program("stream_server"), "--data-dir", str(folder), "--listen", listen,
+                self.program("stream_server"), "--store" if "://" in str(data) else "--data-dir", str(data),
+                "--listen", listen,
                 "--metrics-listen", "127.0.0.1:0", *flags,
             ]  # fmt: skip
             process = subprocess.Popen(

@@ -27,13 +27,14 @@ SLOW_KEEPALIVE = 10
 
 
 class Replica:
-    """A server process that comes back at its address, with its data. `host` may be "unix:PATH".
+    """A server process that comes back at its address, with its data: a folder, or a store that
+    several have. `host` may be "unix:PATH".
     `arguments` are more of its flags, `program` another one than $GRAPHFEED_SERVER; both may change
     between two starts."""
 
     def __init__(
         self,
-        folder: pathlib.Path,
+        folder: pathlib.Path | str,
         host: str,
         within: Sequence[str] = (),
         arguments: Sequence[str] = (),

@@ -82,6 +82,18 @@ TEST(ConfigTest, ReplicasAndUpkeepAreCheckedTogether) {
 
 TEST(ConfigTest, AsksForTheDataFolder) { ExpectInvalid({}, "--data-dir: \"\"; name a folder"); }
 
+TEST(ConfigTest, DataAreInOnePlace) {
+  const auto parsed = Parse({"--store=rados://pool/space?conf=/c&id=feed"});
+  ASSERT_TRUE(parsed.ok()) << parsed.status();
+  EXPECT_EQ(StorePlace(parsed->config), "rados://pool/space?conf=/c&id=feed");
+  EXPECT_EQ(StorePlace(Parse({"--data-dir=d"})->config), "d");
+  ExpectInvalid({"--data-dir=d", "--store=rados://pool"},
+                "--store: \"rados://pool\"; --data-dir is \"d\"; give one of both");
+  ExpectInvalid({"--store=/data"}, "--store: \"/data\"; rados://POOL...");
+  ExpectInvalid({"--data-dir=rados://pool"}, "--data-dir: \"rados://pool\"; a folder");
+  ExpectInvalid({"--store=rados://pool", "--snapshot-dir=s"}, "--snapshot-dir: \"s\"; ");
+}
+
 TEST(ConfigTest, RefusalsNameFlagValueAndLimit) {
   ExpectInvalid({"--data-dir", "d", "--port", "1"}, "there is no flag \"--port\"");
   ExpectInvalid({"--data-dir", "d", "--memory-limit=1G"}, "there is no flag \"--memory-limit\"");

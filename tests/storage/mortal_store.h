@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/catalog.h"
 #include "storage/chunks/chunk_store.h"
 
 namespace graphfeed {
@@ -65,6 +66,15 @@ class MortalStore : public ChunkStore {
   const std::unique_ptr<ChunkStore> store_;
   const std::shared_ptr<bool> dead_ = std::make_shared<bool>(false);
   std::string fatal_record_ = "none";
+};
+
+// A server of the tests: its catalog, and the way to kill it.
+struct TestServer {
+  std::unique_ptr<Catalog> catalog;
+  MortalStore* store = nullptr;
+
+  Catalog* operator->() const { return catalog.get(); }
+  Catalog& operator*() const { return *catalog; }
 };
 
 }  // namespace graphfeed

@@ -29,15 +29,6 @@ using testing::SizeIs;
 
 constexpr auto kLease = std::chrono::seconds(10);
 
-// A server of the tests: its catalog, and the way to kill it.
-struct TestServer {
-  std::unique_ptr<Catalog> catalog;
-  MortalStore* store = nullptr;
-
-  Catalog* operator->() const { return catalog.get(); }
-  Catalog& operator*() const { return *catalog; }
-};
-
 class SharedStores : public testing::Test {
  protected:
   explicit SharedStores(StoreKind kind) : store_(kind) {}

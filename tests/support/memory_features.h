@@ -2,9 +2,11 @@
 #define GRAPHFEED_TESTS_SUPPORT_MEMORY_FEATURES_H_
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -128,6 +130,7 @@ class MemoryDataset : public FeatureStore {
   }
 
   absl::Status GatherRows(int column, absl::Span<const int64_t> rows, std::byte* dst) override {
+    ++*gathers_;
     if (!failure_.ok()) return failure_;
     const int64_t row_bytes = info_.schema.columns[column].row_bytes();
     for (const int64_t row : rows) {
@@ -141,7 +144,15 @@ class MemoryDataset : public FeatureStore {
     return absl::OkStatus();
   }
 
+  // From now on every gather has to ask another machine.
+  void MoveFar() { far_ = true; }
+  int64_t far_reads() const override { return far_ ? gathers_->load() : 0; }
+  int64_t num_gathers() const { return *gathers_; }
+
  private:
+  bool far_ = false;
+  // Shared with copies.
+  std::shared_ptr<std::atomic<int64_t>> gathers_ = std::make_shared<std::atomic<int64_t>>(0);
   int Find(absl::string_view name, absl::string_view store) const {
     const Schema& schema = info_.schema;
     for (size_t c = 0; c < schema.columns.size(); ++c) {

@@ -13,13 +13,13 @@ from collections.abc import Sequence
 
 
 class Server:
-    """A server process on a free port with its data in a folder; `within` is the beginning of its
-    command, such as "ip netns exec NAME", which must make way for it. `program` is another one than
-    $GRAPHFEED_SERVER."""
+    """A server process on a free port with its data in a folder, or in a store ("rados://...");
+    `within` is the beginning of its command, such as "ip netns exec NAME", which must make way for
+    it. `program` is another one than $GRAPHFEED_SERVER."""
 
     def __init__(
         self,
-        data_dir: pathlib.Path,
+        data_dir: pathlib.Path | str,
         *arguments: str,
         address: str = "127.0.0.1:0",
         within: Sequence[str] = (),
@@ -29,7 +29,7 @@ class Server:
         command = [
             *within,
             program or os.environ["GRAPHFEED_SERVER"],
-            "--data-dir", str(data_dir),
+            "--store" if "://" in str(data_dir) else "--data-dir", str(data_dir),
             "--listen", address,
             "--metrics-listen", "127.0.0.1:0",
             *arguments,

@@ -19,7 +19,7 @@
 namespace graphfeed {
 
 // A real server in this process, on a free port of 127.0.0.1, over a folder of its own that is
-// removed at the end.
+// removed at the end; or, where there is a Ceph cluster (ceph_cluster.py), over a namespace there.
 class TestServer {
  public:
   using Adjust = std::function<void(ServerConfig&)>;
@@ -28,7 +28,13 @@ class TestServer {
     std::string pattern = testing::TempDir() + "/graphfeed_XXXXXX";
     if (mkdtemp(pattern.data()) == nullptr) Die("mkdtemp", pattern);
     folder_ = pattern;
-    config_.data_dir = folder_ + "/data";
+    if (const char* ceph = std::getenv("GRAPHFEED_TEST_CEPH"); ceph != nullptr) {
+      config_.store =
+          absl::StrCat("rados://graphfeed/", std::filesystem::path(folder_).filename().string(),
+                       "?conf=", ceph, "/ceph.conf&id=feed");
+    } else {
+      config_.data_dir = folder_ + "/data";
+    }
     config_.listen = "127.0.0.1:0";
     config_.build_threads = 2;
     config_.memory_budget = int64_t{64} << 20;

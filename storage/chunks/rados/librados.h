@@ -52,6 +52,7 @@ namespace graphfeed {
 
 // librados, as it is found when the first store of RADOS is opened: who has none needs no librados.
 struct Librados {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration
 #define GRAPHFEED_MEMBER(name) decltype(&::name) name = nullptr;
   GRAPHFEED_LIBRADOS(GRAPHFEED_MEMBER)
 #undef GRAPHFEED_MEMBER

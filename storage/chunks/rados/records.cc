@@ -149,7 +149,7 @@ absl::Status RadosRecords::Change(absl::Span<const RecordChange> changes) {
       fresh = true;
     }
     RecordMap after = records_;
-    const absl::Status applied = ApplyChanges(changes, after);
+    absl::Status applied = ApplyChanges(changes, after);
     if (!fresh && (!applied.ok() || after == records_)) {
       known_ = false;
       continue;
@@ -158,7 +158,7 @@ absl::Status RadosRecords::Change(absl::Span<const RecordChange> changes) {
     // that fails then.
     if (!applied.ok() && !uncertain_) return applied;
     if (applied.ok() && after == records_ && !uncertain_) return absl::OkStatus();
-    const absl::Status written = Write(applied.ok() ? after : records_);
+    absl::Status written = Write(applied.ok() ? after : records_);
     if (written.ok()) {
       if (applied.ok()) Know(std::move(after));
       return applied;

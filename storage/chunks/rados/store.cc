@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -175,7 +176,9 @@ void RadosChunkStore::ReadChunks(absl::Span<const ChunkKey> keys, ChunkVisitor v
     }
     placed.push_back({.index = i, .key = keys[i], .place = column->second->PlaceOf(keys[i].chunk)});
   }
-  const auto by_key = [](const PlacedKey& a, const PlacedKey& b) { return a.key < b.key; };
+  const auto by_key = [](const PlacedKey& a, const PlacedKey& b) {
+    return std::tie(a.key.column, a.key.chunk) < std::tie(b.key.column, b.key.chunk);
+  };
   if (!std::is_sorted(placed.begin(), placed.end(), by_key)) {
     std::sort(placed.begin(), placed.end(), by_key);
   }

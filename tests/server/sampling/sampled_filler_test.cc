@@ -121,6 +121,32 @@ TEST(SampledFillerTest, DisjointBatchesNameTheTreeOfEachNode) {
 }
 
 // What the graph as a whole carries is in each of its batches.
+TEST(SampledFillerTest, RowsFromAfarAreAskedForManyAtATime) {
+  constexpr int64_t kWidth = 16 << 10;  // of 4 bytes: 4 rows at a time
+  std::vector<std::vector<float>> values;
+  std::vector<int64_t> gathers;
+  for (const bool far : {false, true}) {
+    TestGraph graph = RandomHeteroGraph(1);
+    ColumnSchema wide = ColumnOf(Level::kNode, 0, "x", DType::kFloat32);
+    wide.row_shape = {kWidth};
+    graph.AddColumn(wide);
+    for (int64_t i = 0; i < graph.num_nodes[0]; ++i) {
+      graph.features->Append<float>("x", std::vector<float>(kWidth, static_cast<float>(i)), "a");
+    }
+    graph.Finish();
+    if (far) graph.features->MoveFar();
+    const auto epoch = MustCreate(graph, Neighbors("a", {3, 2}, 30));
+    const int64_t before = graph.features->num_gathers();
+    const TestFrame frame = MustCollate(*epoch, 0);
+    gathers.push_back(graph.features->num_gathers() - before);
+    values.push_back(frame.Get<float>("x", "a"));
+    ASSERT_GE(values.back().size(), 30u * kWidth);
+  }
+  EXPECT_EQ(values[0], values[1]);
+  EXPECT_GE(gathers[0], 8);
+  EXPECT_EQ(gathers[1], 2) << "one to see that they are far, and one for the rest";
+}
+
 TEST(SampledFillerTest, ColumnsOfTheGraphAreInEveryBatchThatIsNotNull) {
   TestGraph graph = HomogeneousGraph(3, {{0, 1}, {1, 2}});
   ColumnSchema face = GraphColumn("face", DType::kInt64, {3});

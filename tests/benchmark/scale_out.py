@@ -1,0 +1,96 @@
+"""A store in Ceph RADOS beside RocksDB: a monitor and three OSDs in memory on the same processors."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import urllib.request
+
+from harness import BATCHES, HETERO, HERE, QM9, Bench, compare, digits, report
+
+import ceph_cluster
+import large_graph
+
+import graphfeed as gf
+
+# What is asked for, as shares of RocksDB's rate at the same budget.
+WARM, QUARTER = 0.9, 1 / 3
+IN_MEMORY = 2 << 30
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    ticks = 0
+    for pid in pids:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def counted(server, name: str) -> float:
+    with urllib.request.urlopen(f"http://{server.metrics}/metrics") as answer:
+        text = answer.read().decode()
+    return float(re.search(rf"^{name}(?:\{{\}})? (\S+)$", text, re.MULTILINE).group(1))
+
+
+def rados(bench: Bench) -> None:
+    """Streams from a store in RADOS over those from RocksDB: all in memory, and a quarter of it."""
+    if lacking := ceph_cluster.missing():
+        report("rados", skipped=f"there is no {lacking}")
+        return
+    with ceph_cluster.running() as ceph:
+        bare(bench, ceph)
+        for dataset, batches in ((QM9, BATCHES["pad"]), (HETERO, large_graph.BATCHES)):
+            store = ceph.location(dataset)
+            with bench.server(bench.data(dataset)) as server:
+                command = [bench.build / "bin/graphfeed", "sync", "--from", server.address, "--store", store]
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+                raw_bytes = gf.connect(server.address).dataset(dataset).info.raw_bytes
+            for kind, budget, share in (("warm", IN_MEMORY, WARM), ("quarter", raw_bytes // 4, QUARTER)):
+                streams(bench, ceph, dataset, batches, store, kind, budget, share)
+
+
+def bare(bench: Bench, ceph) -> None:
+    command = [bench.program("rados_read_benchmark"), "--store", ceph.location("bare")]
+    sys.stdout.flush()
+    subprocess.run(command, check=True)
+
+
+def streams(bench: Bench, ceph, dataset, batches, store, kind, budget, share) -> None:  # noqa: PLR0913
+    flags = ("--memory-budget", str(budget))
+    with (
+        bench.server(bench.data(dataset), *flags) as rocksdb,
+        bench.server(store, *flags) as rados_server,
+        bench.client() as client,
+    ):
+        spent = []  # by OSDs and the monitor, and what the server asked of them
+
+        def run(server, counts: bool):
+            def once():
+                cpu = cpu_seconds(ceph.pids())
+                asked = counted(server, "graphfeed_rados_operations_total") if counts else 0
+                ranges = counted(server, "graphfeed_rados_ranges_total") if counts else 0
+                result = client.ask(batches, server.flags, f"--warm-up 8 --seconds {2 * bench.seconds}")
+                if counts:
+                    spent.append(
+                        (cpu_seconds(ceph.pids()) - cpu,
+                         counted(server, "graphfeed_rados_operations_total") - asked,
+                         counted(server, "graphfeed_rados_ranges_total") - ranges,
+                         result["batches"] + 8)
+                    )  # fmt: skip
+                return result
+
+            return once
+
+        kinds = {"rados": run(rados_server, True), "rocksdb": run(rocksdb, False)}
+        for server in (rocksdb, rados_server):
+            client.ask(batches, server.flags, f"--batches {400 if kind == 'warm' else 100}")
+        runs = bench.alternate(kinds)
+        made = sum(count for *_, count in spent)
+        compare(
+            "rados", runs, "rados", "rocksdb", round(share, 3), of="batches_per_s", dataset=dataset,
+            cache=kind, budget_bytes=budget,
+            operations_per_batch=digits(sum(asked for _, asked, _, _ in spent) / made),
+            ranges_per_batch=digits(sum(ranges for _, _, ranges, _ in spent) / made),
+            cluster_cpu_ms_per_batch=digits(1e3 * sum(cpu for cpu, *_ in spent) / made),
+        )  # fmt: skip
