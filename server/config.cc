@@ -132,6 +132,9 @@ void CheckUpkeep(const ServerConfig& config, std::vector<std::string>& problems)
   if (!config.follow.empty() && config.keep_for != absl::ZeroDuration()) {
     add("keep-for", absl::FormatDuration(config.keep_for), kTheSources);
   }
+  if (!config.follow.empty() && config.follow_deletes && !config.pin.empty()) {
+    add("pin", config.pin, "with --follow, --follow-deletes off: what is deleted there goes here");
+  }
   if (config.snapshot_every == absl::ZeroDuration()) return;
   const std::string every = absl::FormatDuration(config.snapshot_every);
   if (config.snapshot_dir.empty()) add("snapshot-every", every, "needs --snapshot-dir");

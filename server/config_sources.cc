@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/config_table.h"
+#include "storage/base/small_file.h"
 #include "yaml-cpp/yaml.h"
 
 namespace graphfeed {
@@ -29,12 +30,14 @@ std::string Plain(const Setting& setting, const std::string& value) {
 
 void ReadConfigFile(const std::string& path, ServerConfig& config,
                     std::vector<std::string>& problems) {
+  const absl::StatusOr<std::string> text = ReadSmallFile(path);
+  if (!text.ok()) {
+    problems.push_back(absl::StrCat("--config: ", text.status().message()));
+    return;
+  }
   YAML::Node file;
   try {
-    file = YAML::LoadFile(path);
-  } catch (const YAML::BadFile&) {
-    problems.push_back(absl::StrCat("--config: \"", path, "\"; cannot be read"));
-    return;
+    file = YAML::Load(*text);
   } catch (const YAML::Exception& error) {
     problems.push_back(absl::StrCat(path, ":", error.mark.line + 1, ": ", error.msg));
     return;

@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "google/protobuf/stubs/logging.h"
 #include "grpc/support/log.h"
 
 namespace graphfeed {
@@ -58,9 +59,24 @@ void Watch(gpr_log_func_args* line) {
              {{"at", absl::StrCat(line->file, ":", line->line)}, {"message", text}});
 }
 
+// What callers send has it say something for each message; they are told by the call's status.
+void TakeProtobufLine(google::protobuf::LogLevel level, const char* file, int line,
+                      const std::string& message) {
+  EventLog* const log = lines_to;
+  if (level == google::protobuf::LOGLEVEL_FATAL) {
+    std::fprintf(stderr, "protobuf: %s:%d: %s\n", file, line, message.c_str());
+  } else if (log != nullptr) {
+    log->Write(LogLevel::kDebug, "protobuf.line",
+               {{"at", absl::StrCat(file, ":", line)}, {"message", message}});
+  }
+}
+
 }  // namespace
 
-void WatchGrpcLog() { gpr_set_log_function(&Watch); }
+void WatchGrpcLog() {
+  gpr_set_log_function(&Watch);
+  google::protobuf::SetLogHandler(&TakeProtobufLine);
+}
 void SendGrpcLogTo(EventLog* log) { lines_to = log; }
 
 absl::Status CheckAccepts() {

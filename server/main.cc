@@ -118,6 +118,10 @@ int main(int argc, char** argv) {
     std::puts("the configuration is good");
     return 0;
   }
+  if (const absl::Status files = graphfeed::Server::CheckFiles(command_line->config); !files.ok()) {
+    SayAllOf(files);
+    return 2;
+  }
   const absl::Time started = absl::Now();
   const graphfeed::ServerConfig& config = command_line->config;
   graphfeed::StopSignal stop;  // before the log's thread

@@ -155,6 +155,8 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   // since the store did not answer, is no silence.
   Unchanged others_ ABSL_GUARDED_BY(keep_up_mu_){options_.lease / 2};
   Unchanged set_aside_ ABSL_GUARDED_BY(keep_up_mu_){options_.lease / 2};
+  // Servers were found dead, and what they had begun has not been set aside yet.
+  bool orphans_ ABSL_GUARDED_BY(keep_up_mu_) = false;
 
   Sweeper sweeper_{[this](const std::vector<uint64_t>& columns) { Discard(columns); }};
 };

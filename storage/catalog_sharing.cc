@@ -139,6 +139,8 @@ absl::Status CatalogEngine::KeepUp() {
   if (read_only_) return absl::OkStatus();
 
   const std::vector<std::string> silent = others_.Since(now, options_.lease);
+  // Their records go first; if what follows fails, the next call does it.
+  orphans_ = orphans_ || !silent.empty();
   GF_RETURN_IF_ERROR(
       Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
         GF_ASSIGN_OR_RETURN(const SetAsideColumns current, SetAsideOf(records));
@@ -152,11 +154,13 @@ absl::Status CatalogEngine::KeepUp() {
         edits.push_back({server_key_, EncodeServer(OwnRecord(current))});
         return edits;
       }));
-  if (silent.empty()) return absl::OkStatus();
+  if (!orphans_) return absl::OkStatus();
   // What the dead have begun belongs to nobody now.
   const RecordMap earlier = records_.Copy();
   GF_ASSIGN_OR_RETURN(const std::vector<ColumnChunks> stored, store_->ListColumns());
-  return SetUnusedAside(earlier, stored);
+  GF_RETURN_IF_ERROR(SetUnusedAside(earlier, stored));
+  orphans_ = false;
+  return absl::OkStatus();
 }
 
 absl::Status CatalogEngine::Sweep() {

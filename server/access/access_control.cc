@@ -3,13 +3,11 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "storage/base/small_file.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -24,20 +22,12 @@ std::string LookOf(const std::string& file) {
                       status.st_mtim.tv_sec, " ", status.st_mtim.tv_nsec);
 }
 
-absl::StatusOr<std::string> ReadText(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  if (in.is_open()) text << in.rdbuf();
-  if (!in.good()) {
-    return absl::UnavailableError(
-        absl::StrCat("--access: \"", file, "\"; cannot be read: ", std::strerror(errno)));
-  }
-  return std::move(text).str();
-}
-
 absl::StatusOr<std::shared_ptr<const AccessPolicy>> ReadPolicy(const std::string& file) {
-  GF_ASSIGN_OR_RETURN(const std::string text, ReadText(file));
-  return AccessPolicy::Parse(text, file);
+  const absl::StatusOr<std::string> text = ReadSmallFile(file);
+  if (!text.ok()) {
+    return absl::UnavailableError(absl::StrCat("--access: ", text.status().message()));
+  }
+  return AccessPolicy::Parse(*text, file);
 }
 
 }  // namespace

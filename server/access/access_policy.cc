@@ -9,10 +9,12 @@
 #include <optional>
 #include <set>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
 #include "yaml-cpp/yaml.h"
 
 namespace graphfeed {
@@ -22,6 +24,8 @@ namespace {
 constexpr size_t kMinTokenBytes = 16;
 constexpr size_t kMaxNameBytes = 128;
 constexpr const char* kAnonymous = "anonymous";
+// Others that stand for nobody in particular: in audits, and where metrics do not tell more apart.
+constexpr absl::string_view kReserved[] = {kAnonymous, "server", "local", "unknown", "other"};
 
 struct Limit {
   const char* name;
@@ -109,9 +113,11 @@ class AccessFileReader {
     CheckKeys(entry,
               {"name", "token", "token-sha256", "certificate", "roles", "datasets", "limits"});
     const std::vector<std::string> names = Texts(entry, "name");
-    if (names.size() != 1 || names[0].size() > kMaxNameBytes || names[0] == kAnonymous) {
-      return Problem(entry, absl::StrCat("name: one of 1 to ", kMaxNameBytes,
-                                         " bytes is wanted, which is not \"", kAnonymous, "\""));
+    if (names.size() != 1 || names[0].size() > kMaxNameBytes ||
+        absl::c_linear_search(kReserved, names[0])) {
+      return Problem(
+          entry, absl::StrCat("name: one of 1 to ", kMaxNameBytes,
+                              " bytes is wanted, which is not ", absl::StrJoin(kReserved, ", ")));
     }
     if (!names_.insert(names[0]).second) {
       Problem(entry, absl::StrCat("name: \"", names[0], "\" is another's, too"));

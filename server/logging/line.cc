@@ -23,13 +23,19 @@ std::string Quoted(absl::string_view text, bool ascii) {
       .dump(-1, ' ', ascii, nlohmann::json::error_handler_t::replace);
 }
 
-// A terminal obeys control characters, also those beyond ASCII, which JSON lets through.
+// A terminal obeys control characters, also those beyond ASCII, which JSON lets through, and turns
+// lines around for others (U+061C, U+200E to U+202E, U+2066 to U+2069).
 bool HasControls(absl::string_view text) {
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\x7f') return true;
-    if (text[i] == '\xc2' && i + 1 < text.size() && static_cast<uint8_t>(text[i + 1]) < 0xa0) {
+    const auto at = [&](size_t ahead) {
+      return i + ahead < text.size() ? static_cast<uint8_t>(text[i + ahead]) : 0;
+    };
+    if (at(0) == 0x7f || (at(0) == 0xc2 && at(1) < 0xa0) || (at(0) == 0xd8 && at(1) == 0x9c)) {
       return true;
     }
+    if (at(0) != 0xe2) continue;
+    if (at(1) == 0x80 && at(2) >= 0x8e && at(2) <= 0xae) return true;
+    if (at(1) == 0x81 && at(2) >= 0xa6 && at(2) <= 0xa9) return true;
   }
   return false;
 }
@@ -44,7 +50,8 @@ std::string TextValue(absl::string_view text) {
 
 std::string ValueText(const LogField& field, LogFormat format) {
   if (!field.is_text()) return field.value();
-  return format == LogFormat::kJson ? Quoted(field.value(), false) : TextValue(field.value());
+  return format == LogFormat::kJson ? Quoted(field.value(), HasControls(field.value()))
+                                    : TextValue(field.value());
 }
 
 bool LeftOut(const LogField& field) { return field.is_text() && field.value().empty(); }

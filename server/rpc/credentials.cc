@@ -11,13 +11,12 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <fstream>
-#include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "grpcpp/security/tls_certificate_provider.h"
 #include "grpcpp/security/tls_credentials_options.h"
+#include "storage/base/small_file.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {
@@ -46,11 +45,9 @@ absl::Status Wrong(const char* flag, const std::string& path, absl::string_view 
 int NoPassphrase(char*, int, int, void*) { return 0; }
 
 absl::StatusOr<std::string> ReadText(const char* flag, const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  if (in.is_open()) text << in.rdbuf();
-  if (!in.good()) return Wrong(flag, path, "cannot be read");
-  return std::move(text).str();
+  absl::StatusOr<std::string> text = ReadSmallFile(path);
+  if (text.ok()) return text;
+  return absl::InvalidArgumentError(absl::StrCat("--", flag, ": ", text.status().message()));
 }
 
 Bio InMemory(const std::string& text) {

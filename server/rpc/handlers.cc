@@ -335,6 +335,11 @@ absl::Status Handlers::Handle(const v1::CreateSnapshotRequest& request,
   if (options_.snapshot_dir.empty()) {
     return absl::FailedPreconditionError("the server has no --snapshot-dir");
   }
+  if (TimeOfScheduledSnapshot(request.name()).has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("name: \"", request.name(),
+                     "\" is that of a snapshot that --snapshot-every makes and removes"));
+  }
   GF_ASSIGN_OR_RETURN(std::vector<DatasetInfo> all,
                       MakeSnapshot(catalog_, rules_, options_.snapshot_dir, request.name()));
   const std::vector<DatasetInfo> infos = GrantedTo(caller, std::move(all));

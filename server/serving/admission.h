@@ -78,8 +78,8 @@ class Admission {
   Admission(std::string what, int64_t capacity_bytes, int64_t max_places,
             const char* memory = "slab-memory", const char* places = nullptr);
 
-  // RESOURCE_EXHAUSTED says how much is needed and free. Passes those who wait (WaitingRoom); but of
-  // what is free it gives as much to each of them, as far as there are places.
+  // RESOURCE_EXHAUSTED says how much is needed and free. Passes those who wait (WaitingRoom); but
+  // of what is free it gives as much to each of them, as far as there are places.
   absl::StatusOr<std::shared_ptr<Place>> Reserve(const Need& need);
   absl::StatusOr<std::shared_ptr<Place>> Reserve(int64_t frame_bytes, uint32_t frames,
                                                  int64_t fixed_bytes = 0,

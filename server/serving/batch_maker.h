@@ -84,6 +84,12 @@ class BatchMaker {
                      const ShardPosition::Step& step, const FrameOptions& options,
                      absl::FunctionRef<Slab(int64_t size)> take, BuiltFrame& frame);
 
+  // Whether the version that the recipe is of can still be opened.
+  bool IsStored(const Recipe& recipe) const {
+    const DatasetInfo& info = recipe.info();
+    return catalog_.Get(absl::StrCat(info.name, "@", info.version)).ok();
+  }
+
   // Plans of deleted datasets must not keep them open.
   void Forget(const Fingerprint& fingerprint) {
     plans_.Forget(fingerprint);

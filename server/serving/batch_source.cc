@@ -106,6 +106,9 @@ class BatchSource final : public FrameSource {
                         [](const absl::StatusOr<std::shared_ptr<const EpochPlan>>&) {});
   }
 
+  // What was deleted is read to the end by those who read it.
+  bool StillThere() override { return stream_->maker.IsStored(*stream_->recipe); }
+
   void KeepBuffers(uint32_t frames) override {
     const uint32_t before = kept_.exchange(frames);
     if (stream_->ring != nullptr) {

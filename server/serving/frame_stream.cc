@@ -233,7 +233,8 @@ bool FrameStream::NothingLeft() const {
 
 bool FrameStream::TooOld() const {
   return limits_.max_age != StreamLimits::Duration::max() && !NothingLeft() &&
-         Clock::now() - created_ >= limits_.max_age;
+         Clock::now() - created_ >= limits_.max_age &&
+         (running_ == nullptr || running_->source->StillThere());
 }
 
 FrameStream::Action FrameStream::Decide() {

@@ -60,6 +60,8 @@ class FrameSource {
   // Another stream will probably ask for this epoch: the one after the last of this stream, which
   // has begun. Once, on a planning thread.
   virtual void Foresee(int64_t /*epoch*/) {}
+  // Whether a stream that goes on elsewhere, or here anew, would find what this one has.
+  virtual bool StillThere() { return true; }
   // Buffers for so many frames may be kept for reuse from now on. On any thread.
   virtual void KeepBuffers(uint32_t /*frames*/) {}
 };

@@ -23,9 +23,9 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-import workloads  # noqa: E402, F401: it finds the modules that the others need
+import workloads  # noqa: E402: it finds the modules that the others need
 from ceph_cluster import CephCluster, missing  # noqa: E402
-from cluster import Reader, Replica, Source, cpp_command, python_command  # noqa: E402
+from cluster import Read, Reader, Replica, Source  # noqa: E402
 
 import graphfeed as gf  # noqa: E402
 
@@ -104,7 +104,7 @@ class RadosChaosTest(unittest.TestCase):
             raise unittest.SkipTest(lacking)
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="gf-rados-"))
         cls.addClassCleanup(shutil.rmtree, cls.folder, ignore_errors=True)
-        cls.source = Source(cls.folder, EPOCHS)
+        cls.source = Source(cls.folder, [Read(name, EPOCHS) for name in workloads.DATASETS])
         (cls.folder / "ceph").mkdir()
         cls.ceph = CephCluster(cls.folder / "ceph")
         cls.addClassCleanup(cls.ceph.stop)
@@ -122,13 +122,13 @@ class RadosChaosTest(unittest.TestCase):
         )
         return done.stdout
 
-    def start_clients(self, addresses: list[str]) -> list[tuple[str, Reader]]:
+    def start_clients(self, addresses: list[str]) -> list[tuple[Read, Reader]]:
         readers = []
-        for i, (make, name) in enumerate(
-            (make, name) for make in (cpp_command, python_command) for name in self.source.expected
+        for i, (make, read) in enumerate(
+            (make, read) for make in (Read.cpp, Read.python) for read in self.source.expected
         ):
             order = addresses[i % SERVERS :] + addresses[: i % SERVERS]
-            readers.append((name, Reader(make(order, name, EPOCHS), STEP)))
+            readers.append((read, Reader(make(read, order), STEP)))
             self.addCleanup(readers[-1][1].close)
         return readers
 
@@ -175,11 +175,11 @@ class RadosChaosTest(unittest.TestCase):
         did = self.disturb(chance, replicas, readers)
         writer.stop()
         failovers = 0
-        for name, reader in readers:
+        for read, reader in readers:
             reader.join()
             self.assertEqual(reader.code, 0, reader.log())
-            self.assertEqual(len(reader.frames), len(self.source.expected[name]))
-            self.assertEqual(reader.frames, self.source.expected[name])
+            self.assertEqual(len(reader.frames), len(self.source.expected[read]))
+            self.assertEqual(reader.frames, self.source.expected[read])
             failovers += reader.log().count(" goes on with frame ")
         tell(f"{did}, {failovers} failovers, {len(writer.kept)} versions written and kept, "
              f"{writer.failures} refused or broken off in {time.monotonic() - began:.0f} s")  # fmt: skip

@@ -20,6 +20,9 @@ class MortalStore : public ChunkStore {
   // Dies just before it changes this record.
   void DieBefore(std::string record) { fatal_record_ = std::move(record); }
 
+  // The next so many listings of columns fail.
+  void FailListings(int count) { failing_listings_ = count; }
+
   bool shared() const override { return store_->shared(); }
   bool read_only() const override { return store_->read_only(); }
   absl::Status StartWriting() override { return store_->StartWriting(); }
@@ -34,7 +37,12 @@ class MortalStore : public ChunkStore {
     return std::make_unique<MortalWriter>(dead_, *std::move(writer));
   }
   std::string ListingName() override { return store_->ListingName(); }
-  absl::StatusOr<std::vector<ColumnChunks>> ListColumns() override { return store_->ListColumns(); }
+  absl::StatusOr<std::vector<ColumnChunks>> ListColumns() override {
+    if (failing_listings_ > 0 && failing_listings_-- > 0) {
+      return absl::UnavailableError("no answer in time");
+    }
+    return store_->ListColumns();
+  }
   absl::Status DeleteColumns(absl::Span<const uint64_t> columns) override {
     return *dead_ ? Dead() : store_->DeleteColumns(columns);
   }
@@ -66,6 +74,7 @@ class MortalStore : public ChunkStore {
   const std::unique_ptr<ChunkStore> store_;
   const std::shared_ptr<bool> dead_ = std::make_shared<bool>(false);
   std::string fatal_record_ = "none";
+  int failing_listings_ = 0;
 };
 
 // A server of the tests: its catalog, and the way to kill it.

@@ -25,6 +25,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 constexpr auto kLease = std::chrono::seconds(10);
@@ -192,6 +193,28 @@ TEST_P(SharedStoreTest, WhatADeadServerBeganIsSweptByWhoeverIsAlive) {
   Pass(4 * kLease, {&a});
   EXPECT_EQ(StoredColumns(), published);
   EXPECT_THAT(*ServersOf(StoredRecords()), SizeIs(1));
+}
+
+TEST_P(SharedStoreTest, WhatADeadServerBeganIsSweptAlthoughItCouldNotBeListedAtFirst) {
+  const TestServer a = Start();
+  TestServer b = Start();
+  {
+    auto ingest = b->StartIngest({.name = "e"});
+    ASSERT_TRUE((*ingest)->Append(TwoGraphs()).ok());
+    b.store->DieBefore("manifest/e@1");
+    EXPECT_FALSE((*ingest)->Commit().ok());
+  }
+  b.catalog.reset();
+  EXPECT_THAT(StoredColumns(), Not(IsEmpty()));
+  a.store->FailListings(1);
+  int failed = 0;
+  for (int i = 0; i < 24; ++i) {
+    now_ += kLease / 4;
+    failed += a->KeepUp().ok() ? 0 : 1;
+    EXPECT_TRUE(a->Sweep().ok());
+  }
+  EXPECT_EQ(failed, 1);
+  EXPECT_THAT(StoredColumns(), IsEmpty());
 }
 
 TEST_P(SharedStoreTest, AServerThatWasOnlySlowIsToldSoAndGoesOn) {

@@ -61,7 +61,7 @@ principals:
     roles: [reader, worker]
     datasets: ["team-*", shared]
     limits: {streams: 7, prefetch: 16, requests-per-second: 0, slab-bytes: 1000, stored-bytes: 2000}
-  - name: other
+  - name: second
     token-sha256: 2F0D0AC4A9D24F1F5F5B1A2E8C1D4AC7A8A3C2B3AA6E5B1E0D3C4F5A6B7C8D9E
     roles: writer
     datasets: "*"

@@ -48,6 +48,20 @@ TEST(LineTest, NoTextEndsALineOrReachesATerminal) {
     EXPECT_EQ(line.find(control), std::string::npos) << static_cast<int>(control);
   }
   EXPECT_EQ(Json({{"a", "x\ny"}})["a"], "x\ny");
+  // What turns lines around, and what JSON lets through, is escaped in both formats.
+  const std::string hostile =
+      "a\x7f"
+      "b\xc2\x9b"
+      "c\xe2\x80\xae"
+      "d\xe2\x80\xa8"
+      "e\xe2\x81\xa6"
+      "f\xd8\x9c";
+  for (const LogFormat format : {LogFormat::kText, LogFormat::kJson}) {
+    const std::string rendered =
+        RenderLine(format, absl::UnixEpoch(), LogLevel::kInfo, "e", {{"a", hostile}});
+    for (const char c : rendered) EXPECT_TRUE(c == '\n' || (c >= ' ' && c < '\x7f')) << rendered;
+  }
+  EXPECT_EQ(Json({{"a", hostile}})["a"], hostile);
 }
 
 TEST(LineTest, BytesThatAreNoUtf8AreReplaced) {

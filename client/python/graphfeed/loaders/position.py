@@ -159,10 +159,13 @@ def algorithms_of(state: Mapping[str, Any]) -> dict[str, int]:
     """The versions of algorithms that a checked state says; none if it is older than they are."""
     text = state.get(_SPEC, {}).get(ALGORITHMS, "")
     try:
-        return {
+        versions = {
             purpose: int(version)
             for purpose, version in (entry.split(" ") for entry in text.split(", ") if entry)
         }
+        if any(not 0 <= version < 2**32 for version in versions.values()):
+            raise ValueError
+        return versions
     except (AttributeError, ValueError):
         raise errors.InvalidArgument(
             f"state['spec']['algorithms'] is {text!r}; a loader's has names and versions there"
