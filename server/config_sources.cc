@@ -5,8 +5,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/access/small_file.h"
 #include "server/config_table.h"
-#include "storage/base/small_file.h"
 #include "yaml-cpp/yaml.h"
 
 namespace graphfeed {

@@ -7,7 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "storage/base/small_file.h"
+#include "server/access/small_file.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {

@@ -16,7 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "grpcpp/security/tls_certificate_provider.h"
 #include "grpcpp/security/tls_credentials_options.h"
-#include "storage/base/small_file.h"
+#include "server/access/small_file.h"
 #include "storage/base/status_macros.h"
 
 namespace graphfeed {

@@ -1,5 +1,5 @@
-#ifndef GRAPHFEED_STORAGE_BASE_SMALL_FILE_H_
-#define GRAPHFEED_STORAGE_BASE_SMALL_FILE_H_
+#ifndef GRAPHFEED_SERVER_ACCESS_SMALL_FILE_H_
+#define GRAPHFEED_SERVER_ACCESS_SMALL_FILE_H_
 
 #include <cstdint>
 #include <string>
@@ -17,4 +17,4 @@ absl::StatusOr<std::string> ReadSmallFile(const std::string& path);
 
 }  // namespace graphfeed
 
-#endif  // GRAPHFEED_STORAGE_BASE_SMALL_FILE_H_
+#endif  // GRAPHFEED_SERVER_ACCESS_SMALL_FILE_H_

@@ -1,4 +1,4 @@
-#include "storage/base/small_file.h"
+#include "server/access/small_file.h"
 
 #include <sys/stat.h>
 
