@@ -59,8 +59,9 @@ def test_every_metric_of_rules_and_dashboard_is_scraped(busy):
 
 
 def test_every_family_of_the_server_is_documented(busy):
-    """And none that it does not have."""
+    """And none that it does not have, but for those of stores of another engine."""
     families = set(re.findall(r"^# TYPE (\S+)", scrape(busy.server.metrics), re.MULTILINE))
     table = OPERATIONS.read_text().split("\n## Metrics\n")[1].split("\n## ")[0]
     rows = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
-    assert set(re.findall(r"`([a-z0-9_]+)`", rows)) == families
+    documented = set(re.findall(r"`([a-z0-9_]+)`", rows))
+    assert {name for name in documented if not name.startswith("graphfeed_rados_")} == families
