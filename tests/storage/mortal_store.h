@@ -1,6 +1,7 @@
 #ifndef GRAPHFEED_TESTS_STORAGE_MORTAL_STORE_H_
 #define GRAPHFEED_TESTS_STORAGE_MORTAL_STORE_H_
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,7 +12,8 @@
 
 namespace graphfeed {
 
-// A store whose process may die: from then on nothing changes it, whatever is still called.
+// A store whose process may die: from then on nothing changes it, whatever is still called, on any
+// thread.
 class MortalStore : public ChunkStore {
  public:
   explicit MortalStore(std::unique_ptr<ChunkStore> store) : store_(std::move(store)) {}
@@ -48,7 +50,9 @@ class MortalStore : public ChunkStore {
   }
   absl::StatusOr<RecordMap> ListRecords() override { return store_->ListRecords(); }
   absl::Status ChangeRecords(absl::Span<const RecordChange> changes) override {
-    for (const RecordChange& change : changes) *dead_ = *dead_ || change.key == fatal_record_;
+    for (const RecordChange& change : changes) {
+      if (change.key == fatal_record_) Die();
+    }
     return *dead_ ? Dead() : store_->ChangeRecords(changes);
   }
   int64_t StoredBytes() override { return store_->StoredBytes(); }
@@ -58,7 +62,7 @@ class MortalStore : public ChunkStore {
 
   class MortalWriter : public ChunkWriter {
    public:
-    MortalWriter(std::shared_ptr<const bool> dead, std::unique_ptr<ChunkWriter> writer)
+    MortalWriter(std::shared_ptr<const std::atomic<bool>> dead, std::unique_ptr<ChunkWriter> writer)
         : dead_(std::move(dead)), writer_(std::move(writer)) {}
     absl::Status Add(uint32_t chunk, absl::string_view value) override {
       return *dead_ ? Dead() : writer_->Add(chunk, value);
@@ -67,14 +71,14 @@ class MortalStore : public ChunkStore {
     int64_t memory_bytes() const override { return writer_->memory_bytes(); }
 
    private:
-    const std::shared_ptr<const bool> dead_;
+    const std::shared_ptr<const std::atomic<bool>> dead_;
     const std::unique_ptr<ChunkWriter> writer_;
   };
 
   const std::unique_ptr<ChunkStore> store_;
-  const std::shared_ptr<bool> dead_ = std::make_shared<bool>(false);
+  const std::shared_ptr<std::atomic<bool>> dead_ = std::make_shared<std::atomic<bool>>(false);
   std::string fatal_record_ = "none";
-  int failing_listings_ = 0;
+  std::atomic<int> failing_listings_ = 0;
 };
 
 // A server of the tests: its catalog, and the way to kill it.
