@@ -103,8 +103,8 @@ class RadosChaosTest(unittest.TestCase):
             tell(f"\n*** CEPH IS NOT TESTED: there is no {lacking} ***\n")
             raise unittest.SkipTest(lacking)
         if not workloads.LONG:
-            # On a busy machine what was deleted is at times not swept within SECONDS_TO_SWEEP; it is
-            # not known yet why.
+            # A fault that is not understood yet: at times what was deleted is not swept within
+            # SECONDS_TO_SWEEP.
             tell("\n*** CHAOS OVER CEPH IS NOT TESTED without GRAPHFEED_LONG=1 ***\n")
             raise unittest.SkipTest("GRAPHFEED_LONG is not set")
         cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="gf-rados-"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import time
@@ -189,3 +190,52 @@ def test_a_deleted_version_is_read_to_its_end_however_old_the_stream_gets(start_
         count += 1
         time.sleep(0.005)
     assert count == 300
+
+
+def refusal(*flags: str) -> str:
+    """What a server says that does not start for what its settings say."""
+    done = subprocess.run(
+        [os.environ["GRAPHFEED_SERVER"], "--listen", "127.0.0.1:0", *flags],
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    return done.stderr
+
+
+def test_settings_are_read_from_regular_files_alone(start_server, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    data = f"--data-dir={tmp_path / 'none'}"
+    for path in (tmp_path, pipe):
+        assert f'--config: "{path}"; cannot be read: no regular file' in refusal("--config", str(path))
+        assert f'--access: "{path}"; cannot be read' in refusal(data, "--access", str(path))
+    assert "which is not anonymous, server" in refusal(data, "--access", str(named(tmp_path, "server")))
+    assert "--follow-deletes off" in refusal(data, "--follow=127.0.0.1:1", "--pin=a@1")
+
+    config = tmp_path / "config.yaml"
+    config.write_text("log-level: info\n")
+    server = start_server(None, f"--config={config}")
+    config.unlink()
+    config.mkdir()  # as a mount of a file that is not there
+    server.process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert gf.connect(server.address).datasets() == []
+    assert server.stop() == 0
+
+
+def named(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """An access file with one principal."""
+    path = folder / "access.yaml"
+    path.write_text(
+        f"principals: [{{name: {name}, token: a-token-of-some-length, roles: reader, datasets: '*'}}]\n"
+    )
+    return path
+
+
+def test_clients_make_no_snapshots_that_the_server_removes(start_server, tmp_path):
+    server = start_server(None, f"--snapshot-dir={tmp_path / 'snapshots'}")
+    done = subprocess.run(
+        [os.environ["GRAPHFEED_CLI"], "snapshot", "auto-20200101T000000Z", "--server", server.address],
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert done.returncode != 0 and "--snapshot-every" in done.stderr
