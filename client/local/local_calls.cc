@@ -80,8 +80,8 @@ absl::Status Answer(LocalServer& server, const MessageLite& request, absl::Durat
     const WorkScope scope(work->token);
     if (absl::Status status = work->call->CheckOpen(); !status.ok()) return work->End(status);
     AnswerOnce<Method>(
-        core.handlers, *work->call->caller().principal, work->request, work->reply,
-        [work] { return work->call->CheckOpen(); },
+        core.handlers, work->call->caller().principal, work->call->tenant(), work->request,
+        work->reply, [work] { return work->call->CheckOpen(); },
         [work](const absl::Status& status) { work->End(status); });
   });
   const absl::Time deadline =

@@ -99,6 +99,7 @@ Call::Call(Calls& calls, std::function<bool()> gone, const char* method, bool cr
       gone_(std::move(gone)),
       method_(method),
       caller_(std::move(caller)),
+      checked_(caller_.principal),
       tenant_(calls.tenants_.Of(*caller_.principal)),
       start_(std::chrono::steady_clock::now()),
       record_(std::make_shared<CallRecord>(calls.metrics_, caller_.principal->name)),
@@ -132,18 +133,29 @@ absl::Status Call::CheckOpen() const {
 
 absl::Status Call::CheckAdmitted() const {
   GF_RETURN_IF_ERROR(caller_.refusal);
-  const RoleSet wanted = RolesFor(method_);
-  if (!wanted.empty() && !wanted.Intersects(caller_.principal->roles)) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        method_, " is for the roles ", wanted.ToString(), "; \"", caller_.principal->name,
-        "\" has ",
-        caller_.principal->roles.empty() ? "none" : caller_.principal->roles.ToString()));
-  }
+  GF_RETURN_IF_ERROR(CheckRole(*caller_.principal));
   GF_RETURN_IF_ERROR(CheckOpen());
   GF_RETURN_IF_ERROR(tenant_->CountRequest(absl::Now()));
   if (!crowded_) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       absl::StrCat("calls: ", calls_.max_calls_, " are running, which is the most"));
+}
+
+absl::Status Call::CheckRole(const Principal& principal) const {
+  const RoleSet wanted = RolesFor(method_);
+  if (wanted.empty() || wanted.Intersects(principal.roles)) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrCat(method_, " is for the roles ", wanted.ToString(), "; \"", principal.name,
+                   "\" has ", principal.roles.empty() ? "none" : principal.roles.ToString()));
+}
+
+absl::Status Call::CheckStillMay(absl::string_view dataset, const std::function<Caller()>& caller) {
+  if (calls_.access_.StillHas(*checked_)) return absl::OkStatus();
+  const Caller now = caller();
+  GF_RETURN_IF_ERROR(now.refusal);
+  checked_ = now.principal;
+  GF_RETURN_IF_ERROR(CheckRole(*checked_));
+  return dataset.empty() ? absl::OkStatus() : checked_->CheckDataset(dataset);
 }
 
 absl::Status Call::CheckCancelled() const {
@@ -172,7 +184,7 @@ void Call::CountRefusal() const {
   if (absl::IsUnauthenticated(status_)) calls_.metrics_.AuthFailed(caller_.shown);
   if (!absl::IsPermissionDenied(status_)) return;
   const RoleSet wanted = RolesFor(method_);
-  const bool may_call = wanted.empty() || wanted.Intersects(caller_.principal->roles);
+  const bool may_call = wanted.empty() || wanted.Intersects(checked_->roles);
   calls_.metrics_.AuthFailed(may_call ? Failure::kDataset : Failure::kRole);
 }
 

@@ -126,6 +126,10 @@ class Call {
   // Takes one of the places that `admission` has, and one of the caller's own `share` of them if
   // there is one, to be given back by End.
   absl::Status TakePlace(Admission& admission, Admission* share = nullptr);
+  // Of one that goes on for long: whether its caller still may make it, by what the access file
+  // says now of what it shows (`caller` tells who that is), also with `dataset` if that is not
+  // empty. UNAUTHENTICATED or PERMISSION_DENIED is its end. On one thread at a time, as End.
+  absl::Status CheckStillMay(absl::string_view dataset, const std::function<Caller()>& caller);
   // The client has gone: what works for the call stops (WorkScope).
   void Cancel() { *cancelled_ = true; }
   CancelToken token() const { return cancelled_; }
@@ -136,6 +140,7 @@ class Call {
   const std::shared_ptr<CallRecord>& record() const { return record_; }
   // What the client is about to hear; audited by then, if it is to be.
   void End(const absl::Status& status);
+  const AccessControl& access() const { return calls_.access_; }
   // The memory of requests.
   Admission& requests() const { return calls_.requests_; }
   // Bytes of a message, for metrics.
@@ -152,12 +157,14 @@ class Call {
  private:
   Call(Calls& calls, std::function<bool()> gone, const char* method, bool crowded, Caller caller);
 
+  absl::Status CheckRole(const Principal& principal) const;
   void CountRefusal() const;
 
   Calls& calls_;
   const std::function<bool()> gone_;
   const char* const method_;
   const Caller caller_;
+  std::shared_ptr<const Principal> checked_;  // who the caller was when it was last asked
   const std::shared_ptr<Tenant> tenant_;
   const std::chrono::steady_clock::time_point start_;
   absl::Status status_ = absl::UnknownError("the call has not come to its end");

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -52,6 +53,7 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> dataset,
                         exports_.catalog.OpenDataset(request.dataset()));
     call().record()->Uses(absl::StrCat(dataset->info().name, "@", dataset->info().version));
+    dataset_ = dataset->info().name;
     messages_.emplace(ReadVersion(std::move(dataset)));
     return absl::OkStatus();
   }
@@ -61,6 +63,7 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     const absl::Status status = WithinMemory([&]() -> absl::Status {
       const WorkScope scope(call().token());
       GF_RETURN_IF_ERROR(call().CheckCancelled());
+      GF_RETURN_IF_ERROR(CheckStillMay(dataset_));
       GF_ASSIGN_OR_RETURN(const std::optional<v1::IngestRequest> message, messages_->Next());
       end = !message.has_value();
       if (end) return absl::OkStatus();
@@ -80,6 +83,7 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
 
   TransferContext& exports_;
   std::optional<wire::IngestSequence> messages_;
+  std::string dataset_;
   grpc::ByteBuffer bytes_;  // in flight
 };
 

@@ -300,9 +300,12 @@ void Handlers::Handle(const v1::GetBatchRequest& message, BatchReply& response, 
 }
 
 absl::Status Handlers::Handle(const v1::PartitionDatasetRequest& message, v1::DatasetInfo& response,
-                              const Interrupted& interrupted) {
+                              StoredQuota& quota, const Interrupted& interrupted) {
   GF_ASSIGN_OR_RETURN(wire::PartitionRequest request, wire::ParseRequest(message));
   GF_RETURN_IF_ERROR(rules_.CheckMayChange());
+  GF_ASSIGN_OR_RETURN(const DatasetInfo base, catalog_.Get(request.dataset));
+  GF_RETURN_IF_ERROR(quota.Check());
+  GF_RETURN_IF_ERROR(quota.Add(base.raw_bytes + PartitionBytes(base)));
   const auto check_room = [this] { return rules_.CheckRoom("a partition"); };
   GF_RETURN_IF_ERROR(check_room());
   partition_bytes_ += options_.partition_memory;

@@ -16,7 +16,9 @@
 #include "server/access/principal.h"
 #include "server/serving/admission.h"
 #include "server/serving/batch_maker.h"
+#include "server/serving/stored_quota.h"
 #include "server/serving/task_queue.h"
+#include "server/serving/tenants.h"
 #include "server/serving/worker_registry.h"
 #include "server/serving/write_rules.h"
 #include "storage/catalog.h"
@@ -70,9 +72,10 @@ class Handlers {
   void Handle(const v1::DescribePlanRequest& request, v1::DescribePlanResponse& response,
               Done done);
   void Handle(const v1::GetBatchRequest& request, BatchReply& response, Done done);
-  // Takes as long as METIS does, or until it is interrupted.
+  // Takes as long as METIS does, or until it is interrupted. The new version counts towards `quota`
+  // from the beginning.
   absl::Status Handle(const v1::PartitionDatasetRequest& request, v1::DatasetInfo& response,
-                      const Interrupted& interrupted);
+                      StoredQuota& quota, const Interrupted& interrupted);
   absl::Status Handle(const v1::CreateSnapshotRequest& request,
                       v1::CreateSnapshotResponse& response, const Principal& caller);
   absl::Status Handle(const v1::ReportWorkerMetricsRequest& request,
@@ -81,6 +84,12 @@ class Handlers {
                       const Principal& caller);
 
   absl::Status Handle(const v1::ServerInfoRequest& request, v1::ServerInfoResponse& response);
+
+  // Of a call that stores something.
+  StoredQuota QuotaOf(std::shared_ptr<const Principal> principal,
+                      std::shared_ptr<Tenant> tenant) const {
+    return StoredQuota(catalog_, std::move(principal), std::move(tenant));
+  }
 
   // What running partitions may hold.
   int64_t partition_bytes() const { return partition_bytes_; }

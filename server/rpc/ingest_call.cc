@@ -27,31 +27,6 @@ absl::StatusOr<std::optional<DatasetInfo>> IngestCall::Take(v1::IngestRequest me
   return absl::InvalidArgumentError("part: not set");
 }
 
-IngestCall::~IngestCall() {
-  if (tenant_ != nullptr) tenant_->ingesting_bytes() -= received_bytes_;
-}
-
-int64_t IngestCall::StoredBytes() const {
-  int64_t bytes = 0;
-  for (const DatasetInfo& info : catalog_.List()) {
-    if (principal_->MayUse(info.name)) bytes += info.raw_bytes;
-  }
-  return bytes;
-}
-
-absl::Status IngestCall::CheckQuota(int64_t bytes) {
-  if (tenant_ == nullptr || tenant_->quota().stored_bytes < 0) return absl::OkStatus();
-  if (bytes == 0) stored_bytes_ = StoredBytes();
-  received_bytes_ += bytes;
-  const int64_t coming = tenant_->ingesting_bytes() += bytes;
-  const int64_t limit = tenant_->quota().stored_bytes;
-  if (stored_bytes_ + coming <= limit && stored_bytes_ < limit) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("stored-bytes of \"", tenant_->name(), "\": ", stored_bytes_,
-                   " bytes are stored in the datasets that it may use, ", coming,
-                   " are coming; at most ", limit));
-}
-
 absl::Status IngestCall::Begin(const v1::IngestBegin& message) {
   if (session_ != nullptr) return absl::InvalidArgumentError("begin: sent twice");
   GF_RETURN_IF_ERROR(rules_.CheckMayChange());
@@ -60,7 +35,7 @@ absl::Status IngestCall::Begin(const v1::IngestBegin& message) {
   GF_ASSIGN_OR_RETURN(IngestSpec spec, wire::FromProto(message));
   dataset_ = spec.name;
   GF_RETURN_IF_ERROR(principal_->CheckDataset(spec.name));
-  GF_RETURN_IF_ERROR(CheckQuota(0));
+  GF_RETURN_IF_ERROR(quota_.Check());
   collection_ = spec.collection;
   GF_ASSIGN_OR_RETURN(session_, catalog_.StartIngest(std::move(spec)));
   return absl::OkStatus();
@@ -69,7 +44,7 @@ absl::Status IngestCall::Begin(const v1::IngestBegin& message) {
 absl::Status IngestCall::Block(v1::IngestBlock message) {
   if (session_ == nullptr) return absl::InvalidArgumentError("block: sent before begin");
   GF_RETURN_IF_ERROR(rules_.CheckRoom("an ingest"));
-  GF_RETURN_IF_ERROR(CheckQuota(static_cast<int64_t>(message.ByteSizeLong())));
+  GF_RETURN_IF_ERROR(quota_.Add(static_cast<int64_t>(message.ByteSizeLong())));
   GF_ASSIGN_OR_RETURN(GraphBlock block, wire::FromProto(std::move(message)));
   if (__builtin_add_overflow(num_graphs_, block.num_graphs, &num_graphs_)) {
     return absl::InvalidArgumentError("block.num_graphs: the sum exceeds 64 bits");
@@ -80,7 +55,7 @@ absl::Status IngestCall::Block(v1::IngestBlock message) {
 absl::StatusOr<DatasetInfo> IngestCall::Commit(const v1::IngestCommit& message) {
   if (session_ == nullptr) return absl::InvalidArgumentError("commit: sent before begin");
   GF_RETURN_IF_ERROR(rules_.CheckRoom("an ingest"));
-  GF_RETURN_IF_ERROR(CheckQuota(0));  // other ingests have ended meanwhile
+  GF_RETURN_IF_ERROR(quota_.Check());  // other ingests have ended meanwhile
   // A single graph comes in blocks of columns, which count no graphs.
   const int64_t received = collection_ ? num_graphs_ : 1;
   const bool uncounted_single = !collection_ && message.num_graphs() == 0;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "server/access/principal.h"
+#include "server/serving/stored_quota.h"
 #include "server/serving/tenants.h"
 #include "server/serving/write_rules.h"
 #include "storage/catalog.h"
@@ -27,8 +28,7 @@ class IngestCall {
       : catalog_(catalog),
         rules_(rules),
         principal_(std::move(principal)),
-        tenant_(std::move(tenant)) {}
-  ~IngestCall();
+        quota_(catalog, principal_, std::move(tenant)) {}
   IngestCall(const IngestCall&) = delete;
   IngestCall& operator=(const IngestCall&) = delete;
 
@@ -42,23 +42,17 @@ class IngestCall {
 
  private:
   absl::Status Begin(const v1::IngestBegin& message);
-  // Counts bytes that have come; without any, looks again what is stored.
-  absl::Status CheckQuota(int64_t bytes);
-  // Raw bytes of what the principal may use.
-  int64_t StoredBytes() const;
   absl::Status Block(v1::IngestBlock message);
   absl::StatusOr<DatasetInfo> Commit(const v1::IngestCommit& message);
 
   Catalog& catalog_;
   const WriteRules& rules_;
   const std::shared_ptr<const Principal> principal_;  // shared with the call
-  const std::shared_ptr<Tenant> tenant_;              // shared with its calls
+  StoredQuota quota_;
   std::unique_ptr<GraphSink> session_;
   std::string dataset_;
   bool collection_ = true;
   int64_t num_graphs_ = 0;
-  int64_t received_bytes_ = 0;  // counted at the tenant
-  int64_t stored_bytes_ = 0;    // when it was looked at
 };
 
 }  // namespace graphfeed

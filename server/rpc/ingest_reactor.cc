@@ -105,6 +105,7 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
     std::optional<DatasetInfo> info;
     const absl::Status status = WithinMemory([&]() -> absl::Status {
       GF_RETURN_IF_ERROR(call().CheckCancelled());
+      GF_RETURN_IF_ERROR(CheckStillMay(messages_->dataset()));
       GF_ASSIGN_OR_RETURN(info, ok ? TakeMessage() : TakeEnd());
       if (!info.has_value()) return absl::OkStatus();
       call().record()->Uses(absl::StrCat(info->name, "@", info->version));

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "grpcpp/server_context.h"
 #include "server/rpc/call.h"
 #include "server/rpc/caller.h"
@@ -29,6 +30,11 @@ class Reactor : public GrpcReactor {
   ~Reactor() override = default;
 
   Call& call() { return *call_; }
+
+  // CheckStillMay, with what came with the call.
+  absl::Status CheckStillMay(absl::string_view dataset) {
+    return call_->CheckStillMay(dataset, [this] { return CallerOf(context_, call_->access()); });
+  }
 
   // The last thing that a reactor does: OnDone may come before it returns. Once.
   void End(const absl::Status& status) {

@@ -67,8 +67,11 @@ class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
   void Answer() {
     call().record()->AskedFor(DatasetAskedFor<Method>(request_));
     AnswerOnce<Method>(
-        handlers_, *call().caller().principal, request_, reply_,
-        [this] { return call().CheckOpen(); },
+        handlers_, call().caller().principal, call().tenant(), request_, reply_,
+        [this]() -> absl::Status {
+          GF_RETURN_IF_ERROR(call().CheckOpen());
+          return CheckStillMay(DatasetAskedFor<Method>(request_));
+        },
         [this](const absl::Status& status) {
           if (status.ok()) call().record()->Uses(DatasetUsed<Method>(request_, reply_));
           EndCall(status.ok() ? WithinMemory([this] { return Encode(); }) : status);

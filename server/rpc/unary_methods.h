@@ -5,6 +5,7 @@
 // its request names one, the dataset that the caller needs a grant for; and how any of them is
 // answered.
 
+#include <memory>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -13,7 +14,9 @@
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "server/access/principal.h"
 #include "server/rpc/handlers.h"
+#include "server/serving/stored_quota.h"
 #include "server/serving/task_queue.h"
+#include "server/serving/tenants.h"
 #include "storage/base/allocation.h"
 
 namespace graphfeed {
@@ -107,9 +110,10 @@ struct ServerInfo {
 // Has the handler answer, at once or when it calls back; `end` is called once, also when memory
 // fails on the way. `request`, `reply` and what `interrupted` uses must stay until then.
 template <typename Method, typename End>
-void AnswerOnce(Handlers& handlers, const Principal& caller,
-                const typename Method::Request& request, typename Method::Reply& reply,
-                const Handlers::Interrupted& interrupted, End end) {
+void AnswerOnce(Handlers& handlers, const std::shared_ptr<const Principal>& principal,
+                const std::shared_ptr<Tenant>& tenant, const typename Method::Request& request,
+                typename Method::Reply& reply, const Handlers::Interrupted& interrupted, End end) {
+  const Principal& caller = *principal;
   if constexpr (requires { Method::DatasetOf(request); }) {
     const absl::string_view dataset = Method::DatasetOf(request);
     // One that is not named is the handler's to refuse.
@@ -124,8 +128,13 @@ void AnswerOnce(Handlers& handlers, const Principal& caller,
   };
   if constexpr (requires { handlers.Handle(request, reply, Handlers::Done(std::move(done))); }) {
     handlers.Handle(request, reply, std::move(done));
-  } else if constexpr (requires { handlers.Handle(request, reply, interrupted); }) {
-    done(WithinMemory([&] { return handlers.Handle(request, reply, interrupted); }));
+  } else if constexpr (requires(StoredQuota quota) {
+                         handlers.Handle(request, reply, quota, interrupted);
+                       }) {
+    done(WithinMemory([&] {
+      StoredQuota quota = handlers.QuotaOf(principal, tenant);
+      return handlers.Handle(request, reply, quota, interrupted);
+    }));
   } else if constexpr (requires { handlers.Handle(request, reply, caller); }) {
     done(WithinMemory([&] { return handlers.Handle(request, reply, caller); }));
   } else {

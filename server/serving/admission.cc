@@ -78,7 +78,7 @@ absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(const Need&
         state.what, ": ", state.num_places, " are open; at most ", state.max_places,
         state.places_flag == nullptr ? "" : absl::StrCat(" (--", state.places_flag, ")")));
   }
-  const int64_t free_bytes = state.capacity_bytes - state.reserved_bytes;
+  const int64_t free_bytes = state.free_bytes();
   if (need.fixed_bytes > free_bytes || need.frame_bytes > free_bytes - need.fixed_bytes) {
     return state.Refusal(need, free_bytes);
   }
@@ -106,11 +106,19 @@ absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::Reserve(const Need&
 }
 
 absl::Status Admission::CheckPossible(const Need& need) const {
+  MutexLock lock(&state_->mu);
   const int64_t capacity = state_->capacity_bytes;
   if (need.fixed_bytes <= capacity && need.frame_bytes <= capacity - need.fixed_bytes) {
     return absl::OkStatus();
   }
-  return state_->Refusal(need, capacity - reserved_bytes());
+  return state_->Refusal(need, state_->free_bytes());
+}
+
+void Admission::SetLimits(int64_t capacity_bytes, int64_t max_places) {
+  MutexLock lock(&state_->mu);
+  state_->capacity_bytes = capacity_bytes;
+  state_->max_places = max_places;
+  if (state_->freed) state_->freed();
 }
 
 void Admission::SetWaiting(size_t count, std::function<void()> freed) {
@@ -126,7 +134,7 @@ absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::ReserveShared(absl:
                                                                            int64_t leave_bytes) {
   State& state = *state_;
   MutexLock lock(&state.mu);
-  const int64_t free_bytes = state.capacity_bytes - state.reserved_bytes;
+  const int64_t free_bytes = state.free_bytes();
   if (bytes > free_bytes || leave_bytes > free_bytes - bytes ||
       (leave_bytes > 0 && state.num_waiting > 0)) {
     return state.Refusal(absl::StrCat(what, " takes ", bytes, " bytes"), free_bytes);
@@ -136,9 +144,19 @@ absl::StatusOr<std::shared_ptr<Admission::Place>> Admission::ReserveShared(absl:
   return place;
 }
 
+int64_t Admission::capacity_bytes() const {
+  MutexLock lock(&state_->mu);
+  return state_->capacity_bytes;
+}
+
 int64_t Admission::reserved_bytes() const {
   MutexLock lock(&state_->mu);
   return state_->reserved_bytes;
+}
+
+int64_t Admission::free_bytes() const {
+  MutexLock lock(&state_->mu);
+  return state_->free_bytes();
 }
 
 }  // namespace graphfeed

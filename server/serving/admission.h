@@ -1,6 +1,7 @@
 #ifndef GRAPHFEED_SERVER_SERVING_ADMISSION_H_
 #define GRAPHFEED_SERVER_SERVING_ADMISSION_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -89,6 +90,9 @@ class Admission {
   // Whether there could ever be room for it: RESOURCE_EXHAUSTED.
   absl::Status CheckPossible(const Need& need) const;
 
+  // Other limits. What has been given stays; beyond the new ones nothing more is given.
+  void SetLimits(int64_t capacity_bytes, int64_t max_places);
+
   // So many wait. `freed` is called whenever something is given back, on any thread and under a
   // lock: it may only leave word. Null: nobody waits.
   void SetWaiting(size_t count, std::function<void()> freed);
@@ -99,9 +103,9 @@ class Admission {
   absl::StatusOr<std::shared_ptr<Place>> ReserveShared(absl::string_view what, int64_t bytes,
                                                        int64_t leave_bytes = 0);
 
-  int64_t capacity_bytes() const { return state_->capacity_bytes; }
+  int64_t capacity_bytes() const;
   int64_t reserved_bytes() const;
-  int64_t free_bytes() const { return capacity_bytes() - reserved_bytes(); }
+  int64_t free_bytes() const;
 
  private:
   struct State {
@@ -114,16 +118,21 @@ class Admission {
           max_places(max) {}
 
     // "slab memory: ..., 5 of 10 are free (--slab-memory)".
-    absl::Status Refusal(const std::string& needs, int64_t free_bytes) const;
-    absl::Status Refusal(const Need& need, int64_t free_bytes) const;
+    absl::Status Refusal(const std::string& needs, int64_t free_bytes) const
+        ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+    absl::Status Refusal(const Need& need, int64_t free_bytes) const
+        ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+    int64_t free_bytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
+      return std::max<int64_t>(capacity_bytes - reserved_bytes, 0);
+    }
     void Free(int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
 
     const std::string what;
     const char* const flag;         // may be null
     const char* const places_flag;  // may be null
-    const int64_t capacity_bytes;
-    const int64_t max_places;
-    Mutex mu;
+    mutable Mutex mu;
+    int64_t capacity_bytes ABSL_GUARDED_BY(mu);
+    int64_t max_places ABSL_GUARDED_BY(mu);
     int64_t reserved_bytes ABSL_GUARDED_BY(mu) = 0;
     int64_t num_places ABSL_GUARDED_BY(mu) = 0;
     size_t num_waiting ABSL_GUARDED_BY(mu) = 0;

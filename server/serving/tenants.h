@@ -25,7 +25,10 @@ class Tenant {
   Tenant(std::string name, const Quota& quota, TaskQueue& build, TaskQueue& planning);
 
   const std::string& name() const { return name_; }
-  const Quota& quota() const { return quota_; }
+  Quota quota() const;
+  // The access file says something else by now. What its calls have counts on: where that is more
+  // than it may have now, nothing is added until enough of it has gone.
+  void SetQuota(const Quota& quota);
   // Its streams get queues in these.
   TaskQueue& build_queue() { return *build_queue_; }
   TaskQueue& planning_queue() { return *planning_queue_; }
@@ -34,22 +37,22 @@ class Tenant {
   Admission& ingests() { return ingests_; }
   // The frames of its streams, within the server's memory for those; bounded by its quota.
   Admission& memory() { return memory_; }
-  // Raw bytes of its ingests that have begun and not ended, beside what is stored.
-  std::atomic<int64_t>& ingesting_bytes() { return ingesting_bytes_; }
+  // Raw bytes that its calls are about to store (StoredQuota).
+  std::atomic<int64_t>& coming_bytes() { return coming_bytes_; }
   // Counts a request. RESOURCE_EXHAUSTED with a retry delay if there were too many within the last
   // second; a second's worth may come at once.
   absl::Status CountRequest(absl::Time now);
 
  private:
   const std::string name_;
-  const Quota quota_;
   const std::unique_ptr<TaskQueue> build_queue_;
   const std::unique_ptr<TaskQueue> planning_queue_;
   Admission streams_;
   Admission ingests_;
   Admission memory_;
-  std::atomic<int64_t> ingesting_bytes_ = 0;
-  Mutex mu_;
+  std::atomic<int64_t> coming_bytes_ = 0;
+  mutable Mutex mu_;
+  Quota quota_ ABSL_GUARDED_BY(mu_);
   double allowed_ ABSL_GUARDED_BY(mu_) = 0;  // requests that may come now
   absl::Time counted_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
 };
@@ -60,8 +63,7 @@ class Tenants {
   // Both outlive the tenants.
   Tenants(TaskQueue& build, TaskQueue& planning) : build_(build), planning_(planning) {}
 
-  // That of the principal; another one than before when its quota has changed, while calls that
-  // began before keep theirs.
+  // That of the principal, from now on with its quota.
   std::shared_ptr<Tenant> Of(const Principal& principal);
 
  private:

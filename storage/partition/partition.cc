@@ -153,6 +153,12 @@ absl::StatusOr<std::vector<int64_t>> PartitionGraph(Dataset& dataset,
   return parts;
 }
 
+int64_t PartitionBytes(const DatasetInfo& dataset) {
+  int64_t nodes = 0;
+  for (const int64_t of_type : dataset.num_nodes) nodes += of_type;
+  return nodes * static_cast<int64_t>(sizeof(int64_t));
+}
+
 absl::StatusOr<DatasetInfo> AddPartition(Catalog& catalog, absl::string_view name,
                                          const PartitionOptions& options) {
   GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> dataset, catalog.OpenDataset(name));

@@ -43,6 +43,9 @@ struct PartitionOptions {
 absl::StatusOr<std::vector<int64_t>> PartitionGraph(Dataset& dataset,
                                                     const PartitionOptions& options);
 
+// Raw bytes of the column of parts for the dataset.
+int64_t PartitionBytes(const DatasetInfo& dataset);
+
 // Partitions the version that `name` means (as for Catalog::Get) and publishes a new one with the
 // parts as an additional int64 node column, also if the old one is deleted meanwhile.
 absl::StatusOr<DatasetInfo> AddPartition(Catalog& catalog, absl::string_view name,

@@ -124,3 +124,36 @@ def test_stored_bytes(server):
     connect(limited, FREE).ingest("other", graphs(300))  # of nobody's else
     client.delete("mol@1")
     client.ingest("mol", graphs(300))
+
+
+def test_a_partition_counts_towards_the_stored_bytes_before_it_is_made(server):
+    unlimited = server("")
+    graph = {"x": np.zeros((50, 3), np.float32), "edge_index": np.array([[0, 1], [1, 0]])}
+    size = connect(unlimited, FREE).ingest("mg", graph).raw_bytes
+    stored = sum(info.raw_bytes for info in connect(unlimited, FREE).datasets())
+    unlimited.stop()
+    column = 50 * 8
+    limited = server(f"stored-bytes: {stored + size + column - 1}")
+    with pytest.raises(gf.errors.ResourceExhausted) as refused:
+        connect(limited).partition("mg", 2)
+    assert re.search(
+        rf'stored-bytes of "limited": {stored} bytes .* {size + column} are coming', str(refused.value)
+    )
+    assert len(connect(limited, FREE).datasets()) == 2
+    limited.stop()
+    enough = server(f"stored-bytes: {stored + size + column}")
+    info = connect(enough).partition("mg", 2)
+    assert info.raw_bytes == size + column
+
+
+def test_limits_that_change_count_what_is_there(server, tmp_path):
+    limited = server("streams: 2")
+    running = [begun(limited), begun(limited)]
+    access = tmp_path / "access.yaml"
+    # The streams end and come again, one by one: what is counted never exceeds the limit.
+    access.write_text(access.read_text().replace("streams: 2", "streams: 3"))
+    running.append(when_there_is_room(lambda: begun(limited)))
+    with pytest.raises(gf.errors.ResourceExhausted, match='streams of "limited": 3 are open'):
+        begun(limited)
+    del running
+    when_there_is_room(lambda: [begun(limited) for _ in range(3)])

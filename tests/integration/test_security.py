@@ -218,42 +218,6 @@ def test_what_has_no_grant_is_not_even_named(guarded):
     client.ingest("team-a-new", graphs(3))
 
 
-def test_the_file_is_read_again_when_it_changes(guarded, access, tmp_path):
-    client = connect(guarded, READER)
-    assert client.datasets()
-    new = "new-token-0123456789ab"
-    access.write_text(ACCESS.replace(READER, new))
-    wait_for(lambda: raised(CALLS["list"], client) == "Unauthenticated", "the old token goes on")
-    assert connect(guarded, new).datasets()
-    access.write_text("principals: [{name: x}]\n")  # of no use: what was in force stays
-    guarded.process.send_signal(signal.SIGHUP)
-    failed = r"action=reload .*result=(?!OK).* what=--access"
-    wait_for(lambda: re.search(failed, (tmp_path / "audits").read_text()), "the file is not looked at")
-    assert connect(guarded, new).datasets()
-    access.write_text(ACCESS)
-    guarded.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: raised(CALLS["list"], connect(guarded, READER)) == "", "not read again")
-
-
-def test_streams_of_who_may_no_longer_read_end(start_server, tmp_path, access):
-    server = start_server(tmp_path / "data", f"--access={access}")
-    connect(server, WRITER).ingest("mol", graphs(3000))
-
-    def begun(token):
-        batches = iter(gf.DataLoader(connect(server, token).dataset("mol"), batch_size=1))
-        return batches, [next(batches).x.sum()]
-
-    (revoked, _), (going_on, sums) = begun(READER), begun("second-token-0123456789")
-    lines = [line for line in ACCESS.splitlines() if "name: reader" not in line]
-    access.write_text("\n".join(lines))
-    server.process.send_signal(signal.SIGHUP)
-    with pytest.raises(gf.errors.Unauthenticated):
-        for _ in revoked:
-            pass
-    sums += [batch.x.sum() for batch in going_on]
-    assert sums == [3.0 * i * (2 + i % 5) for i in range(3000)]
-
-
 def test_a_token_file_is_read_for_each_call(guarded, tmp_path, monkeypatch):
     file = tmp_path / "token"
     file.write_text(f"{READER}\n")

@@ -27,9 +27,37 @@ TEST(TenantsTest, OneOfEachName) {
   EXPECT_NE(tenants.Of(Named("b")), a);
   Quota quota;
   quota.streams = 3;
-  const auto changed = tenants.Of(Named("a", quota));
-  EXPECT_NE(changed, a) << "its quota has changed";
-  EXPECT_EQ(changed->quota().streams, 3);
+  EXPECT_EQ(tenants.Of(Named("a", quota)), a);
+  EXPECT_EQ(a->quota().streams, 3);
+}
+
+TEST(TenantsTest, WhatRunsCountsTowardsAChangedQuota) {
+  ThreadPool pool(1);
+  Tenants tenants(pool, pool);
+  Quota quota;
+  quota.streams = 2;
+  quota.slab_bytes = 100;
+  const auto tenant = tenants.Of(Named("a", quota));
+  auto first = tenant->streams().Reserve(0, 1);
+  const auto second = tenant->streams().Reserve(0, 1);
+  auto memory = tenant->memory().Reserve(/*frame_bytes=*/30, /*frames=*/3);
+  ASSERT_TRUE(first.ok() && second.ok() && memory.ok());
+
+  quota.streams = 1;
+  quota.slab_bytes = 50;
+  (void)tenants.Of(Named("a", quota));
+  first->reset();
+  EXPECT_THAT(std::string(tenant->streams().Reserve(0, 1).status().message()),
+              HasSubstr("1 are open; at most 1"));
+  EXPECT_THAT(std::string(tenant->memory().Reserve(1, 1).status().message()),
+              HasSubstr("0 of 50 are free"));
+  EXPECT_FALSE((*memory)->Grow(4));
+  (*memory)->Shrink(1);
+  EXPECT_EQ(tenant->memory().free_bytes(), 20);
+
+  quota.streams = -1;
+  (void)tenants.Of(Named("a", quota));
+  EXPECT_TRUE(tenant->streams().Reserve(0, 1).ok());
 }
 
 TEST(TenantsTest, ThoseThatNobodyUsesAreForgotten) {
@@ -52,7 +80,9 @@ TEST(TenantTest, RequestsBeyondTheRateAreToldWhenToComeBack) {
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(tenant.CountRequest(start).ok()) << i;
   const absl::Status refused = tenant.CountRequest(start);
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(std::string(refused.message()), HasSubstr("requests-per-second of \"a\": 4"));
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr("requests-per-second of \"a\": 4 are allowed, and have come; "
+                        "come back in 250ms"));
   EXPECT_EQ(RetryDelayOf(refused), absl::Milliseconds(250));
   EXPECT_TRUE(tenant.CountRequest(start + absl::Milliseconds(250)).ok());
   EXPECT_FALSE(tenant.CountRequest(start + absl::Milliseconds(250)).ok());
