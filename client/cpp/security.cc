@@ -29,13 +29,17 @@ absl::Status CheckToken(const std::string& token) {
 }  // namespace
 
 absl::StatusOr<std::string> ReadSecurityFile(const char* what, const std::string& file) {
+  const auto fails = [&](int why) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(what, ": \"", file, "\" cannot be read: ", std::strerror(why)));
+  };
+  struct stat status = {};
+  if (stat(file.c_str(), &status) != 0) return fails(errno);
+  if (S_ISDIR(status.st_mode)) return fails(EISDIR);  // opens, and reads as empty
   std::ifstream in(file, std::ios::binary);
   std::ostringstream text;
   if (in.is_open()) text << in.rdbuf();
-  if (!in.good()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(what, ": \"", file, "\" cannot be read: ", std::strerror(errno)));
-  }
+  if (!in.good()) return fails(errno);
   return std::move(text).str();
 }
 

@@ -95,7 +95,11 @@ class Authority:
 
 
 def server_certificate(authority: Authority) -> list[str]:
-    certificate, key = authority.issue("server", "DNS:localhost,IP:127.0.0.1")
+    return tls_flags(authority, "server", "DNS:localhost,IP:127.0.0.1")
+
+
+def tls_flags(authority: Authority, name: str, names: str = "") -> list[str]:
+    certificate, key = authority.issue(name, names)
     return [f"--tls-cert={certificate}", f"--tls-key={key}"]
 
 
@@ -254,12 +258,30 @@ def test_tls_with_and_without_the_right_authority(start_server, tmp_path, author
     client = connect(server, root_ca=authority.certificate)
     client.ingest("mol", graphs())
     assert stream(client, "mol") == 5
-    assert raised(CALLS["list"], connect(server)) == "Unavailable"  # plain text
     other = Authority(tmp_path / "other", "other")
-    assert raised(CALLS["list"], connect(server, root_ca=other.certificate)) == "Unavailable"
+    for hint, arguments in {
+        "may want root_ca": {},
+        "does not come from those in root_ca": {"root_ca": other.certificate},
+    }.items():
+        with pytest.raises(gf.errors.Unavailable, match=hint):
+            connect(server, **arguments).datasets()
     port = server.address.rsplit(":", 1)[1]
     by_name = gf.connect(f"localhost:{port}", root_ca=authority.certificate, retry_timeout=0)
     assert by_name.datasets()
+    plain = start_server(tmp_path / "plain")
+    with pytest.raises(gf.errors.Unavailable, match="speaks without TLS"):
+        connect(plain, root_ca=authority.certificate).datasets()
+    elsewhere = start_server(tmp_path / "elsewhere", *tls_flags(authority, "elsewhere.example"))
+    with pytest.raises(gf.errors.Unavailable, match="is for other names"):
+        connect(elsewhere, root_ca=authority.certificate).datasets()
+
+
+@pytest.mark.parametrize("what", ["root_ca", "cert", "token_file"])
+def test_a_folder_is_not_taken_for_a_file(tmp_path, authority, what):
+    files = {"root_ca": authority.certificate, "cert": authority.certificate, "key": authority.certificate}
+    folder = {**(files if what != "token_file" else {}), what: tmp_path}
+    with pytest.raises(ValueError, match=f'{what}: "{tmp_path}" cannot be read: Is a directory'):
+        gf.connect("127.0.0.1:1", **folder).datasets()
 
 
 def test_client_certificates(start_server, tmp_path, authority, access):

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cpp/rpc/lazy_channel.h"
 #include "proto/frame/error_details.h"
@@ -28,14 +29,37 @@ namespace {
 using google::protobuf::MessageLite;
 using grpc::internal::RpcMethod;
 
+// What gRPC says of a connection that does not come up because one side speaks TLS otherwise than
+// the other, and what to do about it.
+struct TlsHint {
+  absl::string_view said;
+  absl::string_view hint;
+};
+constexpr TlsHint kTlsHints[] = {
+    {"wrong version number", "the server speaks without TLS, and root_ca is given"},
+    {"certificate verify failed", "the server's certificate does not come from those in root_ca"},
+    {"is not in peer certificate", "the server's certificate is for other names"},
+    {": Socket closed",
+     "so ends what a server wants TLS for: it may want root_ca, or cert and key"},
+};
+
+// `reason`, with a hint if it is that of a connection that did not come up.
+std::string WithTlsHint(std::string reason) {
+  if (!absl::StartsWith(reason, "failed to connect")) return reason;
+  for (const TlsHint& each : kTlsHints) {
+    if (absl::StrContains(reason, each.said)) return absl::StrCat(reason, " (", each.hint, ")");
+  }
+  return reason;
+}
+
 // The codes are the same numbers in both.
 absl::Status FromGrpc(const grpc::Status& status, const grpc::ClientContext& context) {
   if (status.ok()) return absl::OkStatus();
   const std::string reason = status.error_message();
-  absl::Status error =
-      wire::DecodeStatusDetails(absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                                             reason.empty() ? "the server gave no reason" : reason),
-                                status.error_details());
+  absl::Status error = wire::DecodeStatusDetails(
+      absl::Status(static_cast<absl::StatusCode>(status.error_code()),
+                   reason.empty() ? "the server gave no reason" : WithTlsHint(reason)),
+      status.error_details());
   const auto& metadata = context.GetServerTrailingMetadata();
   const auto id = metadata.find("x-request-id");
   if (id == metadata.end()) return error;
