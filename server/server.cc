@@ -12,7 +12,9 @@
 #include "absl/base/call_once.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 #include "grpc/grpc.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -24,8 +26,10 @@
 #include "proto/wire/limits.h"
 #include "server/core.h"
 #include "server/follow/follower.h"
+#include "server/follow/source_client.h"
 #include "server/grpc_log.h"
 #include "server/health.h"
+#include "server/logging/audit_file.h"
 #include "server/rpc/credentials.h"
 #include "server/rpc/service.h"
 #include "server/sharing/slab_socket.h"
@@ -111,17 +115,21 @@ void LogReload(EventLog* log, const char* what, const absl::StatusOr<bool>& relo
   log->Audit({.action = "reload", .result = reloaded.status(), .details = {{"what", what}}});
 }
 
+ClientSecurity ToSource(const ServerConfig& config) {
+  return {.root_ca = config.follow_root_ca,
+          .cert = config.follow_cert,
+          .key = config.follow_key,
+          .token = "",
+          .token_file = config.follow_token_file};
+}
+
 // Null for a server that follows none. `health` is told what comes of it.
 std::unique_ptr<Follower> Follow(ServerCore& core, Health& health, EventLog* log) {
   const ServerConfig& config = core.config;
   if (config.follow.empty()) return nullptr;
   health.SetInSync(absl::UnavailableError("not in sync: nothing has been compared yet"));
   return std::make_unique<Follower>(
-      FollowOptions{.security = {.root_ca = config.follow_root_ca,
-                                 .cert = config.follow_cert,
-                                 .key = config.follow_key,
-                                 .token = "",
-                                 .token_file = config.follow_token_file},
+      FollowOptions{.security = ToSource(config),
                     .sources = absl::StrSplit(config.follow, ','),
                     .every = config.follow_every,
                     .max_lag = config.follow_max_lag,
@@ -175,8 +183,18 @@ struct Server::Impl {
 };
 
 absl::Status Server::CheckFiles(const ServerConfig& config) {
-  GF_RETURN_IF_ERROR(CheckTlsFiles(Tls(config)));
-  return AccessControl(config.access).Reload();
+  std::vector<std::string> problems;
+  const auto check = [&](absl::string_view what, const absl::Status& status) {
+    if (!status.ok()) problems.push_back(absl::StrCat(what, status.message()));
+  };
+  check("", CheckTlsFiles(Tls(config)));
+  check("", AccessControl(config.access).Reload());
+  if (!config.follow.empty()) {
+    check("--follow: ", CheckSourceFiles(ToSource(config)));
+  }
+  if (!config.audit_log.empty()) check("", AuditFile::Check(config.audit_log));
+  if (problems.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrJoin(problems, "\n"));
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config,

@@ -8,6 +8,11 @@
 
 namespace graphfeed {
 
+absl::Status CheckSourceFiles(ClientSecurity security) {
+  security.FillFromEnvironment();
+  return security.Check();
+}
+
 absl::StatusOr<std::unique_ptr<DatasetStore>> ConnectToSource(const std::string& address,
                                                               const ClientSecurity& security,
                                                               std::function<bool()> interrupted) {

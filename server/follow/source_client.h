@@ -5,11 +5,16 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/cpp/security.h"
 #include "storage/graph/dataset_store.h"
 
 namespace graphfeed {
+
+// Whether the files of `security`, and of the environment beside it, can be read. INVALID_ARGUMENT
+// names the field and the file.
+absl::Status CheckSourceFiles(ClientSecurity security);
 
 // The server at `address` as this server reads from it: the one place that says how (credentials,
 // timeouts). Does not connect yet. Calls are tried once, since who follows tries again; they are

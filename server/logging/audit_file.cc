@@ -14,19 +14,33 @@
 namespace graphfeed {
 namespace {
 
+absl::Status CannotBeOpened(const std::string& path, int why) {
+  return absl::InvalidArgumentError(
+      absl::StrCat("--audit-log: \"", path, "\"; cannot be opened: ", std::strerror(why)));
+}
+
 absl::StatusOr<int> OpenToAppend(const std::string& path) {
   int fd = -1;
   do {
     fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
   } while (fd < 0 && errno == EINTR);
-  if (fd < 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--audit-log: \"", path, "\"; cannot be opened: ", std::strerror(errno)));
-  }
+  if (fd < 0) return CannotBeOpened(path, errno);
   return fd;
 }
 
 }  // namespace
+
+absl::Status AuditFile::Check(const std::string& path) {
+  struct stat status = {};
+  if (stat(path.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) return CannotBeOpened(path, EISDIR);
+    return access(path.c_str(), W_OK) == 0 ? absl::OkStatus() : CannotBeOpened(path, errno);
+  }
+  if (errno != ENOENT) return CannotBeOpened(path, errno);
+  const size_t slash = path.rfind('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return access(folder.c_str(), W_OK | X_OK) == 0 ? absl::OkStatus() : CannotBeOpened(path, errno);
+}
 
 absl::StatusOr<std::unique_ptr<AuditFile>> AuditFile::Open(std::string path) {
   GF_ASSIGN_OR_RETURN(const int fd, OpenToAppend(path));

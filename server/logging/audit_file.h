@@ -16,6 +16,8 @@ namespace graphfeed {
 // changed finds the line there. Readable by its owner alone, if it is made here. Thread-safe.
 class AuditFile {
  public:
+  // Whether Open would find or make it; nothing is made. INVALID_ARGUMENT as Open.
+  static absl::Status Check(const std::string& path);
   // INVALID_ARGUMENT, naming --audit-log, if it cannot be opened.
   static absl::StatusOr<std::unique_ptr<AuditFile>> Open(std::string path);
   ~AuditFile();

@@ -374,6 +374,17 @@ def test_the_server_says_what_it_cannot_use(tmp_path, authority, access):
     assert "needs --tls-cert" in problems(f"--tls-client-ca={cert}")
     said = problems(f"--access={access}")
     assert ":1: token: of 5 bytes" in said and 'roles: "king"; reader, writer' in said
+    follow = ("--follow=127.0.0.1:1", f"--follow-root-ca={cert}")
+    assert problems(*follow) == ""
+    assert "--follow: token_file: \"/absent\"" in problems(*follow, "--follow-token-file=/absent")
+    assert f'--audit-log: "{tmp_path}"; cannot be opened: Is a dir' in problems(f"--audit-log={tmp_path}")
+    assert "cannot be opened: No such" in problems("--audit-log=/absent/audits")
+    assert problems(f"--audit-log={tmp_path / 'audits'}") == ""
+    assert not (tmp_path / "audits").exists()
+    all_of_it = problems(f"--access={access}", "--audit-log=/absent/audits", f"--tls-cert={cert}",
+                         f"--tls-key={other_key}", *follow, "--follow-token-file=/absent")  # fmt: skip
+    for flag in ("--tls-cert", "access.yaml:1: token", "--follow: token_file", "--audit-log"):
+        assert flag in all_of_it, flag
     assert "nobody is asked who they are" in problems("--listen=0.0.0.0:0")
     assert problems("--listen=0.0.0.0:0", "--allow-unauthenticated=on") == ""
 
