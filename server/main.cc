@@ -13,6 +13,7 @@
 #include <string>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
@@ -21,6 +22,7 @@
 #include "proto/wire/endpoint.h"
 #include "server/config.h"
 #include "server/grpc_log.h"
+#include "server/logging/audit_file.h"
 #include "server/logging/log.h"
 #include "server/memory_limit.h"
 #include "server/server.h"
@@ -58,6 +60,16 @@ absl::Status OpenLog(const graphfeed::ServerConfig& config) {
 void SayAllOf(const absl::Status& status) {
   if (status.ok()) return;
   for (const absl::string_view line : absl::StrSplit(status.message(), '\n')) SayWhyNot(line);
+}
+
+// Of all files that the configuration names: whether they can be used.
+absl::Status CheckFiles(const graphfeed::ServerConfig& config) {
+  const absl::Status files = graphfeed::Server::CheckFiles(config);
+  const absl::Status audits =
+      config.audit_log.empty() ? absl::OkStatus() : graphfeed::AuditFile::Check(config.audit_log);
+  if (files.ok()) return audits;
+  if (audits.ok()) return files;
+  return absl::InvalidArgumentError(absl::StrCat(files.message(), "\n", audits.message()));
 }
 
 absl::StatusOr<graphfeed::CommandLine> ReadConfig(absl::Span<const char* const> arguments) {
@@ -111,16 +123,13 @@ int main(int argc, char** argv) {
     std::fputs(command_line->print.c_str(), stdout);
     return 0;
   }
-  if (command_line->check_only) {
-    const absl::Status files = graphfeed::Server::CheckFiles(command_line->config);
-    SayAllOf(files);
-    if (!files.ok()) return 2;
-    std::puts("the configuration is good");
-    return 0;
-  }
-  if (const absl::Status files = graphfeed::Server::CheckFiles(command_line->config); !files.ok()) {
+  if (const absl::Status files = CheckFiles(command_line->config); !files.ok()) {
     SayAllOf(files);
     return 2;
+  }
+  if (command_line->check_only) {
+    std::puts("the configuration is good");
+    return 0;
   }
   const absl::Time started = absl::Now();
   const graphfeed::ServerConfig& config = command_line->config;

@@ -29,7 +29,6 @@
 #include "server/follow/source_client.h"
 #include "server/grpc_log.h"
 #include "server/health.h"
-#include "server/logging/audit_file.h"
 #include "server/rpc/credentials.h"
 #include "server/rpc/service.h"
 #include "server/sharing/slab_socket.h"
@@ -192,7 +191,6 @@ absl::Status Server::CheckFiles(const ServerConfig& config) {
   if (!config.follow.empty()) {
     check("--follow: ", CheckSourceFiles(ToSource(config)));
   }
-  if (!config.audit_log.empty()) check("", AuditFile::Check(config.audit_log));
   if (problems.empty()) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrJoin(problems, "\n"));
 }

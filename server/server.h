@@ -33,8 +33,8 @@ class Server {
                                                        StreamFilter filter = nullptr,
                                                        OnFailure on_failure = nullptr,
                                                        EventLog* log = nullptr);
-  // Whether the files that `config` names can be used: certificates, who may do what, what is shown
-  // to --follow, and the log of audits. INVALID_ARGUMENT: a line for each thing that is wrong, with
+  // Whether the files that `config` names can be used: certificates, who may do what, and what is
+  // shown to --follow. INVALID_ARGUMENT: a line for each thing that is wrong, with
   // flag, file and line.
   static absl::Status CheckFiles(const ServerConfig& config);
 

@@ -47,6 +47,7 @@ MORE = {
     "chunks": in_process.chunks,
     "profile": profiling.profile,
     "rados": scale_out.rados,
+    "rados_threads": scale_out.rados_threads,
 }
 
 

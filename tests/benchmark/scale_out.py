@@ -1,5 +1,6 @@
 """A store in Ceph RADOS beside RocksDB: a monitor and three OSDs in memory on the same processors."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -17,6 +18,7 @@ import graphfeed as gf
 # What is asked for, as shares of RocksDB's rate at the same budget.
 WARM, QUARTER = 0.9, 1 / 3
 IN_MEMORY = 2 << 30
+DELAY = 0.001  # seconds that a message takes on average
 
 
 def cpu_seconds(pids: list[int]) -> float:
@@ -42,18 +44,49 @@ def rados(bench: Bench) -> None:
         bare(bench, ceph)
         for dataset, batches in ((QM9, BATCHES["pad"]), (HETERO, large_graph.BATCHES)):
             store = ceph.location(dataset)
-            with bench.server(bench.data(dataset)) as server:
-                command = [bench.build / "bin/graphfeed", "sync", "--from", server.address, "--store", store]
-                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-                raw_bytes = gf.connect(server.address).dataset(dataset).info.raw_bytes
+            raw_bytes = fill(bench, dataset, store)
             for kind, budget, share in (("warm", IN_MEMORY, WARM), ("quarter", raw_bytes // 4, QUARTER)):
                 streams(bench, ceph, dataset, batches, store, kind, budget, share)
+
+
+def fill(bench: Bench, dataset: str, store: str) -> int:
+    """The store has the dataset then. Returns its raw bytes."""
+    with bench.server(bench.data(dataset)) as server:
+        command = [bench.build / "bin/graphfeed", "sync", "--from", server.address, "--store", store]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        return gf.connect(server.address).dataset(dataset).info.raw_bytes
 
 
 def bare(bench: Bench, ceph) -> None:
     command = [bench.program("rados_read_benchmark"), "--store", ceph.location("bare")]
     sys.stdout.flush()
     subprocess.run(command, check=True)
+
+
+def rados_threads(bench: Bench) -> None:
+    """What more build threads bring where rows come over a network: each message of the OSDs is held
+    back for 1 ms on average, and hardly anything is in memory."""
+    if lacking := ceph_cluster.missing():
+        report("rados_threads", skipped=f"there is no {lacking}")
+        return
+    processors = os.cpu_count() or 1
+    with ceph_cluster.running(message_delay=2 * DELAY) as ceph, contextlib.ExitStack() as stack:
+        store = ceph.location(QM9)
+        fill(bench, QM9, store)
+        client = stack.enter_context(bench.client())
+        kinds = {}
+        for times in (1, 2, 4, 8):
+            flags = ("--memory-budget", str(8 << 20), "--build-threads", str(times * processors))
+            server = stack.enter_context(bench.server(store, *flags))
+            kinds[f"{times}_per_processor"] = lambda server=server: client.ask(
+                BATCHES["pad"], server.flags, f"--warm-up 8 --seconds {2 * bench.seconds}"
+            )
+        runs = bench.alternate(kinds)
+        for kind in list(kinds)[1:]:
+            compare(
+                "rados_threads", runs, kind, "1_per_processor", of="batches_per_s", dataset=QM9,
+                delay_ms=1e3 * DELAY, processors=processors,
+            )  # fmt: skip
 
 
 def streams(bench: Bench, ceph, dataset, batches, store, kind, budget, share) -> None:  # noqa: PLR0913

@@ -49,16 +49,20 @@ def _free_port() -> int:
 
 
 class CephCluster:
-    """`conf` is the file that clients are given. `folder` must be empty, and have a short path."""
+    """`conf` is the file that clients are given. `folder` must be empty, and have a short path. Each
+    message between clients and OSDs is held back for up to `message_delay` seconds, as a network
+    would."""
 
-    def __init__(self, folder: pathlib.Path, osds: int = 3, objectstore: str = "memstore") -> None:
+    def __init__(
+        self, folder: pathlib.Path, osds: int = 3, objectstore: str = "memstore", message_delay: float = 0
+    ) -> None:
         self.folder = folder
         self.conf = folder / "ceph.conf"
         self._objectstore = objectstore
         self._processes: dict[str, subprocess.Popen] = {}
         self._admin = None
         self._fsid = str(uuid.uuid4())
-        self._write_conf(_free_port(), osds)
+        self._write_conf(_free_port(), osds, message_delay)
         try:
             self._start_monitor()
             for osd in range(osds):
@@ -154,7 +158,7 @@ class CephCluster:
             process.wait()
         self._processes.clear()
 
-    def _write_conf(self, port: int, osds: int) -> None:
+    def _write_conf(self, port: int, osds: int, message_delay: float) -> None:
         folder = self.folder
         (folder / "log").mkdir()
         copies = min(3, osds)
@@ -192,6 +196,10 @@ mon_data_avail_warn = 2
 mon_warn_on_pool_no_redundancy = false
 osd_op_num_shards = 2
 osd_memory_target = 939524096
+[osd]
+ms_inject_delay_type = {"client" if message_delay else ""}
+ms_inject_delay_probability = 1
+ms_inject_delay_max = {message_delay}
 [client]
 log_file =
 """)
@@ -262,10 +270,12 @@ log_file =
 
 
 @contextlib.contextmanager
-def running(osds: int = 3, objectstore: str = "memstore") -> Iterator[CephCluster]:
+def running(
+    osds: int = 3, objectstore: str = "memstore", message_delay: float = 0
+) -> Iterator[CephCluster]:
     """A cluster in a folder of its own, both gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="gf-ceph-", ignore_cleanup_errors=True) as folder:
-        cluster = CephCluster(pathlib.Path(folder), osds, objectstore)
+        cluster = CephCluster(pathlib.Path(folder), osds, objectstore, message_delay)
         try:
             yield cluster
         finally:
