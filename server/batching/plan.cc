@@ -179,15 +179,20 @@ absl::Status EpochPlan::PackLookingAhead(uint64_t seed) {
   std::vector<std::vector<int32_t>> sizes(dimensions.size());
   for (std::vector<int32_t>& of_dimension : sizes) of_dimension.reserve(num_selected_);
   std::vector<int64_t> some;
-  for (int64_t position = 0; position < num_selected_; ++position) {
-    if (position % kGraphsAtOnce == 0) GF_RETURN_IF_ERROR(NextGraphs(position, some));
-    const int64_t graph = some[position % kGraphsAtOnce];
-    if (dimensions.Add(graph, sizes)) {
-      graphs.push_back(graph);
-    } else if (spec_.over_size == OverSize::kSkip) {
-      ++summary_.skipped_graphs;
-    } else {
-      return dimensions.Explain(graph);
+  for (int64_t position = 0; position < num_selected_; position += std::ssize(some)) {
+    GF_RETURN_IF_ERROR(NextGraphs(position, some));
+    if (dimensions.AddAll(some, sizes)) {
+      graphs.insert(graphs.end(), some.begin(), some.end());
+      continue;
+    }
+    for (const int64_t graph : some) {
+      if (dimensions.Add(graph, sizes)) {
+        graphs.push_back(graph);
+      } else if (spec_.over_size == OverSize::kSkip) {
+        ++summary_.skipped_graphs;
+      } else {
+        return dimensions.Explain(graph);
+      }
     }
   }
   GF_ASSIGN_OR_RETURN(const PackedItems packs,

@@ -41,20 +41,57 @@ void PackDimensions::Add(Kind kind, int type, int64_t capacity) {
 }
 
 int64_t PackDimensions::Size(size_t dimension, int64_t graph) const {
-  const auto [kind, type] = dimensions_[dimension];
-  switch (kind) {
+  int64_t size = 0;
+  for (const auto& ptr : PtrsOf(dimensions_[dimension])) size += ptr[graph + 1] - ptr[graph];
+  return size;
+}
+
+absl::Span<const absl::Span<const int64_t>> PackDimensions::PtrsOf(
+    const Dimension& dimension) const {
+  switch (dimension.kind) {
     case Kind::kNodes:
-      return offsets_.NumNodes(type, graph);
+      return absl::MakeConstSpan(&offsets_.node_ptr[dimension.type], 1);
     case Kind::kEdges:
-      return offsets_.NumEdges(type, graph);
+      return absl::MakeConstSpan(&offsets_.edge_ptr[dimension.type], 1);
     case Kind::kRows:
-      return offsets_.row_ptr[type][graph + 1] - offsets_.row_ptr[type][graph];
+      return absl::MakeConstSpan(&offsets_.row_ptr[dimension.type], 1);
     case Kind::kAllEdges:
       break;
   }
-  int64_t edges = 0;
-  for (const auto& ptr : offsets_.edge_ptr) edges += ptr[graph + 1] - ptr[graph];
-  return edges;
+  return offsets_.edge_ptr;
+}
+
+// Graphs come in any order, so each is somewhere else in memory: a loop that does nothing else has
+// many of them under way at a time.
+bool PackDimensions::AddAll(absl::Span<const int64_t> graphs,
+                            std::vector<std::vector<int32_t>>& sizes) const {
+  const size_t before = sizes.empty() ? 0 : sizes[0].size();
+  bool all_fit = true;
+  for (size_t d = 0; d < size(); ++d) {
+    const int64_t limit = std::min(capacity_.sizes[d], kPackSizeLimit - 1);
+    sizes[d].resize(before + graphs.size());
+    int64_t largest = 0;
+    const auto ptrs = PtrsOf(dimensions_[d]);
+    int32_t* const of_graphs = sizes[d].data() + before;
+    if (ptrs.size() == 1) {
+      const int64_t* const ptr = ptrs[0].data();
+      for (size_t i = 0; i < graphs.size(); ++i) {
+        const int64_t of_graph = ptr[graphs[i] + 1] - ptr[graphs[i]];
+        largest = std::max(largest, of_graph);
+        of_graphs[i] = static_cast<int32_t>(of_graph);
+      }
+    } else {
+      for (size_t i = 0; i < graphs.size(); ++i) {
+        const int64_t of_graph = Size(d, graphs[i]);
+        largest = std::max(largest, of_graph);
+        of_graphs[i] = static_cast<int32_t>(of_graph);
+      }
+    }
+    all_fit = all_fit && largest <= limit;
+  }
+  if (all_fit) return true;
+  for (std::vector<int32_t>& of_dimension : sizes) of_dimension.resize(before);
+  return false;
 }
 
 bool PackDimensions::Add(int64_t graph, std::vector<std::vector<int32_t>>& sizes) const {

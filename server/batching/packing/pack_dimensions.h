@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/types/span.h"
 #include "proto/frame/layout.h"
 #include "server/batching/packing/look_ahead_pack.h"
 #include "server/batching/resolved_spec.h"
@@ -30,6 +31,8 @@ class PackDimensions {
 
   // Appends a graph's size to `sizes` of each dimension, if it fits.
   bool Add(int64_t graph, std::vector<std::vector<int32_t>>& sizes) const;
+  // Those of all graphs, if all fit: faster than one by one.
+  bool AddAll(absl::Span<const int64_t> graphs, std::vector<std::vector<int32_t>>& sizes) const;
   // Why a graph fits no batch: FAILED_PRECONDITION with its size and the limit.
   absl::Status Explain(int64_t graph) const;
   // No packing of graphs that are so many and so large together, and fit, needs fewer packs: by
@@ -45,6 +48,8 @@ class PackDimensions {
     int type;  // kRows: column of the schema
   };
   void Add(Kind kind, int type, int64_t capacity);
+  // Ends of what graphs have in a dimension: one list, or one for each type of edges.
+  absl::Span<const absl::Span<const int64_t>> PtrsOf(const Dimension& dimension) const;
 
   const ResolvedSpec& spec_;
   const GraphOffsets& offsets_;
