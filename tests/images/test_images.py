@@ -10,10 +10,10 @@ import subprocess
 import sys
 
 import pytest
-from images import PACKAGES, version
+from images import NAMES, PACKAGES, version
 
 # Compressed they are a third of it. The base has 170 MB here, Debian's own slim one 75.
-LARGEST = {"server": 260e6, "cli": 250e6, "worker-cpu": 1.4e9}
+LARGEST = {"server": 260e6, "server-rados": 320e6, "cli": 250e6, "worker-cpu": 1.4e9}
 ON_A_FREE_PORT = ["--data-dir", "/var/lib/graphfeed/data", "--listen", "127.0.0.1:0"]
 EXPORT = pathlib.Path(__file__).parents[2] / "client/worker/models/export.py"
 
@@ -43,7 +43,7 @@ def test_an_image_is_described(built, target):
     config = built[target].config
     assert config["User"] == "10001:10001"
     labels = config["Labels"]
-    assert labels["org.opencontainers.image.title"] == PACKAGES[target]
+    assert labels["org.opencontainers.image.title"] == NAMES[target]
     assert labels["org.opencontainers.image.version"] == version()
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert ("NONE" in config["Healthcheck"]["Test"]) == (target == "cli")
@@ -75,6 +75,21 @@ def test_programs_have_no_rights_and_can_write_nothing_but_volumes(built, target
         done
         touch /tmp/x"""
     image.run(["sh", "-ec", script], entry=False)
+
+
+def test_one_image_of_the_server_has_librados(built):
+    """Without a cluster, what it says is about the cluster."""
+    store = ["--store", "rados://graphs?conf=/nowhere/ceph.conf"]
+    for target, said in (("server", r"need librados\.so\.2 \(Debian: librados2\)"),
+                         ("server-rados", r'there is no "/nowhere/ceph\.conf" of a Ceph cluster')):
+        with pytest.raises(AssertionError, match=said):
+            built[target].run(store)
+    names = {target: {c["name"] for c in json.loads((
+        built[target].root / "usr/share/sbom/graphfeed-server.cdx.json").read_text())["components"]}
+        for target in ("server", "server-rados")}  # fmt: skip
+    assert "librados2" in names["server-rados"] - names["server"]
+    # A layer on the same server.
+    assert names["server"] < names["server-rados"]
 
 
 def address(log: str, what: str = "listening on") -> str:
@@ -116,7 +131,7 @@ def test_the_server_of_the_image_s_own_command_is_healthy(built, volume):
         kill -TERM $server
         wait $server
         cat /tmp/log"""], {"/var/lib/graphfeed": volume}, entry=False, own_network=True)
-    assert said.startswith("200 OK\n") and "stopped" in said, said
+    assert said.startswith("200 OK\n") and "server.stop" in said, said
 
 
 def test_the_worker_trains(built, volume, mutag, tmp_path):
