@@ -98,5 +98,6 @@ def test_the_memory_of_the_defaults_is_what_is_said():
     writes = reads + int(defaults()["max-ingests"]) * ingest + gib("partition-memory")
     text = (ROOT / "docs/operations.md").read_text()
     assert f"By default that is {writes:.1f} GiB at most" in text
+    assert f"at most {writes:.1f} GiB with the defaults" in text
     assert f"; {reads + ingest:.1f} GiB where clients change nothing" in text
     assert f"{gib('slab-memory') / 2:.1f} GiB more over a Unix socket" in text
