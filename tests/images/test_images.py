@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 
+import ceph_cluster
 import pytest
 from images import NAMES, PACKAGES, version
 
@@ -90,6 +91,29 @@ def test_one_image_of_the_server_has_librados(built):
     assert "librados2" in names["server-rados"] - names["server"]
     # A layer on the same server.
     assert names["server"] < names["server-rados"]
+
+
+def test_the_image_with_librados_serves_a_pool_and_writes_nowhere_else(built, mutag, tmp_path):
+    if lacking := ceph_cluster.missing():
+        pytest.skip(f"CEPH IS NOT TESTED: there is no {lacking} (./run install test)")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        os.chmod(folder, 0o755)
+    ceph = tmp_path / "ceph"
+    ceph.mkdir()
+    with ceph_cluster.running(osds=1) as cluster:
+        key = json.loads(cluster.command("auth get-key", entity="client.feed"))["key"]
+        (ceph / "key").write_text(key)
+        monitors = re.search(r"^mon_host = .*", cluster.conf.read_text(), re.MULTILINE)[0]
+        (ceph / "ceph.conf").write_text(f"[global]\n{monitors}\nkeyfile = /mnt/key\n")
+        arguments = ["--store", "rados://graphfeed/images?conf=/mnt/ceph.conf&id=feed", "--listen", "127.0.0.1:0"]
+        volumes = {"/mnt": ceph}
+        with built["server-rados"].running(arguments, volumes, tmp_path / "log", "listening on") as log:
+            at = ["--server", address(log)]
+            built["cli"].run(["import", "tu", f"/mnt/{mutag.name}", "--name", "mutag", *at], {"/mnt": mutag.parent})
+        # Another server, and nothing kept but in the pool.
+        with built["server-rados"].running(arguments, volumes, tmp_path / "again", "listening on") as log:
+            said = built["cli"].run(["stream", "mutag", "--batch-size", "10", "--json", "--server", address(log)])
+            assert '"graphs":188' in said.replace(" ", ""), said
 
 
 def address(log: str, what: str = "listening on") -> str:

@@ -12,6 +12,8 @@ from chart import ROOT, SETS, containers, objects, of_kind, pods
 SECRETS = {"graphfeed-tls", "graphfeed-access", "graphfeed-client", "registry", "graphfeed-ceph",
            "rook-ceph-client-graphfeed"}  # fmt: skip
 CONFIG_MAPS = {"ceph-conf"}
+# That a value is, or that a store names.
+PATH = r"^(?:unix:|rados:.*\?conf=)?(/(?:etc|var|run|data|model|checkpoints)/[^\s&]*)"
 every_set = pytest.mark.parametrize("name", SETS)
 
 
@@ -179,7 +181,7 @@ def test_files_that_are_named_are_mounted(name):
             if container["name"] == "server":
                 named += [str(value) for value in configuration(found, pod).values()]
             for value in named:
-                for path in re.findall(r"^(?:unix:|rados:.*\?conf=)?(/(?:etc|var|run|data|model|checkpoints)/[^\s&]*)", value):
+                for path in re.findall(PATH, value):
                     assert files_of(pod, container, path), f"{maker}: {value}"
 
 
