@@ -15,6 +15,7 @@ import graphfeed as gf
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RULES = ROOT / "deploy/prometheus/alerts.yml"
 DASHBOARD = ROOT / "deploy/grafana/graphfeed.json"
+PROMETHEUS = ROOT / "deploy/prometheus/prometheus.yml"
 
 
 TOKEN = "trainer-token-0123456789"
@@ -26,7 +27,7 @@ PLACES = 2  # for streams
 
 
 class Busy:
-    """A server of which every family counts, again and again until `stop`."""
+    """A server of which every family counts, again and again until `stop`, and one that follows it."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         access = folder / "access.yml"
@@ -35,6 +36,12 @@ class Busy:
         self.server = Server(
             folder / "data", "--memory-budget=1M", "--build-threads=1", "--max-prefetch=8",
             f"--max-streams={PLACES}", "--stream-wait=60s", f"--access={access}",
+        )  # fmt: skip
+        token = folder / "token"
+        token.write_text(TOKEN)
+        self.follower = Server(
+            folder / "copy", f"--follow={self.server.address}", f"--follow-token-file={token}",
+            "--follow-every=500ms",
         )  # fmt: skip
         self._stopped = threading.Event()
         self.errors: list[BaseException] = []
@@ -59,6 +66,15 @@ class Busy:
             )  # fmt: skip
             for _ in loader:
                 pass
+        for strategy in ("TrimNodesAndEdges", "Skip"):
+            loader = gf.FixedSizeDataLoader(
+                self._dataset, fixed_size_options=gf.FixedSizeOptions(12, 12, num_graphs=2),
+                over_size_strategy=strategy, seed=number,
+            )  # fmt: skip
+            next(iter(loader))
+        # A version more for the follower.
+        tick = {"x": np.full((2, 1), number, np.float32), "edge_index": np.array([[0], [1]])}
+        self._client.ingest("ticks", [tick, tick])
         self._wait_for_room()
         with contextlib.suppress(LookupError):
             self._client.dataset("nobody")
@@ -100,7 +116,7 @@ class Busy:
         self._thread.join()
         self._client.close()
         self._stranger.close()
-        return self.server.stop()
+        return self.follower.stop() or self.server.stop()
 
 
 def worker_report(number: int) -> dict:

@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from busy_server import RULES, Busy
+import yaml
+from busy_server import PROMETHEUS, RULES, Busy
 from prometheus import Prometheus
 
 
@@ -17,13 +18,16 @@ def busy(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def prometheus(busy, tmp_path_factory):
-    """Has scraped the server, and evaluated the rules, for long enough that rates have values."""
+    """Has scraped both servers, as the example of a configuration says, and evaluated the rules, for
+    long enough that rates have values."""
+    (servers, _) = yaml.safe_load(PROMETHEUS.read_text())["scrape_configs"]
+    servers["static_configs"][0]["targets"] = [busy.server.metrics, busy.follower.metrics]
     running = Prometheus(
-        tmp_path_factory.mktemp("prometheus"), busy.server.metrics, rules=RULES, interval="1s"
+        tmp_path_factory.mktemp("prometheus"), rules=RULES, interval="1s", scrape_configs=[servers]
     )
     try:
         deadline = time.monotonic() + 60
-        while running.query("min(count_over_time(graphfeed_ready[1m])) >= 6") is None:
+        while running.query("count(count_over_time(graphfeed_in_sync[1m]) >= 6) == 2") is None:
             assert time.monotonic() < deadline, "Prometheus has scraped nothing"
             time.sleep(0.2)
         yield running

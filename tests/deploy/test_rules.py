@@ -7,7 +7,8 @@ import re
 import subprocess
 
 import pytest
-from busy_server import DASHBOARD, ROOT, RULES, scrape
+import yaml
+from busy_server import DASHBOARD, PROMETHEUS, ROOT, RULES, scrape
 from prometheus import lint
 
 CASES = pathlib.Path(__file__).with_name("alerts_test.yml")
@@ -25,6 +26,16 @@ def promtool(*arguments: str) -> None:
 def test_the_rules_are_valid_and_do_what_their_tests_say():
     promtool("check", "rules", str(RULES))
     promtool("test", "rules", str(CASES))
+
+
+def test_the_example_of_a_configuration_is_valid_and_has_the_job_that_is_asked_for():
+    promtool("check", "config", str(PROMETHEUS))
+    read = yaml.safe_load(PROMETHEUS.read_text())
+    assert read["rule_files"] == [RULES.name] and RULES.parent == PROMETHEUS.parent
+    jobs = [job["job_name"] for job in read["scrape_configs"]]
+    asked = set(re.findall(r'job="([^"]+)"', RULES.read_text()))
+    assert asked == {"graphfeed"} and jobs == ["graphfeed", "graphfeed-worker"]
+    assert "deploy/prometheus/prometheus.yml" in OPERATIONS.read_text()
 
 
 @pytest.mark.parametrize("alert", ALERTS)

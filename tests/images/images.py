@@ -18,8 +18,11 @@ from chroots import ROOT
 
 BASE = "docker.io/library/debian:bookworm-slim"
 MISSING = [program for program in ("buildah", "mmdebstrap", "unshare", "setpriv", "ip") if not shutil.which(program)]
-PACKAGES = {"server": "graphfeed-server", "cli": "graphfeed", "worker-cpu": "graphfeed-worker",
-            "worker-poplar": "graphfeed-worker-poplar"}
+# By target: the image's name, and the project's package in it (worker-poplar has none).
+NAMES = {"server": "graphfeed-server", "server-rados": "graphfeed-server-rados", "cli": "graphfeed",
+         "worker-cpu": "graphfeed-worker", "worker-poplar": "graphfeed-worker-poplar"}
+PACKAGES = {"server": "graphfeed-server", "server-rados": "graphfeed-server", "cli": "graphfeed",
+            "worker-cpu": "graphfeed-worker"}
 
 
 class Image:
@@ -111,7 +114,7 @@ class Engine:
             done = subprocess.run([ROOT / "docker/build", target], env={**self._environment, **environment},
                                   capture_output=True, text=True)
         assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
-        return Image(self, f"localhost/{PACKAGES[target]}:{version()}"), watch
+        return Image(self, f"localhost/{NAMES[target]}:{version()}"), watch
 
 
 def version() -> str:

@@ -9,11 +9,12 @@ import shutil
 import subprocess
 import sys
 
+import ceph_cluster
 import pytest
-from images import PACKAGES, version
+from images import NAMES, PACKAGES, version
 
 # Compressed they are a third of it. The base has 170 MB here, Debian's own slim one 75.
-LARGEST = {"server": 260e6, "cli": 250e6, "worker-cpu": 1.4e9}
+LARGEST = {"server": 260e6, "server-rados": 320e6, "cli": 250e6, "worker-cpu": 1.4e9}
 ON_A_FREE_PORT = ["--data-dir", "/var/lib/graphfeed/data", "--listen", "127.0.0.1:0"]
 EXPORT = pathlib.Path(__file__).parents[2] / "client/worker/models/export.py"
 
@@ -43,7 +44,7 @@ def test_an_image_is_described(built, target):
     config = built[target].config
     assert config["User"] == "10001:10001"
     labels = config["Labels"]
-    assert labels["org.opencontainers.image.title"] == PACKAGES[target]
+    assert labels["org.opencontainers.image.title"] == NAMES[target]
     assert labels["org.opencontainers.image.version"] == version()
     assert labels["org.opencontainers.image.licenses"] == "Apache-2.0"
     assert ("NONE" in config["Healthcheck"]["Test"]) == (target == "cli")
@@ -75,6 +76,44 @@ def test_programs_have_no_rights_and_can_write_nothing_but_volumes(built, target
         done
         touch /tmp/x"""
     image.run(["sh", "-ec", script], entry=False)
+
+
+def test_one_image_of_the_server_has_librados(built):
+    """Without a cluster, what it says is about the cluster."""
+    store = ["--store", "rados://graphs?conf=/nowhere/ceph.conf"]
+    for target, said in (("server", r"need librados\.so\.2 \(Debian: librados2\)"),
+                         ("server-rados", r'there is no "/nowhere/ceph\.conf" of a Ceph cluster')):
+        with pytest.raises(AssertionError, match=said):
+            built[target].run(store)
+    names = {target: {c["name"] for c in json.loads((
+        built[target].root / "usr/share/sbom/graphfeed-server.cdx.json").read_text())["components"]}
+        for target in ("server", "server-rados")}  # fmt: skip
+    assert "librados2" in names["server-rados"] - names["server"]
+    # A layer on the same server.
+    assert names["server"] < names["server-rados"]
+
+
+def test_the_image_with_librados_serves_a_pool_and_writes_nowhere_else(built, mutag, tmp_path):
+    if lacking := ceph_cluster.missing():
+        pytest.skip(f"CEPH IS NOT TESTED: there is no {lacking} (./run install test)")
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        os.chmod(folder, 0o755)
+    ceph = tmp_path / "ceph"
+    ceph.mkdir()
+    with ceph_cluster.running(osds=1) as cluster:
+        key = json.loads(cluster.command("auth get-key", entity="client.feed"))["key"]
+        (ceph / "key").write_text(key)
+        monitors = re.search(r"^mon_host = .*", cluster.conf.read_text(), re.MULTILINE)[0]
+        (ceph / "ceph.conf").write_text(f"[global]\n{monitors}\nkeyfile = /mnt/key\n")
+        arguments = ["--store", "rados://graphfeed/images?conf=/mnt/ceph.conf&id=feed", "--listen", "127.0.0.1:0"]
+        volumes = {"/mnt": ceph}
+        with built["server-rados"].running(arguments, volumes, tmp_path / "log", "listening on") as log:
+            at = ["--server", address(log)]
+            built["cli"].run(["import", "tu", f"/mnt/{mutag.name}", "--name", "mutag", *at], {"/mnt": mutag.parent})
+        # Another server, and nothing kept but in the pool.
+        with built["server-rados"].running(arguments, volumes, tmp_path / "again", "listening on") as log:
+            said = built["cli"].run(["stream", "mutag", "--batch-size", "10", "--json", "--server", address(log)])
+            assert '"graphs":188' in said.replace(" ", ""), said
 
 
 def address(log: str, what: str = "listening on") -> str:
@@ -116,7 +155,7 @@ def test_the_server_of_the_image_s_own_command_is_healthy(built, volume):
         kill -TERM $server
         wait $server
         cat /tmp/log"""], {"/var/lib/graphfeed": volume}, entry=False, own_network=True)
-    assert said.startswith("200 OK\n") and "stopped" in said, said
+    assert said.startswith("200 OK\n") and "server.stop" in said, said
 
 
 def test_the_worker_trains(built, volume, mutag, tmp_path):

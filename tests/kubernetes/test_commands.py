@@ -26,6 +26,8 @@ from programs import (
 from server_process import Server
 
 every_set = pytest.mark.parametrize("name", SETS)
+# test_rados.py starts the others, on a cluster.
+on_folders = pytest.mark.parametrize("name", [name for name in SETS if "rados" not in name])
 
 
 @every_set
@@ -73,7 +75,7 @@ def test_the_server_has_nothing_to_say_about_its_configuration(name, tmp_path):
         assert done.returncode == 2 and "plan-memory" in done.stderr and "listen" in done.stderr
 
 
-@every_set
+@on_folders
 def test_servers_answer_the_probes(name, tmp_path, monkeypatch):
     found = objects(name)
     paths = {container[kind]["httpGet"]["path"] for _, pod in pods(found) for container in containers(pod)

@@ -9,7 +9,11 @@ import yaml
 from chart import ROOT, SETS, containers, objects, of_kind, pods
 
 # Secrets that the operator makes; the values name them.
-SECRETS = {"graphfeed-tls", "graphfeed-access", "graphfeed-client", "registry"}
+SECRETS = {"graphfeed-tls", "graphfeed-access", "graphfeed-client", "registry", "graphfeed-ceph",
+           "rook-ceph-client-graphfeed"}  # fmt: skip
+CONFIG_MAPS = {"ceph-conf"}
+# That a value is, or that a store names.
+PATH = r"^(?:unix:|rados:.*\?conf=)?(/(?:etc|var|run|data|model|checkpoints)/[^\s&]*)"
 every_set = pytest.mark.parametrize("name", SETS)
 
 
@@ -33,6 +37,10 @@ def configuration(found: list[dict], template: dict) -> dict | None:
             (config,) = [o for o in of_kind("ConfigMap", found) if o["metadata"]["name"] == name]
             return yaml.safe_load(config["data"]["config.yaml"])
     return None
+
+
+def shares_a_pool(found: list[dict]) -> bool:
+    return not of_kind("StatefulSet", found)
 
 
 def servers(found: list[dict]) -> list[tuple[str, dict]]:
@@ -63,11 +71,15 @@ def test_services_lead_to_ports_of_ready_servers(name):
         for port in service["spec"]["ports"]:
             assert all(ports(pod["spec"]["containers"][0])[port["targetPort"]] == port["port"]
                        for pod in chosen)
-    readers, writer, all_pods = of_kind("Service", found)
+    readers, *writers, all_pods = of_kind("Service", found)
     assert readers["metadata"]["name"] == "graphfeed" and readers["spec"]["clusterIP"] == "None"
     assert not readers["spec"].get("publishNotReadyAddresses")
     assert all_pods["spec"]["publishNotReadyAddresses"] and all_pods["spec"]["clusterIP"] == "None"
+    if shares_a_pool(found):
+        assert not writers
+        return
     assert {s["spec"]["serviceName"] for s in of_kind("StatefulSet", found)} == {all_pods["metadata"]["name"]}
+    (writer,) = writers
     chosen = [maker for maker, pod in pods(found) if matches(writer["spec"]["selector"], labels(pod))]
     assert chosen == ["StatefulSet graphfeed-writer"]
 
@@ -128,7 +140,7 @@ def test_pods_are_given_longer_than_a_drain_takes(name):
 @every_set
 def test_volumes_and_what_they_are_of_exist(name):
     found = objects(name)
-    maps = {o["metadata"]["name"] for o in of_kind("ConfigMap", found)}
+    maps = {o["metadata"]["name"] for o in of_kind("ConfigMap", found)} | CONFIG_MAPS
     claims = {o["metadata"]["name"]: [c["metadata"]["name"] for c in o["spec"]["volumeClaimTemplates"]]
               for o in of_kind("StatefulSet", found)}
     for maker, pod in pods(found):
@@ -169,8 +181,8 @@ def test_files_that_are_named_are_mounted(name):
             if container["name"] == "server":
                 named += [str(value) for value in configuration(found, pod).values()]
             for value in named:
-                if path := re.fullmatch(r"(?:unix:)?(/(?:etc|var|run|data|model|checkpoints)/\S*)", value):
-                    assert files_of(pod, container, path[1]), f"{maker}: {value}"
+                for path in re.findall(PATH, value):
+                    assert files_of(pod, container, path), f"{maker}: {value}"
 
 
 @every_set
@@ -230,7 +242,7 @@ def test_pods_have_no_rights(name):
 
 def test_the_user_is_the_images():
     users = re.findall(r"^USER (\S+)$", (ROOT / "docker/Dockerfile").read_text(), re.MULTILINE)
-    assert set(users) == {"10001:10001"} and len(users) == 4
+    assert set(users) == {"10001:10001", "root"} and users.count("10001:10001") == 5
 
 
 def size(text: str) -> int:
@@ -249,8 +261,8 @@ def test_servers_may_have_the_memory_that_their_flags_promise(name):
                 continue
             ingest = size(config["ingest-memory"]) + min(64 << 20, size(config["ingest-memory"]))
             # A server that is read-only stores what it follows, a version at a time, and parts nothing.
-            ingests = 1 if "follow" in config else config.get("max-ingests", 8)
-            parts = 0 if "follow" in config else size(config["partition-memory"])
+            ingests = 1 if "read-only" in config else config.get("max-ingests", 8)
+            parts = 0 if "read-only" in config else size(config["partition-memory"])
             # Over a Unix socket, what clients keep may be half as much as frames again.
             slabs = size(config["slab-memory"]) * (1.5 if config["listen"].startswith("unix:") else 1)
             promised = (size(config["memory-budget"]) + slabs + size(config["plan-memory"]) + parts
@@ -307,16 +319,21 @@ def test_the_rules_and_the_dashboard_are_the_project_s():
         (ROOT / "deploy/grafana/graphfeed.json").read_text())
 
 
-def test_followers_are_scaled_by_their_streams_stalls():
-    found = objects("followers")
+def scaled(found: list[dict]) -> list[dict]:
+    """By which metrics the one that is scaled is."""
     (scaler,) = of_kind("HorizontalPodAutoscaler", found)
     target = scaler["spec"]["scaleTargetRef"]
-    (scaled,) = [o for o in of_kind("StatefulSet", found) if o["metadata"]["name"] == target["name"]]
-    assert "replicas" not in scaled["spec"]  # an upgrade would set them back
-    (metric,) = scaler["spec"]["metrics"]
+    (made,) = [o for o in of_kind(target["kind"], found) if o["metadata"]["name"] == target["name"]]
+    assert "replicas" not in made["spec"]  # an upgrade would set them back
+    return scaler["spec"]["metrics"]
+
+
+def test_followers_are_scaled_by_their_streams_stalls():
+    found = objects("followers")
+    (metric,) = scaled(found)
     adapter = yaml.safe_load((ROOT / "deploy/prometheus/adapter.yml").read_text())
     assert metric["pods"]["metric"]["name"] in [rule["name"]["as"] for rule in adapter["rules"]]
-    for name in ("secure", "workers"):
+    for name in ("secure", "workers", "external-rados"):
         assert not of_kind("HorizontalPodAutoscaler", objects(name))
 
 

@@ -35,6 +35,11 @@ def spec(found: list[dict], kind: str) -> dict:
     return of_kind(kind, found)[0]["spec"]
 
 
+def rook(kind: str, spec: dict) -> list[dict]:
+    (made,) = of_kind(kind, copy.deepcopy(objects("rados")))
+    return [made | {"spec": spec}]
+
+
 def _broken(change) -> list[dict]:
     found = copy.deepcopy(objects("workers"))
     change(found)
@@ -47,6 +52,8 @@ def _broken(change) -> list[dict]:
     (lambda o: of_kind("Service", o)[0].update(apiVersion="apps/v1"), "Cannot find module"),
     (lambda o: spec(o, "Job")["template"]["spec"]["containers"][0].pop("name"), "'\"name\"' is missing"),
     (lambda o: spec(o, "ServiceMonitor")["endpoints"][0].update(scheme="ftp"), "not assignable"),
+    (lambda o: o.extend(rook("CephClient", {"capabilities": {}})), "'\"capabilities\"' does not exist"),
+    (lambda o: o.extend(rook("CephBlockPool", {"replicated": {"size": "3"}})), "not assignable to type 'number"),
 ])  # fmt: skip
 def test_the_check_finds_what_is_wrong(change, said, tmp_path):
     found = types_of_objects.errors({"broken": _broken(change)}, tmp_path)
@@ -63,6 +70,9 @@ def test_there_are_no_other_manifests():
     assert sorted(p.stem for p in MANIFESTS.glob("*")) == SETS
 
 
+POOL = ["--set", "store.rados.pool=p,store.rados.monitors[0]=10.0.0.1"]
+
+
 @pytest.mark.parametrize("arguments, said", [
     (["--set", "writer.replicas=2"], "replicas"),
     (["--set", "drainTimeoutSeconds=soon"], "drainTimeoutSeconds"),
@@ -75,6 +85,19 @@ def test_there_are_no_other_manifests():
     (["--set", "tls.clientCertificates=require,tls.secretName=a,clientCredentials.secretName=b"],
      "kind certificate"),
     (["--set", "workers[0].name=w"], "workers"),
+    (["--set", "config.store=rados://p"], "config: store is set by"),
+    (["--set", "store.rados.pool=a/b"], "pool"),
+    (["--set", "store.rados.pool=p"], "store.rados.monitors"),
+    ([*POOL, "--set", "servers.config.data-dir=/data"], "config: data-dir is set by"),
+    ([*POOL, "--set", "followers.replicas=1"], "nobody follows"),
+    ([*POOL, "--set", "followers.autoscaling.enabled=true"], "nobody follows"),
+    ([*POOL, "--set", "writer.servesReaders=false"], "no writer"),
+    ([*POOL, "--set", "snapshots.enabled=true"], "snapshots are of folders"),
+    ([*POOL, "--set", "store.rados.cephConfigMap=c"], "one of both"),
+    ([*POOL, "--set", "store.rados.settings.keyfile=k"], "keyfile is set by"),
+    ([*POOL, "--set", "store.rados.user=client.feed"], "user"),
+    (["--set", "servers.autoscaling.enabled=true"], "with store.rados.pool alone"),
+    (["--set", "store.rados.rook.createClient=true"], "pool is empty"),
     (["--set-json", 'ingests=[{"name":"a","volume":{"emptyDir":{}},"args":["csv"]}]'], "args"),
 ])  # fmt: skip
 def test_values_that_make_no_sense_are_refused(arguments, said):

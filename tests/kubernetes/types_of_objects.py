@@ -17,10 +17,13 @@ OPTIONS = {
     "moduleResolution": "bundler", "types": [],
 }  # fmt: skip
 
+# No types of these are published: files of this folder.
+OURS = {"graphcore.ai/v1alpha1": "ipujob", "ceph.rook.io/v1": "rook"}
+
 
 def _module(api_version: str, kind: str) -> str:
-    if api_version == "graphcore.ai/v1alpha1":
-        return "./ipujob"
+    if file := OURS.get(api_version):
+        return f"./{file}"
     package = "kubernetes-models"
     if api_version.startswith("monitoring.coreos.com/"):
         package = "@kubernetes-models/prometheus-operator"
@@ -41,7 +44,8 @@ def errors(files: dict[str, list[dict]], folder: pathlib.Path) -> list[str]:
     is written to."""
     for name, found in files.items():
         (folder / f"{name}.ts").write_text(_source(found))
-    shutil.copy(HERE / "ipujob.ts", folder)
+    for name in OURS.values():
+        shutil.copy(HERE / f"{name}.ts", folder)
     (folder / "node_modules").symlink_to(tools().folder / "node_modules")
     (folder / "package.json").write_text('{"type": "module"}')
     (folder / "tsconfig.json").write_text(

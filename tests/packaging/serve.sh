@@ -20,5 +20,5 @@ serve() {
 stop() {
     kill -TERM "$server"
     wait "$server"
-    grep -q stopped /tmp/server.log
+    grep -qw server.stop /tmp/server.log
 }

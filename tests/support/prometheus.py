@@ -12,8 +12,9 @@ import urllib.request
 
 
 class Prometheus:
-    """The program, which scrapes its targets ("host:port") at an interval, and evaluates a file of
-    rules every second whatever its groups say."""
+    """The program, which scrapes its targets ("host:port") at an interval, as job `graphfeed` unless
+    `scrape_configs` says otherwise, and evaluates a file of rules every second whatever its groups
+    say."""
 
     def __init__(
         self,
@@ -21,15 +22,17 @@ class Prometheus:
         *targets: str,
         rules: pathlib.Path | None = None,
         interval: str = "500ms",
+        scrape_configs: list[dict] | None = None,
     ) -> None:
+        if scrape_configs is None:
+            scrape_configs = [{"job_name": "graphfeed", "static_configs": [{"targets": targets}]}]
         if rules is not None:
             text = re.sub(r"^  interval: \S+$", "  interval: 1s", rules.read_text(), flags=re.MULTILINE)
             (folder / "rules.yml").write_text(text)
         (folder / "prometheus.yml").write_text(
             f"global: {{scrape_interval: {interval}, evaluation_interval: 1s}}\n"
             f"rule_files: [{'rules.yml' if rules is not None else ''}]\n"
-            "scrape_configs:\n"
-            f"- {{job_name: graphfeed, static_configs: [{{targets: {json.dumps(targets)}}}]}}\n"
+            f"scrape_configs: {json.dumps(scrape_configs)}\n"
         )
         self._process = subprocess.Popen(
             [

@@ -15,7 +15,7 @@ spec:
     args:
     {{- toYaml .ingest.args | nindent 4 }}
     - --server
-    - {{ include "graphfeed.fullname" .root }}-writer:50051
+    - {{ include "graphfeed.writerService" .root }}:50051
     # Content that is there already makes no further version.
     - --if-exists
     - same

@@ -1,10 +1,11 @@
 {{/* (dict "root" $ "role" "writer" "own" (config of the role)): the server's configuration, whose keys
-are the names of its flags. Roles: writer, follower, sidecar. */}}
+are the names of its flags. Roles: writer, follower, server (with store.rados), sidecar. */}}
 {{- define "graphfeed.config" -}}
 {{- $values := .root.Values -}}
 {{- $full := include "graphfeed.fullname" .root -}}
+{{- $rados := include "graphfeed.store" .root -}}
 {{- $config := dict
-      "data-dir" "/var/lib/graphfeed/data"
+      (ternary "store" "data-dir" (ne $rados "")) (default "/var/lib/graphfeed/data" $rados)
       "listen" "0.0.0.0:50051"
       "metrics-listen" "0.0.0.0:9464"
       "drain-timeout" (printf "%ds" (int $values.drainTimeoutSeconds))
@@ -27,12 +28,14 @@ are the names of its flags. Roles: writer, follower, sidecar. */}}
 {{- $_ := set $config "allow-unauthenticated" true -}}
 {{- end -}}
 {{- end -}}
-{{- if eq .role "writer" -}}
+{{- if or (eq .role "writer") (eq .role "server") -}}
 {{- if $values.snapshots.enabled -}}
 {{- $_ := set $config "snapshot-dir" "/var/lib/graphfeed/snapshots" -}}
 {{- $_ := set $config "snapshot-every" $values.snapshots.every -}}
 {{- $_ := set $config "snapshot-keep" $values.snapshots.keep -}}
 {{- end -}}
+{{- else if $rados -}}
+{{- $_ := set $config "read-only" true -}}
 {{- else -}}
 {{- $_ := set $config "follow" (printf "%s-writer:50051" $full) -}}
 {{- $_ := set $config "follow-every" $values.followers.followEvery -}}
@@ -40,7 +43,7 @@ are the names of its flags. Roles: writer, follower, sidecar. */}}
 {{- $_ := set $config "read-only" true -}}
 {{- end -}}
 {{- range $key, $value := mergeOverwrite (deepCopy $values.config) (deepCopy .own) -}}
-{{- if hasKey $config $key -}}
+{{- if or (hasKey $config $key) (has $key (list "data-dir" "store")) -}}
 {{- fail (printf "config: %s is set by the chart; docs/kubernetes.md names the value that changes it" $key) -}}
 {{- end -}}
 {{- if not (kindIs "invalid" $value) -}}
@@ -77,10 +80,112 @@ readinessProbe:
   failureThreshold: 2
 {{- end }}
 
+{{/* (dict "root" $ "component" "writer" "values" .Values.writer "reads" true "config" (text)): a pod of
+servers. Components: writer, follower, server. */}}
+{{- define "graphfeed.serverPod" -}}
+{{- $values := .root.Values -}}
+{{- $name := printf "%s-%s" (include "graphfeed.fullname" .root) .component -}}
+metadata:
+  labels:
+    {{- include "graphfeed.labels" .root | nindent 4 }}
+    app.kubernetes.io/component: {{ .component }}
+    graphfeed/server: "true"
+    graphfeed/reads: {{ .reads | quote }}
+  annotations:
+    # A changed configuration is a restart; changed secrets are not.
+    checksum/config: {{ .config | sha256sum }}
+    kubectl.kubernetes.io/default-container: server
+    {{- with .values.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  {{- include "graphfeed.podBasics" .root | nindent 2 }}
+  terminationGracePeriodSeconds: {{ add $values.drainTimeoutSeconds $values.gracePeriodExtraSeconds }}
+  topologySpreadConstraints:
+  - topologyKey: kubernetes.io/hostname
+    maxSkew: 1
+    whenUnsatisfiable: {{ $values.spread.hosts }}
+    labelSelector:
+      matchLabels:
+        {{- include "graphfeed.selector" .root | nindent 8 }}
+        graphfeed/server: "true"
+  - topologyKey: topology.kubernetes.io/zone
+    maxSkew: 1
+    whenUnsatisfiable: {{ $values.spread.zones }}
+    labelSelector:
+      matchLabels:
+        {{- include "graphfeed.selector" .root | nindent 8 }}
+        graphfeed/server: "true"
+  {{- range $key := list "nodeSelector" "tolerations" "affinity" }}
+  {{- with get $.values $key }}
+  {{ $key }}:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+  containers:
+  - name: server
+    image: {{ include "graphfeed.image" (dict "root" .root "name" (include "graphfeed.serverImage" .root)) }}
+    imagePullPolicy: {{ $values.image.pullPolicy }}
+    command: [graphfeed-server]
+    args: [--config, /etc/graphfeed/config/config.yaml]
+    {{- if eq .component "follower" }}
+    {{- with include "graphfeed.clientEnv" .root | trim }}
+    env:
+    {{- . | nindent 4 }}
+    {{- end }}
+    {{- end }}
+    ports:
+    - {name: grpc, containerPort: 50051}
+    - {name: metrics, containerPort: 9464}
+    {{- include "graphfeed.serverProbes" (dict "port" "metrics") | nindent 4 }}
+    resources:
+      {{- toYaml .values.resources | nindent 6 }}
+    securityContext:
+      {{- include "graphfeed.containerSecurity" .root | nindent 6 }}
+    volumeMounts:
+    {{- if eq .component "server" }}
+    {{- include "graphfeed.cephMounts" .root | trim | nindent 4 }}
+    {{- else }}
+    - {name: data, mountPath: /var/lib/graphfeed}
+    {{- end }}
+    - {name: config, mountPath: /etc/graphfeed/config, readOnly: true}
+    - {name: tmp, mountPath: /tmp}
+    {{- if $values.tls.secretName }}
+    - {name: tls, mountPath: /etc/graphfeed/tls, readOnly: true}
+    {{- end }}
+    {{- if $values.access.secretName }}
+    - {name: access, mountPath: /etc/graphfeed/access, readOnly: true}
+    {{- end }}
+    {{- if and (eq .component "follower") $values.clientCredentials.secretName }}
+    - {name: client, mountPath: /etc/graphfeed/client, readOnly: true}
+    {{- end }}
+  volumes:
+  {{- if eq .component "server" }}
+  {{- include "graphfeed.cephVolumes" .root | trim | nindent 2 }}
+  {{- end }}
+  - name: config
+    configMap: {name: {{ $name }}}
+  - name: tmp
+    emptyDir: {sizeLimit: 64Mi}
+  {{- with $values.tls.secretName }}
+  - name: tls
+    secret: {secretName: {{ . }}, defaultMode: 0440}
+  {{- end }}
+  {{- with $values.access.secretName }}
+  - name: access
+    secret: {secretName: {{ . }}, defaultMode: 0440}
+  {{- end }}
+  {{- if eq .component "follower" }}
+  {{- with $values.clientCredentials.secretName }}
+  - name: client
+    secret: {secretName: {{ . }}, defaultMode: 0440}
+  {{- end }}
+  {{- end }}
+{{- end }}
+
 {{/* (dict "root" $ "component" "writer" "values" .Values.writer "reads" true "replicas" 1 "config"
 (text)): servers with a volume each. */}}
 {{- define "graphfeed.statefulSet" -}}
-{{- $values := .root.Values -}}
 {{- $name := printf "%s-%s" (include "graphfeed.fullname" .root) .component -}}
 apiVersion: apps/v1
 kind: StatefulSet
@@ -105,95 +210,7 @@ spec:
     matchLabels:
       {{- include "graphfeed.serverSelector" . | nindent 6 }}
   template:
-    metadata:
-      labels:
-        {{- include "graphfeed.labels" .root | nindent 8 }}
-        app.kubernetes.io/component: {{ .component }}
-        graphfeed/server: "true"
-        graphfeed/reads: {{ .reads | quote }}
-      annotations:
-        # A changed configuration is a restart; changed secrets are not.
-        checksum/config: {{ .config | sha256sum }}
-        kubectl.kubernetes.io/default-container: server
-        {{- with .values.podAnnotations }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
-    spec:
-      {{- include "graphfeed.podBasics" .root | nindent 6 }}
-      terminationGracePeriodSeconds: {{ add $values.drainTimeoutSeconds $values.gracePeriodExtraSeconds }}
-      topologySpreadConstraints:
-      - topologyKey: kubernetes.io/hostname
-        maxSkew: 1
-        whenUnsatisfiable: {{ $values.spread.hosts }}
-        labelSelector:
-          matchLabels:
-            {{- include "graphfeed.selector" .root | nindent 12 }}
-            graphfeed/server: "true"
-      - topologyKey: topology.kubernetes.io/zone
-        maxSkew: 1
-        whenUnsatisfiable: {{ $values.spread.zones }}
-        labelSelector:
-          matchLabels:
-            {{- include "graphfeed.selector" .root | nindent 12 }}
-            graphfeed/server: "true"
-      {{- range $key := list "nodeSelector" "tolerations" "affinity" }}
-      {{- with get $.values $key }}
-      {{ $key }}:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- end }}
-      containers:
-      - name: server
-        image: {{ include "graphfeed.image" (dict "root" .root "name" "server") }}
-        imagePullPolicy: {{ $values.image.pullPolicy }}
-        command: [graphfeed-server]
-        args: [--config, /etc/graphfeed/config/config.yaml]
-        {{- if ne .component "writer" }}
-        {{- with include "graphfeed.clientEnv" .root | trim }}
-        env:
-        {{- . | nindent 8 }}
-        {{- end }}
-        {{- end }}
-        ports:
-        - {name: grpc, containerPort: 50051}
-        - {name: metrics, containerPort: 9464}
-        {{- include "graphfeed.serverProbes" (dict "port" "metrics") | nindent 8 }}
-        resources:
-          {{- toYaml .values.resources | nindent 10 }}
-        securityContext:
-          {{- include "graphfeed.containerSecurity" .root | nindent 10 }}
-        volumeMounts:
-        - {name: data, mountPath: /var/lib/graphfeed}
-        - {name: config, mountPath: /etc/graphfeed/config, readOnly: true}
-        - {name: tmp, mountPath: /tmp}
-        {{- if $values.tls.secretName }}
-        - {name: tls, mountPath: /etc/graphfeed/tls, readOnly: true}
-        {{- end }}
-        {{- if $values.access.secretName }}
-        - {name: access, mountPath: /etc/graphfeed/access, readOnly: true}
-        {{- end }}
-        {{- if and (ne .component "writer") $values.clientCredentials.secretName }}
-        - {name: client, mountPath: /etc/graphfeed/client, readOnly: true}
-        {{- end }}
-      volumes:
-      - name: config
-        configMap: {name: {{ $name }}}
-      - name: tmp
-        emptyDir: {sizeLimit: 64Mi}
-      {{- with $values.tls.secretName }}
-      - name: tls
-        secret: {secretName: {{ . }}, defaultMode: 0440}
-      {{- end }}
-      {{- with $values.access.secretName }}
-      - name: access
-        secret: {secretName: {{ . }}, defaultMode: 0440}
-      {{- end }}
-      {{- if ne .component "writer" }}
-      {{- with $values.clientCredentials.secretName }}
-      - name: client
-        secret: {secretName: {{ . }}, defaultMode: 0440}
-      {{- end }}
-      {{- end }}
+    {{- include "graphfeed.serverPod" . | nindent 4 }}
   volumeClaimTemplates:
   - metadata:
       name: data

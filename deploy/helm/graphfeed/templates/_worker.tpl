@@ -44,6 +44,7 @@
 {{- $values := .root.Values -}}
 {{- $ipu := eq $worker.kind "IPUJob" -}}
 {{- $sidecar := dig "sidecar" "enabled" false $worker -}}
+{{- $pool := ne $values.store.rados.pool "" -}}
 metadata:
   labels:
     {{- include "graphfeed.labels" .root | nindent 4 }}
@@ -68,10 +69,10 @@ spec:
   {{- end }}
   {{- if $sidecar }}
   initContainers:
-  # A server of the pod's own: it copies the writer's versions, and batches go to the worker in memory
+  # A server of the pod's own: it {{ ternary "reads the pool" "copies the writer's versions" $pool }}, and batches go to the worker in memory
   # that both share. The worker starts when it is ready, and it ends after the worker.
   - name: server
-    image: {{ include "graphfeed.image" (dict "root" .root "name" "server") }}
+    image: {{ include "graphfeed.image" (dict "root" .root "name" (include "graphfeed.serverImage" .root)) }}
     imagePullPolicy: {{ $values.image.pullPolicy }}
     restartPolicy: Always
     command: [graphfeed-server]
@@ -97,7 +98,11 @@ spec:
     securityContext:
       {{- include "graphfeed.containerSecurity" .root | nindent 6 }}
     volumeMounts:
+    {{- if $pool }}
+    {{- include "graphfeed.cephMounts" .root | trim | nindent 4 }}
+    {{- else }}
     - {name: data, mountPath: /var/lib/graphfeed}
+    {{- end }}
     - {name: socket, mountPath: /run/graphfeed}
     - {name: config, mountPath: /etc/graphfeed/config, readOnly: true}
     - {name: tmp, mountPath: /tmp}
@@ -166,8 +171,12 @@ spec:
   {{- if $sidecar }}
   - name: socket
     emptyDir: {sizeLimit: 1Mi}
+  {{- if $pool }}
+  {{- include "graphfeed.cephVolumes" .root | trim | nindent 2 }}
+  {{- else }}
   - name: data
-    emptyDir: {sizeLimit: {{ $worker.sidecar.size }}}
+    emptyDir: {sizeLimit: {{ required (printf "workers: %s: sidecar.size is missing" $worker.name) $worker.sidecar.size }}}
+  {{- end }}
   - name: config
     configMap: {name: {{ $full }}-sidecar}
   {{- end }}
