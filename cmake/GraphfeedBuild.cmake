@@ -95,6 +95,13 @@ function(graphfeed_library name)
   graphfeed_precompile(graphfeed_${name} ${ARG_HEADERS})
 endfunction()
 
+# The environment of tests in C++.
+set(GRAPHFEED_SANITIZER_OPTIONS
+    "ASAN_OPTIONS=detect_stack_use_after_return=1"
+    "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/lsan.supp"
+    "UBSAN_OPTIONS=print_stacktrace=1"
+    "TSAN_OPTIONS=ignore_noninstrumented_modules=1 suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp")
+
 # graphfeed_test(name SOURCES a_test.cc ... [DEPENDS targets ...] [LABELS ...]): one binary, one
 # ctest entry.
 function(graphfeed_test name)
@@ -115,7 +122,7 @@ function(graphfeed_test name)
   endif()
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}"
-    ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1;LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/lsan.supp;UBSAN_OPTIONS=print_stacktrace=1;TSAN_OPTIONS=ignore_noninstrumented_modules=1 suppressions=${PROJECT_SOURCE_DIR}/tests/support/tsan.supp")
+                       ENVIRONMENT "${GRAPHFEED_SANITIZER_OPTIONS}")
 endfunction()
 
 # All fuzz targets, and nothing else.

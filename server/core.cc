@@ -177,6 +177,10 @@ void ServerCore::AccessChanged() {
   calls.EndStreamsOfChangedCallers();
 }
 
+void ServerCore::ForgetDeleted() {
+  for (const Fingerprint& gone : catalog->DeletedButOpen()) maker.Forget(gone);
+}
+
 void ServerCore::EndIdleStreams() {
   const absl::Duration timeout = config.stream_idle_timeout;
   if (timeout == absl::ZeroDuration()) return;

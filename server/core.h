@@ -58,6 +58,9 @@ class ServerCore {
   void AccessChanged();
   // Runs what is queued, then joins: no call may be left.
   void StopPools();
+  // What is cached of versions that were deleted, here or by another server, must not keep them
+  // open. To be called every second: streams that go on with such a version cache more.
+  void ForgetDeleted();
   // From now on streams that are idle for too long are ended.
   void EndIdleStreams();
 

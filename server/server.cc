@@ -135,7 +135,6 @@ std::unique_ptr<Follower> Follow(ServerCore& core, Health& health, EventLog* log
                     .deletes = config.follow_deletes},
       *core.catalog, core.rules,
       Follower::Hooks{
-          .on_deleted = [&core](const Fingerprint& gone) { core.maker.Forget(gone); },
           .on_pass = [&health](const absl::Status& in_sync) { health.SetInSync(in_sync); }},
       log);
 }
@@ -248,6 +247,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
         LogReload(log, "--access", reloaded);
         LogReload(log, "--tls-cert", credentials.ReloadIfChanged());
         if (follower != nullptr) health.SetInSync(follower->InSync());  // it may have become stale
+        running.ForgetDeleted();
         return CheckAccepts();
       },
       [&health = impl->health, on_failure = std::move(on_failure)](const absl::Status& status) {

@@ -20,13 +20,15 @@ StoreWatch::StoreWatch(Catalog& catalog, std::function<absl::Status()> check, On
       check_(std::move(check)),
       on_failure_(std::move(on_failure)),
       on_reachable_(std::move(on_reachable)),
-      rounds_between_sweeps_(std::max<int64_t>(1, absl::ToInt64Seconds(sweep_every))),
+      sweep_every_(std::max(kInterval, sweep_every)),
       log_(log),
-      thread_([this] { Run(); }) {}
+      thread_([this] { Run(); }),
+      sweeps_([this] { RunSweeps(); }) {}
 
 StoreWatch::~StoreWatch() {
   stop_.Stop();
   thread_.join();
+  sweeps_.join();
 }
 
 void StoreWatch::Run() {
@@ -34,14 +36,20 @@ void StoreWatch::Run() {
     absl::Status status = catalog_.Health();
     if (status.ok()) status = check_();
     if (!status.ok()) {
+      failed_ = true;
       on_failure_(status);
       return;
     }
     LookWhetherReachable();
     // What fails is tried again in the next round.
-    Tell("store.keep_up_failed", catalog_.KeepUp());
-    if (interval % rounds_between_sweeps_ == 0) Tell("store.sweep_failed", catalog_.Sweep());
+    Tell("store.keep_up_failed", catalog_.KeepUp(), troubles_);
     if (interval % kIntervalsBetweenStats == 0) TellOfBackgroundErrors();
+  }
+}
+
+void StoreWatch::RunSweeps() {
+  while (!stop_.WaitFor(sweep_every_) && !failed_) {
+    Tell("store.sweep_failed", catalog_.Sweep(), sweep_troubles_);
   }
 }
 
@@ -58,9 +66,9 @@ void StoreWatch::LookWhetherReachable() {
   }
 }
 
-void StoreWatch::Tell(const char* event, const absl::Status& status) {
+void StoreWatch::Tell(const char* event, const absl::Status& status, RateLimit& limit) {
   if (status.ok() || log_ == nullptr) return;
-  log_->WriteLimited(troubles_, LogLevel::kError, event,
+  log_->WriteLimited(limit, LogLevel::kError, event,
                      {{"code", absl::StatusCodeToString(status.code())},
                       {"message", std::string(status.message())}});
 }

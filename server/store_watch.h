@@ -1,6 +1,7 @@
 #ifndef GRAPHFEED_SERVER_STORE_WATCH_H_
 #define GRAPHFEED_SERVER_STORE_WATCH_H_
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -25,7 +26,8 @@ class StoreWatch {
   // `on_failure` is called at most once, on the watch's thread, when nothing can be stored any
   // more, or `check` says what else is wrong; `on_reachable`, which may be null, whenever the store
   // has stopped answering or answers again. `log` is told of that, and of what fails and is tried
-  // again. Sweeps are in intervals of whole seconds. `catalog` and `log` outlive the watch.
+  // again. A sweep comes so long after the last one's end, and at least a second. `catalog` and
+  // `log` outlive the watch.
   StoreWatch(Catalog& catalog, std::function<absl::Status()> check, OnStatus on_failure,
              EventLog* log = nullptr, OnStatus on_reachable = nullptr,
              absl::Duration sweep_every = absl::Minutes(1));
@@ -35,8 +37,9 @@ class StoreWatch {
 
  private:
   void Run();
+  void RunSweeps();
   void LookWhetherReachable();
-  void Tell(const char* event, const absl::Status& status);
+  void Tell(const char* event, const absl::Status& status, RateLimit& limit);
   // Errors after which RocksDB refuses changes: nobody else says so before somebody writes.
   void TellOfBackgroundErrors();
 
@@ -44,13 +47,16 @@ class StoreWatch {
   const std::function<absl::Status()> check_;
   const OnStatus on_failure_;
   const OnStatus on_reachable_;
-  const int64_t rounds_between_sweeps_;
+  const absl::Duration sweep_every_;
   bool reachable_ = true;
   EventLog* const log_;
-  RateLimit troubles_{/*burst=*/5, std::chrono::seconds(60)};  // that are told of
-  double background_errors_ = 0;                               // that have been told of
+  RateLimit troubles_{/*burst=*/5, std::chrono::seconds(60)};        // that are told of
+  RateLimit sweep_troubles_{/*burst=*/5, std::chrono::seconds(60)};  // likewise
+  double background_errors_ = 0;                                     // that have been told of
   StopFlag stop_;
+  std::atomic<bool> failed_{false};
   std::thread thread_;
+  std::thread sweeps_;  // removing takes long at times, and who is silent is taken for dead
 };
 
 }  // namespace graphfeed

@@ -87,7 +87,6 @@ void Upkeep::RemoveVersions() {
            .dataset = absl::StrCat(version.name, "@", version.version),
            .details = {{"keep_versions", retention_.keep_versions},
                        {"keep_for", absl::FormatDuration(retention_.keep_for)}}});
-    forget_(version.fingerprint);
     MutexLock lock(&mu_);
     ++versions_removed_;
   }

@@ -83,6 +83,7 @@ absl::StatusOr<std::vector<DatasetInfo>> Catalog::Snapshot(const std::string& to
   return engine_->Snapshot(to, check);
 }
 
+std::vector<Fingerprint> Catalog::DeletedButOpen() { return engine_->DeletedButOpen(); }
 absl::Status Catalog::Sweep() { return engine_->Sweep(); }
 absl::Status Catalog::KeepUp() { return engine_->KeepUp(); }
 absl::Status Catalog::Health() const { return engine_->Health(); }

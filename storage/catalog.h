@@ -126,6 +126,9 @@ class Catalog {
   absl::StatusOr<std::vector<DatasetInfo>> Snapshot(const std::string& to) {
     return Snapshot(to, [](const std::string&) { return absl::OkStatus(); });
   }
+  // The fingerprints of versions that were deleted, by whomever, and are open here all the same:
+  // they keep what they use as long as they are.
+  std::vector<Fingerprint> DeletedButOpen();
   // Removes what has been set aside for long enough by now and nobody uses.
   absl::Status Sweep();
   // To be called every second, unless the catalog does (`keeps_up`). In a store that servers share:

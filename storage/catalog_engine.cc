@@ -99,13 +99,17 @@ void CatalogEngine::Discard(absl::Span<const uint64_t> columns) {
       // What was published, other servers may be reading: it is set aside and swept.
       if (server_key_.empty() || writing_.erase(column) > 0) doomed.push_back(column);
     }
-    doomed.insert(doomed.end(), garbage_.begin(), garbage_.end());
-    garbage_.clear();
   }
-  if (doomed.empty() || store_->DeleteColumns(doomed).ok()) return;
-  // Tried again with the next ones and at the next start.
+  (void)DeleteOrKeepAsGarbage(std::move(doomed));
+}
+
+absl::Status CatalogEngine::DeleteOrKeepAsGarbage(std::vector<uint64_t> columns) {
+  if (columns.empty()) return absl::OkStatus();
+  const absl::Status status = store_->DeleteColumns(columns);
+  if (status.ok()) return status;
   MutexLock lock(&mu_);
-  garbage_.insert(garbage_.end(), doomed.begin(), doomed.end());
+  garbage_.insert(garbage_.end(), columns.begin(), columns.end());
+  return status;
 }
 
 absl::Status CatalogEngine::CheckUnused(const DatasetInfo& info) const {
@@ -264,7 +268,10 @@ absl::StatusOr<std::shared_ptr<Dataset>> CatalogEngine::OpenDataset(absl::string
   std::shared_ptr<Dataset> open;  // outlives the lock, which closing a dataset takes
   MutexLock lock(&mu_);
   const auto found = Find(manifest->info.name, manifest->info.version);
-  if (!found.ok()) return dataset;  // deleted meanwhile
+  if (!found.ok()) {  // deleted meanwhile
+    deleted_.push_back({manifest->info.fingerprint, dataset});
+    return dataset;
+  }
   open = (*found)->open.lock();
   if (open != nullptr) return open;  // another thread was faster
   (*found)->open = dataset;

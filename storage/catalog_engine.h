@@ -62,6 +62,7 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   // In catalog_sharing.cc.
   absl::Status Sweep();
   absl::Status KeepUp();
+  std::vector<Fingerprint> DeletedButOpen();
   absl::StatusOr<uint64_t> NewColumn() override;
 
   ChunkStore& store() override { return *store_; }
@@ -76,6 +77,10 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
     std::chrono::steady_clock::time_point used;  // last, when it is not open
   };
   using Versions = std::map<int64_t, Version>;
+  struct DeletedVersion {
+    Fingerprint fingerprint;
+    std::weak_ptr<Dataset> open;
+  };
 
   // What is known becomes what the records say; in catalog_load.cc.
   absl::Status Apply(const RecordMap& records, absl::Span<const RecordChange> changes);
@@ -88,6 +93,8 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   absl::Status Refresh();
   absl::Status Update(Records::Edit edit);
   void DiscardUnused();
+  // What cannot be deleted now the next sweep tries again, and the next start finds.
+  absl::Status DeleteOrKeepAsGarbage(std::vector<uint64_t> columns);
 
   absl::Status CheckWritable() const;
   // ALREADY_EXISTS for a version that is there.
@@ -112,6 +119,9 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
 
   // Of a store that servers share; in catalog_sharing.cc.
   absl::Status ReserveColumns();
+  // Makes a change fail unless the columns that are set aside are those that these records say:
+  // for changes of this server's record, so that all can rely on its having seen them.
+  static RecordEdit SetAsideSeen(const RecordMap& records);
   // The record of this server.
   ServerRecord OwnRecord(const SetAsideColumns& set_aside) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Adds to the edits that publish a manifest what makes them fail if any of its columns is, or
@@ -140,8 +150,9 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   mutable std::map<std::string, Versions, std::less<>> datasets_ ABSL_GUARDED_BY(mu_);
   // Versions and open datasets that use a column. A column without any is swept.
   absl::flat_hash_map<uint64_t, int> references_ ABSL_GUARDED_BY(mu_);
-  std::vector<uint64_t> unused_ ABSL_GUARDED_BY(mu_);   // found so by Apply
-  std::vector<uint64_t> garbage_ ABSL_GUARDED_BY(mu_);  // could not be deleted yet
+  std::vector<uint64_t> unused_ ABSL_GUARDED_BY(mu_);         // found so by Apply
+  std::vector<uint64_t> garbage_ ABSL_GUARDED_BY(mu_);        // could not be deleted yet
+  std::vector<DeletedVersion> deleted_ ABSL_GUARDED_BY(mu_);  // and were open then
 
   Mutex reserve_mu_;  // before the lock of records_
   uint64_t next_column_ ABSL_GUARDED_BY(mu_) = 0;
@@ -151,10 +162,9 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   uint64_t beat_ ABSL_GUARDED_BY(mu_) = 0;
 
   Mutex keep_up_mu_;
-  // Records of servers; columns that are set aside, by their decimal digits. What nobody could see,
-  // since the store did not answer, is no silence.
-  Unchanged others_ ABSL_GUARDED_BY(keep_up_mu_){options_.lease / 2};
-  Unchanged set_aside_ ABSL_GUARDED_BY(keep_up_mu_){options_.lease / 2};
+  // Records of servers. What nobody could see, since the store did not answer, is no silence.
+  Unchanged others_ ABSL_GUARDED_BY(keep_up_mu_){options_.lease / 4};
+  KnownAside aside_ ABSL_GUARDED_BY(keep_up_mu_);
   // Servers were found dead, and what they had begun has not been set aside yet.
   bool orphans_ ABSL_GUARDED_BY(keep_up_mu_) = false;
 

@@ -111,6 +111,9 @@ absl::Status CatalogEngine::Apply(const RecordMap& records,
     const auto dataset = datasets_.find(version.name);
     const auto deleted = dataset->second.find(*version.version);
     for (const uint64_t column : Unreference(*deleted->second.manifest)) unused_.push_back(column);
+    if (!deleted->second.open.expired()) {
+      deleted_.push_back({deleted->second.manifest->info.fingerprint, deleted->second.open});
+    }
     dataset->second.erase(deleted);
     if (dataset->second.empty()) datasets_.erase(dataset);
   }

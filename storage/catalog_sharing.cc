@@ -41,6 +41,7 @@ absl::Status CatalogEngine::ReserveColumns() {
         ServerRecord own = OwnRecord(set_aside);
         own.writes.push_back(reserved);
         own.writes = Joined(std::move(own.writes));
+        edits.push_back(SetAsideSeen(records));
         edits.push_back({server_key_, EncodeServer(own)});
         return edits;
       }));
@@ -48,6 +49,10 @@ absl::Status CatalogEngine::ReserveColumns() {
   next_column_ = reserved.first;
   reserved_columns_ = reserved.end;
   return absl::OkStatus();
+}
+
+RecordEdit CatalogEngine::SetAsideSeen(const RecordMap& records) {
+  return {std::string(kSetAsideKey), FindRecord(records, kSetAsideKey)};
 }
 
 ServerRecord CatalogEngine::OwnRecord(const SetAsideColumns& set_aside) {
@@ -127,18 +132,14 @@ absl::Status CatalogEngine::KeepUp() {
   GF_RETURN_IF_ERROR(Refresh());
   const RecordMap seen = records_.Copy();
   const auto now = options_.clock();
-  GF_ASSIGN_OR_RETURN(auto servers, ServersOf(seen));
-  servers.erase(server_key_);
-  std::map<std::string, std::string> others;
-  for (const auto& [key, server] : servers) others.emplace(key, seen.at(key));
+  RecordMap others = ServerRecordsOf(seen);
+  others.erase(server_key_);
   others_.Observe(others, now);
   GF_ASSIGN_OR_RETURN(const SetAsideColumns set_aside, SetAsideOf(seen));
-  std::map<std::string, std::string> columns;
-  for (const auto& [column, since] : set_aside) columns.emplace(absl::StrCat(column), "");
-  set_aside_.Observe(columns, now);
+  aside_.Observe(set_aside, seen, now);
   if (read_only_) return absl::OkStatus();
 
-  const std::vector<std::string> silent = others_.Since(now, options_.lease);
+  const std::vector<std::string> silent = others_.For(options_.lease);
   // Their records go first; if what follows fails, the next call does it.
   orphans_ = orphans_ || !silent.empty();
   GF_RETURN_IF_ERROR(
@@ -147,9 +148,10 @@ absl::Status CatalogEngine::KeepUp() {
         std::vector<RecordEdit> edits;
         for (const std::string& key : silent) {
           const auto record = records.find(key);
-          if (record == records.end() || record->second != others.at(key)) continue;
+          if (record == records.end() || record->second != others.find(key)->second) continue;
           edits.push_back({key, std::nullopt});
         }
+        edits.push_back(SetAsideSeen(records));
         MutexLock lock(&mu_);
         edits.push_back({server_key_, EncodeServer(OwnRecord(current))});
         return edits;
@@ -165,45 +167,46 @@ absl::Status CatalogEngine::KeepUp() {
 
 absl::Status CatalogEngine::Sweep() {
   if (read_only_) return absl::OkStatus();
-  std::set<std::string> aside_for_long;
-  if (!server_key_.empty()) {
-    // By then each server that is alive has seen, after the column was set aside, that it was, and
-    // said so if it uses it.
-    MutexLock lock(&keep_up_mu_);
-    for (std::string& column : set_aside_.Since(options_.clock(), 2 * options_.lease)) {
-      aside_for_long.insert(std::move(column));
-    }
-  }
   std::vector<uint64_t> doomed;
-  GF_RETURN_IF_ERROR(
-      Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
-        doomed.clear();
-        GF_ASSIGN_OR_RETURN(SetAsideColumns columns, SetAsideOf(records));
-        GF_ASSIGN_OR_RETURN(const auto servers, ServersOf(records));
-        std::vector<RecordEdit> edits;
-        for (const auto& [key, server] : servers) edits.push_back({key, records.at(key)});
-        MutexLock lock(&mu_);
-        for (const uint64_t column : DueColumns(columns, absl::Now(), options_.sweep_after)) {
-          const bool used = references_.contains(column);
-          if (!server_key_.empty() &&
-              (used || !aside_for_long.contains(absl::StrCat(column)) ||
-               std::any_of(servers.begin(), servers.end(),
-                           [&](const auto& server) { return server.second.Uses(column); }))) {
-            continue;
+  {
+    MutexLock keep_up_lock(&keep_up_mu_);
+    GF_RETURN_IF_ERROR(
+        Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+          doomed.clear();
+          GF_ASSIGN_OR_RETURN(SetAsideColumns columns, SetAsideOf(records));
+          GF_ASSIGN_OR_RETURN(const auto servers, ServersOf(records));
+          const RecordMap server_records = ServerRecordsOf(records);
+          // Nobody begins to use a column that all know to be set aside, but who publishes it and
+          // takes it out of the record: so it is no matter what else changes meanwhile.
+          const auto is_free = [&](uint64_t column) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+            return aside_.IsKnown(column, options_.clock(), 2 * options_.lease, server_records) &&
+                   std::none_of(servers.begin(), servers.end(),
+                                [&](const auto& server) { return server.second.Uses(column); });
+          };
+          MutexLock lock(&mu_);
+          for (const uint64_t column : DueColumns(columns, absl::Now(), options_.sweep_after)) {
+            const bool used = references_.contains(column);
+            if (!server_key_.empty() && (used || !is_free(column))) continue;
+            columns.erase(column);
+            if (!used) doomed.push_back(column);
           }
-          columns.erase(column);
-          if (!used) doomed.push_back(column);
-        }
-        edits.push_back(SetAsideEdit(columns));
-        return edits;
-      }));
-  if (doomed.empty()) return absl::OkStatus();
-  const absl::Status status = store_->DeleteColumns(doomed);
-  if (!status.ok()) {
-    MutexLock lock(&mu_);
-    garbage_.insert(garbage_.end(), doomed.begin(), doomed.end());
+          return std::vector<RecordEdit>{SetAsideEdit(columns)};
+        }));
   }
-  return status;
+  {
+    MutexLock lock(&mu_);
+    doomed.insert(doomed.end(), garbage_.begin(), garbage_.end());
+    garbage_.clear();
+  }
+  return DeleteOrKeepAsGarbage(std::move(doomed));
+}
+
+std::vector<Fingerprint> CatalogEngine::DeletedButOpen() {
+  MutexLock lock(&mu_);
+  std::erase_if(deleted_, [](const DeletedVersion& version) { return version.open.expired(); });
+  std::vector<Fingerprint> fingerprints;
+  for (const DeletedVersion& version : deleted_) fingerprints.push_back(version.fingerprint);
+  return fingerprints;
 }
 
 }  // namespace graphfeed

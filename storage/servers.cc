@@ -61,38 +61,75 @@ absl::StatusOr<ServerRecord> DecodeServer(absl::string_view text) {
   return server;
 }
 
+RecordMap ServerRecordsOf(const RecordMap& records) {
+  auto end = records.lower_bound(kServerPrefix);
+  const auto begin = end;
+  while (end != records.end() && absl::StartsWith(end->first, kServerPrefix)) ++end;
+  return RecordMap(begin, end);
+}
+
 absl::StatusOr<std::map<std::string, ServerRecord>> ServersOf(const RecordMap& records) {
   std::map<std::string, ServerRecord> servers;
-  for (auto record = records.lower_bound(kServerPrefix);
-       record != records.end() && absl::StartsWith(record->first, kServerPrefix); ++record) {
-    absl::StatusOr<ServerRecord> server = DecodeServer(record->second);
+  for (const auto& [key, value] : ServerRecordsOf(records)) {
+    absl::StatusOr<ServerRecord> server = DecodeServer(value);
     if (!server.ok()) {
-      return absl::DataLossError(
-          absl::StrCat("record \"", record->first, "\": ", server.status().message()));
+      return absl::DataLossError(absl::StrCat("record \"", key, "\": ", server.status().message()));
     }
-    servers.emplace(record->first, *std::move(server));
+    servers.emplace(key, *std::move(server));
   }
   return servers;
 }
 
-void Unchanged::Observe(const std::map<std::string, std::string>& values, TimePoint now) {
-  if (absl::FromChrono(now - observed_) > max_gap_) values_.clear();
+void Unchanged::Observe(const RecordMap& values, TimePoint now) {
+  const absl::Duration gap = observed_.has_value()
+                                 ? std::min(absl::FromChrono(now - *observed_), max_gap_)
+                                 : absl::ZeroDuration();
   observed_ = now;
   std::map<std::string, Value> observed;
   for (const auto& [name, value] : values) {
     const auto known = values_.find(name);
     const bool same = known != values_.end() && known->second.value == value;
-    observed[name] = {value, same ? known->second.since : now};
+    observed[name] = {value, same ? known->second.age + gap : absl::ZeroDuration()};
   }
   values_ = std::move(observed);
 }
 
-std::vector<std::string> Unchanged::Since(TimePoint now, absl::Duration duration) const {
+std::vector<std::string> Unchanged::For(absl::Duration duration) const {
   std::vector<std::string> names;
   for (const auto& [name, value] : values_) {
-    if (absl::FromChrono(now - value.since) >= duration) names.push_back(name);
+    if (value.age >= duration) names.push_back(name);
   }
   return names;
+}
+
+void KnownAside::Observe(const std::map<uint64_t, absl::Time>& columns, const RecordMap& records,
+                         TimePoint now) {
+  std::shared_ptr<const RecordMap> servers;  // made when it is needed
+  std::map<uint64_t, Seen> observed;
+  for (const auto& [column, set_aside] : columns) {
+    const auto known = columns_.find(column);
+    if (known != columns_.end() && known->second.set_aside == set_aside) {
+      observed.insert(*known);
+      continue;
+    }
+    if (servers == nullptr) {
+      servers = std::make_shared<const RecordMap>(ServerRecordsOf(records));
+    }
+    observed[column] = {set_aside, now, servers};
+  }
+  columns_ = std::move(observed);
+}
+
+bool KnownAside::IsKnown(uint64_t column, TimePoint now, absl::Duration duration,
+                         const RecordMap& servers) const {
+  const auto seen = columns_.find(column);
+  if (seen == columns_.end() || absl::FromChrono(now - seen->second.first) < duration) return false;
+  // Who is not among those of that moment began later.
+  const RecordMap& then = *seen->second.servers;
+  return std::none_of(servers.begin(), servers.end(), [&](const auto& server) {
+    const auto before = then.find(server.first);
+    return before != then.end() && before->second == server.second;
+  });
 }
 
 }  // namespace graphfeed

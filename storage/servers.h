@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -47,30 +49,57 @@ struct ServerRecord {
 std::string EncodeServer(const ServerRecord& server);
 absl::StatusOr<ServerRecord> DecodeServer(absl::string_view text);
 
-// The servers of the records, by key. DATA_LOSS names the record.
+// Those of the records that are of servers; these decoded, by key. DATA_LOSS names the record.
+RecordMap ServerRecordsOf(const RecordMap& records);
 absl::StatusOr<std::map<std::string, ServerRecord>> ServersOf(const RecordMap& records);
 
-// What of the records has not changed for how long, as this process saw it. Not thread-safe.
+// For how long values have not changed, as this process saw it: a time in which it could not look
+// counts for at most `max_gap`, since nobody else may have been able to change anything either.
+// What is looked at grows older with every look, however long the looks take. Not thread-safe.
 class Unchanged {
  public:
   using TimePoint = std::chrono::steady_clock::time_point;
 
-  // After so long without an observation all counts begin anew.
   explicit Unchanged(absl::Duration max_gap = absl::InfiniteDuration()) : max_gap_(max_gap) {}
 
   // The values that there are at `now`, by name.
-  void Observe(const std::map<std::string, std::string>& values, TimePoint now);
+  void Observe(const RecordMap& values, TimePoint now);
   // Names that have had their value for `duration` or longer, ascending.
-  std::vector<std::string> Since(TimePoint now, absl::Duration duration) const;
+  std::vector<std::string> For(absl::Duration duration) const;
 
  private:
   struct Value {
     std::string value;
-    TimePoint since;
+    absl::Duration age;
   };
   const absl::Duration max_gap_;
-  TimePoint observed_;
+  std::optional<TimePoint> observed_;
   std::map<std::string, Value> values_;
+};
+
+// Which columns are set aside such that every server knows. A server changes its record only in one
+// change with the columns that it has seen set aside, naming those that it reads: whoever has
+// changed it after a column was set aside, and does not name it, will not read it any more. Not
+// thread-safe.
+class KnownAside {
+ public:
+  using TimePoint = std::chrono::steady_clock::time_point;
+
+  // The columns that are set aside at `now`, and since when by the clock of whoever did it.
+  void Observe(const std::map<uint64_t, absl::Time>& columns, const RecordMap& records,
+               TimePoint now);
+  // Whether the column was first seen set aside `duration` ago or earlier, and all servers know
+  // that have these records.
+  bool IsKnown(uint64_t column, TimePoint now, absl::Duration duration,
+               const RecordMap& servers) const;
+
+ private:
+  struct Seen {
+    absl::Time set_aside;
+    TimePoint first;
+    std::shared_ptr<const RecordMap> servers;  // their records at that moment
+  };
+  std::map<uint64_t, Seen> columns_;
 };
 
 }  // namespace graphfeed

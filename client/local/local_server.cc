@@ -71,7 +71,12 @@ absl::StatusOr<std::shared_ptr<LocalServer>> LocalServer::Open(const std::string
   std::shared_ptr<LocalServer> server(new LocalServer(std::move(core)));
   if (use == Use::kWrite) {
     server->watch_ = std::make_unique<StoreWatch>(
-        *server->core().catalog, [] { return absl::OkStatus(); }, [](const absl::Status&) {});
+        *server->core().catalog,
+        [&core = server->core()] {
+          core.ForgetDeleted();
+          return absl::OkStatus();
+        },
+        [](const absl::Status&) {});
   }
   return server;
 }

@@ -86,7 +86,6 @@ void Follower::OnVersion(const SyncedVersion& version, const std::string& source
                  .dataset = version.Title(),
                  .details = {{"follows", source}}});
   }
-  if (!copied) hooks_.on_deleted(version.fingerprint);
   MutexLock lock(&mu_);
   ++(copied ? copied_ : deleted_);
 }

@@ -42,7 +42,6 @@ class Follower {
  public:
   // What the server learns of it, on the follower's thread.
   struct Hooks {
-    std::function<void(const Fingerprint&)> on_deleted;        // of a version that is gone
     std::function<void(const absl::Status& in_sync)> on_pass;  // what InSync says after one
   };
 

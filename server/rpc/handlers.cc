@@ -210,11 +210,7 @@ absl::Status Handlers::Handle(const v1::DeleteVersionRequest& request,
         absl::StrCat("version: ", request.version(), "; name the version, at least 1"));
   }
   GF_RETURN_IF_ERROR(rules_.CheckMayDelete(request.name(), request.version()));
-  GF_ASSIGN_OR_RETURN(const DatasetInfo info,
-                      catalog_.Get(absl::StrCat(request.name(), "@", request.version())));
-  GF_RETURN_IF_ERROR(catalog_.Delete(request.name(), request.version()));
-  maker_.Forget(info.fingerprint);
-  return absl::OkStatus();
+  return catalog_.Delete(request.name(), request.version());
 }
 
 void Handlers::Handle(const v1::EstimateOptionsRequest& message,

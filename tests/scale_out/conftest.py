@@ -37,6 +37,17 @@ def space() -> str:
 
 
 @pytest.fixture
+def tell(capfd):
+    """A function that prints what the test has measured, also if it passes."""
+
+    def say(text: str) -> None:
+        with capfd.disabled():
+            print(f"\n{text}", file=sys.stderr, flush=True)
+
+    return say
+
+
+@pytest.fixture
 def start():
     """A function that starts a server on a store."""
     started = []

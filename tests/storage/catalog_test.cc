@@ -361,16 +361,18 @@ TEST(CatalogRecoveryTest, ColumnUidsAreNeverUsedAgain) {
   }
 }
 
-TEST(CatalogRecoveryTest, ColumnsThatCouldNotBeDeletedAreDeletedWithTheNext) {
+TEST(CatalogRecoveryTest, ColumnsThatCouldNotBeDeletedAreDeletedByTheNextSweep) {
   const auto disk = std::make_shared<MemoryDisk>();
   auto catalog = Catalog::Open(std::make_unique<MemoryChunkStore>(disk), {});
   Add(**catalog, "d");
   Add(**catalog, "d");
   disk->on_delete_columns = [] { return absl::UnavailableError("busy"); };
   EXPECT_TRUE((*catalog)->Delete("d", 1).ok());
+  EXPECT_TRUE(absl::IsUnavailable((*catalog)->Sweep()));
   disk->on_delete_columns = [] { return absl::OkStatus(); };
-  EXPECT_THAT(disk->chunk_keys(), testing::Not(IsEmpty()));
   EXPECT_TRUE((*catalog)->Delete("d", 2).ok());
+  EXPECT_THAT(disk->chunk_keys(), testing::Not(IsEmpty()));
+  EXPECT_TRUE((*catalog)->Sweep().ok());
   EXPECT_THAT(disk->chunk_keys(), IsEmpty());
 }
 

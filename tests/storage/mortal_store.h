@@ -25,6 +25,9 @@ class MortalStore : public ChunkStore {
   // The next so many listings of columns fail.
   void FailListings(int count) { failing_listings_ = count; }
 
+  // So do the next so many removals of columns.
+  void FailRemovals(int count) { failing_removals_ = count; }
+
   bool shared() const override { return store_->shared(); }
   bool read_only() const override { return store_->read_only(); }
   absl::Status StartWriting() override { return store_->StartWriting(); }
@@ -46,6 +49,9 @@ class MortalStore : public ChunkStore {
     return store_->ListColumns();
   }
   absl::Status DeleteColumns(absl::Span<const uint64_t> columns) override {
+    if (failing_removals_ > 0 && failing_removals_-- > 0) {
+      return absl::UnavailableError("no answer in time");
+    }
     return *dead_ ? Dead() : store_->DeleteColumns(columns);
   }
   absl::StatusOr<RecordMap> ListRecords() override { return store_->ListRecords(); }
@@ -79,6 +85,7 @@ class MortalStore : public ChunkStore {
   const std::shared_ptr<std::atomic<bool>> dead_ = std::make_shared<std::atomic<bool>>(false);
   std::string fatal_record_ = "none";
   std::atomic<int> failing_listings_ = 0;
+  std::atomic<int> failing_removals_ = 0;
 };
 
 // A server of the tests: its catalog, and the way to kill it.

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <map>
-#include <string>
 
 namespace graphfeed {
 namespace {
@@ -30,30 +30,59 @@ TEST(ServersTest, RangesAreJoined) {
               ElementsAre(ColumnRange{1, 4}, ColumnRange{5, 9}));
 }
 
-TEST(ServersTest, WhatChangesIsNotUnchanged) {
-  Unchanged values;
-  const Unchanged::TimePoint start{};
-  values.Observe({{"a", "1"}, {"b", "1"}}, start);
-  values.Observe({{"a", "2"}, {"b", "1"}}, start + std::chrono::seconds(2));
-  EXPECT_THAT(values.Since(start + std::chrono::seconds(3), absl::Seconds(3)), ElementsAre("b"));
-  EXPECT_THAT(values.Since(start + std::chrono::seconds(5), absl::Seconds(3)),
-              ElementsAre("a", "b"));
-  values.Observe({}, start + std::chrono::seconds(6));
-  EXPECT_THAT(values.Since(start + std::chrono::seconds(9), absl::Seconds(0)), IsEmpty());
+Unchanged::TimePoint At(int seconds) {
+  return Unchanged::TimePoint(std::chrono::hours(1)) + std::chrono::seconds(seconds);
 }
 
-TEST(ServersTest, WhatNobodyCouldSeeIsNoSilence) {
-  Unchanged values(/*max_gap=*/absl::Seconds(5));
-  const auto at = [](int seconds) {
-    return Unchanged::TimePoint(std::chrono::hours(1)) + std::chrono::seconds(seconds);
+TEST(ServersTest, WhatChangesIsNotUnchanged) {
+  Unchanged values;
+  values.Observe({{"a", "1"}, {"b", "1"}}, At(0));
+  values.Observe({{"a", "2"}, {"b", "1"}}, At(3));
+  EXPECT_THAT(values.For(absl::Seconds(3)), ElementsAre("b"));
+  values.Observe({{"a", "2"}, {"b", "1"}}, At(6));
+  EXPECT_THAT(values.For(absl::Seconds(3)), ElementsAre("a", "b"));
+  EXPECT_THAT(values.For(absl::Seconds(4)), ElementsAre("b"));
+  values.Observe({}, At(9));
+  EXPECT_THAT(values.For(absl::Seconds(0)), IsEmpty());
+}
+
+TEST(ServersTest, WhatNobodyCouldSeeCountsLittle) {
+  Unchanged values(/*max_gap=*/absl::Seconds(2));
+  const RecordMap same = {{"a", "1"}};
+  for (int second : {0, 1, 2}) values.Observe(same, At(second));
+  EXPECT_THAT(values.For(absl::Seconds(2)), ElementsAre("a"));
+  values.Observe(same, At(100));
+  EXPECT_THAT(values.For(absl::Seconds(4)), ElementsAre("a"));
+  EXPECT_THAT(values.For(absl::Seconds(5)), IsEmpty());
+}
+
+TEST(ServersTest, SilenceIsFoundHoweverLongLooksTake) {
+  Unchanged values(/*max_gap=*/absl::Seconds(2));
+  for (int look = 0; look <= 5; ++look) values.Observe({{"a", "1"}}, At(60 * look));
+  EXPECT_THAT(values.For(absl::Seconds(10)), ElementsAre("a"));
+}
+
+TEST(ServersTest, AColumnIsKnownToBeSetAsideWhenAllHaveChangedTheirRecordsSince) {
+  const std::map<uint64_t, absl::Time> columns = {{3, absl::FromUnixSeconds(100)}};
+  KnownAside aside;
+  aside.Observe(columns, {{"format", "2"}, {"server/a", "1"}, {"server/b", "1"}}, At(0));
+  const auto known = [&](const RecordMap& servers, int seconds) {
+    return aside.IsKnown(3, At(seconds), absl::Seconds(20), servers);
   };
-  const std::map<std::string, std::string> same = {{"a", "1"}};
-  for (int second : {0, 4, 8}) values.Observe(same, at(second));
-  EXPECT_THAT(values.Since(at(8), absl::Seconds(8)), ElementsAre("a"));
-  values.Observe(same, at(30));
-  EXPECT_THAT(values.Since(at(30), absl::Seconds(8)), IsEmpty());
-  for (int second : {34, 38}) values.Observe(same, at(second));
-  EXPECT_THAT(values.Since(at(38), absl::Seconds(8)), ElementsAre("a"));
+  aside.Observe(columns, {{"server/a", "2"}, {"server/b", "1"}}, At(90));
+  EXPECT_FALSE(known({{"server/a", "2"}, {"server/b", "1"}}, 90)) << "b has not";
+  EXPECT_TRUE(known({{"server/a", "2"}, {"server/b", "2"}}, 90));
+  EXPECT_TRUE(known({{"server/a", "2"}}, 90)) << "b is gone";
+  EXPECT_TRUE(known({{"server/a", "2"}, {"server/c", "1"}}, 90)) << "c began later";
+  EXPECT_FALSE(known({{"server/a", "2"}}, 19)) << "not for long enough";
+  EXPECT_FALSE(aside.IsKnown(4, At(90), absl::ZeroDuration(), {})) << "never seen set aside";
+  // Published and set aside again between two looks.
+  aside.Observe({{3, absl::FromUnixSeconds(101)}}, {{"server/a", "3"}}, At(91));
+  EXPECT_FALSE(known({{"server/a", "4"}}, 100));
+  EXPECT_FALSE(known({{"server/a", "3"}}, 120));
+  EXPECT_TRUE(known({{"server/a", "4"}}, 120));
+  aside.Observe({}, {}, At(121));
+  EXPECT_FALSE(known({{"server/a", "4"}}, 200));
 }
 
 }  // namespace

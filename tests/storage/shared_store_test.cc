@@ -258,6 +258,65 @@ TEST_P(SharedStoreTest, WhatIsDeletedStaysForReadersElsewhere) {
   EXPECT_THAT(StoredColumns(), IsEmpty());
 }
 
+TEST_P(SharedStoreTest, WhatIsDeletedAndOpenIsToldOfWhoeverDeletedIt) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  Add(a, "d");
+  Add(a, "e", RandomGraphs(3, 20));
+  ASSERT_TRUE(b->KeepUp().ok());
+  auto d = *b->OpenDataset("d");
+  const auto e = *b->OpenDataset("e");
+  EXPECT_THAT(b->DeletedButOpen(), IsEmpty());
+  ASSERT_TRUE(a->Delete("d", 1).ok());
+  ASSERT_TRUE(b->KeepUp().ok());
+  EXPECT_THAT(b->DeletedButOpen(), ElementsAre(d->info().fingerprint));
+  EXPECT_THAT(a->DeletedButOpen(), IsEmpty());
+  d.reset();
+  EXPECT_THAT(b->DeletedButOpen(), IsEmpty());
+  ASSERT_TRUE(b->Delete("e", 1).ok());
+  EXPECT_THAT(b->DeletedButOpen(), ElementsAre(e->info().fingerprint));
+}
+
+// On a busy machine, or while OSDs come and go, no round need be short.
+TEST_P(SharedStoreTest, AllIsSweptHoweverLongRoundsTake) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  TestServer dead = Start();
+  {
+    auto ingest = dead->StartIngest({.name = "e"});
+    ASSERT_TRUE((*ingest)->Append(TwoGraphs()).ok());
+    dead.store->Die();
+  }
+  dead.catalog.reset();
+  Add(a, "d");
+  ASSERT_TRUE(a->Delete("d", 1).ok());
+  EXPECT_THAT(StoredColumns(), Not(IsEmpty()));
+  for (int round = 0; round < 12; ++round) {
+    now_ += kLease * 2 / 3;
+    for (const TestServer* server : {&a, &b}) {
+      ASSERT_TRUE((*server)->KeepUp().ok());
+      ASSERT_TRUE((*server)->Sweep().ok());
+    }
+  }
+  EXPECT_THAT(StoredColumns(), IsEmpty());
+  EXPECT_THAT(*ServersOf(StoredRecords()), SizeIs(2)) << "who is slow is not dead";
+}
+
+TEST_P(SharedStoreTest, WhatCannotBeRemovedTheNextSweepTriesAgain) {
+  const TestServer a = Start();
+  Add(a, "d");
+  ASSERT_TRUE(a->Delete("d", 1).ok());
+  Pass(kLease, {&a});
+  Pass(kLease, {});
+  a.store->FailRemovals(1);
+  now_ += kLease;
+  ASSERT_TRUE(a->KeepUp().ok());
+  EXPECT_TRUE(absl::IsUnavailable(a->Sweep()));
+  EXPECT_THAT(StoredColumns(), Not(IsEmpty()));
+  EXPECT_TRUE(a->Sweep().ok());
+  EXPECT_THAT(StoredColumns(), IsEmpty());
+}
+
 TEST_P(SharedStoreTest, AVersionMadeOfADeletedOneKeepsItsColumns) {
   const TestServer a = Start();
   const TestServer b = Start();

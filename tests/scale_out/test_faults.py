@@ -1,0 +1,155 @@
+"""Servers on a pool of Ceph RADOS that is full, stands still, or loses OSDs."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+import pytest
+from on_pool import STREAMS, digests, graphs, loader, longest_stall, ready, versions, wait_for
+
+import graphfeed as gf
+
+
+def test_a_full_cluster_takes_nothing_and_serves(ceph, space, start):
+    client = gf.connect(start(ceph.location(space), "--memory-budget", "1M").address)
+    client.ingest("d", graphs(7))
+    expected = digests(client, "d")
+    ceph.set_full(True)
+    try:
+        def refused() -> bool:  # OSDs hear of it within moments
+            try:
+                client.ingest("e", graphs(8, 2000))
+            except gf.errors.ResourceExhausted as error:
+                assert 'the pool "graphfeed" is full' in str(error)
+                return True
+            return False
+
+        wait_for(refused)
+        assert digests(client, "d") == expected
+        assert not [name for name in versions(client) if name not in ("d@1", "e@1")]
+    finally:
+        ceph.set_full(False)
+    wait_for(lambda: client.ingest("f", graphs(9)))
+
+
+def test_an_osd_that_dies_or_hangs_under_load_is_a_pause(ceph, space, start, tell):
+    # Nothing stays in memory, and nobody else could be asked.
+    server = start(ceph.location(space), "--memory-budget", "1M")
+    client = gf.connect(server.address, retry_timeout=0)
+    client.ingest("d", graphs(13, 3000, 32))
+    hung = longest_stall(client, "d", 8, lambda: ceph.send("osd.1", signal.SIGSTOP))
+    ceph.send("osd.1", signal.SIGCONT)
+    died = longest_stall(client, "d", 4, lambda: ceph.kill_osd(2))
+    ceph.start_osd(2)
+    tell(f"the longest stall of {STREAMS} streams: {hung:.1f} s (hung), {died:.1f} s (died)")
+    assert max(hung, died) < 40
+    assert ready(server) is None
+
+
+def test_a_cluster_that_stands_still_for_20_seconds(ceph, space, start, tell):
+    """Streams that need it wait, fail and go on; one whose data are cached goes on all the time."""
+    small = start(ceph.location(space), "--memory-budget", "1M")
+    large = start(ceph.location(space))
+    one = gf.connect([small.address, large.address])
+    other = gf.connect(large.address, retry_timeout=0)
+    one.ingest("d", graphs(15, 4000, 64))
+    one.ingest("cached", graphs(16, 500))
+    wait_for(lambda: versions(other) == ["cached@1", "d@1"])
+    # The other server has room for all of both, but has seen none of what the first client reads.
+    expected = {"d": digests(gf.connect(small.address), "d"), "cached": digests(other, "cached")}
+    stopped = threading.Event()
+    over = threading.Event()
+    frames = {"d": 0, "cached": 0}
+    while_stopped = 0
+    errors: list[BaseException] = []
+
+    def read(client: gf.Client, name: str) -> None:
+        nonlocal while_stopped
+        try:
+            while not over.is_set():
+                got = []
+                for batch in loader(client, name):
+                    got.append(batch.digest)
+                    frames[name] += 1
+                    while_stopped += name == "cached" and stopped.is_set()
+                    time.sleep(0.005)
+                assert got == expected[name]
+        except BaseException as error:  # for the test's thread
+            errors.append(error)
+
+    def memory() -> list[float]:
+        return [server.readings()["process_resident_memory_bytes"] for server in (small, large)]
+
+    threads = [
+        threading.Thread(target=read, args=arguments)
+        for arguments in ((one, "d"), (one, "d"), (other, "cached"))
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_for(lambda: frames["d"] > 600 and frames["cached"] > 300, 60)
+        before = memory()
+        highest = list(before)
+        unready = [0, 0]
+        ceph.send_all(signal.SIGSTOP)
+        stopped.set()
+        began = time.monotonic()
+        try:
+            while time.monotonic() - began < 20:
+                highest = [max(pair) for pair in zip(highest, memory())]
+                for i, server in enumerate((small, large)):
+                    unready[i] += ready(server) is not None
+                time.sleep(0.5)
+        finally:
+            stopped.clear()
+            ceph.send_all(signal.SIGCONT)
+        assert min(unready) > 3, "nobody said that the cluster was lost"
+        wait_for(lambda: [ready(server) for server in (small, large)] == [None, None], 60)
+        healed = time.monotonic() - began - 20
+        seen = frames["d"]
+        wait_for(lambda: frames["d"] > seen + 300, 60)
+        highest = [max(pair) for pair in zip(highest, memory())]
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert not errors, errors
+    growth = [(high - low) / 2**20 for high, low in zip(highest, before)]
+    tell(f"ready {healed:.1f} s after 20 s without a cluster; {while_stopped} cached batches meanwhile;"
+         f" servers grew by {growth[0]:.0f} and {growth[1]:.0f} MiB")  # fmt: skip
+    assert while_stopped > 500
+    assert max(growth) < 32
+
+
+def test_a_cluster_that_is_lost_is_told_of_and_all_heals(ceph, space, start):
+    server = start(ceph.location(space), "--memory-budget", "1M")
+    client = gf.connect(server.address)
+    client.ingest("d", graphs(10, 4000, 64))
+    expected = digests(client, "d")
+    assert ready(server) is None
+    stopped = time.monotonic()
+    ceph.send_all(signal.SIGSTOP)
+    try:
+        why = wait_for(lambda: ready(server), 40)
+        print(f"not ready after {time.monotonic() - stopped:.1f} s")
+        assert "has not answered for" in why
+        assert 9 < time.monotonic() - stopped < 25
+        with pytest.raises(gf.errors.Unavailable, match="has not answered for"):
+            digests(gf.connect(server.address, retry_timeout=0), "d")
+        with pytest.raises(gf.errors.Error):
+            gf.connect(server.address, retry_timeout=0).ingest("e", graphs(11))
+    finally:
+        ceph.send_all(signal.SIGCONT)
+    wait_for(lambda: ready(server) is None, 60)
+    assert digests(client, "d") == expected
+    wait_for(lambda: try_ingest(client, "e"), 30)
+
+
+def try_ingest(client: gf.Client, name: str) -> bool:
+    try:
+        client.ingest(name, graphs(12))
+    except gf.errors.Unavailable:
+        return False
+    return True
