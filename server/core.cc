@@ -68,7 +68,8 @@ absl::StatusOr<std::unique_ptr<ServerCore>> ServerCore::Open(const ServerConfig&
   GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
                       Catalog::Open(std::move(opened), {.memory_budget_bytes = config.memory_budget,
                                                         .ingest_memory_bytes = config.ingest_memory,
-                                                        .sweep_after = config.sweep_after}));
+                                                        .sweep_after = config.sweep_after,
+                                                        .listens = true}));
   std::unique_ptr<ServerCore> core(
       new ServerCore(config, std::move(catalog), read_only, std::move(filter), gate, log));
   GF_RETURN_IF_ERROR(core->access.Reload());

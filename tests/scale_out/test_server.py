@@ -11,39 +11,12 @@ import time
 import urllib.error
 import urllib.request
 
-import numpy as np
 import pytest
+from clients import digests, graphs, loader, metric, versions, wait_for
 
 import graphfeed as gf
 
 LONG = "GRAPHFEED_LONG" in os.environ
-
-
-def graphs(seed: int, count: int = 200, width: int = 8) -> gf.Collection:
-    rng = np.random.default_rng(seed)
-    nodes = rng.integers(3, 20, count)
-    edges = 2 * nodes
-    ends = rng.random((2, edges.sum())) * np.repeat(nodes, edges)
-    return gf.Collection(
-        nodes={"x": rng.random((nodes.sum(), width), np.float32)},
-        edges={"edge_index": ends.astype(np.int64)},
-        graphs={"y": np.arange(count)},
-        node_ptr=np.concatenate([[0], np.cumsum(nodes)]),
-        edge_ptr=np.concatenate([[0], np.cumsum(edges)]),
-    )
-
-
-def versions(client: gf.Client) -> list[str]:
-    return sorted(f"{info.name}@{info.version}" for info in client.datasets())
-
-
-def wait_for(condition, seconds: float = 30):
-    """What the condition gives once it gives something; AssertionError after so long."""
-    deadline = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)
-    return result
 
 
 def ready(server) -> str | None:
@@ -53,20 +26,6 @@ def ready(server) -> str | None:
     except urllib.error.HTTPError as error:
         return error.read().decode()
     return None
-
-
-def loader(client: gf.Client, name: str) -> gf.FixedSizeDataLoader:
-    return gf.FixedSizeDataLoader(
-        client.dataset(name),
-        fixed_size_options=gf.FixedSizeOptions(num_nodes=200, num_edges=400, num_graphs=20),
-        fixed_size_strategy=gf.FixedSizeStrategy.StreamPack,
-        shuffle=True,
-        seed=3,
-    )
-
-
-def digests(client: gf.Client, name: str) -> list[int]:
-    return [batch.digest for batch in loader(client, name)]
 
 
 def longest_stall(client: gf.Client, name: str, seconds: float, act) -> float:
@@ -89,7 +48,10 @@ def longest_stall(client: gf.Client, name: str, seconds: float, act) -> float:
 
 
 def test_a_version_is_seen_and_gone_at_all_servers_within_seconds(ceph, space, start):
-    a, b = (gf.connect(start(ceph.location(space)).address) for _ in range(2))
+    servers = [start(ceph.location(space)) for _ in range(2)]
+    a, b = (gf.connect(server.address) for server in servers)
+    for server in servers:
+        wait_for(lambda server=server: metric(server, "graphfeed_rados_watching") == 1)
     a.ingest("d", graphs(1))
     began = time.monotonic()
     wait_for(lambda: versions(b) == ["d@1"])
@@ -98,6 +60,8 @@ def test_a_version_is_seen_and_gone_at_all_servers_within_seconds(ceph, space, s
     assert digests(a, "d") == digests(b, "d")
     b.delete("d@1")
     wait_for(lambda: versions(a) == [], 3)
+    for server in servers:  # they were told, and did not merely look
+        assert metric(server, "graphfeed_rados_notices_total") == 1
 
 
 def test_many_ingests_of_one_name_at_the_same_moment(ceph, space, start, command):
@@ -237,6 +201,12 @@ def test_a_cluster_that_is_lost_is_told_of_and_all_heals(ceph, space, start):
     wait_for(lambda: ready(server) is None, 60)
     assert digests(client, "d") == expected
     wait_for(lambda: try_ingest(client, "e"), 30)
+    # Notices come again, too.
+    other = gf.connect(start(ceph.location(space)).address)
+    wait_for(lambda: metric(server, "graphfeed_rados_watching") == 1)
+    before = metric(server, "graphfeed_rados_notices_total")
+    other.delete("e@1")
+    wait_for(lambda: metric(server, "graphfeed_rados_notices_total") > before)
 
 
 def try_ingest(client: gf.Client, name: str) -> bool:
