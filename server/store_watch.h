@@ -37,7 +37,8 @@ class StoreWatch {
   void Run();
   void LookWhetherReachable();
   void Tell(const char* event, const absl::Status& status);
-  // Errors after which RocksDB refuses changes: nobody else says so before somebody writes.
+  // Errors after which RocksDB refuses changes: nobody else says so before somebody writes. And
+  // when a cache on disk is filled no further.
   void TellOfBackgroundErrors();
 
   Catalog& catalog_;
@@ -48,7 +49,8 @@ class StoreWatch {
   bool reachable_ = true;
   EventLog* const log_;
   RateLimit troubles_{/*burst=*/5, std::chrono::seconds(60)};  // that are told of
-  double background_errors_ = 0;                               // that have been told of
+  bool cache_fills_ = true;
+  double background_errors_ = 0;  // that have been told of
   StopFlag stop_;
   std::thread thread_;
 };

@@ -171,11 +171,11 @@ class ChunkStore {
   // be, until a later call is OK or ABORTED.
   virtual absl::Status ChangeRecords(absl::Span<const RecordChange> changes) = 0;
 
-  // Where others share the store: `on_change` is called, on a thread of the store's and one call at
+  // Where others share the store: the function is called, on a thread of its own, one call at
   // a time, soon after another process has called Announce. Now and then it is called for nothing,
   // and not for what was lost on the way, so who must know reads the records at intervals too.
   // Null: the engine has nothing of the kind.
-  virtual std::unique_ptr<RecordsWatch> WatchRecords(std::function<void()> /*on_change*/) {
+  virtual std::unique_ptr<RecordsWatch> WatchRecords(std::function<void()>) {  // NOLINT: it is kept
     return nullptr;
   }
   // Tells those who watch that records have changed that they should see at once. Waits for nobody.

@@ -61,7 +61,7 @@ def test_a_version_is_seen_and_gone_at_all_servers_within_seconds(ceph, space, s
     b.delete("d@1")
     wait_for(lambda: versions(a) == [], 3)
     for server in servers:  # they were told, and did not merely look
-        assert metric(server, "graphfeed_rados_notices_total") == 1
+        wait_for(lambda server=server: metric(server, "graphfeed_rados_notices_total") == 1)
 
 
 def test_many_ingests_of_one_name_at_the_same_moment(ceph, space, start, command):
