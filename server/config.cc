@@ -62,6 +62,11 @@ void CheckStore(const ServerConfig& config, std::vector<std::string>& problems) 
   if (absl::StrContains(config.data_dir, "://")) {
     add("data-dir", config.data_dir, "a folder; other places are named with --store");
   }
+  if (!config.cache_dir.empty() && !absl::StartsWith(config.store, "rados://")) {
+    add("cache-dir", config.cache_dir,
+        "for data that come over a network, with --store rados://POOL...; what is in a folder is "
+        "on the local disk already");
+  }
   if (config.store.empty()) return;
   if (!config.data_dir.empty()) {
     add("store", config.store,

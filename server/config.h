@@ -21,6 +21,8 @@ namespace graphfeed {
 struct ServerConfig {
   std::string data_dir;
   std::string store;                         // a place with a scheme; exactly one of both is given
+  std::string cache_dir;                     // of chunks of `store`; empty: none on disk
+  int64_t cache_disk = int64_t{10} << 30;    // its size
   std::string snapshot_dir;                  // where snapshots go; empty: none are made
   std::string listen = "127.0.0.1:50051";    // port 0 picks one
   std::string metrics_listen;                // empty: no metrics endpoint

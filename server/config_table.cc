@@ -20,6 +20,12 @@ const std::vector<Setting>& Settings() {
        "servers "
        "share, rados://POOL[/NAMESPACE][?conf=FILE][&id=USER]",
        &ServerConfig::store},
+      {"cache-dir", "DIR",
+       "with --store: a folder of the local disk, of nobody else, for data that do not fit into "
+       "--memory-budget; empty: none",
+       &ServerConfig::cache_dir},
+      {"cache-disk", "BYTES", "how much --cache-dir may hold",
+       Setting::Bytes{&ServerConfig::cache_disk, 64 << 20}},
       {"snapshot-dir", "DIR",
        "where clients may have snapshots made; links take no room if it lies on the file system of "
        "--data-dir; empty: nowhere",

@@ -12,6 +12,7 @@
 #include "server/rpc/methods.h"
 #include "server/serving/retention.h"
 #include "storage/base/status_macros.h"
+#include "storage/chunks/cached_store.h"
 #include "storage/chunks/open_store.h"
 
 namespace graphfeed {
@@ -70,10 +71,19 @@ absl::StatusOr<std::unique_ptr<ServerCore>> ServerCore::Open(const ServerConfig&
                                                              EventLog* log) {
   GF_ASSIGN_OR_RETURN(std::unique_ptr<ChunkStore> opened, OpenStore(StorePlace(config), store));
   const bool read_only = opened->read_only();
-  GF_ASSIGN_OR_RETURN(std::unique_ptr<Catalog> catalog,
-                      Catalog::Open(std::move(opened), {.memory_budget_bytes = config.memory_budget,
-                                                        .ingest_memory_bytes = config.ingest_memory,
-                                                        .sweep_after = config.sweep_after}));
+  const int64_t index_bytes = DiskCacheIndexBytes(config);
+  if (!config.cache_dir.empty()) {
+    GF_ASSIGN_OR_RETURN(opened,
+                        WithDiskCache(std::move(opened), {.dir = config.cache_dir,
+                                                          .capacity_bytes = config.cache_disk,
+                                                          .index_bytes = index_bytes}));
+  }
+  GF_ASSIGN_OR_RETURN(
+      std::unique_ptr<Catalog> catalog,
+      Catalog::Open(std::move(opened), {.memory_budget_bytes = config.memory_budget - index_bytes,
+                                        .ingest_memory_bytes = config.ingest_memory,
+                                        .sweep_after = config.sweep_after,
+                                        .listens = true}));
   std::unique_ptr<ServerCore> core(
       new ServerCore(config, std::move(catalog), read_only, std::move(filter), gate, log));
   GF_RETURN_IF_ERROR(core->access.Reload());

@@ -47,7 +47,7 @@ void AddMemory(const ReadingSources& of, const StorageStats& stats, Readings& re
   const int64_t plans = of.maker.plan_bytes();
   const int64_t partition = of.handlers.partition_bytes();
   const int64_t requests = of.calls.request_bytes();
-  const MemoryUse uses[] = {
+  std::vector<MemoryUse> uses = {
       {"chunks", chunks, chunks, stats.memory_budget_bytes},
       {"frames", slabs + seeds + tables, of.slabs.reserved_bytes(), of.slabs.capacity_bytes()},
       {"plans", plans, plans, of.config.plan_memory},
@@ -57,6 +57,10 @@ void AddMemory(const ReadingSources& of, const StorageStats& stats, Readings& re
       {"partition", partition, partition, of.config.partition_memory},
       {"requests", requests, requests, of.calls.request_capacity_bytes()},
   };
+  if (stats.store.disk_cache.has_value()) {
+    const int64_t index = stats.store.disk_cache->index_bytes;
+    uses.push_back({"disk_cache", index, index, DiskCacheIndexBytes(of.config)});
+  }
   const auto family = [](const char* name, const char* help) {
     return Metrics::Reading{
         .name = name, .help = help, .counter = false, .label = "use", .values = {}};
@@ -130,11 +134,35 @@ void AddStorage(const ReadingSources& of, const StorageStats& stats, Readings& r
   }
 }
 
+void AddDiskCache(const StoreStats::DiskCache& cache, Readings& readings) {
+  const auto count = [&](const char* name, const char* help, int64_t value) {
+    readings.push_back(Counter(absl::StrCat("graphfeed_disk_cache_", name), help, value));
+  };
+  const auto gauge = [&](const char* name, const char* help, int64_t value) {
+    readings.push_back(Gauge(absl::StrCat("graphfeed_disk_cache_", name), help, value));
+  };
+  count("hits_total", "Chunks, not in memory, that were found on the local disk.", cache.hits);
+  count("misses_total", "Chunks that were found neither in memory nor on it.", cache.misses);
+  count("dropped_chunks_total", "Chunks that were not kept there: writing did not keep pace.",
+        cache.dropped);
+  count("damaged_chunks_total", "Chunks there that were not what had been written; misses too.",
+        cache.damaged);
+  count("errors_total", "Reads and writes there that failed.", cache.errors);
+  gauge("bytes", "Bytes of chunks there.", cache.bytes);
+  gauge("capacity_bytes", "What --cache-disk allows.", cache.capacity_bytes);
+  gauge("filling", "1, or 0 while nothing more is kept there: the last write failed.",
+        cache.filling ? 1 : 0);
+}
+
 int64_t QueueLength(const ThreadPool* pool) {
   return pool == nullptr ? 0 : static_cast<int64_t>(pool->queue_length());
 }
 
 }  // namespace
+
+int64_t DiskCacheIndexBytes(const ServerConfig& config) {
+  return config.cache_dir.empty() ? 0 : config.memory_budget / 8;
+}
 
 std::vector<Metrics::Reading> ReadAll(const ReadingSources& sources) {
   const StorageStats stats = sources.catalog.stats();
@@ -142,6 +170,7 @@ std::vector<Metrics::Reading> ReadAll(const ReadingSources& sources) {
   Readings readings;
   AddMemory(sources, stats, readings);
   AddStorage(sources, stats, readings);
+  if (stats.store.disk_cache.has_value()) AddDiskCache(*stats.store.disk_cache, readings);
   readings.push_back(Gauge("graphfeed_max_streams", "Streams beyond which more are refused.",
                            sources.config.max_streams));
   readings.push_back(Gauge("graphfeed_streams_waiting", "New streams that wait for room.",

@@ -1,6 +1,7 @@
 #ifndef GRAPHFEED_SERVER_READINGS_H_
 #define GRAPHFEED_SERVER_READINGS_H_
 
+#include <cstdint>
 #include <vector>
 
 #include "server/config.h"
@@ -32,6 +33,9 @@ struct ReadingSources {
   const ThreadPool* planning_pool;
   int build_threads = 0;
 };
+
+// The share of --memory-budget that the index of --cache-dir may take; 0: there is none.
+int64_t DiskCacheIndexBytes(const ServerConfig& config);
 
 // What they hold and have counted (docs/operations.md lists the families), and the process's own.
 std::vector<Metrics::Reading> ReadAll(const ReadingSources& sources);

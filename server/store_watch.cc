@@ -75,7 +75,16 @@ void StoreWatch::Tell(const char* event, const absl::Status& status, RateLimit& 
 
 void StoreWatch::TellOfBackgroundErrors() {
   if (log_ == nullptr) return;
-  for (const StoreStats::Count& count : catalog_.stats().store.counts) {
+  const StoreStats stats = catalog_.stats().store;
+  if (stats.disk_cache.has_value() && stats.disk_cache->filling != cache_fills_) {
+    cache_fills_ = stats.disk_cache->filling;
+    if (cache_fills_) {
+      log_->Write(LogLevel::kWarn, "cache.fills", {});
+    } else {
+      log_->Write(LogLevel::kError, "cache.stopped", {{"message", stats.disk_cache->why}});
+    }
+  }
+  for (const StoreStats::Count& count : stats.counts) {
     if (count.name != "background_errors_total" || count.value <= background_errors_) continue;
     background_errors_ = count.value;
     log_->Write(LogLevel::kError, "store.background_error",

@@ -40,7 +40,8 @@ class StoreWatch {
   void RunSweeps();
   void LookWhetherReachable();
   void Tell(const char* event, const absl::Status& status, RateLimit& limit);
-  // Errors after which RocksDB refuses changes: nobody else says so before somebody writes.
+  // Errors after which RocksDB refuses changes: nobody else says so before somebody writes. And
+  // when a cache on disk is filled no further.
   void TellOfBackgroundErrors();
 
   Catalog& catalog_;
@@ -52,7 +53,8 @@ class StoreWatch {
   EventLog* const log_;
   RateLimit troubles_{/*burst=*/5, std::chrono::seconds(60)};        // that are told of
   RateLimit sweep_troubles_{/*burst=*/5, std::chrono::seconds(60)};  // likewise
-  double background_errors_ = 0;                                     // that have been told of
+  bool cache_fills_ = true;
+  double background_errors_ = 0;  // that have been told of
   StopFlag stop_;
   std::atomic<bool> failed_{false};
   std::thread thread_;

@@ -31,6 +31,7 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(std::unique_ptr<ChunkStor
   auto engine = std::make_shared<CatalogEngine>(std::move(store), options);
   GF_RETURN_IF_ERROR(engine->Load());
   std::unique_ptr<Catalog> catalog(new Catalog(std::move(engine)));
+  if (options.listens) catalog->listener_ = catalog->engine_->Listen();
   if (options.keeps_up && catalog->engine_->shared()) {
     catalog->keeper_ = std::thread([kept = catalog.get()] {
       // What fails is tried again; others see in time that this process is gone.
@@ -42,6 +43,7 @@ absl::StatusOr<std::unique_ptr<Catalog>> Catalog::Open(std::unique_ptr<ChunkStor
 
 Catalog::Catalog(std::shared_ptr<CatalogEngine> engine) : engine_(std::move(engine)) {}
 Catalog::~Catalog() {
+  listener_.reset();
   stop_.Stop();
   if (keeper_.joinable()) keeper_.join();
 }

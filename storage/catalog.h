@@ -36,6 +36,9 @@ struct CatalogOptions {
   absl::Duration lease = absl::Seconds(10);
   // In such a store: the catalog calls KeepUp by itself, on a thread of its own.
   bool keeps_up = false;
+  // In such a store: what others publish or delete is known as soon as they say so, where the
+  // engine passes that on, and not with the next KeepUp.
+  bool listens = false;
   // What leases are measured by.
   std::function<std::chrono::steady_clock::time_point()> clock = std::chrono::steady_clock::now;
 };
@@ -146,6 +149,7 @@ class Catalog {
   explicit Catalog(std::shared_ptr<CatalogEngine> engine);
 
   const std::shared_ptr<CatalogEngine> engine_;  // shared with running ingests and open datasets
+  std::unique_ptr<RecordsWatch> listener_;
   StopFlag stop_;
   std::thread keeper_;  // calls KeepUp, if the catalog is to
 };

@@ -93,6 +93,7 @@ void CatalogEngine::Discard(absl::Span<const uint64_t> columns) {
   if (columns.empty()) return;
   std::vector<uint64_t> doomed;
   for (const uint64_t column : columns) cache_.Forget(column);
+  store_->ForgetColumns(columns);
   {
     MutexLock lock(&mu_);
     for (const uint64_t column : columns) {
@@ -164,6 +165,7 @@ absl::StatusOr<DatasetInfo> CatalogEngine::Publish(Manifest manifest) {
         return edits;
       });
   if (status.ok()) {
+    store_->Announce();
     MutexLock lock(&mu_);
     for (const uint64_t column : manifest.uids()) writing_.erase(column);
     return manifest.info;
@@ -227,8 +229,7 @@ std::vector<VersionAge> CatalogEngine::Ages() const {
       age.name = name;
       age.version = number;
       age.fingerprint = version.manifest->info.fingerprint;
-      const int64_t published = version.manifest->published;
-      if (published != 0) age.published = absl::FromUnixSeconds(published);
+      if (const int64_t at = version.manifest->published) age.published = absl::FromUnixSeconds(at);
     }
   }
   return ages;
@@ -333,7 +334,7 @@ absl::Status CatalogEngine::Delete(absl::string_view name, int64_t version,
   GF_RETURN_IF_ERROR(CheckWritable());
   GF_RETURN_IF_ERROR(CheckDatasetName(name));
   MutexLock publish_lock(&publish_mu_);
-  return Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+  const auto edit = [&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
     std::vector<RecordEdit> edits = {{ManifestKey(name, version), std::nullopt}};
     GF_ASSIGN_OR_RETURN(const int64_t deleted, HighestDeleted(records, name));
     GF_ASSIGN_OR_RETURN(SetAsideColumns set_aside, SetAsideOf(records));
@@ -358,7 +359,10 @@ absl::Status CatalogEngine::Delete(absl::string_view name, int64_t version,
     }
     edits.push_back(SetAsideEdit(set_aside));
     return edits;
-  });
+  };
+  absl::Status status = Update(edit);
+  if (status.ok()) store_->Announce();
+  return status;
 }
 
 absl::StatusOr<std::vector<DatasetInfo>> CatalogEngine::Snapshot(const std::string& to,

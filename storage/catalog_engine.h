@@ -55,6 +55,9 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   absl::Status Health() const { return store_->Health(); }
   absl::Status Reachable() const { return store_->Reachable(); }
   bool shared() const { return store_->shared(); }
+  // Reads the records whenever others announce that they have changed them. The engine must outlive
+  // it. In catalog_load.cc.
+  std::unique_ptr<RecordsWatch> Listen();
   absl::StatusOr<std::unique_ptr<GraphSink>> StartIngest(IngestSpec spec);
   StorageStats stats() const;
   EngineInfo store_kind() const { return store_->kind(); }

@@ -76,6 +76,11 @@ absl::Status CatalogEngine::Load() {
   return Sweep();
 }
 
+std::unique_ptr<RecordsWatch> CatalogEngine::Listen() {
+  // What fails is tried again with the next KeepUp.
+  return store_->WatchRecords([this] { (void)Refresh(); });
+}
+
 absl::Status CatalogEngine::Apply(const RecordMap& records,
                                   absl::Span<const RecordChange> changes) {
   GF_RETURN_IF_ERROR(CheckFormat(records));

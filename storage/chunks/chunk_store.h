@@ -2,6 +2,7 @@
 #define GRAPHFEED_STORAGE_CHUNKS_CHUNK_STORE_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -67,6 +68,12 @@ class SnapshotMaker {
   virtual absl::Status Snapshot(const std::string& to, Check check) = 0;
 };
 
+// Ends when it is destroyed, which waits for a call that is running; before the store.
+class RecordsWatch {
+ public:
+  virtual ~RecordsWatch() = default;
+};
+
 // Which engine keeps a store, and in which format of its own (docs/storage_format.md).
 struct EngineInfo {
   std::string engine = "other";
@@ -88,6 +95,21 @@ struct StoreStats {
   std::optional<int64_t> free_bytes;
   std::optional<int64_t> total_bytes;
   std::vector<Count> counts;
+
+  // Of a cache on the local disk (disk_cache.h); counts are since its start.
+  struct DiskCache {
+    int64_t hits = 0;     // chunks
+    int64_t misses = 0;   // chunks that were read from the store
+    int64_t dropped = 0;  // chunks that were not kept since writing could not keep pace
+    int64_t damaged = 0;  // chunks that were not what had been written: misses too
+    int64_t errors = 0;   // reads and writes that failed
+    int64_t bytes = 0;    // on disk
+    int64_t capacity_bytes = 0;
+    int64_t index_bytes = 0;  // in memory
+    bool filling = false;     // false: writing failed last, and is tried again after a while
+    std::string why;          // it is not filling
+  };
+  std::optional<DiskCache> disk_cache;
 };
 
 // The narrow seam under storage: an engine that keeps chunks and records. Nothing above it may
@@ -136,6 +158,8 @@ class ChunkStore {
   virtual absl::StatusOr<std::vector<ColumnChunks>> ListColumns() = 0;
   // Where other processes may be reading them, they go when those have gone, by a later Tidy.
   virtual absl::Status DeleteColumns(absl::Span<const uint64_t> columns) = 0;
+  // Nobody in this process will read these any more: what it keeps of them can go.
+  virtual void ForgetColumns(absl::Span<const uint64_t> /*columns*/) {}
   // Does what had to wait for other processes, if it can be done now.
   virtual void Tidy() {}
 
@@ -146,6 +170,16 @@ class ChunkStore {
   // is changed, when one is not `before`. After another error they may have been made, or may still
   // be, until a later call is OK or ABORTED.
   virtual absl::Status ChangeRecords(absl::Span<const RecordChange> changes) = 0;
+
+  // Where others share the store: the function is called, on a thread of its own, one call at
+  // a time, soon after another process has called Announce. Now and then it is called for nothing,
+  // and not for what was lost on the way, so who must know reads the records at intervals too.
+  // Null: the engine has nothing of the kind.
+  virtual std::unique_ptr<RecordsWatch> WatchRecords(std::function<void()>) {  // NOLINT: it is kept
+    return nullptr;
+  }
+  // Tells those who watch that records have changed that they should see at once. Waits for nobody.
+  virtual void Announce() {}
 
   // Null for an engine that makes no snapshots.
   virtual SnapshotMaker* snapshots() { return nullptr; }

@@ -48,6 +48,11 @@ bool HasHeaderOf(ChunkKey key, absl::string_view value) {
          LoadLittleEndian<uint32_t>(&value[16]) == key.chunk;
 }
 
+bool IsChunk(ChunkKey key, absl::string_view value) {
+  return HasHeaderOf(key, value) &&
+         LoadLittleEndian<uint64_t>(&value[kChecksumOffset]) == Checksum(value);
+}
+
 absl::StatusOr<absl::string_view> OpenChunk(ChunkKey key, int64_t rows, int64_t row_bytes,
                                             absl::string_view value) {
   const size_t expected = kChunkHeaderBytes + static_cast<size_t>(rows * row_bytes);

@@ -65,6 +65,9 @@ void SealChunk(ChunkKey key, int64_t rows, std::string& value);
 // Whether `value` begins with the header of the chunk `key`. Says nothing about the checksum.
 bool HasHeaderOf(ChunkKey key, absl::string_view value);
 
+// Whether `value` is what SealChunk made for `key`, of rows of whatever size.
+bool IsChunk(ChunkKey key, absl::string_view value);
+
 // The rows of a stored chunk. DATA_LOSS unless `value` is what SealChunk made of `rows` rows of
 // `row_bytes` for `key`.
 absl::StatusOr<absl::string_view> OpenChunk(ChunkKey key, int64_t rows, int64_t row_bytes,

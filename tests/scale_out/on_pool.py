@@ -43,6 +43,10 @@ def wait_for(condition, seconds: float = 30):
     return result
 
 
+def metric(server, name: str) -> float:
+    return server.readings()[name]
+
+
 def ready(server) -> str | None:
     """None: it is; otherwise why it is not."""
     try:

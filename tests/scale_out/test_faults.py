@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from on_pool import STREAMS, digests, graphs, loader, longest_stall, ready, versions, wait_for
+from on_pool import STREAMS, digests, graphs, loader, longest_stall, metric, ready, versions, wait_for
 
 import graphfeed as gf
 
@@ -145,6 +145,12 @@ def test_a_cluster_that_is_lost_is_told_of_and_all_heals(ceph, space, start):
     wait_for(lambda: ready(server) is None, 60)
     assert digests(client, "d") == expected
     wait_for(lambda: try_ingest(client, "e"), 30)
+    # Notices come again, too.
+    other = gf.connect(start(ceph.location(space)).address)
+    wait_for(lambda: metric(server, "graphfeed_rados_watching") == 1)
+    before = metric(server, "graphfeed_rados_notices_total")
+    other.delete("e@1")
+    wait_for(lambda: metric(server, "graphfeed_rados_notices_total") > before)
 
 
 def try_ingest(client: gf.Client, name: str) -> bool:

@@ -9,13 +9,16 @@ import threading
 import time
 
 import pytest
-from on_pool import LONG, digests, entries, graphs, loader, objects, stored_columns, versions, wait_for
+from on_pool import LONG, digests, entries, graphs, loader, metric, objects, stored_columns, versions, wait_for
 
 import graphfeed as gf
 
 
 def test_a_version_is_seen_and_gone_at_all_servers_within_seconds(ceph, space, start):
-    a, b = (gf.connect(start(ceph.location(space)).address) for _ in range(2))
+    servers = [start(ceph.location(space)) for _ in range(2)]
+    a, b = (gf.connect(server.address) for server in servers)
+    for server in servers:
+        wait_for(lambda server=server: metric(server, "graphfeed_rados_watching") == 1)
     a.ingest("d", graphs(1))
     began = time.monotonic()
     wait_for(lambda: versions(b) == ["d@1"])
@@ -24,6 +27,8 @@ def test_a_version_is_seen_and_gone_at_all_servers_within_seconds(ceph, space, s
     assert digests(a, "d") == digests(b, "d")
     b.delete("d@1")
     wait_for(lambda: versions(a) == [], 3)
+    for server in servers:  # they were told, and did not merely look
+        wait_for(lambda server=server: metric(server, "graphfeed_rados_notices_total") == 1)
 
 
 def test_many_ingests_of_one_name_at_the_same_moment(ceph, space, start, command, tmp_path, tell):

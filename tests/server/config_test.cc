@@ -91,6 +91,10 @@ TEST(ConfigTest, DataAreInOnePlace) {
                 "--store: \"rados://pool\"; --data-dir is \"d\"; give one of both");
   ExpectInvalid({"--store=/data"}, "--store: \"/data\"; rados://POOL...");
   ExpectInvalid({"--data-dir=rados://pool"}, "--data-dir: \"rados://pool\"; a folder");
+  ExpectInvalid({"--data-dir=d", "--cache-dir=c"}, "--cache-dir: \"c\"; for data that come over a");
+  ExpectInvalid({"--store=rocksdb://d", "--cache-dir=c"}, "--cache-dir: \"c\"; for data that come");
+  ExpectInvalid({"--store=rados://pool", "--cache-dir=c", "--cache-disk=1M"},
+                "--cache-disk: \"1M\"; at least 64M");
   ExpectInvalid({"--store=rados://pool", "--snapshot-dir=s"}, "--snapshot-dir: \"s\"; ");
 }
 

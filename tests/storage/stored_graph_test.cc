@@ -30,7 +30,8 @@ class StoredGraphTest : public EveryStore {
   }
 };
 INSTANTIATE_TEST_SUITE_P(All, StoredGraphTest,
-                         testing::ValuesIn(AndRados({StoreKind::kMemory, StoreKind::kRocksDb})),
+                         testing::ValuesIn(AndRados({StoreKind::kMemory, StoreKind::kCachedMemory,
+                                                     StoreKind::kRocksDb})),
                          StoreKindName);
 
 TEST_P(StoredGraphTest, AHeterogeneousGraphAnswersFromAnyBudget) {

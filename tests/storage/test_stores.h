@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "storage/catalog.h"
+#include "storage/chunks/cached_store.h"
 #include "storage/chunks/chunk_store.h"
 #include "storage/chunks/open_store.h"
 #include "storage/records.h"
@@ -81,7 +82,7 @@ inline std::string RadosPlace(const std::string& name_space, const std::string& 
   return "rados://graphfeed/" + name_space + "?conf=" + CephFolder() + "/ceph.conf&id=" + user;
 }
 
-enum class StoreKind { kMemory, kSharedMemory, kRocksDb, kRados };
+enum class StoreKind { kMemory, kSharedMemory, kCachedMemory, kRocksDb, kRados };
 
 // These, and RADOS where there is a cluster.
 inline std::vector<StoreKind> AndRados(std::vector<StoreKind> kinds) {
@@ -99,6 +100,12 @@ class StoreUnderTest {
       return std::make_unique<MemoryChunkStore>(disk_, kind_ == StoreKind::kSharedMemory);
     }
     const std::string path = folder_.path().string();
+    if (kind_ == StoreKind::kCachedMemory) {  // with a cache on disk
+      auto cached = WithDiskCache(std::make_unique<MemoryChunkStore>(disk_),
+                                  {.dir = path, .capacity_bytes = 64 << 20});
+      EXPECT_TRUE(cached.ok()) << cached.status();
+      return cached.ok() ? *std::move(cached) : nullptr;
+    }
     auto store = OpenStore(
         kind_ == StoreKind::kRados ? RadosPlace(folder_.path().filename().string()) : path);
     EXPECT_TRUE(store.ok()) << store.status();
@@ -135,6 +142,8 @@ inline std::string StoreKindName(const testing::TestParamInfo<StoreKind>& info) 
       return "Memory";
     case StoreKind::kSharedMemory:
       return "SharedMemory";
+    case StoreKind::kCachedMemory:
+      return "CachedMemory";
     case StoreKind::kRocksDb:
       return "RocksDb";
     case StoreKind::kRados:

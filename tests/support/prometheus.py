@@ -84,3 +84,16 @@ def lint(text: str) -> str:
         check=False,
     )  # fmt: skip
     return f"{done.returncode}: {done.stdout}{done.stderr}" if done.returncode else done.stdout + done.stderr
+
+
+def families_of(text: str) -> set[str]:
+    """Those of what a scrape answered."""
+    return set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
+
+
+def documented_families() -> set[str]:
+    """Those in the table of docs/operations.md."""
+    operations = pathlib.Path(__file__).resolve().parents[2] / "docs/operations.md"
+    table = operations.read_text().split("\n## Metrics\n")[1].split("\n## ")[0]
+    rows = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
+    return set(re.findall(r"`([a-z0-9_]+)`", rows))

@@ -12,9 +12,12 @@ namespace graphfeed {
   F(rados_aio_cancel)                     \
   F(rados_aio_create_completion2)         \
   F(rados_aio_get_return_value)           \
+  F(rados_aio_notify)                     \
   F(rados_aio_read_op_operate)            \
   F(rados_aio_release)                    \
   F(rados_aio_stat)                       \
+  F(rados_aio_unwatch)                    \
+  F(rados_aio_watch2)                     \
   F(rados_aio_write_op_operate)           \
   F(rados_cluster_stat)                   \
   F(rados_conf_get)                       \
@@ -24,11 +27,13 @@ namespace graphfeed {
   F(rados_create)                         \
   F(rados_create_read_op)                 \
   F(rados_create_write_op)                \
+  F(rados_get_instance_id)                \
   F(rados_getxattrs_end)                  \
   F(rados_getxattrs_next)                 \
   F(rados_ioctx_create)                   \
   F(rados_ioctx_destroy)                  \
   F(rados_ioctx_set_namespace)            \
+  F(rados_notify_ack)                     \
   F(rados_omap_get_end)                   \
   F(rados_omap_get_next2)                 \
   F(rados_read_op_cmpxattr)               \

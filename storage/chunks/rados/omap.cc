@@ -59,6 +59,18 @@ struct Attributes {
   rados_xattrs_iter_t iterator = nullptr;
 };
 
+// As librados takes them.
+struct KeyNames {
+  explicit KeyNames(absl::Span<const std::string> keys) {
+    for (const std::string& key : keys) {
+      names.push_back(key.data());
+      lengths.push_back(key.size());
+    }
+  }
+  std::vector<const char*> names;
+  std::vector<size_t> lengths;
+};
+
 // One page of the entries after `after`. The result as of Operate; -ECANCELED: the revision is
 // another.
 RadosCalls::Done ReadPage(const RadosPool& pool, const std::string& object,
@@ -106,23 +118,38 @@ absl::StatusOr<OmapContents> ReadOmap(const RadosPool& pool, const std::string& 
   return contents;
 }
 
+absl::StatusOr<OmapContents> ReadOmapPart(const RadosPool& pool, const std::string& object,
+                                          absl::Span<const std::string> keys) {
+  Attributes attributes(pool.api());
+  Entries entries(pool.api());
+  int result = 0;
+  ReadOp op = NewReadOp(pool);
+  pool.api().rados_read_op_getxattrs(op.get(), &attributes.iterator, &result);
+  const KeyNames names(keys);
+  if (!keys.empty()) {
+    pool.api().rados_read_op_omap_get_vals_by_keys2(op.get(), names.names.data(),
+                                                    names.names.size(), names.lengths.data(),
+                                                    &entries.iterator, &result);
+  }
+  GF_RETURN_IF_ERROR(Operate(pool, std::move(op), object).status);
+  OmapContents contents;
+  attributes.AddTo(contents.attributes);
+  if (!keys.empty()) entries.AddTo(contents.entries);
+  return contents;
+}
+
 absl::StatusOr<RecordMap> ReadOmapKeys(const RadosPool& pool, const std::string& object,
                                        absl::Span<const std::string> keys) {
   RecordMap found;
   while (!keys.empty()) {
-    const absl::Span<const std::string> some = keys.subspan(0, kEntriesAtATime);
-    keys.remove_prefix(some.size());
-    std::vector<const char*> names;
-    std::vector<size_t> lengths;
-    for (const std::string& key : some) {
-      names.push_back(key.data());
-      lengths.push_back(key.size());
-    }
+    const KeyNames names(keys.subspan(0, kEntriesAtATime));
+    keys.remove_prefix(names.names.size());
     Entries entries(pool.api());
     int result = 0;
     ReadOp op = NewReadOp(pool);
-    pool.api().rados_read_op_omap_get_vals_by_keys2(op.get(), names.data(), names.size(),
-                                                    lengths.data(), &entries.iterator, &result);
+    pool.api().rados_read_op_omap_get_vals_by_keys2(op.get(), names.names.data(),
+                                                    names.names.size(), names.lengths.data(),
+                                                    &entries.iterator, &result);
     GF_RETURN_IF_ERROR(Operate(pool, std::move(op), object).status);
     entries.AddTo(found);
   }

@@ -24,6 +24,11 @@ struct OmapContents {
 absl::StatusOr<OmapContents> ReadOmap(const RadosPool& pool, const std::string& object,
                                       const std::string& revision);
 
+// All attributes, and entries of these keys (at most 1024), those that there are, as they were at
+// the same moment.
+absl::StatusOr<OmapContents> ReadOmapPart(const RadosPool& pool, const std::string& object,
+                                          absl::Span<const std::string> keys);
+
 // Entries of these keys, those that there are.
 absl::StatusOr<RecordMap> ReadOmapKeys(const RadosPool& pool, const std::string& object,
                                        absl::Span<const std::string> keys);

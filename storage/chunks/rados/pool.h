@@ -43,6 +43,8 @@ class RadosPool {
   const Librados& api() const { return api_; }
   rados_ioctx_t io() const { return io_; }
   const RadosLocation& location() const { return location_; }
+  // Of this connection, as notices name their sender.
+  uint64_t client_id() const { return api_.rados_get_instance_id(cluster_); }
 
   bool lost() const { return lost_; }
   // Whether anyone has answered within the last seconds.

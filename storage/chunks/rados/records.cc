@@ -19,6 +19,9 @@ namespace {
 constexpr char kFormatAttribute[] = "format";
 constexpr char kRevisionAttribute[] = "revision";
 constexpr char kDigestAttribute[] = "digest";
+// All records are read after so many times that a part was enough: so damage is found.
+constexpr int kPartsBetweenAll = 60;
+constexpr size_t kMaxChanging = 256;
 
 std::string DigestOf(const RecordMap& records) {
   Digester digester;
@@ -47,19 +50,65 @@ void RadosRecords::Know(RecordMap records) {
   bytes_ = bytes;
 }
 
+void RadosRecords::CountRead(const RecordMap& entries) {
+  int64_t bytes = 0;
+  for (const auto& [key, value] : entries) bytes += static_cast<int64_t>(key.size() + value.size());
+  read_bytes_ += bytes;
+}
+
 absl::Status RadosRecords::Refresh() {
   known_ = false;
+  if (revision_ >= 0 && parts_read_ < kPartsBetweenAll) {
+    GF_ASSIGN_OR_RETURN(known_, ReadPart());
+    if (known_) return absl::OkStatus();
+  }
+  return ReadAll();
+}
+
+absl::StatusOr<bool> RadosRecords::ReadPart() {
+  const std::vector<std::string> keys(changing_.begin(), changing_.end());
+  GF_ASSIGN_OR_RETURN(OmapContents part, ReadOmapPart(pool_, kObject, keys));
+  CountRead(part.entries);
+  int64_t revision = 0;
+  if (Find(part.attributes, kFormatAttribute) != kFormat ||
+      !absl::SimpleAtoi(Find(part.attributes, kRevisionAttribute), &revision)) {
+    return false;
+  }
+  RecordMap records = records_;
+  for (const std::string& key : keys) records.erase(key);
+  records.merge(part.entries);
+  if (Find(part.attributes, kDigestAttribute) != DigestOf(records)) return false;
+  ++parts_read_;
+  revision_ = revision;
+  Know(std::move(records));
+  return true;
+}
+
+absl::Status RadosRecords::ReadAll() {
   GF_ASSIGN_OR_RETURN(OmapContents contents, ReadOmap(pool_, kObject, kRevisionAttribute));
+  CountRead(contents.entries);
   if (const std::string format = Find(contents.attributes, kFormatAttribute); format != kFormat) {
     return absl::FailedPreconditionError(
         absl::StrCat("\"", kObject, "\" in ", pool_.location().Name(), " is of format \"", format,
                      "\"; this program knows \"", kFormat, "\""));
   }
-  if (!absl::SimpleAtoi(Find(contents.attributes, kRevisionAttribute), &revision_) ||
+  int64_t revision = 0;
+  if (!absl::SimpleAtoi(Find(contents.attributes, kRevisionAttribute), &revision) || revision < 0 ||
       Find(contents.attributes, kDigestAttribute) != DigestOf(contents.entries)) {
     return absl::DataLossError(absl::StrCat("the records of ", pool_.location().Name(),
                                             " are damaged: they are not those of their digest"));
   }
+  std::set<std::string> changing;
+  for (const auto& [key, value] : contents.entries) {
+    const auto before = records_.find(key);
+    const bool changed = before != records_.end() && before->second != value;
+    if (changed || changing_.contains(key)) changing.insert(key);
+  }
+  // Of so many it is no use to read them one by one.
+  if (changing.size() > kMaxChanging) changing.clear();
+  changing_ = std::move(changing);
+  parts_read_ = 0;
+  revision_ = revision;
   Know(std::move(contents.entries));
   known_ = true;
   return absl::OkStatus();

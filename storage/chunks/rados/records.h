@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -36,9 +37,14 @@ class RadosRecords {
   absl::StatusOr<RecordMap> List();
   absl::Status Change(absl::Span<const RecordChange> changes);
   int64_t bytes() const { return bytes_; }  // as last known
+  int64_t read_bytes() const { return read_bytes_; }
 
  private:
   absl::Status Refresh() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status ReadAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Whether a part of them was enough to know them.
+  absl::StatusOr<bool> ReadPart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CountRead(const RecordMap& entries);
   void Know(RecordMap records) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Makes `after` of the records if the revision is as it is known. ABORTED: it is another.
   absl::Status Write(const RecordMap& after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -46,9 +52,12 @@ class RadosRecords {
   const RadosPool& pool_;
   Mutex mu_;  // also held while the cluster is asked: changes of one process take turns
   bool known_ ABSL_GUARDED_BY(mu_) = false;
-  int64_t revision_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t revision_ ABSL_GUARDED_BY(mu_) = -1;  // of records_; -1: they were never read
   RecordMap records_ ABSL_GUARDED_BY(mu_);
   std::atomic<int64_t> bytes_{0};
+  std::atomic<int64_t> read_bytes_{0};
+  std::set<std::string> changing_ ABSL_GUARDED_BY(mu_);  // keys of which the value became another
+  int parts_read_ ABSL_GUARDED_BY(mu_) = 0;              // since all was
   // A change that failed may still be made.
   bool uncertain_ ABSL_GUARDED_BY(mu_) = false;
 };

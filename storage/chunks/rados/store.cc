@@ -230,6 +230,18 @@ absl::Status RadosChunkStore::ChangeRecords(absl::Span<const RecordChange> chang
   return records_.Change(changes);
 }
 
+std::unique_ptr<RecordsWatch> RadosChunkStore::WatchRecords(std::function<void()> on_change) {
+  std::shared_ptr<RadosWatch::Board> board = RadosWatch::NewBoard();
+  {
+    MutexLock lock(&mu_);
+    boards_.push_back(board);
+  }
+  return std::make_unique<RadosWatch>(*pool_, RadosRecords::kObject, std::move(on_change),
+                                      std::move(board), watch_counts_);
+}
+
+void RadosChunkStore::Announce() { Notify(*pool_, RadosRecords::kObject); }
+
 void RadosChunkStore::Tidy() {
   if (tidied_++ % kTidiesBetweenCounts != 0) return;
   (void)ListColumns();  // counts what others have written and removed
@@ -238,15 +250,24 @@ void RadosChunkStore::Tidy() {
 int64_t RadosChunkStore::StoredBytes() { return stored_bytes_ + records_.bytes(); }
 
 StoreStats RadosChunkStore::Stats() {
-  const auto count = [](const char* name, const char* help, int64_t value) {
-    return StoreStats::Count{
-        .name = name, .help = help, .counter = true, .value = static_cast<double>(value)};
+  StoreStats stats;
+  stats.free_bytes = pool_->free_bytes();
+  stats.total_bytes = pool_->total_bytes();
+  const auto count = [&](const char* name, const char* help, int64_t value) {
+    stats.counts.push_back(
+        {.name = name, .help = help, .counter = true, .value = static_cast<double>(value)});
   };
-  return {.free_bytes = pool_->free_bytes(),
-          .total_bytes = pool_->total_bytes(),
-          .counts = {count("operations_total", "Operations that read chunks.", counts_.operations),
-                     count("ranges_total", "Ranges of objects that they read.", counts_.ranges),
-                     count("range_bytes_total", "Bytes of those.", counts_.bytes)}};
+  count("operations_total", "Operations that read chunks.", counts_.operations);
+  count("ranges_total", "Ranges of objects that they read.", counts_.ranges);
+  count("range_bytes_total", "Bytes of those.", counts_.bytes);
+  count("record_read_bytes_total", "Bytes of records that were read.", records_.read_bytes());
+  count("notices_total", "Notices of other servers that records have changed.",
+        watch_counts_.notices);
+  count("watches_total", "Watches for notices that were set up.", watch_counts_.watches);
+  stats.counts.push_back({.name = "watching",
+                          .help = "1 while there is a watch for notices, else 0.",
+                          .value = watch_counts_.watching ? 1.0 : 0.0});
+  return stats;
 }
 
 absl::StatusOr<std::unique_ptr<ChunkStore>> OpenRadosChunkStore(const std::string& place,

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -18,6 +20,7 @@
 #include "storage/chunks/rados/pool.h"
 #include "storage/chunks/rados/reads.h"
 #include "storage/chunks/rados/records.h"
+#include "storage/chunks/rados/watch.h"
 
 namespace graphfeed {
 
@@ -41,9 +44,12 @@ class RadosChunkStore : public ChunkStore {
   std::string ListingName() override;
   absl::StatusOr<std::vector<ColumnChunks>> ListColumns() override;
   absl::Status DeleteColumns(absl::Span<const uint64_t> columns) override;
+  void ForgetColumns(absl::Span<const uint64_t> columns) override { Forget(columns); }
   void Tidy() override;
   absl::StatusOr<RecordMap> ListRecords() override { return records_.List(); }
   absl::Status ChangeRecords(absl::Span<const RecordChange> changes) override;
+  std::unique_ptr<RecordsWatch> WatchRecords(std::function<void()> on_change) override;
+  void Announce() override;
   int64_t StoredBytes() override;
   StoreStats Stats() override;
   EngineInfo kind() override { return {.engine = "rados", .format = 1}; }
@@ -65,17 +71,20 @@ class RadosChunkStore : public ChunkStore {
   absl::StatusOr<Places> ReadPlaces(uint64_t column, const ColumnEntry& entry) const;
   void Forget(absl::Span<const uint64_t> columns);
 
+  Mutex mu_;
+  // Of watches, for callbacks that come until the pool is gone.
+  std::vector<std::shared_ptr<RadosWatch::Board>> boards_ ABSL_GUARDED_BY(mu_);
   const std::unique_ptr<RadosPool> pool_;
   bool read_only_ = false;  // as it was opened
   RadosRecords records_;
   std::atomic<bool> writing_{false};
 
-  Mutex mu_;
   std::map<uint64_t, Places> places_ ABSL_GUARDED_BY(mu_);
   // Of columns, as last listed, with what this process has written and removed since.
   std::atomic<int64_t> stored_bytes_{0};
   std::atomic<int64_t> tidied_{0};
   ReadCounts counts_;
+  WatchCounts watch_counts_;
 };
 
 }  // namespace graphfeed

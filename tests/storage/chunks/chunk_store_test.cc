@@ -33,6 +33,7 @@ absl::Status Unchecked(const std::string&) { return absl::OkStatus(); }
 class ChunkStoreTest : public EveryStore {};
 INSTANTIATE_TEST_SUITE_P(All, ChunkStoreTest,
                          testing::ValuesIn(AndRados({StoreKind::kMemory, StoreKind::kSharedMemory,
+                                                     StoreKind::kCachedMemory,
                                                      StoreKind::kRocksDb})),
                          StoreKindName);
 

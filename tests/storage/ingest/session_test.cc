@@ -32,7 +32,8 @@ class IngestTest : public EveryStore {
   }
 };
 INSTANTIATE_TEST_SUITE_P(All, IngestTest,
-                         testing::ValuesIn(AndRados({StoreKind::kMemory, StoreKind::kRocksDb})),
+                         testing::ValuesIn(AndRados({StoreKind::kMemory, StoreKind::kCachedMemory,
+                                                     StoreKind::kRocksDb})),
                          StoreKindName);
 
 const ColumnSchema& ColumnOf(const Dataset& dataset, absl::string_view name) {
