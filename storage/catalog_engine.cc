@@ -104,15 +104,6 @@ void CatalogEngine::Discard(absl::Span<const uint64_t> columns) {
   (void)DeleteOrKeepAsGarbage(std::move(doomed));
 }
 
-absl::Status CatalogEngine::DeleteOrKeepAsGarbage(std::vector<uint64_t> columns) {
-  if (columns.empty()) return absl::OkStatus();
-  const absl::Status status = store_->DeleteColumns(columns);
-  if (status.ok()) return status;
-  MutexLock lock(&mu_);
-  garbage_.insert(garbage_.end(), columns.begin(), columns.end());
-  return status;
-}
-
 absl::Status CatalogEngine::CheckUnused(const DatasetInfo& info) const {
   MutexLock lock(&mu_);
   const auto dataset = datasets_.find(info.name);

@@ -96,7 +96,8 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   absl::Status Refresh();
   absl::Status Update(Records::Edit edit);
   void DiscardUnused();
-  // What cannot be deleted now the next sweep tries again, and the next start finds.
+  // What cannot be deleted now the next sweep tries again, and the next start finds; in
+  // catalog_sharing.cc.
   absl::Status DeleteOrKeepAsGarbage(std::vector<uint64_t> columns);
 
   absl::Status CheckWritable() const;

@@ -201,6 +201,15 @@ absl::Status CatalogEngine::Sweep() {
   return DeleteOrKeepAsGarbage(std::move(doomed));
 }
 
+absl::Status CatalogEngine::DeleteOrKeepAsGarbage(std::vector<uint64_t> columns) {
+  if (columns.empty()) return absl::OkStatus();
+  absl::Status status = store_->DeleteColumns(columns);
+  if (status.ok()) return status;
+  MutexLock lock(&mu_);
+  garbage_.insert(garbage_.end(), columns.begin(), columns.end());
+  return status;
+}
+
 std::vector<Fingerprint> CatalogEngine::DeletedButOpen() {
   MutexLock lock(&mu_);
   std::erase_if(deleted_, [](const DeletedVersion& version) { return version.open.expired(); });

@@ -159,6 +159,7 @@ class CephCluster:
         self._processes.clear()
 
     def _write_conf(self, port: int, osds: int, message_delay: float) -> None:
+        # An OSD that is found hanging often (osd_max_markdown_count) would end itself.
         folder = self.folder
         (folder / "log").mkdir()
         copies = min(3, osds)
@@ -191,6 +192,7 @@ mon_osd_min_down_reporters = 1
 mon_osd_adjust_heartbeat_grace = false
 mon_osd_adjust_down_out_interval = false
 mon_osd_down_out_interval = 600
+osd_max_markdown_count = 1000000
 mon_data_avail_crit = 1
 mon_data_avail_warn = 2
 mon_warn_on_pool_no_redundancy = false
