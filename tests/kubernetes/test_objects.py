@@ -231,7 +231,7 @@ def test_pods_have_no_rights(name):
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
         kinds = {kind for volume in spec["volumes"] for kind in volume if kind != "name"}
-        assert kinds <= {"configMap", "secret", "emptyDir", "persistentVolumeClaim"}
+        assert kinds <= {"configMap", "secret", "emptyDir", "persistentVolumeClaim", "ephemeral"}
         for container in containers(pod):
             context = container["securityContext"]
             assert context["readOnlyRootFilesystem"] and context["capabilities"]["drop"] == ["ALL"]

@@ -7,11 +7,12 @@ import urllib.request
 
 import ceph_cluster
 import pytest
+import types_of_objects
 import yaml
 from chart import containers, objects, of_kind, pods
 from programs import configurations, molecules, one, run, words_of
 from server_process import Server
-from test_objects import labels, scaled, servers
+from test_objects import configuration, labels, scaled, servers
 
 SETS = ("rados", "external-rados")
 both = pytest.mark.parametrize("name", SETS)
@@ -67,6 +68,32 @@ def test_a_changed_ceph_conf_is_a_restart():
     assert checksum() != checksum("--set", "store.rados.monitors[0]=10.1.1.1")
 
 
+@pytest.mark.parametrize("storage", ["", "local-nvme"])
+def test_a_cache_has_a_volume_with_room_for_it(storage, tmp_path):
+    found = objects("rados", "--set", f"store.rados.cache.storageClassName={storage}")
+    assert not types_of_objects.errors({"cache": found}, tmp_path)
+    pod = deployment(found)["spec"]["template"]
+    config = configuration(found, pod)
+    gib = int(config["cache-disk"].removesuffix("Gi"))
+    (server,) = pod["spec"]["containers"]
+    (mount,) = [m for m in server["volumeMounts"] if config["cache-dir"].startswith(m["mountPath"] + "/")]
+    assert not mount.get("readOnly")
+    (volume,) = [v for v in pod["spec"]["volumes"] if v["name"] == mount["name"]]
+    if storage:
+        claim = volume["ephemeral"]["volumeClaimTemplate"]["spec"]
+        assert claim["storageClassName"] == storage
+        room = claim["resources"]["requests"]["storage"]
+        assert "ephemeral-storage" not in server["resources"]["requests"]
+    else:
+        room = volume["emptyDir"]["sizeLimit"]
+        assert server["resources"]["requests"]["ephemeral-storage"] == room
+    assert int(room.removesuffix("Gi")) >= 1.1 * gib
+    # Without it: neither flag nor volume.
+    without = objects("rados", "--set", "store.rados.cache.gib=0")
+    assert "cache-dir" not in configuration(without, deployment(without)["spec"]["template"])
+    assert "cache" not in [v["name"] for v in deployment(without)["spec"]["template"]["spec"]["volumes"]]
+
+
 def test_rook_makes_the_pool_and_the_user_that_servers_ask_for():
     found = objects("rados")
     (pool,), (user,) = of_kind("CephBlockPool", found), of_kind("CephClient", found)
@@ -115,10 +142,12 @@ def etc(cluster, tmp_path):
 
 def test_the_set_s_servers_share_a_pool(etc, tmp_path):
     (config,) = configurations("rados").values()
-    kept = {k: v for k, v in config.items() if k not in ("store", "listen", "metrics-listen")}
+    ours = ("store", "listen", "metrics-listen", "cache-dir", "cache-disk")
+    kept = {k: v for k, v in config.items() if k not in ours}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(kept))
     store = config["store"].replace("/etc/graphfeed", str(etc))
-    running = [Server(store, f"--config={tmp_path / 'config.yaml'}") for _ in range(2)]
+    running = [Server(store, f"--config={tmp_path / 'config.yaml'}", f"--cache-dir={tmp_path / cache}",
+                      "--cache-disk=64Mi") for cache in ("one", "other")]  # fmt: skip
     try:
         (tmp_path / "datasets").mkdir()
         molecules(tmp_path / "datasets")

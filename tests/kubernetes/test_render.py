@@ -89,6 +89,8 @@ POOL = ["--set", "store.rados.pool=p,store.rados.monitors[0]=10.0.0.1"]
     (["--set", "store.rados.pool=a/b"], "pool"),
     (["--set", "store.rados.pool=p"], "store.rados.monitors"),
     ([*POOL, "--set", "servers.config.data-dir=/data"], "config: data-dir is set by"),
+    ([*POOL, "--set", "servers.config.cache-dir=/c"], "config: cache-dir is set by"),
+    (["--set", "store.rados.cache.gib=1"], "store.rados.pool is empty"),
     ([*POOL, "--set", "followers.replicas=1"], "nobody follows"),
     ([*POOL, "--set", "followers.autoscaling.enabled=true"], "nobody follows"),
     ([*POOL, "--set", "writer.servesReaders=false"], "no writer"),

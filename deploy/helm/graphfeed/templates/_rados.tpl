@@ -41,6 +41,43 @@ keyfile = /etc/graphfeed/ceph-key/key
     items: [{key: {{ $rados.secretKey }}, path: key}]
 {{- end }}
 
+{{/* What the cache takes, files and folders of its file system included. */}}
+{{- define "graphfeed.cacheSize" -}}
+{{ add (div (add (mul 11 (int .Values.store.rados.cache.gib)) 9) 10) 1 }}Gi
+{{- end }}
+
+{{- define "graphfeed.cacheVolume" -}}
+{{- $cache := .Values.store.rados.cache -}}
+{{- if $cache.gib -}}
+- name: cache
+  {{- if $cache.storageClassName }}
+  ephemeral:
+    volumeClaimTemplate:
+      spec:
+        accessModes: [ReadWriteOnce]
+        storageClassName: {{ $cache.storageClassName }}
+        resources:
+          requests: {storage: {{ include "graphfeed.cacheSize" . }}}
+  {{- else }}
+  emptyDir: {sizeLimit: {{ include "graphfeed.cacheSize" . }}}
+  {{- end }}
+{{- end -}}
+{{- end }}
+
+{{/* Those of a pod of servers, and the room of a cache in an emptyDir, which is the host's. */}}
+{{- define "graphfeed.serverResources" -}}
+{{- $cache := .root.Values.store.rados.cache -}}
+{{- $resources := deepCopy .values.resources -}}
+{{- if and (eq .component "server") $cache.gib (not $cache.storageClassName) -}}
+{{- $requests := default dict $resources.requests -}}
+{{- if not (hasKey $requests "ephemeral-storage") -}}
+{{- $_ := set $requests "ephemeral-storage" (include "graphfeed.cacheSize" .root | trim) -}}
+{{- end -}}
+{{- $_ := set $resources "requests" $requests -}}
+{{- end -}}
+{{- toYaml $resources -}}
+{{- end }}
+
 {{/* What store.rados cannot be together with. */}}
 {{- define "graphfeed.checkStore" -}}
 {{- $rados := .Values.store.rados -}}
@@ -68,6 +105,9 @@ keyfile = /etc/graphfeed/ceph-key/key
 {{- else -}}
 {{- if .Values.servers.autoscaling.enabled -}}
 {{- fail "servers.autoscaling: servers are made with store.rados.pool alone; without it followers.autoscaling" -}}
+{{- end -}}
+{{- if $rados.cache.gib -}}
+{{- fail "store.rados.cache: it is of servers on a pool, and store.rados.pool is empty" -}}
 {{- end -}}
 {{- if or $rados.rook.createClient $rados.rook.createPool -}}
 {{- fail "store.rados.rook: store.rados.pool is empty" -}}

@@ -28,6 +28,10 @@ are the names of its flags. Roles: writer, follower, server (with store.rados), 
 {{- $_ := set $config "allow-unauthenticated" true -}}
 {{- end -}}
 {{- end -}}
+{{- if and (eq .role "server") $values.store.rados.cache.gib -}}
+{{- $_ := set $config "cache-dir" "/var/cache/graphfeed/chunks" -}}
+{{- $_ := set $config "cache-disk" (printf "%dGi" (int $values.store.rados.cache.gib)) -}}
+{{- end -}}
 {{- if or (eq .role "writer") (eq .role "server") -}}
 {{- if $values.snapshots.enabled -}}
 {{- $_ := set $config "snapshot-dir" "/var/lib/graphfeed/snapshots" -}}
@@ -43,7 +47,7 @@ are the names of its flags. Roles: writer, follower, server (with store.rados), 
 {{- $_ := set $config "read-only" true -}}
 {{- end -}}
 {{- range $key, $value := mergeOverwrite (deepCopy $values.config) (deepCopy .own) -}}
-{{- if or (hasKey $config $key) (has $key (list "data-dir" "store")) -}}
+{{- if or (hasKey $config $key) (has $key (list "data-dir" "store" "cache-dir" "cache-disk")) -}}
 {{- fail (printf "config: %s is set by the chart; docs/kubernetes.md names the value that changes it" $key) -}}
 {{- end -}}
 {{- if not (kindIs "invalid" $value) -}}
@@ -139,12 +143,15 @@ spec:
     - {name: metrics, containerPort: 9464}
     {{- include "graphfeed.serverProbes" (dict "port" "metrics") | nindent 4 }}
     resources:
-      {{- toYaml .values.resources | nindent 6 }}
+      {{- toYaml (include "graphfeed.serverResources" . | fromYaml) | nindent 6 }}
     securityContext:
       {{- include "graphfeed.containerSecurity" .root | nindent 6 }}
     volumeMounts:
     {{- if eq .component "server" }}
     {{- include "graphfeed.cephMounts" .root | trim | nindent 4 }}
+    {{- if $values.store.rados.cache.gib }}
+    - {name: cache, mountPath: /var/cache/graphfeed}
+    {{- end }}
     {{- else }}
     - {name: data, mountPath: /var/lib/graphfeed}
     {{- end }}
@@ -162,6 +169,9 @@ spec:
   volumes:
   {{- if eq .component "server" }}
   {{- include "graphfeed.cephVolumes" .root | trim | nindent 2 }}
+  {{- with include "graphfeed.cacheVolume" .root | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
   {{- end }}
   - name: config
     configMap: {name: {{ $name }}}
