@@ -1,5 +1,5 @@
-# Parts that need packages which not everybody has: AUTO builds a part if they are there, and tells at
-# the end of the configuration what is left out; ON is an error without them; OFF does not look.
+# Parts that need packages which not everybody has: AUTO builds a part if they are there, ON is an
+# error without them, OFF leaves it out. The end of the configuration tells what is left out.
 
 set_property(GLOBAL PROPERTY GRAPHFEED_LEFT_OUT "")
 
@@ -21,6 +21,8 @@ function(graphfeed_part_missing variable)
   get_property(what GLOBAL PROPERTY ${variable}_WHAT)
   get_property(section GLOBAL PROPERTY ${variable}_SECTION)
   if(${variable} STREQUAL "OFF")
+    set_property(GLOBAL APPEND PROPERTY GRAPHFEED_LEFT_OUT
+                 "LEFT OUT: ${what} (${variable} is OFF)")
     set(${variable}_FOUND OFF PARENT_SCOPE)
     return()
   endif()

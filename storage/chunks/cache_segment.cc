@@ -58,7 +58,7 @@ absl::Status CacheSegment::Append(absl::string_view bytes) {
     const ssize_t written = pwrite(fd_, bytes.data(), bytes.size(), end);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) {
-      const absl::Status status = SegmentError(id_, written < 0 ? errno : EIO);
+      absl::Status status = SegmentError(id_, written < 0 ? errno : EIO);
       (void)!ftruncate(fd_, bytes_);  // a full disk has its room back
       return status;
     }

@@ -11,7 +11,8 @@ namespace graphfeed {
 absl::StatusOr<std::unique_ptr<ChunkStore>> OpenRadosChunkStore(const std::string&,
                                                                 const ChunkStoreOptions&) {
   return absl::FailedPreconditionError(
-      "this graphfeed was built without stores in RADOS (librados-dev, GRAPHFEED_RADOS)");
+      "this graphfeed was built without stores in RADOS; build it with librados-dev and without "
+      "GRAPHFEED_RADOS=OFF");
 }
 #endif
 

@@ -54,6 +54,40 @@ def test_flags_that_are_wrong_exit_with_two(tmp_path):
     assert '"localhost"; HOST:PORT' in done.stderr
 
 
+def refused_store(libraries: pathlib.Path) -> str:
+    """Why a server does not start with a store in RADOS, with the librados of a folder."""
+    done = subprocess.run(
+        [os.environ["GRAPHFEED_SERVER"], "--store", "rados://pool", "--listen", "127.0.0.1:0"],
+        capture_output=True, text=True, timeout=60,
+        env={**os.environ, "LD_LIBRARY_PATH": str(libraries)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    return done.stderr
+
+
+WITHOUT_RADOS = "GRAPHFEED_WITHOUT_RADOS" in os.environ
+
+
+def test_a_build_without_stores_in_rados_says_so(tmp_path):
+    if not WITHOUT_RADOS:
+        pytest.skip("this one has them")
+    assert refused_store(tmp_path) == (
+        "graphfeed-server: FAILED_PRECONDITION: this graphfeed was built without stores in RADOS; "
+        "build it with librados-dev and without GRAPHFEED_RADOS=OFF\n"
+    )
+
+
+@pytest.mark.skipif(WITHOUT_RADOS, reason="this build has no stores in RADOS")
+def test_a_librados_that_is_missing_or_too_old_is_named(tmp_path):
+    library = tmp_path / "librados.so.2"
+    library.touch()  # found before the machine's own, and none
+    said = refused_store(tmp_path)
+    assert "FAILED_PRECONDITION: stores in RADOS need librados.so.2 (Debian: librados2): " in said
+    (tmp_path / "old.c").write_text("int rados_version(void) { return 1; }\n")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "old.c"], check=True)
+    assert "librados.so.2 of this machine is too old: it has no rados_" in refused_store(tmp_path)
+
+
 def test_more_memory_than_there_is_is_warned_of(tmp_path):
     with open(tmp_path / "log", "w+") as log:
         server = Server(tmp_path / "data", "--memory-budget", "900T", stderr=log)

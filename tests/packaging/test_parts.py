@@ -46,6 +46,16 @@ def test_what_is_absent_is_left_out_and_said(tmp_path):
     assert "bin/graphfeed-server:" in targets and "storage_test:" not in targets
 
 
+def test_stores_in_rados_are_left_out_when_asked_to(tmp_path):
+    done, said = configure(tmp_path, "-DGRAPHFEED_RADOS=OFF")
+    assert done, said
+    assert "LEFT OUT: stores in Ceph RADOS (GRAPHFEED_RADOS is OFF)" in said
+    commands = (tmp_path / "compile_commands.json").read_text()
+    assert "/graphfeed_chunks.dir/" in commands and "GRAPHFEED_WITH_RADOS" not in commands
+    tests = subprocess.run(["ctest", "--test-dir", tmp_path, "-N"], capture_output=True, text=True)
+    assert "storage_test" in tests.stdout and "rados_test" not in tests.stdout
+
+
 @pytest.mark.parametrize("part, package, missing", [
     ("GRAPHFEED_PYTHON", "pybind11", "pybind11: ./run install client"),
     ("GRAPHFEED_TESTS", "GTest", "GoogleTest with gmock: ./run install test"),

@@ -290,8 +290,9 @@ def replicas(start_server, *contents):
 def test_a_stream_goes_on_at_another_replica(start_server, caplog):
     first, second = replicas(start_server, graphs(800), graphs(800))
     info = gf.connect(second.address).dataset("copied")
-    expected = received(portable.Client([second.address]), padded(portable, info))
-    options = padded(portable, info, prefetch=1, client_prefetch=1)
+    # Far more than connections hold: the first server cannot have sent it all.
+    expected = received(portable.Client([second.address]), padded(portable, info, num_epochs=60))
+    options = padded(portable, info, prefetch=1, client_prefetch=1, num_epochs=60)
     client = portable.Client([first.address, second.address], spread=False)
     stream = client.stream_batches(options)
     digests = [stream.next().info.digest for _ in range(3)]

@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator, List, Optional
 import grpc
 
 from graphfeed import errors
-from graphfeed._portable import descriptors, details, ending, forks
+from graphfeed._portable import descriptors, details, ending, forks, security
 from graphfeed._portable.channel_options import ChannelOptions
 
 # How often a waiting thread looks whether there is something else to do.
@@ -34,27 +34,9 @@ def _single_threaded() -> list:
     return [] if name is None else [(name, 1)]
 
 
-# What gRPC says of a connection that does not come up because one side speaks TLS otherwise than the
-# other, and what to do about it (as in client/cpp/rpc/rpc.cc).
-_TLS_HINTS = (
-    ("wrong version number", "the server speaks without TLS, and root_ca is given"),
-    ("certificate verify failed", "the server's certificate does not come from those in root_ca"),
-    ("is not in peer certificate", "the server's certificate is for other names"),
-    (": Socket closed", "so ends what a server wants TLS for: it may want root_ca, or cert and key"),
-)
-
-
-def _with_tls_hint(reason: str) -> str:
-    if reason.startswith("failed to connect"):
-        for said, hint in _TLS_HINTS:
-            if said in reason:
-                return f"{reason} ({hint})"
-    return reason
-
-
 def from_rpc(error: Any) -> errors.Error:
     """The exception for a call that failed."""
-    reason = _with_tls_hint(error.details() or _NO_REASON)
+    reason = security.with_tls_hint(error.details() or _NO_REASON)
     found = errors.from_status(error.code().name, reason)
     return details.attach(found, error.trailing_metadata())
 

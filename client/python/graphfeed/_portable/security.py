@@ -19,6 +19,25 @@ def _read(what: str, path: str) -> bytes:
         raise errors.InvalidArgument(f'{what}: "{path}" cannot be read: {error.strerror}') from None
 
 
+# What gRPC says of a connection that does not come up because one side speaks TLS otherwise than the
+# other, and what to do about it (as in client/cpp/rpc/rpc.cc).
+_TLS_HINTS = (
+    ("wrong version number", "the server speaks without TLS, and root_ca is given"),
+    ("certificate verify failed", "the server's certificate does not come from those in root_ca"),
+    ("is not in peer certificate", "the server's certificate is for other names"),
+    (": Socket closed", "so ends what a server wants TLS for: it may want root_ca, or cert and key"),
+)
+
+
+def with_tls_hint(reason: str) -> str:
+    """`reason`, with a hint if it is that of a connection that did not come up."""
+    if reason.startswith("failed to connect"):
+        for said, hint in _TLS_HINTS:
+            if said in reason:
+                return f"{reason} ({hint})"
+    return reason
+
+
 def _trace_parent() -> Tuple[Tuple[str, str], ...]:
     """W3C's, of the environment, to be passed on to the server's log."""
     text = os.environ.get("TRACEPARENT", "")
