@@ -139,7 +139,7 @@ absl::Status Upkeep::MakeScheduledSnapshot(absl::Time now) {
     last_snapshot_ = now;
   }
   std::vector<std::string> removed;
-  const absl::Status status = RotateSnapshots(dir, config_.snapshot_keep, removed);
+  absl::Status status = RotateSnapshots(dir, config_.snapshot_keep, removed);
   for (const std::string& gone : removed) {
     Audit({.action = "snapshot_rotation", .details = {{"name", gone}}});
   }

@@ -91,7 +91,7 @@ class LocalBatches final : public rpc::DownStream {
 
   absl::Status Finish() override {
     while (mailbox_->Take().has_value()) stream_->OnWritten(false);
-    const absl::Status status = Bare(mailbox_->end());
+    absl::Status status = Bare(mailbox_->end());
     core_.calls.RemoveStream(stream_);
     core_.metrics.StreamsOpen(-1);
     core_.metrics.StreamEnded(mailbox_->end(), opened_);

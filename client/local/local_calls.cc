@@ -86,7 +86,7 @@ absl::Status Answer(LocalServer& server, const MessageLite& request, absl::Durat
   });
   const absl::Time deadline =
       timeout < absl::InfiniteDuration() ? absl::Now() + timeout : absl::InfiniteFuture();
-  const absl::Status status = work->outcome.Wait(interrupted, deadline);
+  absl::Status status = work->outcome.Wait(interrupted, deadline);
   if (!status.ok()) {
     *gone = true;
     return status;

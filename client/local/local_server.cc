@@ -161,7 +161,9 @@ absl::StatusOr<std::shared_ptr<LocalServer>> LocalFolder::Shared::Server(const s
 
 LocalFolder::~LocalFolder() {
   MutexLock lock(&mu_);
-  if (generation_ != ForkGeneration()) (void)new std::shared_ptr<Shared>(std::move(shared_));
+  if (generation_ == ForkGeneration()) return;
+  // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): without memory this is the end anyway.
+  (void)new std::shared_ptr<Shared>(std::move(shared_));
 }
 
 absl::StatusOr<std::shared_ptr<LocalServer>> LocalFolder::Server(LocalServer::Use use) {

@@ -17,7 +17,7 @@ constexpr char kDomain[] = "graphfeed";
 // The words are in `grpc-message` as well, and all metadata together has little room.
 constexpr size_t kMaxWordsBytes = 500;
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
-constexpr int64_t kMostSeconds = 24 * 3600;  // that a server may have its clients wait
+constexpr int64_t kMostSeconds = int64_t{24} * 3600;  // that a server may have its clients wait
 
 template <typename Message>
 void AddDetail(const char* type, const Message& message, v1::ErrorStatus& to) {

@@ -50,7 +50,7 @@ void Follower::Run() {
 absl::Status Follower::Pass() {
   absl::Status first;
   for (size_t source = 0; source < sources_.size(); ++source) {
-    const absl::Status status = PassFrom(source);
+    absl::Status status = PassFrom(source);
     if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
     sources_[source].reset();  // the next one resolves the name anew
     if (source == 0) first = status;

@@ -68,7 +68,9 @@ class Log::Queue {
   }
   ~Queue() {
     // The thread pool waits for its thread, which may be waiting for ever.
-    if (!Flush(kLastFlush)) (void)new std::shared_ptr<spdlog::details::thread_pool>(threads_);
+    if (Flush(kLastFlush)) return;
+    // NOLINTNEXTLINE(bugprone-unhandled-exception-at-new): without memory this is the end anyway.
+    (void)new std::shared_ptr<spdlog::details::thread_pool>(threads_);
   }
 
   void Post(absl::string_view line) {
