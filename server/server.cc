@@ -185,7 +185,8 @@ absl::Status Server::CheckFiles(const ServerConfig& config) {
   const auto check = [&](absl::string_view what, const absl::Status& status) {
     if (!status.ok()) problems.push_back(absl::StrCat(what, status.message()));
   };
-  check("", CheckTlsFiles(Tls(config)));
+  // One without the other is a mistake of the flags.
+  if (config.tls_cert.empty() == config.tls_key.empty()) check("", CheckTlsFiles(Tls(config)));
   check("", AccessControl(config.access).Reload());
   if (!config.follow.empty()) {
     check("--follow: ", CheckSourceFiles(ToSource(config)));
