@@ -36,6 +36,7 @@
 #include "server/store_watch.h"
 #include "server/upkeep.h"
 #include "storage/base/status_macros.h"
+#include "storage/chunks/open_store.h"
 
 namespace graphfeed {
 namespace {
@@ -188,6 +189,7 @@ absl::Status Server::CheckFiles(const ServerConfig& config) {
   // One without the other is a mistake of the flags.
   if (config.tls_cert.empty() == config.tls_key.empty()) check("", CheckTlsFiles(Tls(config)));
   check("", AccessControl(config.access).Reload());
+  if (!config.store.empty()) check("--store: ", CheckStorePlace(config.store));
   if (!config.follow.empty()) {
     check("--follow: ", CheckSourceFiles(ToSource(config)));
   }

@@ -391,6 +391,9 @@ def test_the_server_says_what_it_cannot_use(tmp_path, authority, access):
         assert sum(flag in line for line in both) == 1, flag
     assert sum("--tls-" in line for line in both) == 1
     assert "nobody is asked who they are" in problems("--listen=0.0.0.0:0")
+    # Of a store its place, as far as this program has such stores.
+    assert "--store: " in problems("--data-dir=", "--store=rados://pool?config=x")
+    assert '"rodos" is none of' in problems("--data-dir=", "--store=rodos://pool")
     assert problems("--listen=0.0.0.0:0", "--allow-unauthenticated=on") == ""
 
 
