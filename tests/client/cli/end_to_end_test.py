@@ -346,6 +346,7 @@ class EndToEndTest(unittest.TestCase):
         one = json.loads(self.run_command("verify", "cycles", *spec, "--ordinal", 1, "--json"))
         self.assertEqual(one["frames"], verified["frames"][1:2])
         self.assertIn(streamed[0][2], self.run_command("verify", "cycles", *spec))
+        self.assertIn("the server has no --snapshot-dir", self.run_command("snapshot", "s", code=1))
         error = self.run_command("verify", "cycles", *spec, "--ordinal", 99, code=1)
         self.assertIn(f"--ordinal is 99; epoch 2 has {len(streamed)} frames", error)
 
