@@ -64,8 +64,8 @@ void SayAllOf(const absl::Status& status) {
 
 // Of all files that the configuration names: whether they can be used.
 absl::Status CheckFiles(const graphfeed::ServerConfig& config) {
-  const absl::Status files = graphfeed::Server::CheckFiles(config);
-  const absl::Status audits =
+  absl::Status files = graphfeed::Server::CheckFiles(config);
+  absl::Status audits =
       config.audit_log.empty() ? absl::OkStatus() : graphfeed::AuditFile::Check(config.audit_log);
   if (files.ok()) return audits;
   if (audits.ok()) return files;

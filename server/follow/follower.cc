@@ -51,7 +51,7 @@ absl::Status Follower::Pass() {
   absl::Status first;
   answers_ = 0;  // whom errors are told of when none does
   for (size_t source = 0; source < sources_.size(); ++source) {
-    const absl::Status status = PassFrom(source);
+    absl::Status status = PassFrom(source);
     if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) {
       answers_ = source;
       return status;
