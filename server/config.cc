@@ -216,8 +216,9 @@ std::vector<std::string> MemoryWarnings(const ServerConfig& config, int64_t memo
   return warnings;
 }
 
-absl::StatusOr<CommandLine> ParseFlags(absl::Span<const char* const> arguments,
-                                       const Environment& environment) {
+absl::StatusOr<CommandLine> ParseFlags(
+    absl::Span<const char* const> arguments, const Environment& environment,
+    const std::function<absl::Status(const ServerConfig&)>& files) {
   CommandLine result;
   std::map<std::string, std::string> given;
   CLI::App app("Serves batches of graphs, of static shape, over gRPC.", "graphfeed-server");
@@ -233,8 +234,8 @@ absl::StatusOr<CommandLine> ParseFlags(absl::Span<const char* const> arguments,
       "Each setting may also be in the file of --config, or in the environment, as --data-dir is "
       "in\n"
       "GRAPHFEED_DATA_DIR; flags win over the environment, and that over the file.\n"
-      "BYTES may end in K, M, G or T (powers of 1024), or be written as Kubernetes does: 512Mi, "
-      "1e9.\n"
+      "BYTES may end in K, M, G, T or P (powers of 1024), or be written as Kubernetes does: "
+      "512Mi, 1e9.\n"
       "Prints \"listening on ADDR\" and \"metrics on ADDR\" when it is ready.\n"
       "SIGTERM and SIGINT drain: running streams finish the frame that they are sending.");
   try {
@@ -262,6 +263,10 @@ absl::StatusOr<CommandLine> ParseFlags(absl::Span<const char* const> arguments,
     if (!status.ok()) problems.emplace_back(status.message());
   }
   CheckConfig(result.config, problems);
+  if (files != nullptr) {
+    const absl::Status status = files(result.config);
+    if (!status.ok()) problems.emplace_back(status.message());
+  }
   GF_RETURN_IF_ERROR(Join(problems));
   return result;
 }

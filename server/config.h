@@ -108,10 +108,12 @@ struct CommandLine {
 
 // Reads the program's arguments (without its name), as "--flag=value" or "--flag value", the last
 // of several, and what they leave out from the file of --config and the environment: what it has
-// under a name, or null; empty: flags alone. Validates the result. Errors as ValidateConfig.
+// under a name, or null; empty: flags alone. Validates the result. Errors as ValidateConfig, and
+// beside them what `files` says of what it names (Server::CheckFiles).
 absl::StatusOr<CommandLine> ParseFlags(
     absl::Span<const char* const> arguments,
-    const std::function<const char*(const char* name)>& environment = nullptr);
+    const std::function<const char*(const char* name)>& environment = nullptr,
+    const std::function<absl::Status(const ServerConfig&)>& files = nullptr);
 
 }  // namespace graphfeed
 

@@ -72,9 +72,12 @@ absl::Status CheckFiles(const graphfeed::ServerConfig& config) {
   return absl::InvalidArgumentError(absl::StrCat(files.message(), "\n", audits.message()));
 }
 
-absl::StatusOr<graphfeed::CommandLine> ReadConfig(absl::Span<const char* const> arguments) {
-  return graphfeed::ParseFlags(arguments,
-                               [](const char* name) -> const char* { return std::getenv(name); });
+using FileCheck = absl::Status (*)(const graphfeed::ServerConfig&);
+
+absl::StatusOr<graphfeed::CommandLine> ReadConfig(absl::Span<const char* const> arguments,
+                                                  FileCheck files) {
+  return graphfeed::ParseFlags(
+      arguments, [](const char* name) -> const char* { return std::getenv(name); }, files);
 }
 
 // What SIGHUP asks for. The level of logging and the files of --access and TLS can change while a
@@ -82,7 +85,7 @@ absl::StatusOr<graphfeed::CommandLine> ReadConfig(absl::Span<const char* const> 
 void Reload(absl::Span<const char* const> arguments, const graphfeed::ServerConfig& in_force,
             graphfeed::Server& server) {
   graphfeed::Log& log = *the_log;
-  const auto read = ReadConfig(arguments);
+  const auto read = ReadConfig(arguments, nullptr);
   log.Audit({.action = "reload",
              .result = read.status(),
              .details = {{"what", "configuration"}, {"why", "SIGHUP"}}});
@@ -114,7 +117,7 @@ void ShareHeapsUnderALimit() {
 int main(int argc, char** argv) {
   ShareHeapsUnderALimit();
   const absl::Span<const char* const> arguments = absl::MakeConstSpan(argv, argc).subspan(1);
-  const auto command_line = ReadConfig(arguments);
+  const auto command_line = ReadConfig(arguments, CheckFiles);
   if (!command_line.ok()) {
     SayAllOf(command_line.status());
     return 2;
@@ -122,10 +125,6 @@ int main(int argc, char** argv) {
   if (!command_line->print.empty()) {
     std::fputs(command_line->print.c_str(), stdout);
     return 0;
-  }
-  if (const absl::Status files = CheckFiles(command_line->config); !files.ok()) {
-    SayAllOf(files);
-    return 2;
   }
   if (command_line->check_only) {
     std::puts("the configuration is good");

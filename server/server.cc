@@ -36,6 +36,7 @@
 #include "server/store_watch.h"
 #include "server/upkeep.h"
 #include "storage/base/status_macros.h"
+#include "storage/chunks/open_store.h"
 
 namespace graphfeed {
 namespace {
@@ -185,8 +186,10 @@ absl::Status Server::CheckFiles(const ServerConfig& config) {
   const auto check = [&](absl::string_view what, const absl::Status& status) {
     if (!status.ok()) problems.push_back(absl::StrCat(what, status.message()));
   };
-  check("", CheckTlsFiles(Tls(config)));
+  // One without the other is a mistake of the flags.
+  if (config.tls_cert.empty() == config.tls_key.empty()) check("", CheckTlsFiles(Tls(config)));
   check("", AccessControl(config.access).Reload());
+  if (!config.store.empty()) check("--store: ", CheckStorePlace(config.store));
   if (!config.follow.empty()) {
     check("--follow: ", CheckSourceFiles(ToSource(config)));
   }

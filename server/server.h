@@ -33,9 +33,9 @@ class Server {
                                                        StreamFilter filter = nullptr,
                                                        OnFailure on_failure = nullptr,
                                                        EventLog* log = nullptr);
-  // Whether the files that `config` names can be used: certificates, who may do what, and what is
-  // shown to --follow. INVALID_ARGUMENT: a line for each thing that is wrong, with
-  // flag, file and line.
+  // Whether what `config` names can be used: certificates, who may do what, what is shown to
+  // --follow, and (by its words alone) the place of a store. INVALID_ARGUMENT: a line for each
+  // thing that is wrong, with flag, file and line.
   static absl::Status CheckFiles(const ServerConfig& config);
 
   ~Server();  // Shutdown with the configured time

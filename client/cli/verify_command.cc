@@ -5,7 +5,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "client/cli/command.h"
 #include "client/cli/data_folder.h"
@@ -35,23 +37,65 @@ struct Checked {
   uint64_t digest = 0;
 };
 
-// Reads every chunk of the version where it is stored; no server may use a data folder meanwhile.
+Json VersionJson(const DatasetInfo& info) {
+  return {{"dataset", absl::StrCat(info.name, "@", info.version)},
+          {"fingerprint", DigestHex(info.fingerprint)},
+          {"bytes", info.raw_bytes}};
+}
+
+std::string VersionText(const DatasetInfo& info) {
+  return absl::StrCat(info.name, "@", info.version, ": ",
+                      FormatBytes(static_cast<double>(info.raw_bytes)),
+                      " read; they are what fingerprint ", DigestHex(info.fingerprint), " says\n");
+}
+
+absl::StatusOr<DatasetInfo> VerifyVersion(Catalog& catalog, const std::string& dataset) {
+  GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> opened, catalog.OpenDataset(dataset));
+  GF_RETURN_IF_ERROR(opened->Verify());
+  return opened->info();
+}
+
+// All versions, also when one is damaged: the error names each that is.
+absl::Status VerifyAll(Catalog& catalog, const VerifyFlags& flags, const Console& console) {
+  const std::vector<DatasetInfo> versions = catalog.List();
+  Json good = Json::array();
+  std::vector<absl::Status> errors;
+  ProgressBar bar(console.err, flags.progress);
+  for (const DatasetInfo& version : versions) {
+    const auto info = VerifyVersion(catalog, absl::StrCat(version.name, "@", version.version));
+    if (!info.ok()) {
+      errors.push_back(info.status());
+    } else if (flags.json) {
+      good.push_back(VersionJson(*info));
+    } else {
+      bar.Clear();
+      console.out << VersionText(*info);
+    }
+    bar.Update("verifying", "versions", static_cast<int64_t>(&version - versions.data()) + 1,
+               static_cast<int64_t>(versions.size()));
+  }
+  bar.Clear();
+  if (flags.json) console.out << Dump(good, 2) << "\n";
+  if (errors.empty()) {
+    if (versions.empty() && !flags.json) console.out << "There are no datasets.\n";
+    return absl::OkStatus();
+  }
+  return absl::Status(
+      errors[0].code(),
+      absl::StrCat(errors.size(), " of ", versions.size(), " versions: ",
+                   absl::StrJoin(errors, "; ", [](std::string* out, const absl::Status& error) {
+                     absl::StrAppend(out, error.message());
+                   })));
+}
+
+// Reads every chunk where it is stored, of a version or of all; no server may use a data folder
+// meanwhile.
 absl::Status VerifyFolder(const VerifyFlags& flags, const std::string& dataset,
                           const Console& console) {
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<Catalog> catalog, flags.place.Open(FolderUse::kRead));
-  GF_ASSIGN_OR_RETURN(const std::shared_ptr<Dataset> opened, catalog->OpenDataset(dataset));
-  GF_RETURN_IF_ERROR(opened->Verify());
-  const DatasetInfo& info = opened->info();
-  if (flags.json) {
-    const Json json = {{"dataset", absl::StrCat(info.name, "@", info.version)},
-                       {"fingerprint", DigestHex(info.fingerprint)},
-                       {"bytes", info.raw_bytes}};
-    console.out << Dump(json, 2) << "\n";
-    return absl::OkStatus();
-  }
-  console.out << info.name << "@" << info.version << ": "
-              << FormatBytes(static_cast<double>(info.raw_bytes))
-              << " read; they are what fingerprint " << DigestHex(info.fingerprint) << " says\n";
+  if (dataset.empty()) return VerifyAll(*catalog, flags, console);
+  GF_ASSIGN_OR_RETURN(const DatasetInfo info, VerifyVersion(*catalog, dataset));
+  console.out << (flags.json ? absl::StrCat(Dump(VersionJson(info), 2), "\n") : VersionText(info));
   return absl::OkStatus();
 }
 
@@ -175,16 +219,19 @@ void AddVerifyCommand(CLI::App& app, Action& action) {
       "verify",
       "Recompute the digests of an epoch's frames, one by one, streamed and at every server of "
       "--server, and compare them; with --data-dir or --store, the fingerprint of a stored "
-      "version");
-  flags->spec.Register(*command);
+      "version, or of all");
+  flags->spec.Register(*command, /*needs_dataset=*/false);
   flags->server.Register(*command);
   command->add_option("--ordinal", flags->ordinal, "this frame only")->check(NonNegative());
-  flags->place.Register(*command,
-                        "read the whole version in this data folder; no server may run on it");
+  flags->place.Register(
+      *command,
+      "read the whole version (without a dataset: all of them) in this data folder; no "
+      "server may run on it");
   command->add_flag("--progress,!--no-progress", flags->progress,
                     "show how far it is (default: on a terminal)");
   command->add_flag("--json", flags->json, "print it as JSON");
   command->callback([flags, &action] {
+    if (flags->spec.dataset().empty() && !flags->place.given()) throw CLI::RequiredError("dataset");
     action = [flags](const Console& console) { return Verify(*flags, console); };
   });
 }

@@ -87,9 +87,9 @@ absl::StatusOr<Selection> ParseSelection(absl::string_view text) {
   return selection;
 }
 
-void SpecFlags::Register(CLI::App& command) {
+void SpecFlags::Register(CLI::App& command, bool needs_dataset) {
   sampling_.Register(command);
-  command.add_option("dataset", dataset_, "NAME or NAME@VERSION")->required();
+  command.add_option("dataset", dataset_, "NAME or NAME@VERSION")->required(needs_dataset);
   const auto add = [&](const char* name, auto& value, const char* help) {
     return command.add_option(name, value, help);
   };

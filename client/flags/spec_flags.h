@@ -28,10 +28,11 @@ absl::StatusOr<SizeTarget> ParseSizeTarget(absl::string_view text);
 // "0:150" or "3,1,2", or "@FILE" with one of them.
 absl::StatusOr<Selection> ParseSelection(absl::string_view text);
 
-// The flags that say which batches: shared by plan and stream.
+// The flags that say which batches: shared by plan, stream and verify.
 class SpecFlags {
  public:
-  void Register(CLI::App& command);
+  // Without `needs_dataset` the command looks itself whether there must be one.
+  void Register(CLI::App& command, bool needs_dataset = true);
   // A stream's options but for what only one command has. A seed that was not given is drawn.
   // INVALID_ARGUMENT names the flag.
   absl::StatusOr<StreamOptions> Build() const;

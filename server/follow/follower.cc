@@ -49,9 +49,13 @@ void Follower::Run() {
 
 absl::Status Follower::Pass() {
   absl::Status first;
+  answers_ = 0;  // whom errors are told of when none does
   for (size_t source = 0; source < sources_.size(); ++source) {
     absl::Status status = PassFrom(source);
-    if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) return status;
+    if (!absl::IsUnavailable(status) && !absl::IsDeadlineExceeded(status)) {
+      answers_ = source;
+      return status;
+    }
     sources_[source].reset();  // the next one resolves the name anew
     if (source == 0) first = status;
     if (stop_.stopped()) break;
@@ -93,11 +97,12 @@ void Follower::OnVersion(const SyncedVersion& version, const std::string& source
 void Follower::Note(const absl::Status& status, Clock::time_point began) {
   MutexLock lock(&mu_);
   if (status.ok()) {
-    if (log_ != nullptr && (!complete_ || !last_.ok())) {
+    if (log_ != nullptr && (!complete_ || !last_.ok() || answers_ != in_sync_with_)) {
       log_->Write(
           LogLevel::kInfo, "follow.in_sync",
-          {{"source", options_.sources.front()}, {"failed_passes", int64_t{failed_in_a_row_}}});
+          {{"source", options_.sources[answers_]}, {"failed_passes", int64_t{failed_in_a_row_}}});
     }
+    in_sync_with_ = answers_;
     fresh_ = began;
     complete_ = true;
     last_success_ = absl::Now();
@@ -105,7 +110,7 @@ void Follower::Note(const absl::Status& status, Clock::time_point began) {
   } else {
     if (log_ != nullptr && last_.code() != status.code()) {
       log_->Write(LogLevel::kWarn, "follow.failed",
-                  {{"source", options_.sources.front()},
+                  {{"source", options_.sources[answers_]},
                    {"code", absl::StatusCodeToString(status.code())},
                    {"message", absl::StrCat(status.message(),
                                             " (what is here is served; it is tried again)")}});

@@ -88,6 +88,8 @@ class Follower {
   StopFlag stop_;
   std::vector<std::unique_ptr<DatasetStore>> sources_;  // null: not asked yet
   absl::BitGen random_;
+  size_t answers_ = 0;       // of sources: which one the last pass was over; of the thread alone,
+  size_t in_sync_with_ = 0;  // and the last complete one
 
   mutable Mutex mu_;
   Clock::time_point fresh_ ABSL_GUARDED_BY(mu_) = Clock::now();

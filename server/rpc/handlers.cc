@@ -332,7 +332,9 @@ absl::Status Handlers::Handle(const v1::PartitionDatasetRequest& message, v1::Da
 absl::Status Handlers::Handle(const v1::CreateSnapshotRequest& request,
                               v1::CreateSnapshotResponse& response, const Principal& caller) {
   if (options_.snapshot_dir.empty()) {
-    return absl::FailedPreconditionError("the server has no --snapshot-dir");
+    return absl::FailedPreconditionError(
+        "the server has no --snapshot-dir; of what is in a --store, versions are exported or "
+        "synced");
   }
   if (TimeOfScheduledSnapshot(request.name()).has_value()) {
     return absl::InvalidArgumentError(

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "storage/chunks/chunk_store.h"
@@ -14,6 +15,10 @@ namespace graphfeed {
 // in it; then as the engine says.
 absl::StatusOr<std::unique_ptr<ChunkStore>> OpenStore(absl::string_view location,
                                                       const ChunkStoreOptions& options = {});
+
+// Whether that can be the place of a store, of which nothing is opened: INVALID_ARGUMENT names what
+// is wrong with it, FAILED_PRECONDITION an engine that this build lacks.
+absl::Status CheckStorePlace(absl::string_view location);
 
 }  // namespace graphfeed
 

@@ -184,7 +184,8 @@ absl::Status NpySource::CountSingleGraph() {
         dataset_.heterogeneous ? absl::StrCat(" of type ", dataset_.node_types[t]) : "";
     return absl::InvalidArgumentError(
         absl::StrCat("no column tells the number of nodes", type,
-                     "; set num_nodes in schema.json (or node_ptr, for a collection)"));
+                     "; set num_nodes in schema.json, which `graphfeed import npy --write-schema` "
+                     "drafts (or node_ptr, for a collection)"));
   }
   return absl::OkStatus();
 }

@@ -101,3 +101,25 @@ def test_the_memory_of_the_defaults_is_what_is_said():
     assert f"at most {writes:.1f} GiB with the defaults" in text
     assert f"; {reads + ingest:.1f} GiB where clients change nothing" in text
     assert f"{gib('slab-memory') / 2:.1f} GiB more over a Unix socket" in text
+
+
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "client/python/README.md", *sorted(ROOT.glob("docs/*.md"))]
+
+
+def anchors(page: pathlib.Path) -> set[str]:
+    """Of a page's headings, as they are made by who shows it."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    words = [re.sub(r"\[([^]]*)]\([^)]*\)", r"\1", heading).lower() for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", heading).strip().replace(" ", "-") for heading in words}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+    for link in links:
+        if link.startswith(("http://", "https://")):
+            continue
+        file, _, anchor = link.partition("#")
+        target = page.parent / file if file else page
+        assert target.exists(), link
+        assert not anchor or target.suffix != ".md" or anchor in anchors(target), link

@@ -233,6 +233,13 @@ def test_commands_that_read_make_no_store_and_copies_of_damage_do_not_exist(fold
     assert done.returncode == 1
     assert "DATA_LOSS" in done.stderr
     assert not copy.exists() and not (tmp_path / "copy.tmp").exists()
+    # Without a name all versions are looked at, and each that is damaged is named.
+    server = Server(folder)
+    gf.connect(server.address).ingest("e", GRAPHS[:2])
+    assert server.stop() == 0
+    done = cli("verify", "--data-dir", str(folder))
+    assert done.returncode == 1 and done.stdout.startswith("e@1: ")
+    assert "DATA_LOSS: 1 of 2 versions: " in done.stderr and "d@1" in done.stderr
 
 
 def test_an_ingest_ends_when_less_is_free_than_is_to_be_kept(disk):

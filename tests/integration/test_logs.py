@@ -307,3 +307,18 @@ def test_a_slow_build_is_warned_of(start):
     assert slow and slow[0]["level"] == "warn" and slow[0]["dataset"] == "large@1"
     assert slow[0]["ms"] >= 1 and re.fullmatch("[0-9a-f]{32,64}", slow[0]["spec_digest"])
     assert slow[0]["ordinal"] >= 0
+
+
+def test_a_follower_says_whom_it_is_in_sync_with(start, tmp_path):
+    sources = [Server(tmp_path / name) for name in ("writer", "second")]
+    try:
+        addresses = [source.address for source in sources]
+        follower = start("--follow", ",".join(addresses), "--follow-every=100ms", "--log-format=json")
+        follower.wait("follow.in_sync", source=addresses[0])
+        sources[0].stop()
+        follower.wait("follow.in_sync", source=addresses[1])
+        sources[1].stop()
+        assert follower.wait("follow.failed")["source"] == addresses[0]
+    finally:
+        for source in sources:
+            source.stop()

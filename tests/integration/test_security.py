@@ -385,7 +385,15 @@ def test_the_server_says_what_it_cannot_use(tmp_path, authority, access):
                          f"--tls-key={other_key}", *follow, "--follow-token-file=/absent")  # fmt: skip
     for flag in ("--tls-cert", "access.yaml:1: token", "--follow: token_file", "--audit-log"):
         assert flag in all_of_it, flag
+    # What is wrong with files is said beside what is wrong with flags.
+    both = problems(f"--access={access}", "--keep-for=3", f"--tls-cert={cert}").splitlines()
+    for flag in ('--keep-for: "3"', "access.yaml:1: token", '--tls-key: ""; --tls-cert needs it'):
+        assert sum(flag in line for line in both) == 1, flag
+    assert sum("--tls-" in line for line in both) == 1
     assert "nobody is asked who they are" in problems("--listen=0.0.0.0:0")
+    # Of a store its place, as far as this program has such stores.
+    assert "--store: " in problems("--data-dir=", "--store=rados://pool?config=x")
+    assert '"rodos" is none of' in problems("--data-dir=", "--store=rodos://pool")
     assert problems("--listen=0.0.0.0:0", "--allow-unauthenticated=on") == ""
 
 

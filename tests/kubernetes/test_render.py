@@ -98,6 +98,8 @@ POOL = ["--set", "store.rados.pool=p,store.rados.monitors[0]=10.0.0.1"]
     ([*POOL, "--set", "store.rados.cephConfigMap=c"], "one of both"),
     ([*POOL, "--set", "store.rados.settings.keyfile=k"], "keyfile is set by"),
     ([*POOL, "--set", "store.rados.user=client.feed"], "user"),
+    ([*POOL, "--set", "servers.replicas=7,servers.autoscaling.enabled=true"], "servers.autoscaling.maxReplicas is 6"),
+    (["--set", "followers.replicas=7,followers.autoscaling.enabled=true"], "maxReplicas is 6, and followers.replicas"),
     (["--set", "servers.autoscaling.enabled=true"], "with store.rados.pool alone"),
     (["--set", "store.rados.rook.createClient=true"], "pool is empty"),
     (["--set-json", 'ingests=[{"name":"a","volume":{"emptyDir":{}},"args":["csv"]}]'], "args"),

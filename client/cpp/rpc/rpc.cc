@@ -40,7 +40,8 @@ constexpr TlsHint kTlsHints[] = {
     {"certificate verify failed", "the server's certificate does not come from those in root_ca"},
     {"is not in peer certificate", "the server's certificate is for other names"},
     {": Socket closed",
-     "so ends what a server wants TLS for: it may want root_ca, or cert and key"},
+     "so ends what a server wants TLS for: it may want root_ca, or cert and key of an authority "
+     "that it knows"},
 };
 
 // `reason`, with a hint if it is that of a connection that did not come up.

@@ -346,6 +346,7 @@ class EndToEndTest(unittest.TestCase):
         one = json.loads(self.run_command("verify", "cycles", *spec, "--ordinal", 1, "--json"))
         self.assertEqual(one["frames"], verified["frames"][1:2])
         self.assertIn(streamed[0][2], self.run_command("verify", "cycles", *spec))
+        self.assertIn("the server has no --snapshot-dir", self.run_command("snapshot", "s", code=1))
         error = self.run_command("verify", "cycles", *spec, "--ordinal", 99, code=1)
         self.assertIn(f"--ordinal is 99; epoch 2 has {len(streamed)} frames", error)
 
@@ -371,6 +372,15 @@ class EndToEndTest(unittest.TestCase):
         folder = self.folder / "data"
         text = self.run_command("verify", "cycles", "--data-dir", folder, online=False)
         self.assertIn(fingerprint, text)
+        error = self.run_command("verify", code=2, online=False)
+        self.assertIn("dataset is required", error)
+        text = self.run_command("import", "tu", self.folder / "CYCLES", "--name", "other",
+                                "--data-dir", folder, online=False)  # fmt: skip
+        everything = self.run_command("verify", "--data-dir", folder, online=False).splitlines()
+        self.assertEqual([line.split(":")[0] for line in everything], ["cycles@1", "other@1"])
+        told = json.loads(self.run_command("verify", "--data-dir", folder, "--json", online=False))
+        self.assertEqual([(v["dataset"], v["fingerprint"]) for v in told],
+                         [("cycles@1", fingerprint), ("other@1", fingerprint)])  # fmt: skip
         typo = self.folder / "typo"
         error = self.run_command("verify", "cycles", "--data-dir", typo, code=1, online=False)
         self.assertIn(str(typo), error)

@@ -202,7 +202,8 @@ TEST(NpySourceTest, RowsWithoutValuesOfASingleGraphAreCounted) {
 TEST(NpySourceTest, NodesOfAGraphWithoutNodeColumnsMustBeTold) {
   TempFolder folder;
   folder.Write("edge_index.npy", Npy<int64_t>("<i8", {2, 1}, {0, 1}));
-  EXPECT_THAT(Read(folder).status().message(), HasSubstr("set num_nodes"));
+  EXPECT_THAT(Read(folder).status().message(),
+              AllOf(HasSubstr("set num_nodes"), HasSubstr("npy --write-schema`")));
   folder.Write("schema.json", R"({"num_nodes": 9})");
   auto source = OpenNpyFolder(folder.path(), {});
   ASSERT_TRUE(source.ok()) << source.status();

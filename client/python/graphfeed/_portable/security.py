@@ -25,7 +25,8 @@ _TLS_HINTS = (
     ("wrong version number", "the server speaks without TLS, and root_ca is given"),
     ("certificate verify failed", "the server's certificate does not come from those in root_ca"),
     ("is not in peer certificate", "the server's certificate is for other names"),
-    (": Socket closed", "so ends what a server wants TLS for: it may want root_ca, or cert and key"),
+    (": Socket closed", "so ends what a server wants TLS for: it may want root_ca, or cert and key of an "
+                        "authority that it knows"),  # fmt: skip
 )
 
 
