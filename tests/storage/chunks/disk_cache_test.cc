@@ -180,6 +180,46 @@ TEST_F(DiskCacheTest, AFileThatIsCutIsMissedFromThereOn) {
   EXPECT_EQ(cache->stats().damaged, 5) << "they are forgotten";
 }
 
+TEST_F(DiskCacheTest, TheSameChunkOfAnotherStoreIsAMiss) {
+  const TestFolder elsewhere;
+  const auto keys = Chunks(7, 0, 50);
+  const auto other = *DiskCache::Open({.dir = elsewhere.path(), .capacity_bytes = 64 << 20});
+  DiskCache::Batch batch;
+  for (const ChunkKey& key : keys) {
+    std::string value(kChunkHeaderBytes + 1000, '!');  // sealed as well
+    SealChunk(key, 1, value);
+    batch.Add(key, value);
+  }
+  other->Keep(std::move(batch));
+  other->WaitUntilWritten();
+  const auto cache = Open();
+  Keep(*cache, keys);
+  EXPECT_EQ(Found(*cache, keys).size(), keys.size());
+  for (const fs::path& file : Files()) {
+    const fs::path theirs = elsewhere.path() / file.filename();
+    ASSERT_EQ(fs::file_size(theirs), fs::file_size(file));
+    // Into the file that is open, not in its place.
+    std::ofstream(file, std::ios::in | std::ios::out | std::ios::binary)
+        << std::ifstream(theirs, std::ios::binary).rdbuf();
+  }
+  EXPECT_THAT(Found(*cache, keys), IsEmpty());
+  EXPECT_EQ(cache->stats().damaged, 50);
+}
+
+TEST_F(DiskCacheTest, AKeyThatIsAskedForTwiceIsReadTwice) {
+  const auto cache = Open();
+  Keep(*cache, {{3, 1}});
+  int reads = 0;
+  std::vector<size_t> missing;
+  cache->Read(
+      std::vector<ChunkKey>{{3, 1}, {3, 1}},
+      [&](size_t, absl::string_view value) {
+        reads += value == SealedChunk({3, 1}) ? 1 : 0;
+      },
+      missing);
+  EXPECT_EQ(reads, 2);
+}
+
 TEST_F(DiskCacheTest, AChunkThatCameDamagedIsNotKept) {
   const auto cache = Open();
   DiskCache::Batch batch;
@@ -218,18 +258,20 @@ TEST_F(DiskCacheTest, ADiskThatIsFullStopsItAndItGoesOn) {
 
 TEST_F(DiskCacheTest, WhatComesTooFastIsDroppedAndCounted) {
   const auto cache = Open(256 << 20);
-  constexpr int kBatches = 200;
-  DiskCache::Batch large;
-  for (uint32_t i = 0; i < 20; ++i) large.Add({1, i}, SealedChunk({1, i}, 100'000));
-  int64_t offered = 0;
-  for (int i = 0; i < kBatches && cache->stats().dropped == 0; ++i) {
-    DiskCache::Batch batch = large;
-    for (auto& entry : batch.entries) entry.key.column = static_cast<uint64_t>(i);
-    offered += 20;
-    cache->Keep(std::move(batch));
+  constexpr uint32_t kBatches = 40;  // of 2 MB, where 16 may wait
+  std::vector<ChunkKey> keys;
+  std::vector<DiskCache::Batch> batches(kBatches);
+  for (uint64_t column = 0; column < kBatches; ++column) {
+    for (const ChunkKey& key : Chunks(column, 0, 20)) {
+      batches[column].Add(key, SealedChunk(key, 100'000));
+      keys.push_back(key);
+    }
   }
-  EXPECT_GT(cache->stats().dropped, 0) << offered << " chunks of 100 kB";
+  for (DiskCache::Batch& batch : batches) cache->Keep(std::move(batch));
   cache->WaitUntilWritten();
+  const auto dropped = static_cast<size_t>(cache->stats().dropped);
+  EXPECT_GT(dropped, 0u);
+  EXPECT_EQ(Found(*cache, keys, 100'000).size(), keys.size() - dropped);
 }
 
 TEST_F(DiskCacheTest, AFolderHasOneCacheAndNothingElse) {
