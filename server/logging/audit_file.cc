@@ -6,6 +6,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -22,7 +24,9 @@ absl::Status CannotBeOpened(const std::string& path, int why) {
 absl::StatusOr<int> OpenToAppend(const std::string& path) {
   int fd = -1;
   do {
-    fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+    // Of a pipe: one that nobody reads is refused, and one that is full loses the line.
+    fd =
+        open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
   } while (fd < 0 && errno == EINTR);
   if (fd < 0) return CannotBeOpened(path, errno);
   return fd;
@@ -34,9 +38,15 @@ absl::Status AuditFile::Check(const std::string& path) {
   struct stat status = {};
   if (stat(path.c_str(), &status) == 0) {
     if (S_ISDIR(status.st_mode)) return CannotBeOpened(path, EISDIR);
+    if (S_ISSOCK(status.st_mode)) return CannotBeOpened(path, ENXIO);
     return access(path.c_str(), W_OK) == 0 ? absl::OkStatus() : CannotBeOpened(path, errno);
   }
   if (errno != ENOENT) return CannotBeOpened(path, errno);
+  std::error_code error;
+  if (const std::filesystem::path target = std::filesystem::read_symlink(path, error); !error) {
+    // A link to what is not there yet: that is made. stat has refused those that go round.
+    return Check(std::filesystem::path(path).parent_path() / target);
+  }
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   return access(folder.c_str(), W_OK | X_OK) == 0 ? absl::OkStatus() : CannotBeOpened(path, errno);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <random>
 #include <system_error>
 #include <tuple>
 
@@ -27,6 +28,11 @@ constexpr int64_t kMaxSegmentBytes = int64_t{1} << 30;
 
 absl::Status FolderError(const std::string& dir, const std::error_code& error) {
   return absl::InvalidArgumentError(absl::StrCat("\"", dir, "\": ", error.message()));
+}
+
+uint64_t NewMask() {
+  std::random_device random;
+  return (uint64_t{random()} << 32 | random()) | 1;
 }
 
 // Removes what another cache has left; FAILED_PRECONDITION for anything else.
@@ -72,6 +78,7 @@ DiskCache::DiskCache(std::unique_ptr<FolderLock> lock, const DiskCacheOptions& o
       options_(options),
       segment_bytes_(std::min(options.capacity_bytes / kSegments, kMaxSegmentBytes)),
       max_entries_(std::max<int64_t>(1, options.index_bytes / kEntryBytes)),
+      mask_(NewMask()),
       segments_(std::make_shared<const Segments>()) {}
 
 DiskCache::~DiskCache() {
@@ -192,9 +199,12 @@ void DiskCache::ReadRun(CacheSegment& segment, absl::Span<const ChunkKey> keys,
   for (const Hit& hit : run) {
     const auto offset = static_cast<size_t>(hit.place.offset - begin);
     const absl::string_view value(buffer.get() + offset, hit.place.bytes);
-    if (read.ok() && offset + value.size() <= *read && IsChunk(keys[hit.index], value)) {
-      visitor(hit.index, value);
-      continue;
+    if (read.ok() && offset + value.size() <= *read) {
+      MaskChunk(mask_, buffer.get() + offset);
+      const bool is_chunk = IsChunk(keys[hit.index], value);
+      if (is_chunk) visitor(hit.index, value);
+      MaskChunk(mask_, buffer.get() + offset);  // a key may come twice
+      if (is_chunk) continue;
     }
     if (read.ok()) ++damaged_;
     ForgetChunk(keys[hit.index], hit.place);

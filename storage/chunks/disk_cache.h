@@ -43,7 +43,9 @@ struct DiskCacheOptions {
 // which names column and chunk), is not there, and when writing fails the cache is filled no
 // further for a while.
 //
-// It is empty at the start: no column is mistaken for one of another store. Thread-safe.
+// It is empty at the start, and what it writes nobody else takes for a chunk: where two have one
+// folder after all (locks do not reach over every network), or files are put into another's, no
+// column is mistaken for one of another store. Thread-safe.
 class DiskCache {
  public:
   static constexpr int64_t kMinCapacity = int64_t{1} << 20;
@@ -132,6 +134,7 @@ class DiskCache {
   const DiskCacheOptions options_;
   const int64_t segment_bytes_;
   const int64_t max_entries_;
+  const uint64_t mask_;  // of chunks in files, not zero
 
   mutable Mutex mu_;
   absl::flat_hash_map<uint64_t, absl::flat_hash_map<uint32_t, Place>> index_ ABSL_GUARDED_BY(mu_);

@@ -66,6 +66,7 @@ void DiskCache::WriteBatch(const Batch& batch) {
     place.bytes = entry.bytes;
     place.offset = static_cast<uint32_t>(bytes.size());  // from where these are written
     bytes.append(value.data(), value.size());
+    MaskChunk(mask_, bytes.data() + place.offset);
     entries.emplace_back(entry.key, place);
   }
   const absl::Status status = Flush(bytes, entries);

@@ -53,6 +53,11 @@ bool IsChunk(ChunkKey key, absl::string_view value) {
          LoadLittleEndian<uint64_t>(&value[kChecksumOffset]) == Checksum(value);
 }
 
+void MaskChunk(uint64_t mask, char* value) {
+  char* const checksum = value + kChecksumOffset;
+  StoreLittleEndian<uint64_t>(LoadLittleEndian<uint64_t>(checksum) ^ mask, checksum);
+}
+
 absl::StatusOr<absl::string_view> OpenChunk(ChunkKey key, int64_t rows, int64_t row_bytes,
                                             absl::string_view value) {
   const size_t expected = kChunkHeaderBytes + static_cast<size_t>(rows * row_bytes);

@@ -68,6 +68,10 @@ bool HasHeaderOf(ChunkKey key, absl::string_view value);
 // Whether `value` is what SealChunk made for `key`, of rows of whatever size.
 bool IsChunk(ChunkKey key, absl::string_view value);
 
+// Makes another chunk of one of at least kChunkHeaderBytes, whose checksum does not match, and the
+// same one again when it is called with the same mask.
+void MaskChunk(uint64_t mask, char* value);
+
 // The rows of a stored chunk. DATA_LOSS unless `value` is what SealChunk made of `rows` rows of
 // `row_bytes` for `key`.
 absl::StatusOr<absl::string_view> OpenChunk(ChunkKey key, int64_t rows, int64_t row_bytes,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -385,6 +387,18 @@ def test_the_server_says_what_it_cannot_use(tmp_path, authority, access):
                          f"--tls-key={other_key}", *follow, "--follow-token-file=/absent")  # fmt: skip
     for flag in ("--tls-cert", "access.yaml:1: token", "--follow: token_file", "--audit-log"):
         assert flag in all_of_it, flag
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "link").symlink_to("absent/audits")
+    (tmp_path / "empty").touch()
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(tmp_path / "sock"))
+    assert "No such device or address" in problems(f"--audit-log={tmp_path / 'sock'}")
+    assert "cannot be opened: No such file" in problems(f"--audit-log={tmp_path / 'link'}")
+    (tmp_path / "absent").mkdir()
+    assert problems(f"--audit-log={tmp_path / 'link'}") == ""
+    assert "token: of 0 bytes" in problems(*follow, f"--follow-token-file={tmp_path / 'fifo'}")
+    assert "File too large" in problems(*follow, "--follow-token-file=/dev/zero")
+    assert "holds no PEM" in problems(follow[0], f"--follow-root-ca={tmp_path / 'empty'}")
     # What is wrong with files is said beside what is wrong with flags.
     both = problems(f"--access={access}", "--keep-for=3", f"--tls-cert={cert}").splitlines()
     for flag in ('--keep-for: "3"', "access.yaml:1: token", '--tls-key: ""; --tls-cert needs it'):
@@ -395,6 +409,24 @@ def test_the_server_says_what_it_cannot_use(tmp_path, authority, access):
     assert "--store: " in problems("--data-dir=", "--store=rados://pool?config=x")
     assert '"rodos" is none of' in problems("--data-dir=", "--store=rodos://pool")
     assert problems("--listen=0.0.0.0:0", "--allow-unauthenticated=on") == ""
+
+
+def test_a_pipe_of_audits_holds_nobody_up(start_server, tmp_path):
+    pipe = tmp_path / "audits"
+    os.mkfifo(pipe)
+    command = [os.environ["GRAPHFEED_SERVER"], f"--data-dir={tmp_path / 'data'}",
+               "--listen=127.0.0.1:0", f"--audit-log={pipe}"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "--audit-log" in done.stderr, "nobody reads it"
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        client = gf.connect(start_server(tmp_path / "data", f"--audit-log={pipe}").address)
+        fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+        for i in range(40):  # more than a pipe holds
+            client.ingest(f"d{i}", graphs(2))
+        assert b"ingest" in os.read(reader, 4096)
+    finally:
+        os.close(reader)
 
 
 def test_reflection_is_for_this_host_alone(start_server, tmp_path):

@@ -1,6 +1,7 @@
 #include "storage/chunks/rados/records.h"
 
 #include <cerrno>
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@ namespace graphfeed {
 namespace {
 
 constexpr char kFormatAttribute[] = "format";
+constexpr char kIdAttribute[] = "id";
 constexpr char kRevisionAttribute[] = "revision";
 constexpr char kDigestAttribute[] = "digest";
 // All records are read after so many times that a part was enough: so damage is found.
@@ -27,6 +29,13 @@ std::string DigestOf(const RecordMap& records) {
   Digester digester;
   digester.Update(EncodeRecords(records));
   return DigestHex(digester.Finish());
+}
+
+std::string NewId() {
+  std::random_device random;
+  std::string id;
+  for (int i = 0; i < 4; ++i) absl::StrAppend(&id, absl::Hex(random(), absl::kZeroPad8));
+  return id;
 }
 
 void SetAttribute(const Librados& api, const WriteOp& op, const char* name,
@@ -56,8 +65,31 @@ void RadosRecords::CountRead(const RecordMap& entries) {
   read_bytes_ += bytes;
 }
 
+absl::Status RadosRecords::Health() const {
+  if (!replaced_) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("the records of ", pool_.location().Name(),
+                   " were removed, or are another store's: what was read of them holds no longer"));
+}
+
+absl::Status RadosRecords::Take(const RecordMap& attributes, int64_t revision) {
+  std::string id = Find(attributes, kIdAttribute);
+  if (revision_ >= 0 && (id != id_ || revision < revision_)) replaced_ = true;
+  GF_RETURN_IF_ERROR(Health());
+  id_ = std::move(id);
+  revision_ = revision;
+  return absl::OkStatus();
+}
+
 absl::Status RadosRecords::Refresh() {
   known_ = false;
+  GF_RETURN_IF_ERROR(Health());
+  absl::Status status = Read();
+  if (absl::IsNotFound(status) && revision_ >= 0) replaced_ = true;
+  return replaced_ ? Health() : status;
+}
+
+absl::Status RadosRecords::Read() {
   if (revision_ >= 0 && parts_read_ < kPartsBetweenAll) {
     GF_ASSIGN_OR_RETURN(known_, ReadPart());
     if (known_) return absl::OkStatus();
@@ -78,8 +110,8 @@ absl::StatusOr<bool> RadosRecords::ReadPart() {
   for (const std::string& key : keys) records.erase(key);
   records.merge(part.entries);
   if (Find(part.attributes, kDigestAttribute) != DigestOf(records)) return false;
+  GF_RETURN_IF_ERROR(Take(part.attributes, revision));
   ++parts_read_;
-  revision_ = revision;
   Know(std::move(records));
   return true;
 }
@@ -98,6 +130,7 @@ absl::Status RadosRecords::ReadAll() {
     return absl::DataLossError(absl::StrCat("the records of ", pool_.location().Name(),
                                             " are damaged: they are not those of their digest"));
   }
+  GF_RETURN_IF_ERROR(Take(contents.attributes, revision));
   std::set<std::string> changing;
   for (const auto& [key, value] : contents.entries) {
     const auto before = records_.find(key);
@@ -108,7 +141,6 @@ absl::Status RadosRecords::ReadAll() {
   if (changing.size() > kMaxChanging) changing.clear();
   changing_ = std::move(changing);
   parts_read_ = 0;
-  revision_ = revision;
   Know(std::move(contents.entries));
   known_ = true;
   return absl::OkStatus();
@@ -127,6 +159,7 @@ absl::Status RadosRecords::Create() {
   WriteOp op = NewWriteOp(pool_);
   api.rados_write_op_create(op.get(), LIBRADOS_CREATE_EXCLUSIVE, nullptr);
   SetAttribute(api, op, kFormatAttribute, kFormat);
+  SetAttribute(api, op, kIdAttribute, NewId());
   SetAttribute(api, op, kRevisionAttribute, "0");
   SetAttribute(api, op, kDigestAttribute, DigestOf({}));
   const RadosCalls::Done done = Operate(pool_, std::move(op), kObject);
@@ -167,6 +200,10 @@ absl::Status RadosRecords::Write(const RecordMap& after) {
   api.rados_write_op_assert_exists(op.get());
   api.rados_write_op_cmpxattr(op.get(), kRevisionAttribute, LIBRADOS_CMPXATTR_OP_EQ,
                               revision.data(), revision.size());
+  if (!id_.empty()) {
+    api.rados_write_op_cmpxattr(op.get(), kIdAttribute, LIBRADOS_CMPXATTR_OP_EQ, id_.data(),
+                                id_.size());
+  }
   if (!set_keys.empty()) {
     api.rados_write_op_omap_set2(op.get(), set_keys.data(), set_values.data(), set_key_bytes.data(),
                                  set_value_bytes.data(), set_keys.size());

@@ -84,7 +84,7 @@ absl::Status RadosChunkStore::CheckWritable() const {
 }
 
 absl::Status RadosChunkStore::Health() {
-  if (!pool_->shut_out()) return absl::OkStatus();
+  if (!pool_->shut_out()) return records_.Health();
   return absl::FailedPreconditionError(absl::StrCat("the cluster of ", pool_->location().Name(),
                                                     " has shut this client out (a blocklist)"));
 }

@@ -180,6 +180,46 @@ TEST_F(DiskCacheTest, AFileThatIsCutIsMissedFromThereOn) {
   EXPECT_EQ(cache->stats().damaged, 5) << "they are forgotten";
 }
 
+TEST_F(DiskCacheTest, TheSameChunkOfAnotherStoreIsAMiss) {
+  const TestFolder elsewhere;
+  const auto keys = Chunks(7, 0, 50);
+  const auto other = *DiskCache::Open({.dir = elsewhere.path(), .capacity_bytes = 64 << 20});
+  DiskCache::Batch batch;
+  for (const ChunkKey& key : keys) {
+    std::string value(kChunkHeaderBytes + 1000, '!');  // sealed as well
+    SealChunk(key, 1, value);
+    batch.Add(key, value);
+  }
+  other->Keep(std::move(batch));
+  other->WaitUntilWritten();
+  const auto cache = Open();
+  Keep(*cache, keys);
+  EXPECT_EQ(Found(*cache, keys).size(), keys.size());
+  for (const fs::path& file : Files()) {
+    const fs::path theirs = elsewhere.path() / file.filename();
+    ASSERT_EQ(fs::file_size(theirs), fs::file_size(file));
+    // Into the file that is open, not in its place.
+    std::ofstream(file, std::ios::in | std::ios::out | std::ios::binary)
+        << std::ifstream(theirs, std::ios::binary).rdbuf();
+  }
+  EXPECT_THAT(Found(*cache, keys), IsEmpty());
+  EXPECT_EQ(cache->stats().damaged, 50);
+}
+
+TEST_F(DiskCacheTest, AKeyThatIsAskedForTwiceIsReadTwice) {
+  const auto cache = Open();
+  Keep(*cache, {{3, 1}});
+  int reads = 0;
+  std::vector<size_t> missing;
+  cache->Read(
+      std::vector<ChunkKey>{{3, 1}, {3, 1}},
+      [&](size_t, absl::string_view value) {
+        reads += value == SealedChunk({3, 1}) ? 1 : 0;
+      },
+      missing);
+  EXPECT_EQ(reads, 2);
+}
+
 TEST_F(DiskCacheTest, AChunkThatCameDamagedIsNotKept) {
   const auto cache = Open();
   DiskCache::Batch batch;

@@ -89,6 +89,30 @@ TEST_F(RadosTest, RadosAWatchThatIsBrokenIsSetUpAnew) {
   EXPECT_EQ(CountOf(b->Stats(), "notices_total"), 1);
 }
 
+TEST_F(RadosTest, RadosRecordsOfAnotherStoreAreToldFromThoseThatWereRead) {
+  const auto a = *Catalog::Open(Open(), {});
+  ASSERT_TRUE(Ingest(*a, {.name = "d"}, {TwoGraphs()}).ok());
+  EXPECT_TRUE(a->Health().ok());
+  ASSERT_TRUE(Remove("records").ok());
+  ASSERT_TRUE(Remove("columns").ok());
+  const auto b = *Catalog::Open(Open(), {});                   // gives out the same numbers
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(b->KeepUp().ok());  // a higher revision
+  EXPECT_TRUE(absl::IsFailedPrecondition(a->KeepUp()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Ingest(*a, {.name = "e"}, {TwoGraphs()}).status()));
+  EXPECT_THAT(Message(a->Health()), HasSubstr("are another store's"));
+  EXPECT_TRUE(b->KeepUp().ok()) << "nothing of the other was written";
+  EXPECT_TRUE(b->Health().ok());
+}
+
+TEST_F(RadosTest, RadosRecordsThatAreGoneAreNoEmptyStore) {
+  const auto a = *Catalog::Open(Open(), {});
+  ASSERT_TRUE(Ingest(*a, {.name = "d"}, {TwoGraphs()}).ok());
+  ASSERT_TRUE(Remove("records").ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(a->KeepUp()));
+  EXPECT_THAT(Message(a->Health()), HasSubstr("were removed"));
+  EXPECT_TRUE(a->Get("d@1").ok()) << "nobody deleted it";
+}
+
 TEST_F(RadosTest, RadosAWatcherThatIsStuckHoldsNobodyUp) {
   const auto a = Open();
   const auto b = Open();
