@@ -16,6 +16,8 @@
 
 namespace graphfeed {
 
+inline std::string Message(const absl::Status& status) { return std::string(status.message()); }
+
 // Tests in a namespace of their own of the cluster's pool; skipped where there is none.
 class RadosTest : public testing::Test {
  protected:

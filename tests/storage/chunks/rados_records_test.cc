@@ -1,5 +1,6 @@
 // What servers on a pool tell each other, and what of the records they read.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>

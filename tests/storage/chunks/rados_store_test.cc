@@ -80,8 +80,6 @@ TEST(RadosColumnEntryTest, ReadsWhatItWrote) {
   EXPECT_EQ(places->PlaceOf(5).bytes, 7u);
 }
 
-std::string Message(const absl::Status& status) { return std::string(status.message()); }
-
 TEST_F(RadosTest, RadosWhoCannotConnectIsToldWhy) {
   const std::string conf = absl::StrCat(CephFolder(), "/ceph.conf");
   const auto open = [](const std::string& place) { return OpenStore(place).status(); };
