@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "storage/base/work_scope.h"
 
 namespace graphfeed {
 namespace {
@@ -48,8 +49,10 @@ void StoreWatch::Run() {
 }
 
 void StoreWatch::RunSweeps() {
+  const WorkScope scope(stop_.token());  // a long one does not hold up the end
   while (!stop_.WaitFor(sweep_every_) && !failed_) {
-    Tell("store.sweep_failed", catalog_.Sweep(), sweep_troubles_);
+    const absl::Status status = catalog_.Sweep();
+    if (!stop_.stopped()) Tell("store.sweep_failed", status, sweep_troubles_);
   }
 }
 

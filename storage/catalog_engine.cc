@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 #include "storage/catalog_records.h"
 #include "storage/dataset.h"
 #include "storage/ingest/added_column.h"
@@ -40,6 +41,10 @@ CatalogEngine::CatalogEngine(std::unique_ptr<ChunkStore> store, const CatalogOpt
 
 CatalogEngine::~CatalogEngine() {
   if (server_key_.empty() || read_only_) return;
+  {
+    MutexLock lock(&mu_);
+    if (!garbage_.empty()) return;  // others look what the dead have left
+  }
   // Whoever does not say so is taken for dead after a while.
   (void)records_.Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
     if (!records.contains(server_key_)) return std::vector<RecordEdit>();
@@ -101,6 +106,7 @@ void CatalogEngine::Discard(absl::Span<const uint64_t> columns) {
       if (server_key_.empty() || writing_.erase(column) > 0) doomed.push_back(column);
     }
   }
+  const WorkScope whoever_waits{CancelToken()};
   (void)DeleteOrKeepAsGarbage(std::move(doomed));
 }
 

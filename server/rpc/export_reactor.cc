@@ -53,7 +53,7 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> dataset,
                         exports_.catalog.OpenDataset(request.dataset()));
     call().record()->Uses(absl::StrCat(dataset->info().name, "@", dataset->info().version));
-    dataset_ = dataset->info().name;
+    info_ = dataset->info();
     messages_.emplace(ReadVersion(std::move(dataset)));
     return absl::OkStatus();
   }
@@ -63,11 +63,12 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     const absl::Status status = WithinMemory([&]() -> absl::Status {
       const WorkScope scope(call().token());
       GF_RETURN_IF_ERROR(call().CheckCancelled());
-      GF_RETURN_IF_ERROR(CheckStillMay(dataset_));
-      GF_ASSIGN_OR_RETURN(const std::optional<v1::IngestRequest> message, messages_->Next());
-      end = !message.has_value();
+      GF_RETURN_IF_ERROR(CheckStillMay(info_.name));
+      const auto message = messages_->Next();
+      if (!message.ok()) return exports_.catalog.WhyNotRead(info_, message.status());
+      end = !message->has_value();
       if (end) return absl::OkStatus();
-      GF_ASSIGN_OR_RETURN(bytes_, EncodeMessage(*message));
+      GF_ASSIGN_OR_RETURN(bytes_, EncodeMessage(**message));
       call().Sent(bytes_.Length());
       return absl::OkStatus();
     });
@@ -83,7 +84,7 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
 
   TransferContext& exports_;
   std::optional<wire::IngestSequence> messages_;
-  std::string dataset_;
+  DatasetInfo info_;
   grpc::ByteBuffer bytes_;  // in flight
 };
 

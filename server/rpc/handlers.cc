@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "proto/wire/limits.h"
@@ -305,6 +306,7 @@ absl::Status Handlers::Handle(const v1::PartitionDatasetRequest& message, v1::Da
   const auto check_room = [this] { return rules_.CheckRoom("a partition"); };
   GF_RETURN_IF_ERROR(check_room());
   partition_bytes_ += options_.partition_memory;
+  const absl::Cleanup over = [this] { partition_bytes_ -= options_.partition_memory; };
   absl::Status low;  // on the disk
   const Interrupted check = [&] {
     GF_RETURN_IF_ERROR(interrupted());
@@ -318,7 +320,6 @@ absl::Status Handlers::Handle(const v1::PartitionDatasetRequest& message, v1::Da
                                                          .memory_bytes = options_.partition_memory,
                                                          .program = options_.partition_program,
                                                          .interrupted = check});
-  partition_bytes_ -= options_.partition_memory;
   GF_RETURN_IF_ERROR(low);
   if (absl::IsResourceExhausted(info.status())) {
     return absl::ResourceExhaustedError(

@@ -290,14 +290,15 @@ absl::Status BatchMaker::Build(const Recipe& recipe, const EpochPlan& plan, uint
                                                    " frames"));
   }
   const auto start = std::chrono::steady_clock::now();
-  GF_RETURN_IF_ERROR(recipe.collater->Collate(
+  const absl::Status collated = recipe.collater->Collate(
       plan, seed, step.ordinal, step.null_frame, recipe.dataset(),
       std::min(options.max_frame_bytes, max_frame_bytes_),
       [&](int64_t size) {
         frame.slab = take(size);
         return frame.slab.data();
       },
-      frame.info));
+      frame.info);
+  if (!collated.ok()) return catalog_.WhyNotRead(recipe.info(), collated);
   frame.info.repeat = step.repeat;
   if (options.graph_ids) {
     GF_RETURN_IF_ERROR(AddGraphIds(plan, options.max_frame_bytes, frame));

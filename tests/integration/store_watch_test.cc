@@ -10,6 +10,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "storage/base/work_scope.h"
 #include "storage/servers.h"
 #include "tests/storage/graph_blocks.h"
 #include "tests/support/memory_chunk_store.h"
@@ -54,6 +55,35 @@ TEST(StoreWatchTest, AServerShowsThatItIsAliveWhileItRemoves) {
     may_remove = true;
     EXPECT_TRUE(Comes([&] { return disk->chunk_keys().empty(); }));
   }
+}
+
+TEST(StoreWatchTest, ASweepDoesNotHoldUpTheEnd) {
+  const auto disk = std::make_shared<MemoryDisk>();
+  std::atomic<bool> removing{false};
+  disk->on_delete_columns = [&] {
+    removing = true;
+    absl::Status wanted;
+    Comes([&] { return !(wanted = CheckWanted()).ok(); });
+    return wanted;
+  };
+  auto catalog =
+      Catalog::Open(std::make_unique<MemoryChunkStore>(disk, /*shared=*/true),
+                    {.sweep_after = absl::ZeroDuration(), .lease = absl::Milliseconds(100)});
+  ASSERT_TRUE(catalog.ok()) << catalog.status();
+  ASSERT_TRUE(Ingest(**catalog, {.name = "d"}, {TwoGraphs()}).ok());
+  ASSERT_TRUE((*catalog)->Delete("d", 1).ok());
+  absl::Time began;
+  {
+    StoreWatch watch(
+        **catalog, [] { return absl::OkStatus(); }, [](const absl::Status&) {},
+        /*log=*/nullptr, /*on_reachable=*/nullptr, /*sweep_every=*/absl::ZeroDuration());
+    EXPECT_TRUE(Comes([&] { return removing.load(); }));
+    began = absl::Now();
+  }
+  EXPECT_LT(absl::Now() - began, absl::Seconds(30));
+  catalog->reset();
+  EXPECT_EQ(ServersOf(disk->records())->size(), 1u)
+      << "by which others know that it left something";
 }
 
 }  // namespace

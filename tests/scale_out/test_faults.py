@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 import signal
 import threading
 import time
 
+import grpc
 import pytest
-from on_pool import STREAMS, digests, graphs, loader, longest_stall, metric, ready, versions, wait_for
+from on_pool import (
+    LONG,
+    STREAMS,
+    digests,
+    graphs,
+    loader,
+    longest_stall,
+    metric,
+    objects,
+    ready,
+    stored_columns,
+    versions,
+    wait_for,
+)
 
 import graphfeed as gf
+from graphfeed._portable.descriptors import messages
 
 
 def test_a_full_cluster_takes_nothing_and_serves(ceph, space, start):
@@ -159,3 +176,81 @@ def try_ingest(client: gf.Client, name: str) -> bool:
     except gf.errors.Unavailable:
         return False
     return True
+
+
+def test_a_server_that_stood_still_says_what_was_deleted_meanwhile(ceph, space, start):
+    server = start(ceph.location(space), "--memory-budget", "4M")
+    other = gf.connect(start(ceph.location(space), "--sweep-after", "1s").address)
+    other.ingest("d", graphs(12, 20000, 64))
+    method = "/graphfeed.v1.GraphFeed/ExportVersion"
+    with grpc.insecure_channel(server.address) as channel:  # which no silence breaks
+        request = messages.ExportVersionRequest(dataset="d@1")
+        call = channel.unary_stream(method)(request.SerializeToString(), timeout=200)
+        next(call)
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            other.delete("d@1")
+            wait_for(lambda: not objects(ceph, space), 90)
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        with pytest.raises(grpc.RpcError) as failed:
+            for _ in call:
+                pass
+    assert failed.value.code() == grpc.StatusCode.NOT_FOUND, failed.value
+    assert '"d@1" was deleted' in failed.value.details()
+
+
+def test_a_server_that_ends_leaves_what_it_removes_to_others(ceph, space, start):
+    server = start(ceph.location(space), "--sweep-after", "1s")
+    client = gf.connect(server.address)
+    client.ingest("d", graphs(15, 60000, 256))
+    other = start(ceph.location(space), "--sweep-after", "1h")  # removes nothing by itself
+    stored = objects(ceph, space)
+    assert len(stored) > 100
+    client.delete("d@1")
+    wait_for(lambda: objects(ceph, space) != stored, 90)
+    began = time.monotonic()
+    assert server.stop() == 0
+    took = time.monotonic() - began
+    print(f"ended within {took:.1f} s; {len(objects(ceph, space))} of {len(stored)} are left")
+    assert other.process.poll() is None
+    start(ceph.location(space), "--sweep-after", "1s")
+    wait_for(lambda: not stored_columns(ceph, space), 90)
+
+
+def test_a_server_whose_store_was_removed_ends(ceph, space, start, tmp_path):
+    with open(tmp_path / "log", "w") as log:
+        server = start(ceph.location(space), "--cache-dir", str(tmp_path / "cache"), stderr=log)
+    client = gf.connect(server.address)
+    client.ingest("d", graphs(13))
+    assert digests(client, "d")
+    with ceph.io(space) as io:
+        for item in list(io.list_objects()):
+            io.remove_object(item.key)
+    other = gf.connect(start(ceph.location(space)).address)  # gives out the same numbers
+    other.ingest("d", graphs(14))
+    assert server.process.wait(timeout=60) == 1
+    assert "were removed, or are another store's" in (tmp_path / "log").read_text()
+    again = gf.connect(start(ceph.location(space), "--cache-dir", str(tmp_path / "cache")).address)
+    assert digests(again, "d") == digests(other, "d")
+
+
+def processor_seconds(server) -> float:
+    fields = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.skipif(not LONG, reason="takes two minutes")
+def test_who_may_not_watch_is_idle_while_the_cluster_is_lost(ceph, space, start):
+    gf.connect(start(ceph.location(space)).address).ingest("d", graphs(16))
+    reader = start(ceph.location(space, user="reader"))
+    assert metric(reader, "graphfeed_rados_watching") == 0
+    ceph.send_all(signal.SIGSTOP)
+    try:
+        time.sleep(75)  # by when it would ask again whether it may
+        before = processor_seconds(reader)
+        time.sleep(10)
+        assert processor_seconds(reader) - before < 0.5
+    finally:
+        ceph.send_all(signal.SIGCONT)
+    wait_for(lambda: ready(reader) is None, 60)

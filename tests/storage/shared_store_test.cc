@@ -7,6 +7,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -275,6 +276,42 @@ TEST_P(SharedStoreTest, WhatIsDeletedAndOpenIsToldOfWhoeverDeletedIt) {
   EXPECT_THAT(b->DeletedButOpen(), IsEmpty());
   ASSERT_TRUE(b->Delete("e", 1).ok());
   EXPECT_THAT(b->DeletedButOpen(), ElementsAre(e->info().fingerprint));
+}
+
+TEST_P(SharedStoreTest, WhatWasRemovedWhileItWasReadIsNoDamage) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  Add(a, "d", RandomGraphs(3, 200));
+  Add(a, "e");
+  ASSERT_TRUE(b->KeepUp().ok());
+  const auto d = *b->OpenDataset("d");
+  const auto e = *b->OpenDataset("e");
+  ASSERT_TRUE(a->Delete("d", 1).ok());
+  Pass(5 * kLease, {&a});  // the other one is silent
+  const absl::Status status = d->Verify();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_EQ(b->WhyNotRead(e->info(), status), status) << "that one is there";
+  EXPECT_TRUE(absl::IsNotFound(b->WhyNotRead(d->info(), status)));
+  const absl::Status other = absl::UnavailableError("x");
+  EXPECT_EQ(b->WhyNotRead(d->info(), other), other);
+}
+
+TEST_P(SharedStoreTest, ASweepThatNobodyWantsLeavesTheRestToOthers) {
+  const TestServer a = Start();
+  std::optional<TestServer> b = Start();
+  Add(a, "d", RandomGraphs(3, 200));
+  ASSERT_TRUE(a->Delete("d", 1).ok());
+  for (int i = 0; i < 50; ++i) {
+    now_ += std::chrono::seconds(1);
+    ASSERT_TRUE(a->KeepUp().ok());
+    ASSERT_TRUE((*b)->KeepUp().ok());
+  }
+  b->store->FailRemovals(1);  // as when it is broken off
+  EXPECT_FALSE((*b)->Sweep().ok());
+  b.reset();
+  Pass(5 * kLease, {&a});
+  Pass(5 * kLease, {&a});
+  EXPECT_THAT(StoredColumns(), IsEmpty());
 }
 
 // On a busy machine, or while OSDs come and go, no round need be short.

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 #include "storage/chunks/rados/calls.h"
 #include "storage/chunks/rados/location.h"
 #include "storage/chunks/rados/omap.h"
@@ -219,6 +220,7 @@ absl::Status RadosChunkStore::DeleteColumns(absl::Span<const uint64_t> columns) 
   GF_ASSIGN_OR_RETURN(const auto entries, EntriesOf(columns));
   Forget(columns);
   for (const auto& [column, entry] : entries) {
+    GF_RETURN_IF_ERROR(CheckWanted());
     GF_RETURN_IF_ERROR(RemoveColumn(*pool_, column, entry));
     stored_bytes_ -= entry.bytes;
   }

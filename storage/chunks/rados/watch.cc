@@ -1,5 +1,6 @@
 #include "storage/chunks/rados/watch.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <condition_variable>
 #include <mutex>
@@ -14,6 +15,9 @@ constexpr uint32_t kWatchSeconds = 10;
 // After so long an OSD waits no more for who does not answer a notice.
 constexpr uint64_t kNoticeMs = 3000;
 constexpr std::chrono::seconds kAskEvery{1};
+// So long after `on_change` it is not called again: who sends many notices makes nobody read all
+// the time, and the last of them is not lost.
+constexpr std::chrono::milliseconds kBetweenChanges{50};
 // A user that may not watch is asked again, since that may be changed.
 constexpr std::chrono::seconds kForbiddenAskEvery{60};
 // The end of a watch is waited for so long: without, the OSD would forget it by itself.
@@ -124,14 +128,17 @@ void RadosWatch::Unwatch() {
 
 void RadosWatch::Run() {
   const Librados& api = pool_.api();
+  bool missed = false;
+  Clock::time_point change_at;
   while (true) {
     std::vector<Board::Notice> notices;
     bool answered = false;
     bool broken = false;
     {
       std::unique_lock<std::mutex> lock(board_->mu);
-      if (watching_ || asked_ != nullptr || ask_at_ > Clock::now()) {
-        board_->changed.wait_for(lock, kAskEvery, [&] {
+      if (watching_ || asked_ != nullptr || ask_at_ > Clock::now() || pool_.lost()) {
+        const Clock::time_point ask_at = Clock::now() + kAskEvery;
+        board_->changed.wait_until(lock, missed ? std::min(ask_at, change_at) : ask_at, [&] {
           return board_->stopped || board_->answered || !board_->notices.empty() ||
                  !board_->broken.empty();
         });
@@ -143,10 +150,9 @@ void RadosWatch::Run() {
         broken = broken || handle == handle_;
       }
     }
-    bool missed = false;
     if (answered && asked_ != nullptr) {
       counts_.watching = watching_ = TakeAnswer();
-      missed = watching_;
+      missed = missed || watching_;
     }
     for (const Board::Notice& notice : notices) {
       if (watching_ && notice.handle == handle_) {
@@ -162,7 +168,11 @@ void RadosWatch::Run() {
       ask_at_ = Clock::now();
     }
     if (!watching_ && asked_ == nullptr && !pool_.lost() && Clock::now() >= ask_at_) Ask();
-    if (missed) on_change_();
+    if (missed && Clock::now() >= change_at) {
+      missed = false;
+      on_change_();
+      change_at = Clock::now() + kBetweenChanges;
+    }
   }
   // One that is still asked for, and all where nobody answers, end with the connection.
   if (watching_ && !pool_.lost()) Unwatch();

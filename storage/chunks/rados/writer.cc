@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/status_macros.h"
+#include "storage/base/work_scope.h"
 
 namespace graphfeed {
 namespace {
@@ -13,6 +14,7 @@ namespace {
 // What is written at a time. One piece is on its way while the next is collected.
 constexpr size_t kPieceBytes = size_t{256} << 10;
 constexpr size_t kRemovalsInFlight = 16;
+constexpr int64_t kRemovedBetweenChecks = 16;
 // An entry speaks of so many objects more than there are, so that it changes rarely.
 constexpr int64_t kObjectsClaimed = 64;
 // What an OSD takes in one operation is osd_max_write_size, 90 MiB.
@@ -36,6 +38,7 @@ RadosWriter::RadosWriter(const RadosPool& pool, uint64_t column, int64_t chunk_b
 RadosWriter::~RadosWriter() {
   if (finished_) return;
   (void)Drain();
+  const WorkScope whoever_waits{CancelToken()};
   // What cannot be removed now is swept.
   if (claimed_ > 0) (void)RemoveColumn(pool_, column_, {.objects = entry_.objects});
 }
@@ -172,6 +175,7 @@ absl::Status RemoveColumn(const RadosPool& pool, uint64_t column, const ColumnEn
     if (entry.chunk_bytes == 0) remove(TableName(column));
     for (int64_t object = 0; object < entry.objects && status.ok(); ++object) {
       remove(ObjectName(column, object));
+      if (object % kRemovedBetweenChecks == 0) status.Update(CheckWanted());
     }
     drain(0);
   }

@@ -90,6 +90,25 @@ TEST_F(RadosTest, RadosAWatchThatIsBrokenIsSetUpAnew) {
   EXPECT_EQ(CountOf(b->Stats(), "notices_total"), 1);
 }
 
+TEST_F(RadosTest, RadosManyNoticesAreFewReads) {
+  const auto a = Open();
+  const auto b = Open();
+  std::atomic<int> calls{0};
+  const auto watch = b->WatchRecords([&] { ++calls; });
+  WaitUntil([&] { return calls == 1; });
+  for (int round = 0; round < 3; ++round) {
+    const int before = calls;
+    const double notices = CountOf(b->Stats(), "notices_total");
+    const auto began = std::chrono::steady_clock::now();
+    for (int i = 0; i < 100; ++i) a->Announce();
+    WaitUntil([&] { return CountOf(b->Stats(), "notices_total") == notices + 100; });
+    const auto took = std::chrono::steady_clock::now() - began;
+    WaitUntil([&] { return calls > before; });
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    EXPECT_LE(calls - before, 3 + took / std::chrono::milliseconds(50));
+  }
+}
+
 TEST_F(RadosTest, RadosRecordsOfAnotherStoreAreToldFromThoseThatWereRead) {
   const auto a = *Catalog::Open(Open(), {});
   ASSERT_TRUE(Ingest(*a, {.name = "d"}, {TwoGraphs()}).ok());
