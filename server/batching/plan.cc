@@ -265,6 +265,7 @@ absl::Status EpochPlan::SummarizeFill() {
   const ResolvedOptions& options = spec_.options;
   const int64_t all_nodes = Sum(options.num_nodes);
   const int64_t all_edges = Sum(options.num_edges);
+  GF_CHECK(all_nodes > 0);  // one of them is for padding
   double nodes = static_cast<double>(Sum(summary_.real.nodes));
   double edges = static_cast<double>(Sum(summary_.real.edges));
   if (Trims(spec_)) {

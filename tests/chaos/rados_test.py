@@ -4,7 +4,7 @@ at one or another of the servers, servers are killed at random, and an OSD is ki
 stopped: every client's frames are those of an undisturbed run from a data folder, what was ingested
 is there whole or not at all and the same everywhere, and in the end nothing else is stored.
 
-Runs for one to two minutes, with GRAPHFEED_LONG=1 for several. GRAPHFEED_CHAOS_SEED as for chaos_test.
+Runs for some two minutes, with GRAPHFEED_LONG=1 for several. GRAPHFEED_CHAOS_SEED as for chaos_test.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from cluster import Read, Reader, Replica, Source  # noqa: E402
 
 import graphfeed as gf  # noqa: E402
 
-EPOCHS = 12 if workloads.LONG else 2
+EPOCHS = 12 if workloads.LONG else 3
 STEP = 0.02  # seconds that a client's program takes for a batch
 SERVERS = 3
 CHAOS_SEED = int(os.environ.get("GRAPHFEED_CHAOS_SEED", "11"))
