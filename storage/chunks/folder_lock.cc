@@ -109,7 +109,7 @@ absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Acquire(const std::strin
       errno == EWOULDBLOCK) {
     const std::string writer = lock->IsWritten() ? LastWriter(fd) : "";
     return absl::FailedPreconditionError(
-        absl::StrCat("another process uses the data folder ", folder,
+        absl::StrCat("another process uses the folder ", folder,
                      writer.empty() ? "" : absl::StrCat(": ", writer, " writes to it")));
   }
   // Other errors: a file system that cannot lock folders. RocksDB's own lock file remains.

@@ -115,7 +115,7 @@ class EndToEndTest(unittest.TestCase):
         data, copy, back = (self.folder / name for name in ("data", "copy", "back"))
         error = self.run_command("snapshot", copy, "--data-dir", data, code=1, online=False)
         self.assertIn("FAILED_PRECONDITION", error)
-        self.assertIn("another process uses the data folder", error)
+        self.assertIn("another process uses the folder", error)
         self.stop_server()
 
         text = self.run_command("snapshot", copy, "--data-dir", data, online=False)

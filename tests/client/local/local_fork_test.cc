@@ -69,13 +69,21 @@ TEST_F(LocalForkTest, ChildrenReadBesideAParentThatStreams) {
 
 TEST_F(LocalForkTest, AChildDoesNotHoldItsParentsLocks) {
   int pipe_ends[2];
+  int born[2];
   ASSERT_EQ(pipe(pipe_ends), 0);
+  ASSERT_EQ(pipe(born), 0);
   const pid_t child = fork();
   if (child == 0) {
     close(pipe_ends[1]);
     char byte = 0;
+    if (write(born[1], &byte, 1) != 1) _exit(2);
     _exit(read(pipe_ends[0], &byte, 1) == 0 ? 0 : 1);  // until the parent says so
   }
+  // A child gives up the locks when it begins to run, which may be later than the parent goes on.
+  char byte = 0;
+  ASSERT_EQ(read(born[0], &byte, 1), 1);
+  close(born[0]);
+  close(born[1]);
   client_.reset();
   {
     const auto store = OpenRocksDbChunkStore(data());  // for writing
