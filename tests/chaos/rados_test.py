@@ -29,8 +29,8 @@ from cluster import Read, Reader, Replica, Source  # noqa: E402
 
 import graphfeed as gf  # noqa: E402
 
-EPOCHS = 12 if workloads.LONG else 3
-STEP = 0.02  # seconds that a client's program takes for a batch
+EPOCHS = 12 if workloads.LONG else 4
+STEP = 0.02 if workloads.LONG else 0.06  # seconds that a client's program takes for a batch
 SERVERS = 3
 CHAOS_SEED = int(os.environ.get("GRAPHFEED_CHAOS_SEED", "11"))
 LOOPBACK = [f"127.0.0.{5 + i}" for i in range(SERVERS)]
