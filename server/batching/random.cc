@@ -4,79 +4,12 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cstring>
 #include <iterator>
 
+#include "server/batching/feistel_rounds.h"
 #include "storage/base/check.h"
 
 namespace graphfeed {
-namespace {
-
-// A mixer of 64 bits (the finalizer of MurmurHash3 with Stafford's constants, variant 13).
-constexpr uint64_t kFirstFactor = 0xbf58476d1ce4e5b9u;
-constexpr uint64_t kSecondFactor = 0x94d049bb133111ebu;
-
-uint64_t Mix(uint64_t x) {
-  x = (x ^ (x >> 30)) * kFirstFactor;
-  x = (x ^ (x >> 27)) * kSecondFactor;
-  return x ^ (x >> 31);
-}
-
-constexpr size_t kLanes = 8;
-
-// All rounds of a Feistel network, for places in so many lanes.
-using Rounds = void (*)(uint64_t* left, uint64_t* right, const std::array<uint64_t, 8>& keys,
-                        uint64_t half_mask);
-
-#if defined(__x86_64__)
-using Vector __attribute__((vector_size(kLanes * sizeof(uint64_t)))) = uint64_t;
-
-// Mix, and what is around it, in vectors of the width of whoever inlines it.
-__attribute__((always_inline)) inline void RoundsInVectors(uint64_t* left, uint64_t* right,
-                                                           const std::array<uint64_t, 8>& keys,
-                                                           uint64_t half_mask) {
-  Vector l;
-  Vector r;
-  std::memcpy(&l, left, sizeof(l));
-  std::memcpy(&r, right, sizeof(r));
-  for (const uint64_t key : keys) {
-    Vector x = r ^ key;
-    x = (x ^ (x >> 30)) * kFirstFactor;
-    x = (x ^ (x >> 27)) * kSecondFactor;
-    x ^= x >> 31;
-    const Vector mixed = l ^ (x & half_mask);
-    l = r;
-    r = mixed;
-  }
-  std::memcpy(left, &l, sizeof(l));
-  std::memcpy(right, &r, sizeof(r));
-}
-
-__attribute__((target("avx2"))) void RoundsByAvx2(uint64_t* left, uint64_t* right,
-                                                  const std::array<uint64_t, 8>& keys,
-                                                  uint64_t half_mask) {
-  RoundsInVectors(left, right, keys, half_mask);
-}
-
-__attribute__((target("avx512f,avx512dq"))) void RoundsByAvx512(uint64_t* left, uint64_t* right,
-                                                                const std::array<uint64_t, 8>& keys,
-                                                                uint64_t half_mask) {
-  RoundsInVectors(left, right, keys, half_mask);
-}
-
-// Null where the processor has no wide vectors.
-Rounds VectorRounds() {
-  if (__builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0) {
-    return &RoundsByAvx512;
-  }
-  return __builtin_cpu_supports("avx2") != 0 ? &RoundsByAvx2 : nullptr;
-}
-#else
-Rounds VectorRounds() { return nullptr; }
-#endif
-
-}  // namespace
-
 CounterRandom::CounterRandom(uint64_t seed, int64_t epoch, RandomPurpose purpose,
                              uint32_t version) {
   // As CanonicalWriter writes them, but there is one for each frame: without its memory.
@@ -157,7 +90,8 @@ int64_t KeyedPermutation::operator()(int64_t position) const {
 // cycle that it entered from there. Several are under way at a time, so that the processor need not
 // wait for one round after the other.
 void KeyedPermutation::Range(int64_t begin, absl::Span<int64_t> values) const {
-  static const Rounds in_vectors = VectorRounds();
+  constexpr size_t kLanes = kFeistelLanes;
+  static const FeistelRounds all_lanes = AvailableFeistelRounds().back();
   GF_DCHECK(begin >= 0 && begin + std::ssize(values) <= n_);
   alignas(64) uint64_t left[kLanes];
   alignas(64) uint64_t right[kLanes];
@@ -172,14 +106,10 @@ void KeyedPermutation::Range(int64_t begin, absl::Span<int64_t> values) const {
   size_t lanes = next;
   for (size_t lane = 0; lane < lanes; ++lane) start(lane, lane);
   while (lanes > 0) {
-    const bool all = lanes == kLanes && in_vectors != nullptr;
-    if (all) in_vectors(left, right, round_keys_, half_mask_);
-    for (const uint64_t key : all ? absl::Span<const uint64_t>() : round_keys_) {
-      for (size_t lane = 0; lane < lanes; ++lane) {
-        const uint64_t mixed = left[lane] ^ (Mix(right[lane] ^ key) & half_mask_);
-        left[lane] = right[lane];
-        right[lane] = mixed;
-      }
+    if (lanes == kLanes) {
+      all_lanes(left, right, round_keys_, half_mask_);
+    } else {
+      FeistelRoundsOf(lanes, left, right, round_keys_, half_mask_);
     }
     for (size_t lane = 0; lane < lanes;) {
       const uint64_t value = (left[lane] << half_bits_) | right[lane];

@@ -10,6 +10,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "storage/base/status_macros.h"
 #include "storage/base/work_scope.h"
 #include "storage/servers.h"
 #include "tests/storage/graph_blocks.h"
@@ -27,6 +28,18 @@ bool Comes(Condition condition) {
   return false;
 }
 
+// A server's catalogue in a store that others share, with a version to be swept.
+absl::StatusOr<std::shared_ptr<Catalog>> WithWhatWasDeleted(
+    const std::shared_ptr<MemoryDisk>& disk) {
+  GF_ASSIGN_OR_RETURN(
+      std::shared_ptr<Catalog> catalog,
+      Catalog::Open(std::make_unique<MemoryChunkStore>(disk, /*shared=*/true),
+                    {.sweep_after = absl::ZeroDuration(), .lease = absl::Milliseconds(100)}));
+  GF_RETURN_IF_ERROR(Ingest(*catalog, {.name = "d"}, {TwoGraphs()}).status());
+  GF_RETURN_IF_ERROR(catalog->Delete("d", 1));
+  return catalog;
+}
+
 // Who is silent for a lease is taken for dead, and removing much takes longer.
 TEST(StoreWatchTest, AServerShowsThatItIsAliveWhileItRemoves) {
   const auto disk = std::make_shared<MemoryDisk>();
@@ -37,12 +50,8 @@ TEST(StoreWatchTest, AServerShowsThatItIsAliveWhileItRemoves) {
     while (!may_remove) std::this_thread::yield();
     return absl::OkStatus();
   };
-  auto catalog =
-      Catalog::Open(std::make_unique<MemoryChunkStore>(disk, /*shared=*/true),
-                    {.sweep_after = absl::ZeroDuration(), .lease = absl::Milliseconds(100)});
+  auto catalog = WithWhatWasDeleted(disk);
   ASSERT_TRUE(catalog.ok()) << catalog.status();
-  ASSERT_TRUE(Ingest(**catalog, {.name = "d"}, {TwoGraphs()}).ok());
-  ASSERT_TRUE((*catalog)->Delete("d", 1).ok());
   const auto beat = [&] { return ServersOf(disk->records())->begin()->second.beat; };
   {
     StoreWatch watch(
@@ -66,12 +75,8 @@ TEST(StoreWatchTest, ASweepDoesNotHoldUpTheEnd) {
     Comes([&] { return !(wanted = CheckWanted()).ok(); });
     return wanted;
   };
-  auto catalog =
-      Catalog::Open(std::make_unique<MemoryChunkStore>(disk, /*shared=*/true),
-                    {.sweep_after = absl::ZeroDuration(), .lease = absl::Milliseconds(100)});
+  auto catalog = WithWhatWasDeleted(disk);
   ASSERT_TRUE(catalog.ok()) << catalog.status();
-  ASSERT_TRUE(Ingest(**catalog, {.name = "d"}, {TwoGraphs()}).ok());
-  ASSERT_TRUE((*catalog)->Delete("d", 1).ok());
   absl::Time began;
   {
     StoreWatch watch(

@@ -4,9 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 #include <vector>
+
+#include "server/batching/feistel_rounds.h"
 
 namespace graphfeed {
 namespace {
@@ -126,6 +129,34 @@ TEST(KeyedPermutationTest, ARangeIsOneByOne) {
       for (size_t i = 0; i < values.size(); ++i) {
         EXPECT_EQ(values[i], order(begin + static_cast<int64_t>(i))) << n;
       }
+    }
+  }
+}
+
+TEST(FeistelRoundsTest, EveryProcessorMakesTheSame) {
+  FeistelKeys keys;
+  RandomStream words(CounterRandom(7, 0, RandomPurpose::kShuffle), 0, 0);
+  const auto next = [&] { return uint64_t{words.Next()} << 32 | words.Next(); };
+  for (const int half_bits : {1, 9, 31, 32}) {
+    const uint64_t mask = (uint64_t{1} << half_bits) - 1;
+    for (uint64_t& key : keys) key = next();
+    std::array<uint64_t, kFeistelLanes> left;
+    std::array<uint64_t, kFeistelLanes> right;
+    for (size_t i = 0; i < kFeistelLanes; ++i) {
+      left[i] = next() & mask;
+      right[i] = next() & mask;
+    }
+    auto expected_left = left;
+    auto expected_right = right;
+    for (size_t i = 0; i < kFeistelLanes; ++i) {
+      FeistelRoundsOf(1, &expected_left[i], &expected_right[i], keys, mask);
+    }
+    for (const FeistelRounds rounds : AvailableFeistelRounds()) {
+      auto found_left = left;
+      auto found_right = right;
+      rounds(found_left.data(), found_right.data(), keys, mask);
+      EXPECT_EQ(found_left, expected_left) << half_bits;
+      EXPECT_EQ(found_right, expected_right) << half_bits;
     }
   }
 }
