@@ -23,10 +23,10 @@ constexpr int64_t kLineBytes = 64;
 // reads its missing pieces in groups of so many.
 constexpr int64_t kGuardBytes = int64_t{1} << 20;
 constexpr size_t kMaxMissing = 4096;
-// Ranges ahead of the one that is visited, and lines of each that are asked for: what follows them,
-// the processor's own prefetcher asks for.
-constexpr size_t kRangesAhead = 4;
-constexpr int64_t kLinesAhead = 4;
+// Rows are asked for in groups of so many bytes before the first of a group is visited: nothing else
+// waits for memory meanwhile, so as many lines are on their way at once as the processor has places
+// for. Into its second cache, half of which a group may take.
+constexpr int64_t kGroupBytes = int64_t{256} << 10;
 // One new chunk in so many enters behind the clock's hand, the others under it.
 constexpr uint64_t kLinksPerStep = 8;
 // The share of the budget that holes may take before a block is cleared.
@@ -96,18 +96,29 @@ void ChunkCache::Forget(uint64_t uid) {
   Reclaim();
 }
 
-// The first lines of a range that is in memory; nothing for one that cannot be.
-void ChunkCache::Prefetch(const Column& column, const RowRange& range) {
+// Asks for the lines of the rows of ranges that are in memory, from `begin` on, until they are a
+// group; nothing for what cannot be or is not there. Returns where the next group begins.
+size_t ChunkCache::PrefetchGroup(const Column& column, absl::Span<const RowRange> ranges,
+                                 size_t begin) {
   const ColumnStorage& storage = column.storage;
-  const bool rows_lie_there = range.first >= 0 && range.first < storage.num_rows && range.count > 0;
-  if (!rows_lie_there || storage.row_bytes == 0) return;
-  const std::byte* rows = column.chunks[range.first >> column.shift].load();
-  if (rows == nullptr) return;
-  const int64_t first = range.first & column.mask;
-  const int64_t count = std::min(range.count, storage.rows_per_chunk - first);
-  const std::byte* line = rows + first * storage.row_bytes;
-  const std::byte* end = line + std::min(count * storage.row_bytes, kLinesAhead * kLineBytes);
-  for (; line < end; line += kLineBytes) __builtin_prefetch(line);
+  if (storage.row_bytes == 0) return ranges.size();
+  int64_t bytes = 0;
+  size_t r = begin;
+  for (; r < ranges.size() && bytes < kGroupBytes; ++r) {
+    const RowRange& range = ranges[r];
+    if (range.first < 0 || range.first >= storage.num_rows || range.count <= 0) continue;
+    const std::byte* const rows =
+        column.chunks[range.first >> column.shift].load(std::memory_order_relaxed);
+    if (rows == nullptr) continue;
+    const int64_t first = range.first & column.mask;
+    const int64_t count = std::min(range.count, storage.rows_per_chunk - first);
+    const std::byte* line = rows + first * storage.row_bytes;
+    const std::byte* const end = line + std::min(count * storage.row_bytes, kGroupBytes - bytes);
+    bytes += end - line;
+    line -= reinterpret_cast<uintptr_t>(line) % kLineBytes;
+    for (; line < end; line += kLineBytes) __builtin_prefetch(line, 0, 1);
+  }
+  return r;
 }
 
 absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ranges,
@@ -119,11 +130,9 @@ absl::Status ChunkCache::VisitRows(Column& column, absl::Span<const RowRange> ra
   int64_t guarded_bytes = 0;
   ReclaimDomain::Guard guard = epochs_.Enter();
 
-  for (const RowRange& range : ranges.subspan(0, kRangesAhead)) {
-    Prefetch(column, range);
-  }
+  size_t fetched = 0;
   for (size_t r = 0; r < ranges.size(); ++r) {
-    if (r + kRangesAhead < ranges.size()) Prefetch(column, ranges[r + kRangesAhead]);
+    if (r == fetched) fetched = PrefetchGroup(column, ranges, r);
     const RowRange range = ranges[r];
     if (range.first < 0 || range.count < 0 || range.first > storage.num_rows - range.count) {
       return absl::InvalidArgumentError(absl::StrCat(range.count, " rows from ", range.first,

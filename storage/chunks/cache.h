@@ -89,7 +89,8 @@ class ChunkCache {
 
   // The chunk of which these are the rows.
   static Chunk* ChunkOf(const std::byte* rows);
-  static void Prefetch(const Column& column, const RowRange& range);
+  static size_t PrefetchGroup(const Column& column, absl::Span<const RowRange> ranges,
+                              size_t begin);
   // Reads chunks that are not in memory in one call and lends rows to `use`, one chunk at a time
   // and in any order, before it offers them to the cache. `numbers` ascend.
   absl::Status ReadChunks(Column& column, absl::Span<const uint32_t> numbers,
