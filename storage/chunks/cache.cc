@@ -197,6 +197,69 @@ absl::Status ChunkCache::VisitMissing(Column& column, absl::Span<Piece> pieces,
   });
 }
 
+// Memory for the chunks that one reader fills, taken and linked some at a time. Of one size: the
+// last chunk of a column, which may be smaller, has its own.
+class ChunkCache::NewChunks {
+ public:
+  NewChunks(ChunkCache& cache, Column& column, int64_t row_bytes, size_t count)
+      : cache_(cache),
+        column_(column),
+        bytes_(row_bytes + static_cast<int64_t>(sizeof(Chunk))),
+        at_once_(std::clamp<int64_t>(
+            std::min(kNewBytes, cache.budget_bytes_ / kNewShare) / bytes_, 1, kMaxNew)),
+        to_come_(count) {}
+  ~NewChunks() {
+    if (free_.empty() && filled_.empty()) return;
+    MutexLock lock(&cache_.mu_);
+    for (Chunk* chunk : filled_) cache_.Link(chunk);
+    for (Chunk* chunk : free_) cache_.memory_.Free(chunk->memory(), bytes_);
+  }
+  NewChunks(const NewChunks&) = delete;
+  NewChunks& operator=(const NewChunks&) = delete;
+
+  // nullptr when there is no room or another thread has linked it. To be filled, then Add()ed.
+  Chunk* Take(uint32_t number) {
+    if (to_come_ > 0) --to_come_;
+    if (bytes_ > cache_.budget_bytes_) return nullptr;
+    if (column_.chunks[number].load(std::memory_order_relaxed) != nullptr) return nullptr;
+    if (free_.empty()) {
+      const size_t wanted = std::min(static_cast<size_t>(at_once_), to_come_ + 1);
+      MutexLock lock(&cache_.mu_);
+      while (free_.size() < wanted) {
+        std::byte* const memory = cache_.MakeRoom(bytes_);
+        if (memory == nullptr) break;
+        // At once: whoever clears a block finds its way by the chunks in it.
+        free_.push_back(new (memory) Chunk{.column = &column_, .number = number, .bytes = bytes_});
+      }
+    }
+    if (free_.empty()) return nullptr;
+    Chunk* const chunk = free_.back();
+    free_.pop_back();
+    chunk->number = number;
+    return chunk;
+  }
+  void Add(Chunk* chunk) {
+    filled_.push_back(chunk);
+    if (std::ssize(filled_) < at_once_) return;
+    MutexLock lock(&cache_.mu_);
+    for (Chunk* filled : filled_) cache_.Link(filled);
+    filled_.clear();
+  }
+
+ private:
+  static constexpr int64_t kNewBytes = int64_t{64} << 10;
+  static constexpr int64_t kNewShare = 16;  // of the budget at most, if that is more than a chunk
+  static constexpr int64_t kMaxNew = 64;
+
+  ChunkCache& cache_;
+  Column& column_;
+  const int64_t bytes_;
+  const int64_t at_once_;
+  size_t to_come_;
+  absl::InlinedVector<Chunk*, kMaxNew> free_;
+  absl::InlinedVector<Chunk*, kMaxNew> filled_;
+};
+
 absl::Status ChunkCache::ReadChunks(Column& column, absl::Span<const uint32_t> numbers,
                                     absl::FunctionRef<void(size_t i, const std::byte* rows)> use) {
   const ColumnStorage& storage = column.storage;
@@ -211,6 +274,12 @@ absl::Status ChunkCache::ReadChunks(Column& column, absl::Span<const uint32_t> n
     void operator()(std::byte* buffer) const { std::free(buffer); }
   };
   std::unique_ptr<std::byte, FreeBuffer> homeless;  // a chunk at a time for which there is no room
+  const auto bytes_of = [&](uint32_t number) {
+    return storage.rows_in_chunk(number) * storage.row_bytes;
+  };
+  NewChunks whole(*this, column, bytes_of(0), keys.size());
+  const auto last_number = static_cast<uint32_t>(storage.num_chunks() - 1);
+  NewChunks last(*this, column, bytes_of(last_number), 1);
   store_.ReadChunks(keys, [&](size_t k, absl::StatusOr<absl::string_view> value) {
     if (status.ok()) status = CheckWanted();
     if (!status.ok()) return;
@@ -225,33 +294,22 @@ absl::Status ChunkCache::ReadChunks(Column& column, absl::Span<const uint32_t> n
       status = ChunkError(key.chunk, rows.status());
       return;
     }
-    Chunk* const chunk = NewChunk(column, key.chunk, rows->size());
+    NewChunks& chunks = key.chunk == last_number ? last : whole;
+    Chunk* const chunk = chunks.Take(key.chunk);
     if (chunk == nullptr && homeless == nullptr) {
-      homeless.reset(static_cast<std::byte*>(AllocateAligned(static_cast<size_t>(
-          std::min(storage.rows_per_chunk, storage.num_rows) * storage.row_bytes))));
+      homeless.reset(static_cast<std::byte*>(AllocateAligned(static_cast<size_t>(bytes_of(0)))));
       if (homeless == nullptr) throw std::bad_alloc();
     }
     std::byte* const buffer = chunk != nullptr ? chunk->rows() : homeless.get();
     std::memcpy(buffer, rows->data(), rows->size());
     use(k, buffer);
-    if (chunk != nullptr) Link(chunk);
+    if (chunk != nullptr) chunks.Add(chunk);
   });
   if (status.ok() && num_read != keys.size()) {
     return absl::InternalError(
         absl::StrCat("the chunk store answered ", num_read, " of ", keys.size(), " reads"));
   }
   return status;
-}
-
-ChunkCache::Chunk* ChunkCache::NewChunk(Column& column, uint32_t number, size_t row_bytes) {
-  const auto bytes = static_cast<int64_t>(row_bytes + sizeof(Chunk));
-  if (bytes > budget_bytes_) return nullptr;
-  MutexLock lock(&mu_);
-  if (column.chunks[number].load(std::memory_order_relaxed) != nullptr) return nullptr;
-  std::byte* const memory = MakeRoom(bytes);
-  return memory == nullptr ? nullptr
-                           : new (memory)
-                                 Chunk{.column = &column, .number = number, .bytes = bytes};
 }
 
 std::byte* ChunkCache::MakeRoom(int64_t bytes) {
@@ -265,7 +323,6 @@ std::byte* ChunkCache::MakeRoom(int64_t bytes) {
 }
 
 void ChunkCache::Link(Chunk* chunk) {
-  MutexLock lock(&mu_);
   std::atomic<const std::byte*>& link = chunk->column->chunks[chunk->number];
   if (link.load(std::memory_order_relaxed) != nullptr) {
     memory_.Free(chunk->memory(), chunk->bytes);

@@ -28,7 +28,8 @@ namespace graphfeed {
 // A chunk that is in memory is read without a lock and without allocation: an epoch guard keeps it
 // from being freed. Chunks that are not are read from the store, all of a gather's in one call,
 // checked, and copied once into an aligned buffer, from which the gather takes its rows before the
-// chunk is linked into its table. So a gather holds one chunk at a time however small the budget,
+// chunk is linked into its table. So a gather holds one chunk at a time however small the budget, of
+// small ones up to 64 KiB and a sixteenth of the budget, so that it takes the lock once for them all;
 // and two threads that miss the same chunk merely read it twice.
 //
 // Eviction is a clock: a chunk enters unmarked, is marked when it is read again, and a hand that
@@ -86,6 +87,7 @@ class ChunkCache {
  private:
   struct Chunk;
   struct Piece;
+  class NewChunks;
 
   // The chunk of which these are the rows.
   static Chunk* ChunkOf(const std::byte* rows);
@@ -112,11 +114,8 @@ class ChunkCache {
   absl::Status ReadWanted(Column& column, std::vector<uint64_t>& wanted,
                           absl::FunctionRef<void(uint32_t place, const std::byte* rows)> use);
 
-  // Memory for a chunk of so many bytes of rows, which the caller fills and links; nullptr when
-  // there is no room or another thread has linked it. Evicts.
-  Chunk* NewChunk(Column& column, uint32_t number, size_t row_bytes);
   // Makes a filled chunk findable, or frees it when another thread was faster.
-  void Link(Chunk* chunk);
+  void Link(Chunk* chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Memory for `bytes` after as many evictions as it takes; nullptr when guards keep too much of
   // what was evicted, or when there is nothing left to evict.
   std::byte* MakeRoom(int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

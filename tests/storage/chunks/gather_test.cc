@@ -197,12 +197,37 @@ TEST_F(GatherTest, AChunkThatCannotBeReadIsNamed) {
   }
 }
 
-// Readers of hot and cold rows beside each other, with a budget that evicts all the time.
-TEST_F(GatherTest, ThreadsGatherWhileOthersEvict) {
+// Memory for small chunks is taken for many at a time: what an error leaves over goes back, and what
+// was read before it stays.
+TEST_F(GatherTest, WhatAnErrorLeavesOverGoesBack) {
+  const ColumnStorage storage = WriteInts(std::vector<int64_t>(8 * 300, 5), 64);
+  ChunkCache cache(store_, 1 << 20);
+  const auto column = cache.Open(storage);
+  std::vector<int64_t> asked;
+  for (int64_t chunk = 0; chunk < 300; ++chunk) asked.push_back(8 * chunk);
+  std::vector<int64_t> got(asked.size());
+  disk_->Edit({storage.uid, 150}, [](std::string& value) { value.back() ^= 1; });
+  EXPECT_TRUE(absl::IsDataLoss(cache.GatherInts(*column, asked, absl::MakeSpan(got))));
+  EXPECT_EQ(cache.stats().misses, 300);
+  disk_->Edit({storage.uid, 150}, [](std::string& value) { value.back() ^= 1; });
+  ASSERT_TRUE(cache.GatherInts(*column, asked, absl::MakeSpan(got)).ok());
+  EXPECT_LE(cache.stats().misses, 300 + 151) << "from whichever end they are read";
+  EXPECT_EQ(got, std::vector<int64_t>(300, 5));
+  EXPECT_EQ(cache.stats().evictions, 0);
+  cache.Forget(storage.uid);
+  EXPECT_EQ(cache.stats().cached_bytes, 0);
+}
+
+// Readers of hot and cold rows beside each other, with budgets that evict all the time, and from
+// which memory is taken for one chunk or for some at a time.
+class GatherUnderEvictionTest : public GatherTest, public testing::WithParamInterface<int64_t> {};
+INSTANTIATE_TEST_SUITE_P(Budgets, GatherUnderEvictionTest, testing::Values(20 * 300, 100 * 300));
+
+TEST_P(GatherUnderEvictionTest, ThreadsGatherWhileOthersEvict) {
   std::vector<int64_t> values(4096);
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<int64_t>(7 * i);
   const ColumnStorage storage = WriteInts(values, 128);
-  ChunkCache cache(store_, 20 * 300);
+  ChunkCache cache(store_, GetParam());
   const auto column = cache.Open(storage);
   std::atomic<int> wrong{0};
   std::vector<std::thread> threads;
@@ -231,7 +256,7 @@ TEST_F(GatherTest, ThreadsGatherWhileOthersEvict) {
   EXPECT_EQ(wrong, 0);
   EXPECT_GT(cache.stats().evictions, 0);
   EXPECT_GT(cache.stats().hits, 0);
-  EXPECT_LE(cache.stats().cached_bytes, 20 * 300);
+  EXPECT_LE(cache.stats().cached_bytes, GetParam());
 }
 
 }  // namespace
