@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "storage/base/check.h"
+#include "storage/graph/float16.h"
 
 namespace graphfeed {
 namespace {

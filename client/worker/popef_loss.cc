@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/worker/popef_errors.h"
+#include "storage/graph/float16.h"
 
 namespace graphfeed {
 namespace {

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "storage/base/check.h"
+#include "storage/graph/float16.h"
 
 namespace graphfeed {
 namespace {

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "storage/base/check.h"
+#include "storage/graph/float16.h"
 
 namespace graphfeed {
 namespace {

@@ -1,10 +1,11 @@
 #include "storage/graph/dtype.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
+
+#include "storage/graph/float16.h"
 
 namespace graphfeed {
 namespace {
@@ -40,18 +41,6 @@ bool TruncatesInto(double value) {
   return truncated >= lowest && truncated < above;
 }
 
-// C++ leaves a conversion beyond float's range undefined; IEEE rounds it to infinity.
-float FloatFromDouble(double value) {
-  constexpr double kMax = std::numeric_limits<float>::max();
-  if (std::abs(value) <= kMax || std::isnan(value)) return static_cast<float>(value);
-  // Up to half a unit in the last place above the maximum rounds down to it.
-  constexpr double kRoundsToInfinity = kMax + 0x1p103;
-  const float magnitude = std::abs(value) < kRoundsToInfinity
-                              ? std::numeric_limits<float>::max()
-                              : std::numeric_limits<float>::infinity();
-  return std::copysign(magnitude, static_cast<float>(std::signbit(value) ? -1 : 1));
-}
-
 template <typename T>
 void FillWith(T value, size_t count, std::byte* dst) {
   unsigned char bytes[sizeof(T)];
@@ -62,26 +51,6 @@ void FillWith(T value, size_t count, std::byte* dst) {
     return;
   }
   for (size_t i = 0; i < count; ++i) std::memcpy(dst + i * sizeof(T), &value, sizeof(T));
-}
-
-// Without branches, so that the compiler can vectorise loops over it: all cases are computed, one
-// is selected.
-inline uint16_t RoundToFloat16(float value) {
-  const auto bits = std::bit_cast<int32_t>(value);
-  const int32_t magnitude = bits & 0x7fffffff;
-  // Below 2^-14 the result is subnormal: adding 0.5 aligns the unit in the last place with 2^-24
-  // and lets the addition round to even.
-  const float aligned = std::bit_cast<float>(magnitude) + 0.5f;
-  const int32_t subnormal = std::bit_cast<int32_t>(aligned) - 0x3f000000;
-  // The exponent's bias goes from 127 to 15; an odd last place rounds a tie up.
-  const int32_t odd = (magnitude >> 13) & 1;
-  const int32_t normal = static_cast<int32_t>(
-      (static_cast<uint32_t>(magnitude) - 0x38000000u + 0xfffu + static_cast<uint32_t>(odd)) >> 13);
-  const int32_t nan = 0x7e00 | ((magnitude >> 13) & 0x3ff);  // quiet, with the top of its payload
-  int32_t result = magnitude < 0x38800000 ? subnormal : normal;
-  result = magnitude >= 0x477ff000 ? 0x7c00 : result;  // 65520 and above
-  result = magnitude > 0x7f800000 ? nan : result;
-  return static_cast<uint16_t>(result | ((bits >> 16) & 0x8000));
 }
 
 }  // namespace
@@ -166,36 +135,6 @@ void Fill(DType dtype, double value, size_t count, std::byte* dst) {
     case DType::kString:
       return;
   }
-}
-
-uint16_t Float16FromFloat(float value) { return RoundToFloat16(value); }
-
-void Float16FromFloats(const float* values, size_t count, uint16_t* bits) {
-  for (size_t i = 0; i < count; ++i) bits[i] = RoundToFloat16(values[i]);
-}
-
-uint16_t Float16FromDouble(double value) {
-  if (std::isnan(value)) return Float16FromFloat(static_cast<float>(value));
-  float narrowed = FloatFromDouble(value);
-  if (std::isfinite(narrowed) && static_cast<double>(narrowed) != value) {
-    // Round to odd, so that the second rounding sees on which side of a tie the value lies.
-    uint32_t bits = std::bit_cast<uint32_t>(narrowed);
-    if (std::abs(static_cast<double>(narrowed)) > std::abs(value)) --bits;
-    narrowed = std::bit_cast<float>(bits | 1u);
-  }
-  return Float16FromFloat(narrowed);
-}
-
-float FloatFromFloat16(uint16_t bits) {
-  const uint32_t sign = (bits & 0x8000u) << 16;
-  const uint32_t exponent = (bits >> 10) & 0x1fu;
-  const uint32_t fraction = bits & 0x3ffu;
-  if (exponent == 0) {  // zero or subnormal: fraction x 2^-24, exact
-    const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
-    return std::bit_cast<float>(std::bit_cast<uint32_t>(magnitude) | sign);
-  }
-  const uint32_t rebiased = exponent == 31 ? 255 : exponent + 112;
-  return std::bit_cast<float>(sign | (rebiased << 23) | (fraction << 13));
 }
 
 }  // namespace graphfeed

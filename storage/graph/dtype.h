@@ -43,12 +43,6 @@ bool CanHold(DType dtype, double value);
 // towards zero for integers, non-zero is true for bool. Requires CanHold.
 void Fill(DType dtype, double value, size_t count, std::byte* dst);
 
-// IEEE binary16, round to nearest even.
-uint16_t Float16FromFloat(float value);
-void Float16FromFloats(const float* values, size_t count, uint16_t* bits);
-uint16_t Float16FromDouble(double value);  // rounded once, not through float
-float FloatFromFloat16(uint16_t bits);
-
 }  // namespace graphfeed
 
 #endif  // GRAPHFEED_STORAGE_GRAPH_DTYPE_H_

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "storage/graph/dtype.h"
+#include "storage/graph/float16.h"
 
 namespace graphfeed {
 

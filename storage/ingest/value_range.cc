@@ -1,3 +1,4 @@
+#include "storage/graph/float16.h"
 #include "storage/ingest/value_range.h"
 
 #include <cstdint>

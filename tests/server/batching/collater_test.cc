@@ -1,6 +1,7 @@
 // Hand-drawn batches, compared element by element.
 #include "server/batching/collater.h"
 
+#include "storage/graph/float16.h"
 #include "tests/server/batching/collate_helper.h"
 
 namespace graphfeed {

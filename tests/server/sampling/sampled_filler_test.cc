@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "storage/graph/float16.h"
 #include "tests/server/sampling/sampled_epoch.h"
 
 namespace graphfeed {

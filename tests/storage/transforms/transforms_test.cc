@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 
+#include "storage/graph/float16.h"
 #include "tests/storage/importers/test_files.h"
 
 namespace graphfeed {
