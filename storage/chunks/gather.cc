@@ -28,6 +28,10 @@ constexpr size_t kBlockInts = 64;
 constexpr size_t kMaxBlockRows = 24;
 constexpr int64_t kBlockBytes = 4096;
 constexpr int64_t kMaxFetchedBytes = 1024;
+// Rows of at least so many bytes come in larger blocks, by way of the second cache: it has more
+// places for lines on their way than the first.
+constexpr int64_t kLongRowBytes = 256;
+constexpr int64_t kLongBlockBytes = 64 << 10;
 constexpr int64_t kLineBytes = 64;
 // Pointers of tables that the processor's caches do not keep are fetched so many rows before.
 constexpr size_t kPointersAhead = 64;
@@ -37,11 +41,16 @@ absl::Status RowError(int64_t row, int64_t num_rows) {
   return absl::InvalidArgumentError(absl::StrCat("row ", row, " of a column of ", num_rows));
 }
 
+// Of __builtin_prefetch.
+enum Locality : uint8_t { kSecondCache = 2, kFirstCache = 3 };
+
 // Fetches the line of a chunk's byte; null chunks too, which does nothing.
+template <Locality kLocality = kFirstCache>
 inline void FetchLine(const std::byte* chunk, int64_t offset) {
   // Integers, since null has no offsets. NOLINTNEXTLINE(performance-no-int-to-ptr)
   __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(chunk) +
-                                                   static_cast<uintptr_t>(offset)));
+                                                   static_cast<uintptr_t>(offset)),
+                     0, kLocality);
 }
 
 uint64_t Wanted(int64_t chunk, size_t place) {
@@ -240,14 +249,22 @@ absl::Status ChunkCache::GatherFixedRows(Column& column, absl::Span<const int64_
   const int64_t fetched = std::min(row_bytes, kMaxFetchedBytes);
   // Chunks begin with a line; other rows may end in one line more than they fill.
   const bool straddles = row_bytes % kLineBytes != 0 && kLineBytes % row_bytes != 0;
+  const bool is_long = row_bytes >= kLongRowBytes;
   const auto block_rows = static_cast<size_t>(
-      std::clamp<int64_t>(kBlockBytes / fetched, 2, static_cast<int64_t>(kMaxBlockRows)));
+      is_long ? kLongBlockBytes / fetched
+              : std::clamp<int64_t>(kBlockBytes / fetched, 2, static_cast<int64_t>(kMaxBlockRows)));
   const auto guarded_rows = static_cast<size_t>(
       std::clamp<int64_t>(kGuardedBytes / row_bytes, 1, static_cast<int64_t>(kGuardedInts)));
   return Gather(
       column, rows, block_rows, guarded_rows,
       [=](const std::byte* chunk, int64_t row) {
         const int64_t offset = row * row_bytes;
+        if (is_long) {
+          for (int64_t line = 0; line < fetched; line += kLineBytes) {
+            FetchLine<kSecondCache>(chunk, offset + line);
+          }
+          return;
+        }
         for (int64_t line = 0; line < fetched; line += kLineBytes) FetchLine(chunk, offset + line);
         if (straddles) FetchLine(chunk, offset + fetched - 1);
       },
