@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 namespace graphfeed {
 
@@ -20,13 +21,17 @@ struct NearestItem {
 };
 
 // Of the items [begin, end), whose sizes in two dimensions are `first` and `second`, the one that
-// fits and costs least; among equals the first. Uses the processor's vectors where it has AVX2.
+// fits and costs least; among equals the first. No size is negative. Uses the processor's vectors
+// where it has AVX2.
 NearestItem FindNearest(const int32_t* first, const int32_t* second, int64_t begin, int64_t end,
                         const WantedSize& of_first, const WantedSize& of_second);
 
-// The same, item by item.
-NearestItem FindNearestByItem(const int32_t* first, const int32_t* second, int64_t begin,
-                              int64_t end, const WantedSize& of_first, const WantedSize& of_second);
+// The ways in which FindNearest can do it on this processor for such wishes, the fastest last.
+using NearestItemSearch = NearestItem (*)(const int32_t* first, const int32_t* second,
+                                          int64_t begin, int64_t end, const WantedSize& of_first,
+                                          const WantedSize& of_second);
+std::vector<NearestItemSearch> AvailableNearestItemSearches(const WantedSize& of_first,
+                                                            const WantedSize& of_second);
 
 }  // namespace graphfeed
 
