@@ -9,6 +9,11 @@
 #include "storage/base/allocation.h"
 
 namespace graphfeed {
+namespace {
+
+constexpr int64_t kFramesBeforePlanning = 256;
+
+}  // namespace
 
 FrameStream::FrameStream(TaskQueue& builds, TaskQueue& planning, Sink& sink,
                          const StreamLimits& limits)
@@ -202,6 +207,7 @@ void FrameStream::Schedule(Action& action) {
       entry.to_build = true;
       ++queued_;
       ++action.builds;
+      PlanAhead(action);
     } else if (run.epochs_left == 0 && !run.opening && !run.next_epoch.has_value()) {
       run.exhausted = true;
     } else if (entries_.size() <= run.prefetch) {
@@ -215,6 +221,8 @@ void FrameStream::Schedule(Action& action) {
 void FrameStream::PlanAhead(Action& action) {
   Running& run = *running_;
   if (run.epoch == nullptr || run.opening || run.next_epoch.has_value()) return;
+  // The first frames are not held up by a plan that is needed later, or never.
+  if (run.next_j < std::min(run.epoch->info().plan.shard_frames / 4, kFramesBeforePlanning)) return;
   if (run.epochs_left == 0) {
     if (std::exchange(run.foreseen, true)) return;
     action.foresee_epoch = run.epoch->info().epoch + 1;

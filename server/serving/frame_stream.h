@@ -251,7 +251,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   void Advance(bool build = false, FrameInfo* spare = nullptr);
   Action Decide() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Schedule(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // As soon as an epoch begins, the one after it is opened, or foreseen.
+  // When a quarter of an epoch, or some hundred frames of it, are under way, the one after it is
+  // opened, or foreseen.
   void PlanAhead(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EnterEpoch(std::shared_ptr<FrameSource::Epoch> epoch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ChargeWait() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -210,11 +210,25 @@ TEST_F(FrameStreamTest, PrefetchCrossesTheBorderOfEpochs) {
   EXPECT_EQ(world_.live_epochs, 0);
 }
 
+// One at a time; of a long epoch some hundred frames, of a short one a quarter goes first.
 TEST_F(FrameStreamTest, OnlyOneEpochIsPlannedAhead) {
-  world_.frames_otherwise = 1000;
+  world_.frames = {{0, 10000}};
+  world_.frames_otherwise = 40;
   Start(2, 0);
   executor_.RunAll();
+  EXPECT_EQ(world_.opened, 1);
+  Run(200);
+  EXPECT_EQ(world_.opened, 1);
+  Run(100);
   EXPECT_EQ(world_.opened, 2);
+  Run(9700);
+  EXPECT_EQ(world_.opened, 2);
+  Run(3);  // in the second one, which has begun
+  EXPECT_EQ(world_.opened, 2);
+  Run(10);
+  EXPECT_EQ(world_.opened, 3);
+  Run(20);
+  EXPECT_EQ(world_.opened, 3);
 }
 
 TEST_F(FrameStreamTest, WhatComesAfterTheLastEpochIsForeseenWhenThatBegins) {
