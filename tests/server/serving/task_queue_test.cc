@@ -1,11 +1,15 @@
 #include "server/serving/task_queue.h"
 
+#include <pthread.h>
+#include <sched.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <latch>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -31,6 +35,30 @@ TEST(ThreadPoolTest, OneThreadKeepsTheOrder) {
   }
   ASSERT_EQ(order.size(), 100u) << "the destructor runs what is queued";
   for (int i = 0; i < 100; ++i) EXPECT_EQ(order[i], i);
+}
+
+// They are not woken in the place of a thread that runs, and the poster's own thread stays as it is.
+TEST(ThreadPoolTest, ItsThreadsInterruptNobody) {
+  const auto policy = [] {
+    int of_thread = -1;
+    sched_param priority{};
+    EXPECT_EQ(pthread_getschedparam(pthread_self(), &of_thread, &priority), 0);
+    return of_thread;
+  };
+  bool may = false;
+  std::thread([&] {
+    const sched_param no_priority{};
+    may = pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority) == 0;
+  }).join();
+  if (!may) GTEST_SKIP() << "this system lets no thread choose how it is scheduled";
+  const int before = policy();
+  std::atomic<int> of_task = -1;
+  {
+    ThreadPool pool(1);
+    pool.Post([&] { of_task = policy(); });
+  }
+  EXPECT_EQ(of_task, SCHED_BATCH);
+  EXPECT_EQ(policy(), before);
 }
 
 TEST(ThreadPoolTest, TasksRunInParallel) {
