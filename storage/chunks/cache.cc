@@ -23,9 +23,9 @@ constexpr int64_t kLineBytes = 64;
 // reads its missing pieces in groups of so many.
 constexpr int64_t kGuardBytes = int64_t{1} << 20;
 constexpr size_t kMaxMissing = 4096;
-// Rows are asked for in groups of so many bytes before the first of a group is visited: nothing else
-// waits for memory meanwhile, so as many lines are on their way at once as the processor has places
-// for. Into its second cache, half of which a group may take.
+// Rows are asked for in groups of so many bytes before the first of a group is visited: nothing
+// else waits for memory meanwhile, so as many lines are on their way at once as the processor has
+// places for. Into its second cache, half of which a group may take.
 constexpr int64_t kGroupBytes = int64_t{256} << 10;
 // One new chunk in so many enters behind the clock's hand, the others under it.
 constexpr uint64_t kLinksPerStep = 8;
@@ -205,8 +205,8 @@ class ChunkCache::NewChunks {
       : cache_(cache),
         column_(column),
         bytes_(row_bytes + static_cast<int64_t>(sizeof(Chunk))),
-        at_once_(std::clamp<int64_t>(
-            std::min(kNewBytes, cache.budget_bytes_ / kNewShare) / bytes_, 1, kMaxNew)),
+        at_once_(std::clamp<int64_t>(std::min(kNewBytes, cache.budget_bytes_ / kNewShare) / bytes_,
+                                     1, kMaxNew)),
         to_come_(count) {}
   ~NewChunks() {
     if (free_.empty() && filled_.empty()) return;

@@ -28,9 +28,9 @@ namespace graphfeed {
 // A chunk that is in memory is read without a lock and without allocation: an epoch guard keeps it
 // from being freed. Chunks that are not are read from the store, all of a gather's in one call,
 // checked, and copied once into an aligned buffer, from which the gather takes its rows before the
-// chunk is linked into its table. So a gather holds one chunk at a time however small the budget, of
-// small ones up to 64 KiB and a sixteenth of the budget, so that it takes the lock once for them all;
-// and two threads that miss the same chunk merely read it twice.
+// chunk is linked into its table. So a gather holds one chunk at a time however small the budget,
+// of small ones up to 64 KiB and a sixteenth of the budget, so that it takes the lock once for them
+// all; and two threads that miss the same chunk merely read it twice.
 //
 // Eviction is a clock: a chunk enters unmarked, is marked when it is read again, and a hand that
 // goes round takes the first unmarked one, until the new chunk fits. Most new chunks enter under

@@ -1,10 +1,11 @@
-#include "storage/graph/float16.h"
 #include "storage/ingest/value_range.h"
 
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <type_traits>
+
+#include "storage/graph/float16.h"
 
 namespace graphfeed {
 namespace {

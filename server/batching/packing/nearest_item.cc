@@ -125,8 +125,8 @@ __attribute__((target("avx2"))) NearestItem FindNearestByEight(const int32_t* fi
 // go round.
 class NarrowLanes {
  public:
-  __attribute__((target("avx2"))) NarrowLanes(const WantedSize& of_first,
-                                              const WantedSize& of_second)
+  __attribute__((target("avx2")))
+  NarrowLanes(const WantedSize& of_first, const WantedSize& of_second)
       : first_(of_first), second_(of_second) {}
 
   // The lanes' best ones so far: of each the least cost, and how far from the beginning.
@@ -146,8 +146,7 @@ class NarrowLanes {
     const __m256i costs = _mm256_add_epi32(first_.Cost(a), second_.Cost(b));
     const __m256i too_large =
         _mm256_or_si256(_mm256_cmpgt_epi32(a, first_.room), _mm256_cmpgt_epi32(b, second_.room));
-    const __m256i better =
-        _mm256_andnot_si256(too_large, _mm256_cmpgt_epi32(best.costs, costs));
+    const __m256i better = _mm256_andnot_si256(too_large, _mm256_cmpgt_epi32(best.costs, costs));
     best.costs = _mm256_blendv_epi8(best.costs, costs, better);
     best.places = _mm256_blendv_epi8(best.places, places, better);
   }
@@ -182,8 +181,7 @@ class NarrowLanes {
   };
 
   __attribute__((target("avx2"))) static int32_t LeastOf(__m256i eight) {
-    __m128i four =
-        _mm_min_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+    __m128i four = _mm_min_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
     four = _mm_min_epi32(four, _mm_shuffle_epi32(four, 0x4e));
     four = _mm_min_epi32(four, _mm_shuffle_epi32(four, 0xb1));
     return _mm_cvtsi128_si32(four);
@@ -194,9 +192,11 @@ class NarrowLanes {
 };
 
 // Two groups of lanes, so that neither waits for what the other has found.
-__attribute__((target("avx2"))) NearestItem FindNearestBySixteen(
-    const int32_t* first, const int32_t* second, int64_t begin, int64_t end,
-    const WantedSize& of_first, const WantedSize& of_second) {
+__attribute__((target("avx2"))) NearestItem FindNearestBySixteen(const int32_t* first,
+                                                                 const int32_t* second,
+                                                                 int64_t begin, int64_t end,
+                                                                 const WantedSize& of_first,
+                                                                 const WantedSize& of_second) {
   const NarrowLanes lanes(of_first, of_second);
   NarrowLanes::Best even = NarrowLanes::None();
   NarrowLanes::Best odd = NarrowLanes::None();

@@ -19,7 +19,9 @@ TEST(NearestItemTest, EveryWayToSearchFindsTheSame) {
   size_t fewest_ways = 100;
   for (int round = 0; round < 20000; ++round) {
     // Few sizes, so that many costs are equal; or all that there can be.
-    const int64_t most = round % 3 == 0 ? kPacked : round % 3 == 1 ? 1 + below(40) : 1 + below(70000);
+    const int64_t most = round % 3 == 0   ? kPacked
+                         : round % 3 == 1 ? 1 + below(40)
+                                          : 1 + below(70000);
     std::vector<int32_t> first(static_cast<size_t>(below(100)));
     std::vector<int32_t> second(first.size());
     for (size_t i = 0; i < first.size(); ++i) {
@@ -27,9 +29,10 @@ TEST(NearestItemTest, EveryWayToSearchFindsTheSame) {
       second[i] = static_cast<int32_t>(below(most));
     }
     const auto wanted = [&] {
-      WantedSize size{.wanted = below(2 * most) - most / 2,
-                      .weight = round % 3 == 0 ? below(int64_t{1} << 30) : below(round % 3 == 1 ? 100 : 40000),
-                      .room = static_cast<int32_t>(below(most + 1) - 1)};
+      WantedSize size{
+          .wanted = below(2 * most) - most / 2,
+          .weight = round % 3 == 0 ? below(int64_t{1} << 30) : below(round % 3 == 1 ? 100 : 40000),
+          .room = static_cast<int32_t>(below(most + 1) - 1)};
       if (round % 3 != 0 && below(20) == 0) size.wanted *= int64_t{1} << 30;  // beyond 32 bits
       return size;
     };

@@ -37,7 +37,8 @@ TEST(ThreadPoolTest, OneThreadKeepsTheOrder) {
   for (int i = 0; i < 100; ++i) EXPECT_EQ(order[i], i);
 }
 
-// They are not woken in the place of a thread that runs, and the poster's own thread stays as it is.
+// They are not woken in the place of a thread that runs, and the poster's own thread stays as it
+// is.
 TEST(ThreadPoolTest, ItsThreadsInterruptNobody) {
   const auto policy = [] {
     int of_thread = -1;

@@ -197,8 +197,8 @@ TEST_F(GatherTest, AChunkThatCannotBeReadIsNamed) {
   }
 }
 
-// Memory for small chunks is taken for many at a time: what an error leaves over goes back, and what
-// was read before it stays.
+// Memory for small chunks is taken for many at a time: what an error leaves over goes back, and
+// what was read before it stays.
 TEST_F(GatherTest, WhatAnErrorLeavesOverGoesBack) {
   const ColumnStorage storage = WriteInts(std::vector<int64_t>(8 * 300, 5), 64);
   ChunkCache cache(store_, 1 << 20);
