@@ -5,6 +5,7 @@
 #include <limits>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
 #endif
 
@@ -36,6 +37,15 @@ void ConvertByLoop(const float* values, size_t count, uint16_t* bits) {
 }
 
 #if defined(__x86_64__)
+bool HasF16c() {
+  unsigned int eax = 0;
+  unsigned int ebx = 0;
+  unsigned int ecx = 0;
+  unsigned int edx = 0;
+  return __builtin_cpu_supports("avx") != 0 && __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 &&
+         (ecx & bit_F16C) != 0;
+}
+
 constexpr int kNearestEven = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
 __attribute__((target("avx,f16c"))) void ConvertByF16c(const float* values, size_t count,
@@ -55,9 +65,7 @@ __attribute__((target("avx,f16c"))) void ConvertByF16c(const float* values, size
 std::vector<Float16Conversion> AvailableFloat16Conversions() {
   std::vector<Float16Conversion> available = {&ConvertByLoop};
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx") != 0 && __builtin_cpu_supports("f16c") != 0) {
-    available.push_back(&ConvertByF16c);
-  }
+  if (HasF16c()) available.push_back(&ConvertByF16c);
 #endif
   return available;
 }
