@@ -16,6 +16,18 @@ using Clock = std::chrono::steady_clock;
 // Time is counted in these, each begun one as a whole: short tasks take turns.
 constexpr std::chrono::microseconds kUnit(50);
 
+// A task that begins takes the processor from nobody who has it: from threads that send what was
+// built before, above all. The share of the time is as before. Where whoever started the process
+// has chosen how it is scheduled, or it is refused, all stays as it is.
+void InterruptNobody() {
+  int policy = 0;
+  sched_param priority{};
+  if (pthread_getschedparam(pthread_self(), &policy, &priority) != 0 || policy != SCHED_OTHER) {
+    return;
+  }
+  (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &priority);
+}
+
 uint64_t UnitsOf(Clock::duration time) {
   return 1 + static_cast<uint64_t>(std::max(time, Clock::duration::zero()) / kUnit);
 }
@@ -136,10 +148,7 @@ std::shared_ptr<ThreadPool::Line> ThreadPool::TakeNext(Task& task) {
 }
 
 void ThreadPool::Run() {
-  // A task that begins takes the processor from nobody who has it: from threads that send what was
-  // built before, above all. The share of the time is as before; where it is refused, so it stays.
-  const sched_param no_priority{};
-  (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &no_priority);
+  InterruptNobody();
   std::shared_ptr<Line> line;  // of the task that has run
   uint64_t units = 0;          // which that took
   while (true) {

@@ -23,9 +23,9 @@ constexpr int64_t kLineBytes = 64;
 // reads its missing pieces in groups of so many.
 constexpr int64_t kGuardBytes = int64_t{1} << 20;
 constexpr size_t kMaxMissing = 4096;
-// Rows are asked for in groups of so many bytes before the first of a group is visited: nothing
-// else waits for memory meanwhile, so as many lines are on their way at once as the processor has
-// places for. Into its second cache, half of which a group may take.
+// Rows are asked for in groups of so many bytes of lines before the first of a group is visited:
+// nothing else waits for memory meanwhile, so as many lines are on their way at once as the
+// processor has places for. Into its second cache, of which a group may take a quarter to a half.
 constexpr int64_t kGroupBytes = int64_t{256} << 10;
 // One new chunk in so many enters behind the clock's hand, the others under it.
 constexpr uint64_t kLinksPerStep = 8;
@@ -78,7 +78,7 @@ std::shared_ptr<ChunkCache::Column> ChunkCache::Open(const ColumnStorage& storag
     column = std::make_shared<Column>(storage);
     memory_.Charge(column->table_bytes());
     table_bytes_ += column->table_bytes();
-    while (memory_.over_limit() && EvictEmptiestBlock()) Reclaim();
+    while (memory_.over_limit(retired_bytes_) && EvictEmptiestBlock(/*or_another=*/true)) Reclaim();
   }
   return column;
 }
@@ -114,9 +114,8 @@ size_t ChunkCache::PrefetchGroup(const Column& column, absl::Span<const RowRange
     const int64_t count = std::min(range.count, storage.rows_per_chunk - first);
     const std::byte* line = rows + first * storage.row_bytes;
     const std::byte* const end = line + std::min(count * storage.row_bytes, kGroupBytes - bytes);
-    bytes += end - line;
     line -= reinterpret_cast<uintptr_t>(line) % kLineBytes;
-    for (; line < end; line += kLineBytes) __builtin_prefetch(line, 0, 1);
+    for (; line < end; line += kLineBytes, bytes += kLineBytes) __builtin_prefetch(line, 0, 1);
   }
   return r;
 }
@@ -205,26 +204,36 @@ class ChunkCache::NewChunks {
       : cache_(cache),
         column_(column),
         bytes_(row_bytes + static_cast<int64_t>(sizeof(Chunk))),
-        at_once_(std::clamp<int64_t>(std::min(kNewBytes, cache.budget_bytes_ / kNewShare) / bytes_,
-                                     1, kMaxNew)),
+        at_once_(static_cast<size_t>(std::clamp<int64_t>(
+            std::min(kNewBytes, cache.budget_bytes_ / kNewShare) / bytes_, 1, kMaxNew))),
         to_come_(count) {}
+  // What was filled when an error came stays; what was not goes back.
   ~NewChunks() {
     if (free_.empty() && filled_.empty()) return;
     MutexLock lock(&cache_.mu_);
-    for (Chunk* chunk : filled_) cache_.Link(chunk);
-    for (Chunk* chunk : free_) cache_.memory_.Free(chunk->memory(), bytes_);
+    try {
+      LinkFilled();
+      while (!free_.empty()) {
+        Chunk* const chunk = free_.back();
+        free_.pop_back();
+        cache_.memory_.Free(chunk->memory(), bytes_);
+      }
+    } catch (const std::bad_alloc&) {  // the rest is lost to the cache, which is better than an end
+    }
   }
   NewChunks(const NewChunks&) = delete;
   NewChunks& operator=(const NewChunks&) = delete;
 
-  // nullptr when there is no room or another thread has linked it. To be filled, then Add()ed.
+  // Memory for this chunk, kept here until it is Filled(); nullptr when there is no room or another
+  // thread has linked it.
   Chunk* Take(uint32_t number) {
+    const size_t wanted = std::min(at_once_, std::max<size_t>(to_come_, 1));
     if (to_come_ > 0) --to_come_;
     if (bytes_ > cache_.budget_bytes_) return nullptr;
     if (column_.chunks[number].load(std::memory_order_relaxed) != nullptr) return nullptr;
     if (free_.empty()) {
-      const size_t wanted = std::min(static_cast<size_t>(at_once_), to_come_ + 1);
       MutexLock lock(&cache_.mu_);
+      LinkFilled();
       while (free_.size() < wanted) {
         std::byte* const memory = cache_.MakeRoom(bytes_);
         if (memory == nullptr) break;
@@ -233,17 +242,18 @@ class ChunkCache::NewChunks {
       }
     }
     if (free_.empty()) return nullptr;
-    Chunk* const chunk = free_.back();
-    free_.pop_back();
-    chunk->number = number;
-    return chunk;
+    free_.back()->number = number;
+    return free_.back();
   }
-  void Add(Chunk* chunk) {
-    filled_.push_back(chunk);
-    if (std::ssize(filled_) < at_once_) return;
+  // The chunk that was taken last.
+  void Filled() {
+    filled_.push_back(free_.back());
+    free_.pop_back();
+  }
+  void Finish() {
+    if (filled_.empty()) return;
     MutexLock lock(&cache_.mu_);
-    for (Chunk* filled : filled_) cache_.Link(filled);
-    filled_.clear();
+    LinkFilled();
   }
 
  private:
@@ -251,11 +261,22 @@ class ChunkCache::NewChunks {
   static constexpr int64_t kNewShare = 16;  // of the budget at most, if that is more than a chunk
   static constexpr int64_t kMaxNew = 64;
 
+  // A chunk that cannot be linked for want of memory is still among them.
+  void LinkFilled() ABSL_EXCLUSIVE_LOCKS_REQUIRED(cache_.mu_) {
+    while (!filled_.empty()) {
+      Chunk* const chunk = filled_.back();
+      const bool linked = cache_.Link(chunk);
+      filled_.pop_back();
+      if (!linked) cache_.memory_.Free(chunk->memory(), bytes_);
+    }
+  }
+
   ChunkCache& cache_;
   Column& column_;
   const int64_t bytes_;
-  const int64_t at_once_;
+  const size_t at_once_;
   size_t to_come_;
+  // Together no more than at_once_, so that neither allocates.
   absl::InlinedVector<Chunk*, kMaxNew> free_;
   absl::InlinedVector<Chunk*, kMaxNew> filled_;
 };
@@ -277,9 +298,10 @@ absl::Status ChunkCache::ReadChunks(Column& column, absl::Span<const uint32_t> n
   const auto bytes_of = [&](uint32_t number) {
     return storage.rows_in_chunk(number) * storage.row_bytes;
   };
-  NewChunks whole(*this, column, bytes_of(0), keys.size());
   const auto last_number = static_cast<uint32_t>(storage.num_chunks() - 1);
-  NewChunks last(*this, column, bytes_of(last_number), 1);
+  const size_t has_last = numbers.back() == last_number ? 1 : 0;
+  NewChunks whole(*this, column, bytes_of(0), numbers.size() - has_last);
+  NewChunks last(*this, column, bytes_of(last_number), has_last);
   store_.ReadChunks(keys, [&](size_t k, absl::StatusOr<absl::string_view> value) {
     if (status.ok()) status = CheckWanted();
     if (!status.ok()) return;
@@ -303,8 +325,10 @@ absl::Status ChunkCache::ReadChunks(Column& column, absl::Span<const uint32_t> n
     std::byte* const buffer = chunk != nullptr ? chunk->rows() : homeless.get();
     std::memcpy(buffer, rows->data(), rows->size());
     use(k, buffer);
-    if (chunk != nullptr) chunks.Add(chunk);
+    if (chunk != nullptr) chunks.Filled();
   });
+  whole.Finish();
+  last.Finish();
   if (status.ok() && num_read != keys.size()) {
     return absl::InternalError(
         absl::StrCat("the chunk store answered ", num_read, " of ", keys.size(), " reads"));
@@ -317,24 +341,26 @@ std::byte* ChunkCache::MakeRoom(int64_t bytes) {
   for (;;) {
     if (std::byte* const memory = memory_.Allocate(bytes)) return memory;
     if (clock_.empty() || retired_bytes_ >= bytes) return nullptr;
-    if (memory_.hole_bytes() <= budget_bytes_ / kHoleShare || !EvictEmptiestBlock()) EvictOne();
+    if (memory_.hole_bytes() <= budget_bytes_ / kHoleShare ||
+        !EvictEmptiestBlock(/*or_another=*/false)) {
+      EvictOne();
+    }
     Reclaim();
   }
 }
 
-void ChunkCache::Link(Chunk* chunk) {
+bool ChunkCache::Link(Chunk* chunk) {
   std::atomic<const std::byte*>& link = chunk->column->chunks[chunk->number];
-  if (link.load(std::memory_order_relaxed) != nullptr) {
-    memory_.Free(chunk->memory(), chunk->bytes);
-    return;
-  }
+  if (link.load(std::memory_order_relaxed) != nullptr) return false;
+  // Behind the hand, which comes here last; or under it, first to go unless it is read again. The
+  // place comes first: when there is no memory for it, nothing has changed.
+  clock_.push_back(nullptr);
   chunk->column->marks[chunk->number].store(false, std::memory_order_relaxed);
   link.store(chunk->rows());
-  // Behind the hand, which comes here last; or under it, first to go unless it is read again.
-  clock_.push_back(nullptr);
   Place(clock_[hand_] == nullptr ? chunk : clock_[hand_], clock_.size() - 1);
   Place(chunk, hand_);
   if (++links_ % kLinksPerStep == 0) ++hand_;
+  return true;
 }
 
 void ChunkCache::EvictOne() {
@@ -351,13 +377,15 @@ void ChunkCache::EvictOne() {
   }
 }
 
-bool ChunkCache::EvictEmptiestBlock() {
+bool ChunkCache::EvictEmptiestBlock(bool or_another) {
   std::vector<Chunk*> linked;
-  memory_.VisitEmptiestBlock([&linked](std::byte* buffer) {
-    auto* const chunk = reinterpret_cast<Chunk*>(buffer);
-    if (chunk->place != Chunk::kNowhere) linked.push_back(chunk);
-    return chunk->bytes;
-  });
+  memory_.VisitBlocks(
+      [&linked](std::byte* buffer) {
+        auto* const chunk = reinterpret_cast<Chunk*>(buffer);
+        if (chunk->place != Chunk::kNowhere) linked.push_back(chunk);
+        return chunk->bytes;
+      },
+      [&] { return or_another && linked.empty(); });
   for (Chunk* chunk : linked) Retire(chunk);
   evictions_.fetch_add(std::ssize(linked), std::memory_order_relaxed);
   return !linked.empty();

@@ -114,15 +114,16 @@ class ChunkCache {
   absl::Status ReadWanted(Column& column, std::vector<uint64_t>& wanted,
                           absl::FunctionRef<void(uint32_t place, const std::byte* rows)> use);
 
-  // Makes a filled chunk findable, or frees it when another thread was faster.
-  void Link(Chunk* chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Makes a filled chunk findable. False: another thread was faster.
+  bool Link(Chunk* chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Memory for `bytes` after as many evictions as it takes; nullptr when guards keep too much of
   // what was evicted, or when there is nothing left to evict.
   std::byte* MakeRoom(int64_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Unlinks the chunk under the clock's hand that was not read since the hand last passed.
   void EvictOne() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Unlinks the chunks of the block with the largest share of holes. False: it has none.
-  bool EvictEmptiestBlock() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Unlinks the chunks of the block with the largest share of holes, or, if that has none that are
+  // linked (they are in work, or retired), of another. False: there are none.
+  bool EvictEmptiestBlock(bool or_another) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes a linked chunk out of its table and out of the clock.
   void Retire(Chunk* chunk) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Place(Chunk* chunk, size_t place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

@@ -23,7 +23,7 @@ constexpr int64_t kGuardedBytes = int64_t{1} << 20;
 // from memory. A line takes some hundred nanoseconds and some dozens come at once, so a block of
 // numbers is so many.
 constexpr size_t kBlockInts = 64;
-// Of longer rows a block is so many at most, or so many bytes; and so much of a long row is fetched
+// Of wider rows a block is so many at most, or so many bytes; and so much of a long row is fetched
 // ahead: the processor sees the rest coming by itself.
 constexpr size_t kMaxBlockRows = 24;
 constexpr int64_t kBlockBytes = 4096;
@@ -251,7 +251,7 @@ absl::Status ChunkCache::GatherFixedRows(Column& column, absl::Span<const int64_
   const bool straddles = row_bytes % kLineBytes != 0 && kLineBytes % row_bytes != 0;
   const bool is_long = row_bytes >= kLongRowBytes;
   const auto block_rows = static_cast<size_t>(
-      is_long ? kLongBlockBytes / fetched
+      is_long ? std::clamp<int64_t>(kGuardedBytes / row_bytes, 2, kLongBlockBytes / fetched)
               : std::clamp<int64_t>(kBlockBytes / fetched, 2, static_cast<int64_t>(kMaxBlockRows)));
   const auto guarded_rows = static_cast<size_t>(
       std::clamp<int64_t>(kGuardedBytes / row_bytes, 1, static_cast<int64_t>(kGuardedInts)));
@@ -263,6 +263,7 @@ absl::Status ChunkCache::GatherFixedRows(Column& column, absl::Span<const int64_
           for (int64_t line = 0; line < fetched; line += kLineBytes) {
             FetchLine<kSecondCache>(chunk, offset + line);
           }
+          if (straddles) FetchLine<kSecondCache>(chunk, offset + fetched - 1);
           return;
         }
         for (int64_t line = 0; line < fetched; line += kLineBytes) FetchLine(chunk, offset + line);

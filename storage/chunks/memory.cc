@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iterator>
+#include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "storage/base/check.h"
 
 namespace graphfeed {
@@ -59,8 +61,12 @@ std::byte* ChunkMemory::Allocate(int64_t bytes) {
     fit = holes_by_size_.lower_bound({bytes, 0});
   }
   const auto [size, address] = *fit;
-  RemoveHole(holes_.find(address));
-  if (size > bytes) AddHole(address + static_cast<uintptr_t>(bytes), size - bytes);
+  const auto hole = holes_.find(address);
+  if (size > bytes) {
+    MoveHole(hole, address + static_cast<uintptr_t>(bytes), size - bytes);
+  } else {
+    RemoveHole(hole);
+  }
   ChangeHoles(BlockOf(address), -bytes);
   ASAN_UNPOISON_MEMORY_REGION(Pointer(address), static_cast<size_t>(bytes));
   return Pointer(address);
@@ -73,27 +79,30 @@ void ChunkMemory::Free(std::byte* buffer, int64_t bytes) {
     std::free(buffer);
     return;
   }
-  ASAN_POISON_MEMORY_REGION(buffer, static_cast<size_t>(bytes));
-  uintptr_t address = Address(buffer);
+  const uintptr_t address = Address(buffer);
   const auto block = BlockOf(address);
-  ChangeHoles(block, bytes);
+  const uintptr_t end = address + static_cast<uintptr_t>(bytes);
   const uintptr_t block_end = block->first + static_cast<uintptr_t>(block->second.bytes);
-  if (const auto next = holes_.find(address + static_cast<uintptr_t>(bytes));
-      next != holes_.end() && next->first < block_end) {
-    bytes += next->second;
-    RemoveHole(next);
+  auto after = holes_.lower_bound(address);
+  auto before = after == holes_.begin() ? holes_.end() : std::prev(after);
+  if (after == holes_.end() || after->first != end || end == block_end) after = holes_.end();
+  if (before != holes_.end() &&
+      (before->first < block->first ||
+       before->first + static_cast<uintptr_t>(before->second) != address)) {
+    before = holes_.end();
   }
-  if (const auto after = holes_.lower_bound(address); after != holes_.begin()) {
-    const auto before = std::prev(after);
-    const bool touches = before->first + static_cast<uintptr_t>(before->second) == address;
-    if (touches && before->first >= block->first) {
-      address = before->first;
-      bytes += before->second;
-      RemoveHole(before);
-    }
+  const int64_t bytes_after = after == holes_.end() ? 0 : after->second;
+  if (before != holes_.end()) {
+    if (after != holes_.end()) RemoveHole(after);
+    MoveHole(before, before->first, before->second + bytes + bytes_after);
+  } else if (after != holes_.end()) {
+    MoveHole(after, address, bytes + bytes_after);
+  } else {
+    AddHole(address, bytes);  // may fail: then nothing has changed
   }
-  AddHole(address, bytes);
-  if (bytes == block->second.bytes) RemoveBlock(block);
+  ASAN_POISON_MEMORY_REGION(buffer, static_cast<size_t>(bytes));
+  ChangeHoles(block, bytes);
+  if (block->second.hole_bytes == block->second.bytes) RemoveBlock(block);
 }
 
 void ChunkMemory::ChangeHoles(Blocks::iterator block, int64_t bytes) {
@@ -105,21 +114,22 @@ void ChunkMemory::ChangeHoles(Blocks::iterator block, int64_t bytes) {
   blocks_by_share_[after].insert(blocks_by_share_[before].extract(block->first));
 }
 
-void ChunkMemory::VisitEmptiestBlock(absl::FunctionRef<int64_t(std::byte* buffer)> visit) const {
+void ChunkMemory::VisitBlocks(absl::FunctionRef<int64_t(std::byte* buffer)> visit,
+                              absl::FunctionRef<bool()> more) const {
   for (size_t share = kShares + 1; share-- > 0;) {
-    if (blocks_by_share_[share].empty()) continue;
-    const auto block = blocks_.find(*blocks_by_share_[share].begin());
-    const uintptr_t end = block->first + static_cast<uintptr_t>(block->second.bytes);
-    auto hole = holes_.lower_bound(block->first);
-    for (uintptr_t address = block->first; address < end;) {
-      if (hole != holes_.end() && hole->first == address) {
-        address += static_cast<uintptr_t>(hole->second);
-        ++hole;
-      } else {
-        address += static_cast<uintptr_t>(Rounded(visit(Pointer(address))));
+    for (const uintptr_t begin : blocks_by_share_[share]) {
+      const uintptr_t end = begin + static_cast<uintptr_t>(blocks_.find(begin)->second.bytes);
+      auto hole = holes_.lower_bound(begin);
+      for (uintptr_t address = begin; address < end;) {
+        if (hole != holes_.end() && hole->first == address) {
+          address += static_cast<uintptr_t>(hole->second);
+          ++hole;
+        } else {
+          address += static_cast<uintptr_t>(Rounded(visit(Pointer(address))));
+        }
       }
+      if (!more()) return;
     }
-    return;
   }
 }
 
@@ -128,12 +138,18 @@ bool ChunkMemory::AddBlock(int64_t min_bytes) {
   if (bytes < min_bytes) return false;
   const uintptr_t address = MapBlock(static_cast<size_t>(bytes));
   if (address == 0) return false;
-  ASAN_POISON_MEMORY_REGION(Pointer(address), static_cast<size_t>(bytes));
+  absl::Cleanup undo = [&] {
+    blocks_by_share_[kShares].erase(address);
+    blocks_.erase(address);
+    munmap(Pointer(address), static_cast<size_t>(bytes));
+  };
   blocks_[address] = {.bytes = bytes, .hole_bytes = bytes};
   blocks_by_share_[kShares].insert(address);
+  AddHole(address, bytes);
+  std::move(undo).Cancel();
+  ASAN_POISON_MEMORY_REGION(Pointer(address), static_cast<size_t>(bytes));
   held_bytes_ += bytes;
   hole_bytes_ += bytes;
-  AddHole(address, bytes);
   return true;
 }
 
@@ -156,8 +172,22 @@ ChunkMemory::Blocks::iterator ChunkMemory::BlockOf(uintptr_t address) {
 }
 
 void ChunkMemory::AddHole(uintptr_t address, int64_t bytes) {
-  holes_[address] = bytes;
+  const auto hole = holes_.emplace(address, bytes).first;
+  absl::Cleanup undo = [&] { holes_.erase(hole); };
   holes_by_size_.emplace(bytes, address);
+  std::move(undo).Cancel();
+}
+
+// Allocates nothing: a hole that is there takes another place or size.
+void ChunkMemory::MoveHole(std::map<uintptr_t, int64_t>::iterator hole, uintptr_t address,
+                           int64_t bytes) {
+  auto by_size = holes_by_size_.extract({hole->second, hole->first});
+  by_size.value() = {bytes, address};
+  holes_by_size_.insert(std::move(by_size));
+  auto by_address = holes_.extract(hole);
+  by_address.key() = address;
+  by_address.mapped() = bytes;
+  holes_.insert(std::move(by_address));
 }
 
 void ChunkMemory::RemoveHole(std::map<uintptr_t, int64_t>::iterator hole) {

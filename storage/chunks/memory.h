@@ -18,7 +18,7 @@ namespace graphfeed {
 // A buffer takes the smallest hole that it fits into, the one at the lowest address among equals;
 // neighbouring holes of a block become one, and a block without buffers goes back to the system at
 // once. So chunks of one size replace each other without waste, and holes that are too small can
-// only pile up when sizes change; VisitEmptiestBlock tells what to clear then. Holes count as held:
+// only pile up when sizes change; VisitBlocks tells what to clear then. Holes count as held:
 // what is held is what the system has given, and that is never more than the limit.
 //
 // Buffers beyond kMaxBlockBufferBytes are single allocations: they are read in long pieces, and no
@@ -46,12 +46,16 @@ class ChunkMemory {
   // Memory that is not from here takes so much of the limit; with a negative number, so much less.
   // It may be more than there is: then nothing is allocated.
   void Charge(int64_t bytes) { limit_bytes_ -= bytes; }
-  bool over_limit() const { return held_bytes_ > limit_bytes_; }
+  // Also when so many bytes have come back.
+  bool over_limit(int64_t to_come_back = 0) const {
+    return held_bytes_ - to_come_back > limit_bytes_;
+  }
 
-  // Calls `visit` for each buffer in the block with the largest share of holes, to a sixteenth, in
-  // order; it returns the bytes that the buffer was allocated for, and does not free any. Nothing
-  // where there is no block.
-  void VisitEmptiestBlock(absl::FunctionRef<int64_t(std::byte* buffer)> visit) const;
+  // Calls `visit` for each buffer of a block, in order, and goes on to the next block while `more`
+  // says so: first those with the largest share of holes, to a sixteenth. `visit` returns the bytes
+  // that the buffer was allocated for, and does not free any.
+  void VisitBlocks(absl::FunctionRef<int64_t(std::byte* buffer)> visit,
+                   absl::FunctionRef<bool()> more) const;
 
   int64_t held_bytes() const { return held_bytes_; }  // holes included
   int64_t hole_bytes() const { return hole_bytes_; }
@@ -75,6 +79,7 @@ class ChunkMemory {
   void ChangeHoles(Blocks::iterator block, int64_t bytes);
   Blocks::iterator BlockOf(uintptr_t address);
   void AddHole(uintptr_t address, int64_t bytes);
+  void MoveHole(std::map<uintptr_t, int64_t>::iterator hole, uintptr_t address, int64_t bytes);
   void RemoveHole(std::map<uintptr_t, int64_t>::iterator hole);
 
   int64_t limit_bytes_;

@@ -7,11 +7,12 @@
 
 namespace graphfeed {
 
-// IEEE binary16, round to nearest even. NaNs become quiet and keep the top of their payload.
+// IEEE binary16, round to nearest even (in the processor's usual mode of rounding). NaNs become
+// quiet and keep the top of their payload.
 uint16_t Float16FromFloat(float value);
 void Float16FromFloats(const float* values, size_t count, uint16_t* bits);
 uint16_t Float16FromDouble(double value);  // rounded once, not through float
-float FloatFromFloat16(uint16_t bits);
+float FloatFromFloat16(uint16_t bits);     // exact; NaNs keep all that they have
 
 // The ways in which Float16FromFloats can do it on this processor, the fastest last.
 using Float16Conversion = void (*)(const float* values, size_t count, uint16_t* bits);

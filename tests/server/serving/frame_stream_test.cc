@@ -231,7 +231,7 @@ TEST_F(FrameStreamTest, OnlyOneEpochIsPlannedAhead) {
   EXPECT_EQ(world_.opened, 3);
 }
 
-TEST_F(FrameStreamTest, WhatComesAfterTheLastEpochIsForeseenWhenThatBegins) {
+TEST_F(FrameStreamTest, WhatComesAfterTheLastEpochIsForeseenOnceThatIsUnderWay) {
   world_.record_foreseen = true;
   world_.frames_otherwise = 5;
   Start(2, /*num_epochs=*/2);

@@ -23,8 +23,8 @@ class EvictionTest : public testing::Test {
  protected:
   // A column of `total_bytes` of rows, of which row r begins with r; as many rows to a chunk as
   // fit into 16 KiB, at least one.
-  ColumnStorage Write(int64_t row_bytes, int64_t total_bytes) {
-    ColumnWriter writer(store_, next_uid_++, row_bytes, 16 << 10);
+  ColumnStorage Write(int64_t row_bytes, int64_t total_bytes, int64_t chunk_bytes = 16 << 10) {
+    ColumnWriter writer(store_, next_uid_++, row_bytes, chunk_bytes);
     std::string row(static_cast<size_t>(row_bytes), '\0');
     for (int64_t r = 0; r < total_bytes / row_bytes; ++r) {
       std::memcpy(row.data(), &r, sizeof(r));
@@ -169,6 +169,39 @@ TEST_F(EvictionTest, AReaderWhoStaysDoesNotEmptyTheCache) {
                   .ok());
   EXPECT_LE(cache.stats().evictions - evictions, 512);
   EXPECT_LE(cache.stats().cached_bytes, kBudget);
+}
+
+// A column is opened while another reader has chunks that are not yet found by anybody, in the
+// block that has the most holes: its table takes the room of others all the same.
+TEST_F(EvictionTest, ATableThatComesWhileSomebodyReadsFindsRoom) {
+  const ColumnStorage storage = Write(512, 8 * kMiB, 512);
+  const ColumnStorage other = Write(8, kMiB, 8);
+  ChunkCache cache(store_, 8 * kMiB);
+  const auto column = cache.Open(storage);
+  std::vector<std::byte> rows(static_cast<size_t>(storage.num_rows * 512));
+  std::vector<int64_t> some;
+  const auto read = [&](int64_t first, int64_t last) {
+    some.clear();
+    for (int64_t row = first; row < last; ++row) some.push_back(row);
+    ASSERT_TRUE(cache.GatherRows(*column, some, rows.data()).ok());
+  };
+  // Until a new block has been begun, short of the budget.
+  int64_t row = 0;
+  while (cache.stats().cached_bytes <= 7 * kMiB) read(row, row + 1), ++row;
+  ASSERT_EQ(cache.stats().evictions, 0);
+  std::vector<RowRange> ranges;
+  for (int64_t i = 0; i < 200; ++i) ranges.push_back({row + i, 1});
+  int64_t visited = 0;
+  ASSERT_TRUE(cache
+                  .VisitRows(*column, ranges,
+                             [&](size_t, int64_t, int64_t, const std::byte*) {
+                               if (++visited == 30) (void)cache.Open(other);
+                             })
+                  .ok());
+  read(0, storage.num_rows);
+  const ChunkCache::Stats stats = cache.stats();
+  EXPECT_GT(stats.table_bytes, 2 * kMiB);
+  EXPECT_LE(stats.cached_bytes + stats.table_bytes, stats.budget_bytes);
 }
 
 }  // namespace

@@ -111,12 +111,22 @@ TEST(ChunkMemoryTest, TheEmptiestBlockIsVisitedWholeWhateverIsInIt) {
     }
     int64_t visited = 0;
     std::byte* any = nullptr;
-    memory.VisitEmptiestBlock([&](std::byte* buffer) {
-      EXPECT_TRUE(buffers.contains(buffer));
-      any = buffer;
-      visited += ChunkMemory::Rounded(buffers[buffer]);
-      return buffers[buffer];
-    });
+    memory.VisitBlocks(
+        [&](std::byte* buffer) {
+          EXPECT_TRUE(buffers.contains(buffer));
+          any = buffer;
+          visited += ChunkMemory::Rounded(buffers[buffer]);
+          return buffers[buffer];
+        },
+        [] { return false; });
+    size_t all = 0;
+    memory.VisitBlocks(
+        [&](std::byte* buffer) {
+          ++all;
+          return buffers[buffer];
+        },
+        [] { return true; });
+    ASSERT_EQ(all, buffers.size());
     if (any == nullptr) continue;
     ASSERT_EQ(visited, used[reinterpret_cast<uintptr_t>(any) / kBlock]);
     for (const auto& [block, bytes] : used) {
@@ -131,10 +141,12 @@ TEST(ChunkMemoryTest, ABlockGoesBackWhenItsLastBufferDoes) {
   ASSERT_EQ(buffers.size(), 32u);
   memory.Free(buffers[20].memory, buffers[20].bytes);
   std::vector<std::byte*> left;
-  memory.VisitEmptiestBlock([&](std::byte* buffer) {
-    left.push_back(buffer);
-    return kBlock / 16;
-  });
+  memory.VisitBlocks(
+      [&](std::byte* buffer) {
+        left.push_back(buffer);
+        return kBlock / 16;
+      },
+      [] { return false; });
   ASSERT_EQ(left.size(), 15u);
   EXPECT_TRUE(std::is_sorted(left.begin(), left.end()));
   for (std::byte* const buffer : left) {
