@@ -12,7 +12,9 @@
 
 namespace graphfeed {
 
-// The table of a column, for the implementation of ChunkCache alone: where the rows of each chunk
+// What the implementation of ChunkCache shares, and nobody else includes.
+
+// The table of a column: where the rows of each chunk
 // lie in memory, and which chunks were read since the clock's hand last passed. Pointers and marks
 // are dense arrays, so that looking a row up touches no line but its own outside of the caches.
 class ChunkCache::Column {
@@ -43,6 +45,28 @@ class ChunkCache::Column {
   const int64_t mask;
   std::vector<std::atomic<const std::byte*>> chunks;  // null: not in memory
   std::vector<std::atomic<bool>> marks;
+};
+
+// Rows in memory, after this header of one line.
+struct alignas(ChunkMemory::kAlignment) ChunkCache::Chunk {
+  static constexpr size_t kNowhere = ~size_t{0};
+
+  Column* column;
+  uint32_t number;
+  int64_t bytes;            // with the header
+  size_t place = kNowhere;  // in the clock; kNowhere before it is linked and after it is retired
+
+  std::byte* memory() { return reinterpret_cast<std::byte*>(this); }
+  std::byte* rows() { return memory() + sizeof(Chunk); }
+};
+
+// A part of a range that lies in one chunk.
+struct ChunkCache::Piece {
+  int64_t chunk;
+  size_t range;
+  int64_t offset;  // in the range
+  int64_t first;   // row in the chunk
+  int64_t count;
 };
 
 }  // namespace graphfeed

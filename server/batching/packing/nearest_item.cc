@@ -228,34 +228,32 @@ bool CostsAreInt32(const WantedSize& of_first, const WantedSize& of_second) {
   return LargestCost(of_first) + LargestCost(of_second) < std::numeric_limits<int32_t>::max();
 }
 
+// Each needs more of the wishes and is faster than those before it.
+constexpr NearestItemSearch kSearches[] = {&FindNearestByItem, &FindNearestByEight,
+                                           &FindNearestBySixteen};
+
+// How many of them find what these wishes want, on this processor.
+size_t NumSearches(const WantedSize& of_first, const WantedSize& of_second) {
+  static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
+  if (!has_avx2 || !IsInt32(of_first.wanted) || !IsInt32(of_second.wanted)) return 1;
+  return CostsAreInt32(of_first, of_second) ? 3 : 2;
+}
+#else
+constexpr NearestItemSearch kSearches[] = {&FindNearestByItem};
+size_t NumSearches(const WantedSize& /*of_first*/, const WantedSize& /*of_second*/) { return 1; }
 #endif
 
 }  // namespace
 
 std::vector<NearestItemSearch> AvailableNearestItemSearches(const WantedSize& of_first,
                                                             const WantedSize& of_second) {
-  std::vector<NearestItemSearch> available = {&FindNearestByItem};
-#if defined(__x86_64__)
-  const bool avx2 = __builtin_cpu_supports("avx2") != 0;
-  if (!avx2 || !IsInt32(of_first.wanted) || !IsInt32(of_second.wanted)) return available;
-  available.push_back(&FindNearestByEight);
-  if (!CostsAreInt32(of_first, of_second)) return available;
-  available.push_back(&FindNearestBySixteen);
-#endif
-  return available;
+  return {kSearches, kSearches + NumSearches(of_first, of_second)};
 }
 
 NearestItem FindNearest(const int32_t* first, const int32_t* second, int64_t begin, int64_t end,
                         const WantedSize& of_first, const WantedSize& of_second) {
-#if defined(__x86_64__)
-  static const bool has_avx2 = __builtin_cpu_supports("avx2") != 0;
-  if (has_avx2 && IsInt32(of_first.wanted) && IsInt32(of_second.wanted)) {
-    const bool narrow = CostsAreInt32(of_first, of_second);
-    const NearestItemSearch search = narrow ? &FindNearestBySixteen : &FindNearestByEight;
-    return search(first, second, begin, end, of_first, of_second);
-  }
-#endif
-  return FindNearestByItem(first, second, begin, end, of_first, of_second);
+  const NearestItemSearch search = kSearches[NumSearches(of_first, of_second) - 1];
+  return search(first, second, begin, end, of_first, of_second);
 }
 
 }  // namespace graphfeed
