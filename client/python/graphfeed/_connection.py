@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from graphfeed import _security, _transport, errors
+from graphfeed import _finalizing, _security, _transport, errors
 
 _T = TypeVar("_T")
 _logger = logging.getLogger("graphfeed")
@@ -88,7 +88,7 @@ class Connection:
     def open_stream(self, options: Any) -> tuple[Any, Any]:
         """(Stream, its native StreamInfo), once a server has accepted it."""
         stream = Stream(self, self._client().stream_batches(options))
-        with self._lock:
+        with _finalizing.locked(self._lock):
             self._streams.add(stream)
         return stream, stream.native.info()
 
@@ -100,7 +100,7 @@ class Connection:
 
     def count(self, batch: Any, seconds: float) -> None:
         """A native batch has come, after a wait."""
-        with self._lock:
+        with _finalizing.locked(self._lock):
             self._stats = ClientStats(
                 self._stats.frames + 1,
                 self._stats.bytes + batch.nbytes,
@@ -116,7 +116,7 @@ class Connection:
         if self._pid != os.getpid():  # all there is belongs to the process that was forked
             self._closed = True
             return
-        with self._lock:
+        with _finalizing.locked(self._lock):
             self._closed = True
             streams = list(self._streams)
             self._native = None

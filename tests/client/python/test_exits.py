@@ -84,6 +84,26 @@ def workers(method, persistent=False, afterwards="pass"):
     return text.replace("AFTERWARDS", afterwards)
 
 
+# As by threads that were ended with the interpreter; finalizers come after that.
+HELD = """
+def batches():
+    with gf.connect(sys.argv[1]) as other:
+        others.append(other)
+        yield from gf.FixedSizeDataLoader(other.dataset("exits"), batch_size=3, prefetch=4)
+others = []
+b = batches()
+next(b)
+connection = others[0]._connection
+locks = [connection._lock]
+for stream in connection._streams:
+    ring = getattr(stream.native, "_ring", None)  # of the client in Python alone
+    if ring is not None:
+        locks += [ring.lock, ring.reader._lock]
+thread = threading.Thread(target=lambda: [lock.acquire() for lock in locks])
+thread.start()
+thread.join()
+"""
+
 CASES = {
     "daemon thread": (THREAD, 0),
     "daemon thread, exit code": (THREAD + "sys.exit(7)", 7),
@@ -99,6 +119,12 @@ CASES = {
         "batches = iter(make()); kept = [next(batches).x for _ in range(3)]; sys.exit(7)", 7,
     ),
     "in mid-stream, of a closed client": ("b = iter(make()); next(b); client.close()", 0),
+    "in mid-stream, of a closed client, often": (
+        "sys.setswitchinterval(1e-6)\n"
+        "for _ in range(20): b = iter(make()); next(b)\n"
+        "client.close()", 0,
+    ),
+    "in mid-stream, of a client whose locks are held": (HELD, 0),
     "after an error": (
         "batches = iter(make()); next(batches)\n"
         "try: client.dataset('nowhere')\n"

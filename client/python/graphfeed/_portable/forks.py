@@ -15,7 +15,7 @@ import time
 import weakref
 from typing import Any, Callable, Iterator, List, Set, Tuple
 
-from graphfeed import errors
+from graphfeed import _finalizing, errors
 
 # Reentrant: what holds it may be interrupted by a finalizer that ends a call.
 _lock = threading.RLock()
@@ -79,6 +79,7 @@ class CallInProgress:
         self.end()
 
     def begin(self) -> None:
+        _finalizing.check_not_finalizing()
         with _lock:
             _running.add(self)
 

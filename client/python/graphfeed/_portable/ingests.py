@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from graphfeed import errors
+from graphfeed import _finalizing, errors
 from graphfeed._portable import fields, forks
 from graphfeed._portable.answers import read_answer
 from graphfeed._portable.blocks import ColumnBlock, GraphBlock, split_graphs, split_rows
@@ -91,8 +91,8 @@ class IngestStream:
         self._call.write(begin)
 
     def __del__(self) -> None:
-        if getattr(self, "_call", None) is not None and self._made_under == forks.generation():
-            self._call.close()
+        if getattr(self, "_call", None) is not None:
+            self.cancel()
 
     def append(
         self, num_graphs: int, num_nodes: Any, num_edges: Any, columns: List[ColumnBlock]
@@ -124,7 +124,9 @@ class IngestStream:
 
     def cancel(self) -> None:
         call, self._call = self._call, None
-        if call is not None and self._made_under == forks.generation():
+        if call is None or self._made_under != forks.generation():
+            return
+        if not _finalizing.is_finalizing():  # else cancelled when the end began
             call.close()
 
     def _send(self, block: Any) -> None:
@@ -132,6 +134,7 @@ class IngestStream:
 
     def _check_open(self) -> None:
         forks.check_own(self._made_under, "the ingest")
+        _finalizing.check_not_finalizing()
         if self._committed:
             raise errors.FailedPrecondition("the ingest has been committed")
         if self._call is None:

@@ -6,7 +6,7 @@ import collections
 import threading
 from typing import Any, Deque, Optional, Tuple
 
-from graphfeed import errors
+from graphfeed import _finalizing, errors
 from graphfeed._portable import ending, forks
 from graphfeed._portable.answers import EpochInfo, PlanSummary, StreamInfo
 from graphfeed._portable.channels import INTERRUPT_SECONDS
@@ -71,6 +71,8 @@ class _Ring:
             self.changed.notify_all()
 
     def cancel(self) -> None:
+        if _finalizing.is_finalizing():  # cancelled when the end began
+            return
         with self.lock:
             self.cancelled = True
             self.ready.clear()
@@ -137,10 +139,13 @@ class Stream:
             return found.epoch, found.plan
 
     def cancel(self) -> None:
-        self._own_ring().cancel()
+        forks.check_own(self._made_under, "the stream")
+        self._ring.cancel()
 
     def _own_ring(self) -> _Ring:
+        """To wait with."""
         forks.check_own(self._made_under, "the stream")
+        _finalizing.check_not_finalizing()
         return self._ring
 
     @staticmethod
