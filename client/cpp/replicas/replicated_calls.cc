@@ -111,7 +111,7 @@ absl::Status ReplicatedCalls::AskEach(const char* method,
   std::shared_ptr<Replica> chosen;
   for (const std::shared_ptr<Replica>& replica : replicas) {
     if (FailedLately(*replica)) continue;
-    const absl::Status status =
+    absl::Status status =
         replica->channel->Call(method, request, std::min(timeout, kAnswerTime), response);
     if (absl::IsCancelled(status)) return status;
     if (!status.ok()) {
