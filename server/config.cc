@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "proto/wire/endpoint.h"
 #include "server/config_sources.h"
 #include "server/config_table.h"
 #include "server/flag_values.h"
@@ -89,11 +90,10 @@ void CheckTogether(const ServerConfig& config, std::vector<std::string>& problem
   CheckStore(config, problems);
   if (config.listen.empty()) add("listen", "", "name an address");
   const bool local = IsLocalAddress(config.listen);
-  if (!local && !config.listen.empty() && config.access.empty() && config.tls_client_ca.empty() &&
-      !config.allow_unauthenticated) {
+  if (!local && !config.listen.empty() && !AsksForCallers(config) && !config.allow_unauthenticated) {
     add("listen", config.listen,
-        "other hosts can call there, and nobody is asked who they are: give --access or "
-        "--tls-client-ca, or say --allow-unauthenticated on");
+        "other hosts can call there, and nobody is asked who they are: give --access, or "
+        "--tls-client-ca with --tls-client-cert require, or say --allow-unauthenticated on");
   }
   if (config.tls_cert.empty() != config.tls_key.empty()) {
     add(config.tls_cert.empty() ? "tls-cert" : "tls-key", "",
@@ -102,7 +102,7 @@ void CheckTogether(const ServerConfig& config, std::vector<std::string>& problem
   if (!config.tls_client_ca.empty() && config.tls_cert.empty()) {
     add("tls-client-ca", config.tls_client_ca, "needs --tls-cert and --tls-key");
   }
-  if (!config.tls_cert.empty() && absl::StartsWith(config.listen, "unix")) {
+  if (!config.tls_cert.empty() && wire::UnixSocket(config.listen).has_value()) {
     add("tls-cert", config.tls_cert,
         absl::StrCat("--listen is \"", config.listen,
                      "\", a Unix socket: its permissions say who may call"));
@@ -167,13 +167,18 @@ const std::string& StorePlace(const ServerConfig& config) {
 }
 
 bool IsLocalAddress(absl::string_view listen) {
-  if (absl::StartsWith(listen, "unix")) return true;
+  if (wire::UnixSocket(listen).has_value()) return true;
   for (const absl::string_view scheme : {"dns:", "ipv4:", "ipv6:"}) {
     if (absl::ConsumePrefix(&listen, scheme)) break;
   }
   const absl::string_view host = listen.substr(0, listen.rfind(':'));
   return host == "localhost" || host == "[::1]" || host == "::1" ||
          (absl::StartsWith(host, "127.") && std::count(host.begin(), host.end(), '.') == 3);
+}
+
+bool AsksForCallers(const ServerConfig& config) {
+  return !config.access.empty() ||
+         (!config.tls_client_ca.empty() && config.tls_client_cert == "require");
 }
 
 const char* ServerVersion() { return GRAPHFEED_VERSION; }

@@ -85,6 +85,10 @@ const std::string& StorePlace(const ServerConfig& config);
 // Whether `listen` is an address that other hosts cannot reach.
 bool IsLocalAddress(absl::string_view listen);
 
+// Whether callers must show who they are. A certificate that may be shown and need not be
+// (--tls-client-cert request) asks nobody.
+bool AsksForCallers(const ServerConfig& config);
+
 // Of this program: "0.1.0".
 const char* ServerVersion();
 

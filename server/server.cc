@@ -1,6 +1,7 @@
 #include "server/server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <limits>
 #include <optional>
@@ -60,7 +61,14 @@ void BoundReceivedMemory(const ServerConfig& config, grpc::ServerBuilder& builde
   builder.SetResourceQuota(quota);
 }
 
+// Of one connection. Calls of which no message has come yet hold a place nowhere else.
+int MaxCallsOfAConnection(const ServerConfig& config) {
+  return static_cast<int>(std::min<int64_t>(
+      config.max_streams + 2 * config.max_ingests + kOtherCalls, std::numeric_limits<int>::max()));
+}
+
 void ConfigureChannels(const ServerConfig& config, grpc::ServerBuilder& builder) {
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, MaxCallsOfAConnection(config));
   builder.SetMaxReceiveMessageSize(MaxMessageBytes(config));
   builder.SetMaxSendMessageSize(-1);  // frames are bounded by the request
   BoundReceivedMemory(config, builder);
@@ -123,11 +131,14 @@ ClientSecurity ToSource(const ServerConfig& config) {
           .token_file = config.follow_token_file};
 }
 
+absl::Status NothingCompared() {
+  return absl::UnavailableError("not in sync: nothing has been compared yet");
+}
+
 // Null for a server that follows none. `health` is told what comes of it.
 std::unique_ptr<Follower> Follow(ServerCore& core, Health& health, EventLog* log) {
   const ServerConfig& config = core.config;
   if (config.follow.empty()) return nullptr;
-  health.SetInSync(absl::UnavailableError("not in sync: nothing has been compared yet"));
   return std::make_unique<Follower>(
       FollowOptions{.security = ToSource(config),
                     .sources = absl::StrSplit(config.follow, ','),
@@ -163,9 +174,18 @@ struct Server::Impl {
            .values = {{"", expires.has_value() ? absl::ToDoubleSeconds(*expires - absl::UnixEpoch())
                                                : 0.0}}}};
     });
-    core->metrics.AddReadings([this] { return SyncReadings(follower.get()); });
-    core->metrics.AddReadings([this] { return upkeep->Readings(); });
+    core->metrics.AddReadings([this] {
+      return SyncReadings(started.load(std::memory_order_acquire) ? follower.get() : nullptr);
+    });
+    core->metrics.AddReadings([this] {
+      return started.load(std::memory_order_acquire) ? upkeep->Readings()
+                                                     : std::vector<Metrics::Reading>();
+    });
   }
+  // Of a start that failed, too: what is scraped reads what follows here.
+  ~Impl() { core->metrics.StopListening(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
 
   const std::unique_ptr<ServerCore> core;
   Health health;
@@ -177,6 +197,7 @@ struct Server::Impl {
   int metrics_port = 0;
   std::unique_ptr<Follower> follower;  // null unless the server follows another
   std::unique_ptr<Upkeep> upkeep;
+  std::atomic<bool> started = false;  // follower and upkeep are there
   std::unique_ptr<StoreWatch> watch;
   absl::once_flag shutdown;
 };
@@ -230,15 +251,22 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
   GF_ASSIGN_OR_RETURN(impl->credentials, TlsCredentials::Open(Tls(config)));
   builder.AddListeningPort(config.listen, impl->credentials->ForServer(), &impl->port);
   builder.RegisterService(impl->service.get());
+  // Nothing is served, and nothing removed, by a server that cannot have all of its ports.
+  if (!config.metrics_listen.empty()) {
+    GF_ASSIGN_OR_RETURN(impl->metrics_port,
+                        running.metrics.Listen(config.metrics_listen, impl->health.Pages()));
+  }
+  if (!config.follow.empty()) impl->health.SetInSync(NothingCompared());
   impl->server = builder.BuildAndStart();
   if (impl->server == nullptr || impl->port == 0) {
     return absl::UnavailableError(absl::StrCat("cannot listen on \"", config.listen, "\""));
   }
+  impl->health.Serve(*impl->server->GetHealthCheckService());
   impl->follower = Follow(running, impl->health, log);
   impl->upkeep = std::make_unique<Upkeep>(
       running.config, *running.catalog, running.rules,
       [&running](const Fingerprint& gone) { running.maker.Forget(gone); }, log);
-  impl->health.Serve(*impl->server->GetHealthCheckService());
+  impl->started.store(true, std::memory_order_release);
   running.EndIdleStreams();
 
   impl->watch = std::make_unique<StoreWatch>(
@@ -261,11 +289,6 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerConfig& config
       std::min(config.sweep_after, absl::Duration(absl::Minutes(1))));
 
   std::unique_ptr<Server> server(new Server(std::move(impl)));
-  if (!config.metrics_listen.empty()) {
-    GF_ASSIGN_OR_RETURN(
-        server->impl_->metrics_port,
-        server->impl_->core->metrics.Listen(config.metrics_listen, server->impl_->health.Pages()));
-  }
   if (log != nullptr) {
     LogStart(*log, config, *server->impl_->core->catalog,
              {.port = server->port(),

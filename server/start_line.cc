@@ -18,7 +18,6 @@ void LogStart(EventLog& log, const ServerConfig& config, const Catalog& catalog,
   std::set<std::string> names;
   for (const DatasetInfo& info : versions) names.insert(info.name);
   const EngineInfo kind = catalog.store_kind();
-  const bool asks = !config.access.empty() || !config.tls_client_ca.empty();
   std::vector<LogField> fields = {
       {"version", ServerVersion()},
       {"listen", wire::ListeningAddress(config.listen, started.port)},
@@ -28,7 +27,7 @@ void LogStart(EventLog& log, const ServerConfig& config, const Catalog& catalog,
       {"tls", config.tls_cert.empty()        ? "off"
               : config.tls_client_ca.empty() ? "on"
                                              : "mutual"},
-      {"callers", asks ? "authenticated" : "anonymous"},
+      {"callers", AsksForCallers(config) ? "authenticated" : "anonymous"},
       {"store", kind.engine},
       {"storage_format", static_cast<int64_t>(kind.format)},
       {"read_only", started.read_only},

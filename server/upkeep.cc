@@ -76,11 +76,20 @@ void Upkeep::RemoveVersions() {
   }
   if (retention_.keep_for > absl::ZeroDuration() && clock_.Distrusted(steady)) return;
   absl::Status failure;
+  std::map<Fingerprint, Clock::time_point> forgotten;
   for (const VersionAge& version : VersionsToRemove(catalog_.Ages(), retention_, now)) {
-    forget_(version.fingerprint);
     const absl::Status status =
         catalog_.DeleteUnused(version.name, version.version, config_.keep_used);
-    if (absl::IsNotFound(status) || absl::IsFailedPrecondition(status)) continue;  // gone; in use
+    if (absl::IsFailedPrecondition(status)) {
+      // Perhaps by what is cached of it alone; but streams that run share that.
+      const auto last = forgotten_.find(version.fingerprint);
+      const bool again = last == forgotten_.end() ||
+                         steady - last->second >= absl::ToChronoNanoseconds(config_.keep_used);
+      if (again) forget_(version.fingerprint);
+      forgotten[version.fingerprint] = again ? steady : last->second;
+      continue;
+    }
+    if (absl::IsNotFound(status)) continue;
     failure.Update(status);
     if (!status.ok()) continue;
     Audit({.action = "retention",
@@ -90,6 +99,7 @@ void Upkeep::RemoveVersions() {
     MutexLock lock(&mu_);
     ++versions_removed_;
   }
+  forgotten_ = std::move(forgotten);
   if (!failure.ok() && failure.code() != last_removal_.code()) {
     Tell(LogLevel::kWarn, "retention.failed",
          absl::StrCat("cannot remove versions that are no longer kept: ", Words(failure)));
@@ -139,7 +149,7 @@ absl::Status Upkeep::MakeScheduledSnapshot(absl::Time now) {
     last_snapshot_ = now;
   }
   std::vector<std::string> removed;
-  absl::Status status = RotateSnapshots(dir, config_.snapshot_keep, removed);
+  absl::Status status = RotateSnapshots(dir, name, config_.snapshot_keep, removed);
   for (const std::string& gone : removed) {
     Audit({.action = "snapshot_rotation", .details = {{"name", gone}}});
   }

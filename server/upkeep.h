@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -66,6 +67,8 @@ class Upkeep {
 
   // The thread's own.
   ClockGuard clock_;
+  // When what is cached was dropped of versions that are in use and not to be kept.
+  std::map<Fingerprint, Clock::time_point> forgotten_;
   absl::Status last_removal_;
   absl::Status last_attempt_;    // at a snapshot
   Clock::time_point attempted_;  // the last one

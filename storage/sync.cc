@@ -37,6 +37,8 @@ class SyncPass {
     }
     for (const auto& [key, fingerprint] : present) {
       if (!options_.remove || wanted.contains(key)) continue;
+      GF_ASSIGN_OR_RETURN(const bool gone, IsGone(key));
+      if (!gone) continue;
       const absl::Status status = to_.Delete(key.first, key.second);
       if (absl::IsNotFound(status)) continue;  // by somebody else
       GF_RETURN_IF_ERROR(status);
@@ -81,6 +83,14 @@ class SyncPass {
       if (found != present.end()) GF_RETURN_IF_ERROR(Compare(key, fingerprint, found->second));
     }
     return absl::OkStatus();
+  }
+
+  // What a caller has no grant for is missing in lists, too, and is not deleted for that.
+  absl::StatusOr<bool> IsGone(const VersionKey& key) {
+    const absl::Status status = from_.Export(TitleOf(key)).status();
+    if (status.ok() || absl::IsNotFound(status)) return !status.ok();
+    return absl::Status(status.code(), absl::StrCat("whether ", options_.from, " still has ",
+                                                    TitleOf(key), ": ", status.message()));
   }
 
   // Two histories under one name: no order of copying makes one of them.

@@ -112,6 +112,8 @@ absl::Status Sync(const SyncFlags& flags, const Console& console) {
   writer.server = flags.to.server;
   writer.server.server = flags.from;
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<DatasetStore> from, writer.Open());
+  // Before anything is made here: the other server may not be there.
+  if (!flags.follow) GF_RETURN_IF_ERROR(from->List().status());
   GF_ASSIGN_OR_RETURN(const std::unique_ptr<DatasetStore> to, flags.to.OpenOrCreate());
   if (flags.follow) return Follow(flags, *from, *to, console);
   SyncRows rows;

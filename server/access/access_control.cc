@@ -38,19 +38,23 @@ absl::Status AccessControl::Reload() {
   absl::StatusOr<std::shared_ptr<const AccessPolicy>> policy = ReadPolicy(file_);
   MutexLock lock(&mu_);
   seen_ = std::move(look);
-  GF_RETURN_IF_ERROR(policy.status());
-  policy_ = *std::move(policy);
-  return absl::OkStatus();
+  failure_ = policy.status();
+  if (policy.ok()) policy_ = *std::move(policy);
+  return failure_;
 }
 
 absl::StatusOr<bool> AccessControl::ReloadIfChanged() {
   if (file_.empty()) return false;
+  absl::Status told;
   {
     const std::string look = LookOf(file_);
     MutexLock lock(&mu_);
-    if (look == seen_) return false;
+    if (look == seen_ && failure_.ok()) return false;
+    if (look == seen_) told = failure_;
   }
-  GF_RETURN_IF_ERROR(Reload());
+  const absl::Status status = Reload();
+  if (!status.ok() && status == told) return false;
+  GF_RETURN_IF_ERROR(status);
   return true;
 }
 

@@ -32,7 +32,8 @@ class AccessControl {
   // Reads the file; errors leave what was in force. INVALID_ARGUMENT as AccessPolicy::Parse,
   // UNAVAILABLE when it cannot be read.
   absl::Status Reload();
-  // The same if the file has changed since it was last looked at. True: and it has been read.
+  // The same if the file has changed since it was last looked at, or could not be taken then. True:
+  // it has been read. An error is returned once for as long as it is the same.
   absl::StatusOr<bool> ReloadIfChanged();
 
   // Of all principals in force, each once.
@@ -53,7 +54,8 @@ class AccessControl {
   const std::shared_ptr<const Principal> everyone_ = Principal::Everyone("anonymous");
   mutable Mutex mu_;
   std::shared_ptr<const AccessPolicy> policy_ ABSL_GUARDED_BY(mu_);  // shared with who asks
-  std::string seen_ ABSL_GUARDED_BY(mu_);  // how the file looked: inode, size, times
+  std::string seen_ ABSL_GUARDED_BY(mu_);     // how the file looked: inode, size, times
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);  // of the last Reload
 };
 
 }  // namespace graphfeed

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -109,6 +110,7 @@ Log::Log(const Options& options, std::unique_ptr<AuditFile> audit_file)
       level_(options.level),
       audit_file_(std::move(audit_file)),
       refusals_(20, std::chrono::seconds(1)),
+      strangers_(1000, std::chrono::milliseconds(100)),
       audit_errors_(1, std::chrono::seconds(10)),
       queue_(std::make_unique<Queue>(options.fd, options.queue_lines)) {}
 
@@ -152,9 +154,14 @@ void Log::Audit(const AuditEntry& entry) {
   const LogLevel level = refused            ? LogLevel::kWarn
                          : !ok && by_itself ? LogLevel::kError
                                             : LogLevel::kInfo;
-  if (audit_file_ != nullptr) {
+  // Who is nobody here cannot fill the disk.
+  const std::optional<int64_t> held_back =
+      absl::IsUnauthenticated(entry.result) ? strangers_.Pass() : 0;
+  if (audit_file_ != nullptr && held_back.has_value()) {
+    std::vector<LogField> line = fields;
+    if (*held_back > 0) line.emplace_back("suppressed", *held_back);
     const absl::Status status =
-        audit_file_->Append(RenderLine(format_, absl::Now(), level, "audit", fields));
+        audit_file_->Append(RenderLine(format_, absl::Now(), level, "audit", line));
     if (!status.ok()) {
       WriteLimited(audit_errors_, LogLevel::kError, "audit.failed",
                    {{"message", std::string(status.message())}});

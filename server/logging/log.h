@@ -67,6 +67,7 @@ class Log final : public EventLog {
   std::atomic<LogLevel> level_;
   const std::unique_ptr<AuditFile> audit_file_;  // null: none
   RateLimit refusals_;
+  RateLimit strangers_;  // refused, in the file of audits
   RateLimit audit_errors_;
   const std::unique_ptr<Queue> queue_;
   std::atomic<int64_t> told_dropped_ = 0;

@@ -17,6 +17,12 @@ absl::Status Draining() {
       StreamEnd::kDrain);
 }
 
+absl::Status CallerChanged() {
+  return WithStreamEnd(absl::UnavailableError(
+                           "what the caller may do has changed (--access); go on at any replica"),
+                       StreamEnd::kAge);
+}
+
 }  // namespace
 
 absl::Status Calls::CheckOpen() const {
@@ -32,6 +38,10 @@ void Calls::AddStream(const std::shared_ptr<FrameStream>& stream, const Call& ca
     draining = draining_;
   }
   if (draining) stream->Stop(Draining());
+  // Whoever changed that since the call was admitted did not find the stream here. (Who was refused
+  // is nobody, and is told that.)
+  const Caller& caller = call.caller();
+  if (caller.refusal.ok() && !access_.StillHas(*caller.principal)) stream->Stop(CallerChanged());
 }
 
 void Calls::RemoveStream(const std::shared_ptr<FrameStream>& stream) {
@@ -63,10 +73,7 @@ void Calls::EndStreamsOfChangedCallers() {
     }
   }
   for (const std::shared_ptr<FrameStream>& stream : changed) {
-    stream->Stop(
-        WithStreamEnd(absl::UnavailableError(
-                          "what the caller may do has changed (--access); go on at any replica"),
-                      StreamEnd::kAge));
+    stream->Stop(CallerChanged());
   }
 }
 
@@ -135,7 +142,7 @@ absl::Status Call::CheckAdmitted() const {
   GF_RETURN_IF_ERROR(caller_.refusal);
   GF_RETURN_IF_ERROR(CheckRole(*caller_.principal));
   GF_RETURN_IF_ERROR(CheckOpen());
-  GF_RETURN_IF_ERROR(tenant_->CountRequest(absl::Now()));
+  GF_RETURN_IF_ERROR(tenant_->CountRequest(std::chrono::steady_clock::now()));
   if (!crowded_) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       absl::StrCat("calls: ", calls_.max_calls_, " are running, which is the most"));

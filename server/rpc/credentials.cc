@@ -54,17 +54,39 @@ Bio InMemory(const std::string& text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
-absl::StatusOr<Certificate> ParseCertificate(const char* flag, const std::string& path,
-                                             const std::string& text) {
-  Certificate certificate(PEM_read_bio_X509(InMemory(text).get(), nullptr, NoPassphrase, nullptr));
-  if (certificate == nullptr) return Wrong(flag, path, "no PEM certificate");
-  if (X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0) {
+Certificate NextCertificate(BIO* pem) {
+  return Certificate(PEM_read_bio_X509(pem, nullptr, NoPassphrase, nullptr));
+}
+
+absl::Status CheckTime(const char* flag, const std::string& path, const X509* certificate) {
+  if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
     return Wrong(flag, path, "the certificate has expired");
   }
-  if (X509_cmp_current_time(X509_get0_notBefore(certificate.get())) > 0) {
+  if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0) {
     return Wrong(flag, path, "the certificate is not valid yet");
   }
+  return absl::OkStatus();
+}
+
+// The first one, which is the server's own, in its time.
+absl::StatusOr<Certificate> ParseCertificate(const char* flag, const std::string& path,
+                                             const std::string& text) {
+  Certificate certificate = NextCertificate(InMemory(text).get());
+  if (certificate == nullptr) return Wrong(flag, path, "no PEM certificate");
+  GF_RETURN_IF_ERROR(CheckTime(flag, path, certificate.get()));
   return certificate;
+}
+
+// That there is one in its time: while an authority is renewed, the old one and the new one stand
+// in one file, in any order.
+absl::Status CheckAuthorities(const char* flag, const std::string& path, const std::string& text) {
+  const Bio pem = InMemory(text);
+  absl::Status status = Wrong(flag, path, "no PEM certificate");
+  while (const Certificate certificate = NextCertificate(pem.get())) {
+    status = CheckTime(flag, path, certificate.get());
+    if (status.ok()) break;
+  }
+  return status;
 }
 
 absl::Time ExpiryOf(const X509* certificate) {
@@ -130,7 +152,7 @@ absl::StatusOr<TlsCredentials::Texts> TlsCredentials::Read(const TlsFiles& files
   }
   if (files.client_ca.empty()) return texts;
   GF_ASSIGN_OR_RETURN(texts.client_ca, ReadText("tls-client-ca", files.client_ca));
-  GF_RETURN_IF_ERROR(ParseCertificate("tls-client-ca", files.client_ca, texts.client_ca).status());
+  GF_RETURN_IF_ERROR(CheckAuthorities("tls-client-ca", files.client_ca, texts.client_ca));
   return texts;
 }
 
@@ -148,22 +170,30 @@ absl::Status TlsCredentials::Reload() {
   absl::StatusOr<Texts> texts = Read(files_);
   MutexLock lock(&mu_);
   seen_ = std::move(look);
-  GF_RETURN_IF_ERROR(texts.status());
-  GF_RETURN_IF_ERROR(client_ca_.Replace(texts->client_ca));
+  failure_ = texts.ok() ? Use(*texts) : texts.status();
+  return failure_;
+}
+
+absl::Status TlsCredentials::Use(const Texts& texts) {
+  GF_RETURN_IF_ERROR(client_ca_.Replace(texts.client_ca));
   // The certificates first: whoever reads them goes on to the end.
-  GF_RETURN_IF_ERROR(identity_.Replace(absl::StrCat(texts->cert, "\n", texts->key)));
-  expires_ = texts->expires;
+  GF_RETURN_IF_ERROR(identity_.Replace(absl::StrCat(texts.cert, "\n", texts.key)));
+  expires_ = texts.expires;
   return absl::OkStatus();
 }
 
 absl::StatusOr<bool> TlsCredentials::ReloadIfChanged() {
   if (files_.cert.empty()) return false;
+  absl::Status told;
   {
     const std::string look = LookOf(files_);
     MutexLock lock(&mu_);
-    if (look == seen_) return false;
+    if (look == seen_ && failure_.ok()) return false;
+    if (look == seen_) told = failure_;
   }
-  GF_RETURN_IF_ERROR(Reload());
+  const absl::Status status = Reload();
+  if (!status.ok() && status == told) return false;
+  GF_RETURN_IF_ERROR(status);
   return true;
 }
 

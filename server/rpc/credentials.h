@@ -37,8 +37,9 @@ class TlsCredentials {
   // For the server's builder. Without files: no TLS.
   std::shared_ptr<grpc::ServerCredentials> ForServer();
 
-  // Looks whether the files have changed since they were last looked at; new connections have what
-  // they say from then on. False: they have not. Errors as CheckTlsFiles: what was in use stays.
+  // Looks whether the files have changed since they were last looked at, or could not be used then;
+  // new connections have what they say from then on. False: nothing is new. Errors as
+  // CheckTlsFiles, each once for as long as it is the same: what was in use stays.
   absl::StatusOr<bool> ReloadIfChanged();
   // The same, whether or not they have changed.
   absl::Status Reload();
@@ -73,6 +74,7 @@ class TlsCredentials {
 
   explicit TlsCredentials(TlsFiles files) : files_(std::move(files)) {}
   static absl::StatusOr<Texts> Read(const TlsFiles& files);
+  absl::Status Use(const Texts& texts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   friend absl::Status CheckTlsFiles(const TlsFiles& files);
 
   const TlsFiles files_;
@@ -80,7 +82,8 @@ class TlsCredentials {
   MemoryFile identity_;   // the certificates, then the key; written under the mutex
   MemoryFile client_ca_;  // likewise
   absl::Time expires_ ABSL_GUARDED_BY(mu_);
-  std::string seen_ ABSL_GUARDED_BY(mu_);  // how the files looked
+  std::string seen_ ABSL_GUARDED_BY(mu_);      // how the files looked
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);  // of the last Reload
 };
 
 }  // namespace graphfeed

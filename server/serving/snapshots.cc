@@ -83,7 +83,7 @@ std::optional<absl::Time> TimeOfScheduledSnapshot(absl::string_view name) {
 
 std::vector<std::string> ScheduledSnapshots(const std::string& dir) { return NamesWith(dir, ""); }
 
-absl::Status RotateSnapshots(const std::string& dir, int64_t keep,
+absl::Status RotateSnapshots(const std::string& dir, const std::string& last, int64_t keep,
                              std::vector<std::string>& removed) {
   const fs::path folder(dir);
   for (const absl::string_view suffix : {kUnfinished, kBeingRemoved}) {
@@ -91,7 +91,8 @@ absl::Status RotateSnapshots(const std::string& dir, int64_t keep,
       GF_RETURN_IF_ERROR(Remove(folder / absl::StrCat(name, suffix)));
     }
   }
-  const std::vector<std::string> names = ScheduledSnapshots(dir);
+  std::vector<std::string> names = ScheduledSnapshots(dir);
+  names.erase(std::upper_bound(names.begin(), names.end(), last), names.end());
   for (size_t i = 0; i + static_cast<size_t>(keep) < names.size(); ++i) {
     // Whoever is interrupted leaves nothing that looks like a snapshot.
     const fs::path doomed = folder / absl::StrCat(names[i], kBeingRemoved);

@@ -32,9 +32,11 @@ std::optional<absl::Time> TimeOfScheduledSnapshot(absl::string_view name);
 // The names of the scheduled snapshots below `dir`, oldest first; none where there is no folder.
 std::vector<std::string> ScheduledSnapshots(const std::string& dir);
 
-// Removes all but the `keep` newest of them, and what an interrupted one left behind, while none is
-// being made. Nothing else below `dir` is touched. What was removed is added to `removed`.
-absl::Status RotateSnapshots(const std::string& dir, int64_t keep,
+// Removes all but the `keep` newest of them up to `last`, which has just been made, and what an
+// interrupted one left behind, while none is being made. Later ones are of a clock that was ahead:
+// they take nobody's place. Nothing else below `dir` is touched. What was removed is added to
+// `removed`.
+absl::Status RotateSnapshots(const std::string& dir, const std::string& last, int64_t keep,
                              std::vector<std::string>& removed);
 
 }  // namespace graphfeed

@@ -42,7 +42,7 @@ void Tenant::SetQuota(const Quota& quota) {
   memory_.SetLimits(OrUnlimited(quota.slab_bytes), OrUnlimited(-1));
 }
 
-absl::Status Tenant::CountRequest(absl::Time now) {
+absl::Status Tenant::CountRequest(std::chrono::steady_clock::time_point now) {
   absl::Duration delay = absl::Hours(1);  // nothing is allowed at all
   int64_t limit;
   {
@@ -50,9 +50,10 @@ absl::Status Tenant::CountRequest(absl::Time now) {
     limit = quota_.requests_per_second;
     if (limit < 0) return absl::OkStatus();
     const auto rate = static_cast<double>(limit);
-    const double seconds = std::clamp(absl::ToDoubleSeconds(now - counted_), 0.0, 1.0);
-    allowed_ = std::min(allowed_ + seconds * rate, rate);
-    counted_ = std::max(counted_, now);
+    const double seconds =
+        counted_.has_value() ? std::chrono::duration<double>(now - *counted_).count() : 1;
+    allowed_ = std::min(allowed_ + std::clamp(seconds, 0.0, 1.0) * rate, rate);
+    counted_ = counted_.has_value() ? std::max(*counted_, now) : now;
     if (allowed_ >= 1) {
       allowed_ -= 1;
       return absl::OkStatus();

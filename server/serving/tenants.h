@@ -2,9 +2,11 @@
 #define GRAPHFEED_SERVER_SERVING_TENANTS_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -41,7 +43,7 @@ class Tenant {
   std::atomic<int64_t>& coming_bytes() { return coming_bytes_; }
   // Counts a request. RESOURCE_EXHAUSTED with a retry delay if there were too many within the last
   // second; a second's worth may come at once.
-  absl::Status CountRequest(absl::Time now);
+  absl::Status CountRequest(std::chrono::steady_clock::time_point now);
 
  private:
   const std::string name_;
@@ -54,7 +56,7 @@ class Tenant {
   mutable Mutex mu_;
   Quota quota_ ABSL_GUARDED_BY(mu_);
   double allowed_ ABSL_GUARDED_BY(mu_) = 0;  // requests that may come now
-  absl::Time counted_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
+  std::optional<std::chrono::steady_clock::time_point> counted_ ABSL_GUARDED_BY(mu_);
 };
 
 // The tenants by name. Thread-safe.

@@ -166,3 +166,28 @@ def test_an_export_of_who_may_no_longer_read_ends(server, access):
             for _ in call:
                 pass
     assert ended.value.code() == grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_follower_keeps_what_it_may_no_longer_see(server, access, start_server, tmp_path):
+    """What its principal has no grant for is missing in the source's list, and is not gone."""
+    writer = connect(server, WRITER)
+    for name in ("a", "b"):
+        writer.ingest(name, graphs(3))
+    token = tmp_path / "token"
+    token.write_text(SECOND)
+    log = tmp_path / "log"
+    with open(log, "w") as stderr:
+        follower = start_server(
+            tmp_path / "follower", f"--follow={server.address}", f"--follow-token-file={token}",
+            "--follow-every=100ms", stderr=stderr,
+        )  # fmt: skip
+    client = gf.connect(follower.address)
+    wait_for(lambda: len(client.datasets()) == 2, "nothing is copied")
+    narrow = f"{{name: second, token: {SECOND}, roles: reader, datasets: [a]}}"
+    access.write(lines_of(second=narrow))
+    failed = r"follow\.failed .*still has b@1.*no grant"
+    wait_for(lambda: re.search(failed, log.read_text()), "nothing is told")
+    assert [info.name for info in client.datasets()] == ["a", "b"]
+    access.write(lines_of())
+    writer.delete("b")
+    wait_for(lambda: len(client.datasets()) == 1, "what is gone stays")

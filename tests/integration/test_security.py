@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import fcntl
 import os
 import pathlib
@@ -64,8 +65,11 @@ class Authority:
             ["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=60
         )
 
-    def issue(self, name: str, names: str = "", days: int = 2) -> tuple[str, str]:
-        """The files of a certificate for `name` and of its key. Negative days: it has expired."""
+    def issue(
+        self, name: str, names: str = "", days: int = 2, start: datetime.datetime | None = None
+    ) -> tuple[str, str]:
+        """The files of a certificate for `name` and of its key. Negative days: it has expired;
+        valid from `start` on, where that is given."""
         base = f"{self.folder}/{self.name}-{name}"
         key, request, extensions, certificate, database, serial, config = (
             pathlib.Path(f"{base}.{ending}")
@@ -76,12 +80,14 @@ class Authority:
             "-keyout", key, "-out", request, "-subj", f"/CN={name}",
         )  # fmt: skip
         extensions.write_text(f"subjectAltName={names or 'DNS:' + name}\n")
-        if days > 0:
+        if days > 0 and start is None:
             self._run(
                 "x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self._key,
                 "-CAcreateserial", "-days", days, "-extfile", extensions, "-out", certificate,
             )  # fmt: skip
-        else:  # x509 of this release takes no end in the past: its own authority does
+        else:  # x509 of this release takes neither: its own authority does
+            ends = "20200201000000Z" if start is None else "20990101000000Z"
+            begins = "20200101000000Z" if start is None else start.strftime("%Y%m%d%H%M%SZ")
             database.write_text("")
             serial.write_text("01")
             config.write_text(
@@ -90,7 +96,7 @@ class Authority:
             )
             self._run(
                 "ca", "-batch", "-config", config, "-in", request, "-cert", self.certificate,
-                "-keyfile", self._key, "-startdate", "20200101000000Z", "-enddate", "20200201000000Z",
+                "-keyfile", self._key, "-startdate", begins, "-enddate", ends,
                 "-extfile", extensions, "-out", certificate, "-notext",
             )  # fmt: skip
         return str(certificate), str(key)
@@ -353,6 +359,41 @@ def test_certificates_are_replaced_while_it_runs(start_server, tmp_path, authori
     assert sum(1 for _ in batches) == 19  # its stream has gone on
 
 
+def test_what_could_not_be_used_is_tried_again(start_server, tmp_path, authority):
+    """A certificate that is put there before its time."""
+    own = [tmp_path / "server.crt", tmp_path / "server.key"]
+
+    def put(certificate_and_key):
+        for own_file, file in zip(own, certificate_and_key):
+            own_file.write_bytes(pathlib.Path(file).read_bytes())
+
+    put(authority.issue("server", "IP:127.0.0.1"))
+    audits = tmp_path / "audits"
+    server = start_server(tmp_path / "data", f"--tls-cert={own[0]}", f"--tls-key={own[1]}",
+                          f"--audit-log={audits}")  # fmt: skip
+    successor = Authority(tmp_path / "successor", "successor")
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=8)
+    put(successor.issue("server", "IP:127.0.0.1", start=soon))
+    wait_for(lambda: "not valid yet" in audits.read_text(), "it is not looked at")
+    assert connect(server, root_ca=authority.certificate).datasets() == []
+    wait_for(
+        lambda: raised(CALLS["list"], connect(server, root_ca=successor.certificate)) == "",
+        "it is not tried again",
+    )
+    assert audits.read_text().count("not valid yet") == 1
+
+
+def test_an_old_authority_may_stand_beside_its_successor(start_server, tmp_path, authority):
+    bundle = tmp_path / "authorities.pem"
+    old = pathlib.Path(authority.issue("an-old-one", days=-1)[0]).read_text()
+    bundle.write_text(old + authority.certificate.read_text())
+    server = start_server(
+        tmp_path / "data", *server_certificate(authority), f"--tls-client-ca={bundle}"
+    )
+    cert, key = authority.issue("trainer.example")
+    assert connect(server, root_ca=authority.certificate, cert=cert, key=key).datasets() == []
+
+
 def test_the_server_says_what_it_cannot_use(tmp_path, authority, access):
     cert, key = authority.issue("server")
     other_key = authority.issue("other")[1]
@@ -405,6 +446,11 @@ def test_the_server_says_what_it_cannot_use(tmp_path, authority, access):
         assert sum(flag in line for line in both) == 1, flag
     assert sum("--tls-" in line for line in both) == 1
     assert "nobody is asked who they are" in problems("--listen=0.0.0.0:0")
+    tls = ("--listen=0.0.0.0:0", f"--tls-cert={cert}", f"--tls-key={key}", f"--tls-client-ca={cert}")
+    assert problems(*tls) == ""
+    assert "nobody is asked who they are" in problems(*tls, "--tls-client-cert=request")
+    # A name is no socket.
+    assert "nobody is asked who they are" in problems("--listen=unixbox:0")
     # Of a store its place, as far as this program has such stores.
     assert "--store: " in problems("--data-dir=", "--store=rados://pool?config=x")
     assert '"rodos" is none of' in problems("--data-dir=", "--store=rodos://pool")

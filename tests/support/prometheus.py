@@ -86,6 +86,15 @@ def lint(text: str) -> str:
     return f"{done.returncode}: {done.stdout}{done.stderr}" if done.returncode else done.stdout + done.stderr
 
 
+# How the families begin that only servers with --store have.
+OF_STORES = ("graphfeed_rados_", "graphfeed_disk_cache_")
+
+
+def names_in(text: str) -> set[str]:
+    """Metrics in queries; recorded ones have colons."""
+    return set(re.findall(r"(?<![\w:$])(?:graphfeed|process)_[a-z0-9_]+\b(?!:)", text))
+
+
 def families_of(text: str) -> set[str]:
     """Those of what a scrape answered."""
     return set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))

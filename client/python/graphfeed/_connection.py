@@ -78,7 +78,7 @@ class Connection:
         self._pid = os.getpid()
         self._closed = False
         self._streams: weakref.WeakSet[Any] = weakref.WeakSet()  # that may be open
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # who counts may be interrupted by a handler that closes
         self._stats = ClientStats()
 
     def call(self, call: Callable[[Any], _T]) -> _T:
@@ -143,7 +143,7 @@ class Connection:
             # A forked child found its parent's connections, which are of no use to it.
             self._native = self._connect()
             self._pid = os.getpid()
-            self._lock, self._stats = threading.Lock(), ClientStats()
+            self._lock, self._stats = threading.RLock(), ClientStats()
         return self._native
 
     def _connect(self) -> Any:

@@ -260,6 +260,14 @@ class EndToEndTest(unittest.TestCase):
         self.assertRegex(self.run_command(*sync, "another", "--delete"), r"another@1 .*deleted")
         self.assertNotIn("another", self.run_command("ls"))
 
+        # A source that is not there leaves no empty store behind.
+        writer.stop()
+        target = self.folder / "target"
+        self.run_command(
+            *sync, "--data-dir", target, "--retry-timeout", "0", code=1, online=False
+        )
+        self.assertFalse(target.exists())
+
     def test_two_may_copy_the_same_versions_at_once(self) -> None:
         self.start_server()
         writer = Server(self.folder / "writer")

@@ -184,6 +184,7 @@ TEST(AccessControlTest, ATokenDecidesAndAnonymousCallersMayBeLetIn) {
   EXPECT_FALSE(access.ReloadIfChanged().ok());
   EXPECT_TRUE(access.ReloadIfChanged().ok()) << "said once";
   EXPECT_EQ(ask(std::nullopt, {}), "anonymous") << "what was in force stays";
+  EXPECT_FALSE(access.Reload().ok()) << "said whenever it is asked for";
 }
 
 }  // namespace

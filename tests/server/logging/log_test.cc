@@ -195,6 +195,23 @@ TEST_F(LogTest, RefusalsAreAllInTheFileOfAuditsAndSomeInTheLog) {
   EXPECT_LT(count(text), 100u);
 }
 
+TEST_F(LogTest, StrangersCannotFillTheFileOfAudits) {
+  const std::string path = folder_ + "/audit";
+  const std::unique_ptr<Log> log = Open({.audit_file = path});
+  const auto refuse = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      log->Audit({.action = "call", .result = absl::UnauthenticatedError("who?"), .details = {}});
+    }
+  };
+  refuse(1000);
+  const auto size = std::filesystem::file_size(path);
+  refuse(50'000);
+  EXPECT_LT(std::filesystem::file_size(path), 2 * size);
+  std::this_thread::sleep_for(milliseconds(200));
+  refuse(1);
+  EXPECT_THAT(Contents(path), HasSubstr(" suppressed="));
+}
+
 TEST(RateLimitTest, LetsABurstThroughAndThenOneEachPeriod) {
   const auto start = RateLimit::Clock::now();
   RateLimit limit(2, std::chrono::seconds(10));

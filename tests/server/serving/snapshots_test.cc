@@ -56,8 +56,9 @@ TEST_F(SnapshotRotationTest, TheNewestStayAndNothingElseIsTouched) {
     Make(name);
   }
   fs::create_directory_symlink(fs::path(dir_) / "monday", fs::path(dir_) / "auto-20210101T000000Z");
+  const std::string last = "auto-20230103T000000Z";
   std::vector<std::string> removed;
-  ASSERT_TRUE(RotateSnapshots(dir_, 2, removed).ok());
+  ASSERT_TRUE(RotateSnapshots(dir_, last, 2, removed).ok());
   EXPECT_THAT(removed, ElementsAre("auto-20230101T000000Z"));
   EXPECT_THAT(There(),
               ElementsAre("auto-20210101T000000Z", "auto-20230102T000000Z", "auto-20230103T000000Z",
@@ -66,13 +67,25 @@ TEST_F(SnapshotRotationTest, TheNewestStayAndNothingElseIsTouched) {
   EXPECT_THAT(ScheduledSnapshots(dir_),
               ElementsAre("auto-20230102T000000Z", "auto-20230103T000000Z"));
   removed.clear();
-  ASSERT_TRUE(RotateSnapshots(dir_, 2, removed).ok());
+  ASSERT_TRUE(RotateSnapshots(dir_, last, 2, removed).ok());
   EXPECT_THAT(removed, IsEmpty());
+}
+
+TEST_F(SnapshotRotationTest, ThoseOfAClockThatWasAheadTakeNobodysPlace) {
+  for (const char* name : {"auto-20230101T000000Z", "auto-20230102T000000Z",
+                           "auto-20230103T000000Z", "auto-20990101T000000Z"}) {
+    Make(name);
+  }
+  std::vector<std::string> removed;
+  ASSERT_TRUE(RotateSnapshots(dir_, "auto-20230103T000000Z", 1, removed).ok());
+  EXPECT_THAT(removed, ElementsAre("auto-20230101T000000Z", "auto-20230102T000000Z"));
+  EXPECT_THAT(ScheduledSnapshots(dir_),
+              ElementsAre("auto-20230103T000000Z", "auto-20990101T000000Z"));
 }
 
 TEST_F(SnapshotRotationTest, WhereThereIsNoFolderThereIsNothing) {
   std::vector<std::string> removed;
-  EXPECT_TRUE(RotateSnapshots(dir_ + "/none", 1, removed).ok());
+  EXPECT_TRUE(RotateSnapshots(dir_ + "/none", "auto-20230103T000000Z", 1, removed).ok());
   EXPECT_THAT(ScheduledSnapshots(dir_ + "/none"), IsEmpty());
 }
 

@@ -76,7 +76,8 @@ TEST(TenantTest, RequestsBeyondTheRateAreToldWhenToComeBack) {
   Quota quota;
   quota.requests_per_second = 4;
   Tenant tenant("a", quota, pool, pool);
-  const absl::Time start = absl::UnixEpoch();
+  using std::chrono::milliseconds;
+  const std::chrono::steady_clock::time_point start(std::chrono::hours(1));
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(tenant.CountRequest(start).ok()) << i;
   const absl::Status refused = tenant.CountRequest(start);
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
@@ -84,10 +85,10 @@ TEST(TenantTest, RequestsBeyondTheRateAreToldWhenToComeBack) {
               HasSubstr("requests-per-second of \"a\": 4 are allowed, and have come; "
                         "come back in 250ms"));
   EXPECT_EQ(RetryDelayOf(refused), absl::Milliseconds(250));
-  EXPECT_TRUE(tenant.CountRequest(start + absl::Milliseconds(250)).ok());
-  EXPECT_FALSE(tenant.CountRequest(start + absl::Milliseconds(250)).ok());
-  EXPECT_FALSE(tenant.CountRequest(start).ok()) << "a clock that goes back allows nothing";
-  const absl::Time later = start + absl::Hours(1);
+  EXPECT_TRUE(tenant.CountRequest(start + milliseconds(250)).ok());
+  EXPECT_FALSE(tenant.CountRequest(start + milliseconds(250)).ok());
+  EXPECT_FALSE(tenant.CountRequest(start).ok()) << "calls that took their time in another order";
+  const auto later = start + std::chrono::hours(1);
   for (int i = 0; i < 4; ++i) EXPECT_TRUE(tenant.CountRequest(later).ok()) << i;
   EXPECT_FALSE(tenant.CountRequest(later).ok()) << "an hour's are not saved";
 }
@@ -97,9 +98,9 @@ TEST(TenantTest, NoneAtAllAndNoLimit) {
   Quota quota;
   quota.requests_per_second = 0;
   Tenant none("none", quota, pool, pool);
-  EXPECT_FALSE(none.CountRequest(absl::Now()).ok());
+  EXPECT_FALSE(none.CountRequest(std::chrono::steady_clock::now()).ok());
   Tenant free("free", Quota(), pool, pool);
-  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(free.CountRequest(absl::UnixEpoch()).ok());
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(free.CountRequest({}).ok());
 }
 
 TEST(TenantTest, NobodyWaitsForAllThatAnotherHasToBuildOrToPlan) {
