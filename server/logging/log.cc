@@ -21,17 +21,33 @@ namespace {
 // How long a log that goes waits for a reader that does not read.
 constexpr absl::Duration kLastFlush = absl::Seconds(2);
 
-// Lines as they are, each in one write if it can be.
+// Lines as they are, each in one write if it can be; and where some are missing, how many. That line
+// is not queued, where it could be dropped itself.
 class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  explicit DescriptorSink(int fd) : fd_(fd) {}
+  // `queue` calls this, and drops lines only for later ones.
+  DescriptorSink(int fd, LogFormat format, spdlog::details::thread_pool& queue)
+      : fd_(fd), format_(format), queue_(queue) {}
 
   int64_t written() const { return written_; }
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
-    const char* data = message.payload.data();
-    size_t left = message.payload.size();
+    const auto dropped = static_cast<int64_t>(queue_.overrun_counter());
+    if (dropped > told_) {
+      WriteAll(RenderLine(format_, absl::Now(), LogLevel::kWarn, "log.dropped",
+                          {{"lines", dropped - told_}}));
+      told_ = dropped;
+    }
+    WriteAll({message.payload.data(), message.payload.size()});
+    ++written_;
+  }
+  void flush_() override {}
+
+ private:
+  void WriteAll(absl::string_view line) const {
+    const char* data = line.data();
+    size_t left = line.size();
     while (left > 0) {
       const ssize_t size = write(fd_, data, left);
       if (size >= 0) {
@@ -41,12 +57,12 @@ class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
         break;  // nobody is left to be told
       }
     }
-    ++written_;
   }
-  void flush_() override {}
 
- private:
   const int fd_;
+  const LogFormat format_;
+  spdlog::details::thread_pool& queue_;
+  int64_t told_ = 0;
   std::atomic<int64_t> written_ = 0;
 };
 
@@ -59,10 +75,9 @@ bool IsRefusal(const absl::Status& status) {
 // spdlog's queue and thread.
 class Log::Queue {
  public:
-  Queue(int fd, size_t lines)
-      : lines_(lines),
-        sink_(std::make_shared<DescriptorSink>(fd)),
-        threads_(std::make_shared<spdlog::details::thread_pool>(lines, 1)),
+  Queue(int fd, LogFormat format, size_t lines)
+      : threads_(std::make_shared<spdlog::details::thread_pool>(lines, 1)),
+        sink_(std::make_shared<DescriptorSink>(fd, format, *threads_)),
         logger_(std::make_shared<spdlog::async_logger>(
             "graphfeed", sink_, threads_, spdlog::async_overflow_policy::overrun_oldest)) {
     logger_->set_level(spdlog::level::trace);
@@ -78,7 +93,6 @@ class Log::Queue {
     ++posted_;
     logger_->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
   }
-  bool has_room() const { return threads_->queue_size() < lines_ / 2; }
   int64_t dropped() const { return static_cast<int64_t>(threads_->overrun_counter()); }
   bool Flush(absl::Duration at_most) const {
     const absl::Time deadline = absl::Now() + at_most;
@@ -90,9 +104,8 @@ class Log::Queue {
   }
 
  private:
-  const size_t lines_;
-  const std::shared_ptr<DescriptorSink> sink_;                   // shared with the logger
   const std::shared_ptr<spdlog::details::thread_pool> threads_;  // shared with nobody
+  const std::shared_ptr<DescriptorSink> sink_;                   // shared with the logger
   const std::shared_ptr<spdlog::async_logger> logger_;           // shared with what is queued
   std::atomic<int64_t> posted_ = 0;
 };
@@ -112,9 +125,9 @@ Log::Log(const Options& options, std::unique_ptr<AuditFile> audit_file)
       refusals_(20, std::chrono::seconds(1)),
       strangers_(1000, std::chrono::milliseconds(100)),
       audit_errors_(1, std::chrono::seconds(10)),
-      queue_(std::make_unique<Queue>(options.fd, options.queue_lines)) {}
+      queue_(std::make_unique<Queue>(options.fd, options.format, options.queue_lines)) {}
 
-Log::~Log() { TellOfDropped(); }
+Log::~Log() = default;
 
 void Log::Write(LogLevel level, absl::string_view event, const std::vector<LogField>& fields) {
   if (Writes(level)) WriteAlways(level, event, fields);
@@ -123,18 +136,6 @@ void Log::Write(LogLevel level, absl::string_view event, const std::vector<LogFi
 void Log::WriteAlways(LogLevel level, absl::string_view event,
                       const std::vector<LogField>& fields) {
   queue_->Post(RenderLine(format_, absl::Now(), level, event, fields));
-  TellOfDropped();
-}
-
-// When there is room again, and now and then while there is none.
-void Log::TellOfDropped() {
-  constexpr int64_t kMany = 10000;
-  const int64_t dropped = queue_->dropped();
-  int64_t told = told_dropped_;
-  if (dropped == told || (!queue_->has_room() && dropped < told + kMany)) return;
-  if (!told_dropped_.compare_exchange_strong(told, dropped)) return;  // another thread tells it
-  queue_->Post(RenderLine(format_, absl::Now(), LogLevel::kWarn, "log.dropped",
-                          {{"lines", dropped - told}}));
 }
 
 void Log::Audit(const AuditEntry& entry) {

@@ -61,7 +61,6 @@ class Log final : public EventLog {
   class Queue;
 
   Log(const Options& options, std::unique_ptr<AuditFile> audit_file);
-  void TellOfDropped();
 
   const LogFormat format_;
   std::atomic<LogLevel> level_;
@@ -70,7 +69,6 @@ class Log final : public EventLog {
   RateLimit strangers_;  // refused, in the file of audits
   RateLimit audit_errors_;
   const std::unique_ptr<Queue> queue_;
-  std::atomic<int64_t> told_dropped_ = 0;
 };
 
 }  // namespace graphfeed

@@ -161,6 +161,8 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     }
     done = [&streams, record = std::move(record), bytes = std::move(bytes),
             done = std::move(done)](absl::StatusOr<FrameStream::Opened> opened) mutable {
+      // The room that it waited for may be that of streams that a drain has ended.
+      if (absl::Status open = streams.calls.CheckOpen(); !open.ok()) opened = std::move(open);
       if (opened.ok()) record->Uses(opened->header.dataset);
       bytes.reset();  // what is kept of the request is the stream's
       if (opened.ok() && streams.filter) opened = streams.filter(*std::move(opened));
