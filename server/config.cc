@@ -90,7 +90,8 @@ void CheckTogether(const ServerConfig& config, std::vector<std::string>& problem
   CheckStore(config, problems);
   if (config.listen.empty()) add("listen", "", "name an address");
   const bool local = IsLocalAddress(config.listen);
-  if (!local && !config.listen.empty() && !AsksForCallers(config) && !config.allow_unauthenticated) {
+  if (!local && !config.listen.empty() && !AsksForCallers(config) &&
+      !config.allow_unauthenticated) {
     add("listen", config.listen,
         "other hosts can call there, and nobody is asked who they are: give --access, or "
         "--tls-client-ca with --tls-client-cert require, or say --allow-unauthenticated on");

@@ -39,6 +39,13 @@ StreamLimits::Duration Limit(absl::Duration time) {
                                       : absl::ToChronoNanoseconds(time);
 }
 
+// Answers are read at once, but for long ones over slow connections.
+absl::Duration UnreadAnswers(const ServerConfig& config) {
+  constexpr absl::Duration kLongest = absl::Minutes(10);
+  const absl::Duration idle = config.stream_idle_timeout;
+  return idle == absl::ZeroDuration() ? kLongest : std::min(idle, kLongest);
+}
+
 StreamLimits Limits(const ServerConfig& config) {
   return {.max_age = Limit(config.stream_max_age), .max_idle = Limit(config.stream_idle_timeout)};
 }
@@ -128,6 +135,7 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
                {.snapshot_dir = config.snapshot_dir,
                 .partition_memory = config.partition_memory,
                 .partition_program = config.partition_program,
+                .unread_answers = UnreadAnswers(config),
                 .info = Info(config, *catalog, read_only),
                 .load =
                     [this] {
@@ -148,11 +156,14 @@ ServerCore::ServerCore(ServerConfig server_config, std::unique_ptr<Catalog> open
               .pool = *ingest_pool,
               .catalog = *catalog,
               .admission = ingest_admission,
+              .idle_timeout = config.ingest_idle_timeout,
               .rules = &rules,
-              .max_message_bytes = config.ingest_memory,
-              .idle_timeout = config.ingest_idle_timeout},
-      exports{
-          .calls = calls, .pool = *build_pool, .catalog = *catalog, .admission = export_admission} {
+              .max_message_bytes = config.ingest_memory},
+      exports{.calls = calls,
+              .pool = *build_pool,
+              .catalog = *catalog,
+              .admission = export_admission,
+              .idle_timeout = config.ingest_idle_timeout} {
   metrics.AddReadings([this]() -> std::vector<Metrics::Reading> {
     return ReadAll({.config = config,
                     .catalog = *catalog,

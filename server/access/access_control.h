@@ -39,6 +39,9 @@ class AccessControl {
   // Of all principals in force, each once.
   std::vector<std::string> names() const;
 
+  // Whether there is a file, so that callers are told apart.
+  bool asks() const { return !file_.empty(); }
+
   // Whether what is in force says of it what was in force when it was found.
   bool StillHas(const Principal& principal) const;
 
@@ -54,7 +57,7 @@ class AccessControl {
   const std::shared_ptr<const Principal> everyone_ = Principal::Everyone("anonymous");
   mutable Mutex mu_;
   std::shared_ptr<const AccessPolicy> policy_ ABSL_GUARDED_BY(mu_);  // shared with who asks
-  std::string seen_ ABSL_GUARDED_BY(mu_);     // how the file looked: inode, size, times
+  std::string seen_ ABSL_GUARDED_BY(mu_);      // how the file looked: inode, size, times
   absl::Status failure_ ABSL_GUARDED_BY(mu_);  // of the last Reload
 };
 

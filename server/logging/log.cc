@@ -21,8 +21,8 @@ namespace {
 // How long a log that goes waits for a reader that does not read.
 constexpr absl::Duration kLastFlush = absl::Seconds(2);
 
-// Lines as they are, each in one write if it can be; and where some are missing, how many. That line
-// is not queued, where it could be dropped itself.
+// Lines as they are, each in one write if it can be; and where some are missing, how many. That
+// line is not queued, where it could be dropped itself.
 class DescriptorSink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   // `queue` calls this, and drops lines only for later ones.

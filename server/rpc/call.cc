@@ -18,9 +18,9 @@ absl::Status Draining() {
 }
 
 absl::Status CallerChanged() {
-  return WithStreamEnd(absl::UnavailableError(
-                           "what the caller may do has changed (--access); go on at any replica"),
-                       StreamEnd::kAge);
+  return WithStreamEnd(
+      absl::UnavailableError("what the caller may do has changed (--access); go on at any replica"),
+      StreamEnd::kAge);
 }
 
 }  // namespace
@@ -110,7 +110,9 @@ Call::Call(Calls& calls, std::function<bool()> gone, const char* method, bool cr
       tenant_(calls.tenants_.Of(*caller_.principal)),
       start_(std::chrono::steady_clock::now()),
       record_(std::make_shared<CallRecord>(calls.metrics_, caller_.principal->name)),
-      crowded_(crowded) {}
+      crowded_(crowded) {
+  ++tenant_->calls();
+}
 
 std::unique_ptr<Call> Call::Admit(Calls& calls, std::function<bool()> gone, const char* method,
                                   Caller caller) {
@@ -129,6 +131,7 @@ Call::~Call() {
   if (calls_.log_ != nullptr) {
     LogCall(*calls_.log_, calls_.refusals_, method_, caller_, *record_, status_, age());
   }
+  --tenant_->calls();
   absl::MutexLock lock(&calls_.mu_);
   --calls_.running_;
 }
@@ -143,9 +146,18 @@ absl::Status Call::CheckAdmitted() const {
   GF_RETURN_IF_ERROR(CheckRole(*caller_.principal));
   GF_RETURN_IF_ERROR(CheckOpen());
   GF_RETURN_IF_ERROR(tenant_->CountRequest(std::chrono::steady_clock::now()));
-  if (!crowded_) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("calls: ", calls_.max_calls_, " are running, which is the most"));
+  if (crowded_) {
+    return WithRetryDelay(absl::ResourceExhaustedError(absl::StrCat(
+                              "calls: ", calls_.max_calls_, " are running, which is the most")),
+                          absl::Seconds(1));
+  }
+  // A quarter of the places is left to the others, where there may be others.
+  const int64_t most = calls_.max_calls_ - calls_.max_calls_ / 4;
+  if (!calls_.access_.asks() || tenant_->calls() <= most) return absl::OkStatus();
+  return WithRetryDelay(
+      absl::ResourceExhaustedError(absl::StrCat("calls of \"", tenant_->name(), "\": ", most,
+                                                " are running, which is the most of one caller")),
+      absl::Seconds(1));
 }
 
 absl::Status Call::CheckRole(const Principal& principal) const {

@@ -10,6 +10,7 @@
 #include "server/rpc/message_bytes.h"
 #include "server/rpc/reactor.h"
 #include "server/rpc/request_bytes.h"
+#include "server/rpc/write_timeout.h"
 #include "storage/base/allocation.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/work_scope.h"
@@ -23,7 +24,9 @@ namespace {
 class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBuffer>> {
  public:
   ExportReactor(TransferContext& exports, grpc::CallbackServerContext& context)
-      : Reactor(exports.calls, context, "ExportVersion"), exports_(exports) {}
+      : Reactor(exports.calls, context, "ExportVersion"),
+        exports_(exports),
+        timeout_(context, exports.idle_timeout) {}
 
   void Start(const grpc::ByteBuffer& request) {
     auto admitted = RequestBytes::Admit(call(), request);
@@ -37,8 +40,10 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   }
 
   void OnWriteDone(bool ok) override {
+    absl::Status status = timeout_.End();
+    if (!ok && status.ok()) status = absl::CancelledError("the client is gone");
     exports_.pool.Post(
-        [this, ok] { ok ? Send() : Close(absl::CancelledError("the client is gone")); });
+        [this, status = std::move(status)] { status.ok() ? Send() : Close(status); });
   }
 
  private:
@@ -73,6 +78,7 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
       return absl::OkStatus();
     });
     if (end || !status.ok()) return Close(status);
+    timeout_.Begin();
     StartWrite(&bytes_);
   }
 
@@ -86,6 +92,7 @@ class ExportReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
   std::optional<wire::IngestSequence> messages_;
   DatasetInfo info_;
   grpc::ByteBuffer bytes_;  // in flight
+  WriteTimeout timeout_;    // of that
 };
 
 }  // namespace

@@ -21,6 +21,7 @@
 #include "proto/wire/worker_messages.h"
 #include "server/batching/algorithms.h"
 #include "server/batching/resolve/sizes.h"
+#include "server/serving/batch_source.h"
 #include "server/serving/snapshots.h"
 #include "storage/base/allocation.h"
 #include "storage/base/status_macros.h"
@@ -260,18 +261,23 @@ void Handlers::Handle(const v1::DescribePlanRequest& message, v1::DescribePlanRe
               });
 }
 
-void Handlers::Handle(const v1::GetBatchRequest& message, BatchReply& response, Done done) {
+void Handlers::Handle(const v1::GetBatchRequest& message, BatchReply& response, Done done,
+                      const std::shared_ptr<Tenant>& tenant) {
   const auto request =
       std::make_shared<absl::StatusOr<wire::BatchRequest>>(wire::ParseRequest(message));
   if (!request->ok()) return done(request->status());
   maker_.Open(
       (*request)->dataset, (*request)->fingerprint, (*request)->spec, (*request)->max_frame_bytes,
-      [this, request, &response, done = std::move(done)](RecipeOr recipe) mutable {
+      [this, request, tenant, &response, done = std::move(done)](RecipeOr recipe) mutable {
         if (!recipe.ok()) return done(recipe.status());
         // Until it has been sent.
         const int64_t id_bytes = (*request)->graph_ids ? (*recipe)->graph_id_bytes() : 0;
-        PlaceOr place = admission_.Reserve((*recipe)->FrameBound((*request)->max_frame_bytes), 1,
-                                           (*recipe)->held_bytes() + id_bytes);
+        const absl::StatusOr<Admission::Need> need =
+            WithinQuota({.frame_bytes = (*recipe)->FrameBound((*request)->max_frame_bytes),
+                         .fixed_bytes = (*recipe)->held_bytes() + id_bytes},
+                        {.tenant = tenant, .streams = nullptr});
+        if (!need.ok()) return done(need.status());
+        PlaceOr place = admission_.Reserve(*need);
         if (!place.ok()) return done(place.status());
         maker_.Plan(*recipe, (*request)->seed, (*request)->epoch,
                     [this, request, recipe = *recipe, place = *std::move(place), &response,
@@ -355,9 +361,10 @@ absl::Status Handlers::Handle(const v1::CreateSnapshotRequest& request,
 }
 
 absl::Status Handlers::Handle(const v1::ReportWorkerMetricsRequest& message,
-                              v1::ReportWorkerMetricsResponse& /*response*/) {
+                              v1::ReportWorkerMetricsResponse& /*response*/,
+                              const Principal& caller) {
   GF_ASSIGN_OR_RETURN(wire::ReportRequest request, wire::ParseRequest(message));
-  return workers_.Report(std::move(request.report), request.last_taken);
+  return workers_.Report(std::move(request.report), request.last_taken, caller.name);
 }
 
 absl::Status Handlers::Handle(const v1::ListWorkersRequest& request,

@@ -45,6 +45,8 @@ class Handlers {
     std::string snapshot_dir;  // snapshots go below it; empty: they are refused
     int64_t partition_memory = 0;
     std::string partition_program;
+    // How long an answer waits for its client to take it.
+    absl::Duration unread_answers = absl::InfiniteDuration();
     ServerInfo info;                             // without the versions of algorithms
     std::function<ServerLoad()> load = nullptr;  // empty: it is not told
   };
@@ -62,6 +64,8 @@ class Handlers {
         rules_(rules),
         options_(std::move(options)) {}
 
+  absl::Duration unread_answers() const { return options_.unread_answers; }
+
   // What `caller` has no grant for is left out, here and where it is passed below.
   absl::Status Handle(const v1::ListDatasetsRequest& request, v1::ListDatasetsResponse& response,
                       const Principal& caller);
@@ -71,7 +75,9 @@ class Handlers {
               Done done);
   void Handle(const v1::DescribePlanRequest& request, v1::DescribePlanResponse& response,
               Done done);
-  void Handle(const v1::GetBatchRequest& request, BatchReply& response, Done done);
+  // The frame is within `tenant`'s share of the memory, too.
+  void Handle(const v1::GetBatchRequest& request, BatchReply& response, Done done,
+              const std::shared_ptr<Tenant>& tenant);
   // Takes as long as METIS does, or until it is interrupted. The new version counts towards `quota`
   // from the beginning.
   absl::Status Handle(const v1::PartitionDatasetRequest& request, v1::DatasetInfo& response,
@@ -79,7 +85,7 @@ class Handlers {
   absl::Status Handle(const v1::CreateSnapshotRequest& request,
                       v1::CreateSnapshotResponse& response, const Principal& caller);
   absl::Status Handle(const v1::ReportWorkerMetricsRequest& request,
-                      v1::ReportWorkerMetricsResponse& response);
+                      v1::ReportWorkerMetricsResponse& response, const Principal& caller);
   absl::Status Handle(const v1::ListWorkersRequest& request, v1::ListWorkersResponse& response,
                       const Principal& caller);
 

@@ -8,6 +8,7 @@
 #include "server/rpc/message_bytes.h"
 #include "server/rpc/reactor.h"
 #include "server/rpc/request_bytes.h"
+#include "server/rpc/write_timeout.h"
 #include "storage/base/allocation.h"
 #include "storage/base/status_macros.h"
 #include "storage/base/work_scope.h"
@@ -37,7 +38,10 @@ template <typename Method>
 class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
  public:
   UnaryReactor(Calls& calls, Callback& context, Handlers& handlers, Bytes& reply_bytes)
-      : Reactor(calls, context, Method::kName), handlers_(handlers), reply_bytes_(reply_bytes) {}
+      : Reactor(calls, context, Method::kName),
+        handlers_(handlers),
+        reply_bytes_(reply_bytes),
+        unread_(context, handlers.unread_answers()) {}
 
   void Start(ServicePools pools, const Bytes& request_bytes) {
     auto admitted = RequestBytes::Admit(call(), request_bytes);
@@ -88,6 +92,7 @@ class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
   void EndCall(const absl::Status& status) {
     request_.Clear();
     reply_ = typename Method::Reply();
+    if (status.ok()) unread_.Begin();
     End(status);
   }
 
@@ -96,6 +101,7 @@ class UnaryReactor final : public Reactor<grpc::ServerUnaryReactor> {
   Bytes& reply_bytes_;
   typename Method::Request request_;
   typename Method::Reply reply_;
+  WriteTimeout unread_;
 };
 
 class Service final : public Base {

@@ -18,11 +18,11 @@ struct TransferContext {
   TaskQueue& pool;
   Catalog& catalog;
   Admission& admission;  // of their number
-  // Ingests only: whether there may be any, what one message may take, and how long one may be
-  // waited for.
+  // How long the client may send, or take, nothing.
+  absl::Duration idle_timeout = absl::InfiniteDuration();
+  // Ingests only: whether there may be any, and what one message may take.
   const WriteRules* rules = nullptr;
   int64_t max_message_bytes = 0;
-  absl::Duration idle_timeout = absl::InfiniteDuration();
 };
 
 }  // namespace graphfeed

@@ -90,6 +90,7 @@ struct ReportWorkerMetrics {
   using Request = v1::ReportWorkerMetricsRequest;
   using Reply = v1::ReportWorkerMetricsResponse;
   static constexpr char kName[] = "ReportWorkerMetrics";
+  static absl::string_view DatasetOf(const Request& request) { return request.report().dataset(); }
   static TaskQueue& PoolOf(const ServicePools& pools) { return pools.build; }
 };
 struct ListWorkers {
@@ -126,7 +127,13 @@ void AnswerOnce(Handlers& handlers, const std::shared_ptr<const Principal>& prin
     std::move(lost).Cancel();
     end(status);
   };
-  if constexpr (requires { handlers.Handle(request, reply, Handlers::Done(std::move(done))); }) {
+  if constexpr (requires {
+                  handlers.Handle(request, reply, Handlers::Done(std::move(done)), tenant);
+                }) {
+    handlers.Handle(request, reply, std::move(done), tenant);
+  } else if constexpr (requires {
+                         handlers.Handle(request, reply, Handlers::Done(std::move(done)));
+                       }) {
     handlers.Handle(request, reply, std::move(done));
   } else if constexpr (requires(StoredQuota quota) {
                          handlers.Handle(request, reply, quota, interrupted);

@@ -276,7 +276,8 @@ absl::StatusOr<FrameStream::Opened> FinishOpening(Opening opening, Metrics& metr
   return opened;
 }
 
-// What is left of `need` within the owner's quota, with a promise for it.
+}  // namespace
+
 absl::StatusOr<Admission::Need> WithinQuota(Admission::Need need, const StreamOwner& owner) {
   if (owner.tenant == nullptr || owner.tenant->quota().slab_bytes < 0) return need;
   Admission& memory = owner.tenant->memory();
@@ -291,8 +292,6 @@ absl::StatusOr<Admission::Need> WithinQuota(Admission::Need need, const StreamOw
   need.within = *std::move(share);
   return need;
 }
-
-}  // namespace
 
 void OpenStream(wire::StreamRequest request, BatchMaker& maker, WaitingRoom& room, Metrics& metrics,
                 const PrefetchLimits& limits, SlabSocket* sharing, StreamOwner owner,

@@ -28,6 +28,10 @@ struct StreamOwner {
   std::function<WaitingRoom::Streams()> streams = nullptr;
 };
 
+// What is left of `need` within the owner's quota, with a promise for it. RESOURCE_EXHAUSTED, with
+// a delay, when that is used up: the owner's streams give way.
+absl::StatusOr<Admission::Need> WithinQuota(Admission::Need need, const StreamOwner& owner);
+
 // Does everything for a stream that can be refused: opens the dataset, resolves the spec, computes
 // the layout, waits for the frames' memory, plans the first epoch. Calls `done` once, as
 // BatchMaker::Open does. All but `request` must outlive the stream. `sharing` is how clients of

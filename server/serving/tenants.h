@@ -39,6 +39,8 @@ class Tenant {
   Admission& ingests() { return ingests_; }
   // The frames of its streams, within the server's memory for those; bounded by its quota.
   Admission& memory() { return memory_; }
+  // Its calls that run, refused ones too.
+  std::atomic<int64_t>& calls() { return calls_; }
   // Raw bytes that its calls are about to store (StoredQuota).
   std::atomic<int64_t>& coming_bytes() { return coming_bytes_; }
   // Counts a request. RESOURCE_EXHAUSTED with a retry delay if there were too many within the last
@@ -52,6 +54,7 @@ class Tenant {
   Admission streams_;
   Admission ingests_;
   Admission memory_;
+  std::atomic<int64_t> calls_ = 0;
   std::atomic<int64_t> coming_bytes_ = 0;
   mutable Mutex mu_;
   Quota quota_ ABSL_GUARDED_BY(mu_);

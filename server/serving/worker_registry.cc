@@ -80,21 +80,28 @@ void WorkerRegistry::Measure(const WorkerReport& report, Clock::time_point now, 
   entry.measured_stall = report.data_stall_seconds;
 }
 
-absl::Status WorkerRegistry::Report(WorkerReport report, std::optional<int64_t> last_taken) {
+absl::Status WorkerRegistry::Report(WorkerReport report, std::optional<int64_t> last_taken,
+                                    const std::string& principal) {
   GF_ASSIGN_OR_RETURN(const std::optional<WorkerReport> difference,
-                      Take(std::move(report), last_taken));
+                      Take(std::move(report), last_taken, principal));
   if (difference.has_value() && options_.on_advance) options_.on_advance(*difference);
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::optional<WorkerReport>> WorkerRegistry::Take(
-    WorkerReport report, std::optional<int64_t> last_taken) {
+absl::StatusOr<std::optional<WorkerReport>> WorkerRegistry::Take(WorkerReport report,
+                                                                 std::optional<int64_t> last_taken,
+                                                                 const std::string& principal) {
   MutexLock lock(&mu_);
   const Clock::time_point now = options_.clock();
   auto found = workers_.find(report.worker);
   if (found != workers_.end() && IsForgotten(found->second, now)) {
     workers_.erase(found);
     found = workers_.end();
+  }
+  if (found != workers_.end() && found->second.principal != principal &&
+      !IsGone(found->second, now)) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("worker: \"", report.worker, "\" is another caller's"));
   }
   if (found != workers_.end() && found->second.report.start_ms == report.start_ms) {
     Entry& entry = found->second;
@@ -105,6 +112,7 @@ absl::StatusOr<std::optional<WorkerReport>> WorkerRegistry::Take(
     }
     Measure(report, now, entry);
     entry.report = std::move(report);
+    entry.principal = principal;
     entry.received = now;
     return difference;
   }
@@ -114,7 +122,7 @@ absl::StatusOr<std::optional<WorkerReport>> WorkerRegistry::Take(
     return std::nullopt;  // a late word of a process that this one has replaced
   }
   const bool first = last_taken.has_value() ? *last_taken == 0 : report.sequence == 1;
-  Entry entry{.report = report, .received = now};
+  Entry entry{.report = report, .principal = principal, .received = now};
   entry.measured = now;
   entry.measured_steps = report.steps;
   entry.measured_stall = report.data_stall_seconds;

@@ -53,7 +53,9 @@ class WorkerRegistry {
   // here), nothing is counted but what comes next: sums over servers count nothing twice.
   //
   // RESOURCE_EXHAUSTED for a new worker when there are max_workers that are not gone.
-  absl::Status Report(WorkerReport report, std::optional<int64_t> last_taken);
+  // PERMISSION_DENIED while another `principal` reports as this worker.
+  absl::Status Report(WorkerReport report, std::optional<int64_t> last_taken,
+                      const std::string& principal = "");
 
   // Up to `max_count` of those behind `after`, by name.
   std::vector<WorkerStatus> List(absl::string_view after, size_t max_count);
@@ -62,6 +64,7 @@ class WorkerRegistry {
  private:
   struct Entry {
     WorkerReport report;
+    std::string principal;  // who reports
     Clock::time_point received = {};
     // Between the last two reports that are far enough apart.
     double steps_per_second = 0;
@@ -79,7 +82,8 @@ class WorkerRegistry {
   static void Measure(const WorkerReport& report, Clock::time_point now, Entry& entry);
   // What is to be counted, if anything is.
   absl::StatusOr<std::optional<WorkerReport>> Take(WorkerReport report,
-                                                   std::optional<int64_t> last_taken);
+                                                   std::optional<int64_t> last_taken,
+                                                   const std::string& principal);
   absl::Status MakeRoom(Clock::time_point now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Forget(Clock::time_point now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -6,10 +6,12 @@ import re
 import time
 import urllib.request
 
+import grpc
 import numpy as np
 import pytest
 
 import graphfeed as gf
+from graphfeed._portable.descriptors import messages
 
 LIMITED, FREE = "limited-token-0123456789", "free-token-0123456789"
 
@@ -157,3 +159,47 @@ def test_limits_that_change_count_what_is_there(server, tmp_path):
         begun(limited)
     del running
     when_there_is_room(lambda: [begun(limited) for _ in range(3)])
+
+
+def test_single_batches_are_within_the_slab_bytes(server):
+    limited = server("slab-bytes: 1000")
+    sizes = {"num_graphs": 2, "num_nodes": 2000, "num_edges": 2000}
+
+    def one(token):
+        options = gf.FixedSizeOptions(**sizes)
+        loader = gf.FixedSizeDataLoader(
+            connect(limited, token).dataset("mol"), fixed_size_options=options
+        )
+        return loader.batch(0)
+
+    with pytest.raises(gf.errors.ResourceExhausted, match='slab-bytes of "limited"'):
+        one(LIMITED)
+    assert one(FREE) is not None
+
+
+@pytest.mark.parametrize("name", ["GetBatch", "ExportVersion"])
+def test_answers_that_nobody_takes_make_way(start_server, tmp_path, name):
+    server = start_server(
+        tmp_path / "data", "--stream-idle-timeout=1s", "--ingest-idle-timeout=1s"
+    )
+    graph = {"x": np.ones((1000, 1000), np.float32), "edge_index": np.zeros((2, 2), np.int64)}
+    with gf.connect(server.address) as client:
+        client.ingest("wide", [graph] * 2)
+    if name == "GetBatch":
+        request = messages.GetBatchRequest(dataset="wide", seed=1)
+        request.spec.strategy, request.spec.batch_size = 1, 1  # PLAIN
+    else:
+        request = messages.ExportVersionRequest(dataset="wide")
+    options = [("grpc.http2.bdp_probe", 0)]  # windows stay small
+    with grpc.insecure_channel(server.address, options=options) as channel:
+        call = channel.unary_stream(f"/graphfeed.v1.GraphFeed/{name}")(request.SerializeToString())
+        call.initial_metadata()  # and no more is read
+        deadline = time.monotonic() + 30
+
+        def ended() -> float:
+            series = server.readings().items()
+            return sum(v for key, v in series if key.startswith("graphfeed_rpcs_total") and name in key)
+
+        while not (ended() and reserved(server) == 0):
+            assert time.monotonic() < deadline, "it goes on for ever"
+            time.sleep(0.1)

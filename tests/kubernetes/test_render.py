@@ -79,6 +79,12 @@ POOL = ["--set", "store.rados.pool=p,store.rados.monitors[0]=10.0.0.1"]
     (["--set", "followers.autoscaling.stallShare=80%"], "stallShare"),
     (["--set", "config.listen=0.0.0.0:1"], "config: listen is set by the chart"),
     (["--set", "followers.replicas=1,followers.config.follow=elsewhere"], "config: follow is set by"),
+    # Also where the chart sets none: the rest of it would not fit.
+    (["--set", "writer.config.follow=x:1"], "config: follow is set by"),
+    (["--set", "writer.config.read-only=true"], "config: read-only is set by"),
+    (["--set", "config.access=/f"], "config: access is set by"),
+    (["--set", "config.tls-client-ca=/f"], "config: tls-client-ca is set by"),
+    (["--set", "config.snapshot-dir=/f"], "config: snapshot-dir is set by"),
     (["--set", "config.max_streams=3"], "max_streams"),
     (["--set", "writer.servesReaders=false"], "nobody would answer readers"),
     (["--set", "tls.clientCertificates=require"], "needs tls.secretName"),

@@ -53,6 +53,16 @@ class WorkerRegistryTest : public testing::Test {
   std::vector<WorkerReport> added_;
 };
 
+TEST_F(WorkerRegistryTest, AWorkerIsOfWhoeverReportsAsIt) {
+  ASSERT_TRUE(workers_->Report(RunningReport("a", 1, 10), {}, "team-a").ok());
+  const absl::Status refused = workers_->Report(RunningReport("a", 2, 99), {}, "team-b");
+  EXPECT_TRUE(absl::IsPermissionDenied(refused)) << refused;
+  ASSERT_TRUE(workers_->Report(RunningReport("a", 2, 25), {}, "team-a").ok());
+  EXPECT_EQ(StepsAdded(), 25);
+  now_ += std::chrono::hours(1);  // it is gone
+  EXPECT_TRUE(workers_->Report(RunningReport("a", 3, 30), {}, "team-b").ok());
+}
+
 TEST_F(WorkerRegistryTest, EveryCounterAddsWhatItHasGrownBy) {
   ASSERT_TRUE(Report(RunningReport("a", 1, 10)).ok());
   WorkerReport next = RunningReport("a", 2, 25);

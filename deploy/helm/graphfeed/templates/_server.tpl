@@ -47,7 +47,10 @@ are the names of its flags. Roles: writer, follower, server (with store.rados), 
 {{- $_ := set $config "read-only" true -}}
 {{- end -}}
 {{- range $key, $value := mergeOverwrite (deepCopy $values.config) (deepCopy .own) -}}
-{{- if or (hasKey $config $key) (has $key (list "data-dir" "store" "cache-dir" "cache-disk")) -}}
+{{- if or (hasKey $config $key) (hasPrefix "tls-" $key) (has $key (list
+      "data-dir" "store" "cache-dir" "cache-disk" "listen" "metrics-listen" "read-only"
+      "follow" "follow-every" "follow-max-lag" "snapshot-dir" "snapshot-every" "snapshot-keep"
+      "drain-timeout" "stream-max-age" "access" "allow-unauthenticated")) -}}
 {{- fail (printf "config: %s is set by the chart; docs/kubernetes.md names the value that changes it" $key) -}}
 {{- end -}}
 {{- if not (kindIs "invalid" $value) -}}
