@@ -136,8 +136,8 @@ def test_a_cluster_that_stands_still_for_20_seconds(ceph, space, start, tell):
             thread.join()
     assert not errors, errors
     growth = [(high - low) / 2**20 for high, low in zip(highest, before)]
-    tell(f"ready {healed:.1f} s after {went_on - began:.1f} s without a cluster; {while_stopped} cached batches meanwhile;"
-         f" servers grew by {growth[0]:.0f} and {growth[1]:.0f} MiB")  # fmt: skip
+    tell(f"ready {healed:.1f} s after {went_on - began:.1f} s without a cluster; {while_stopped}"
+         f" cached batches meanwhile; servers grew by {growth[0]:.0f} and {growth[1]:.0f} MiB")  # fmt: skip
     assert max(growth) < 32
 
 

@@ -134,7 +134,8 @@ def test_a_slow_loader_is_a_stall_for_data():
     assert report["data_stall_seconds"] >= 9 * 0.02
     assert report["device_stall_seconds"] == 0
     waited = report["data_stall_seconds"]
-    assert worker.metrics.data_wait_share == pytest.approx(waited / (waited + report["step_seconds_sum"]))
+    whole = waited + report["step_seconds_sum"]
+    assert worker.metrics.data_wait_share == pytest.approx(waited / whole)
 
 
 def test_a_slow_model_is_time_of_the_device():
