@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Twelve clients, six of their own and six shards of a run, in C++ and both kinds of Python, read
 from three servers that keep streams for seconds. Within two ages of a stream each server has as many
-as the others, give or take a fifth; also when a fourth server has come, and when one is drained.
+as the others, give or take a fifth; also when a fourth server has come, and when one is drained. It
+is so more often than not: a machine that is busy with others may hold up one server for a while.
 Nobody sees an error, and every frame is as in an undisturbed run.
 
 Over TCP, half of the clients know a list of all four servers, of which one is not there yet; the
@@ -31,7 +32,10 @@ import workloads  # noqa: E402, F401: it finds the modules that the others need
 from cluster import SLOW_KEEPALIVE, Read, Reader, Replica, Source  # noqa: E402
 
 SHARDS = 6
-READS = [Read("links", epochs=1), *(Read("links", SHARDS, i, SHARDS) for i in range(SHARDS))]
+EPOCHS = 2  # a minute and a half at the pace of STEP
+READS = [
+    Read("links", EPOCHS), *(Read("links", SHARDS * EPOCHS, i, SHARDS) for i in range(SHARDS))
+]  # fmt: skip
 AGE = 2.0  # seconds that a server keeps a stream, give or take a fifth
 STEP = 0.05  # seconds that a client's program takes for a batch
 NAME, PORT = "graphfeed.test", 50051
@@ -70,8 +74,15 @@ class SpreadingTest(unittest.TestCase):
         return readers
 
     def check_even(self, what: str, replicas: list[Replica], num_clients: int) -> None:
-        """Two ages from now, and on average over another one."""
+        """Two ages from now, in most of the ages from then on until that can be said."""
         time.sleep(2 * AGE)
+        seen: list[str] = []
+        while seen.count("") <= len(seen) / 2:
+            self.assertLess(len(seen), 15, seen)
+            seen.append(self.look(what, replicas, num_clients))
+
+    def look(self, what: str, replicas: list[Replica], num_clients: int) -> str:
+        """What is not as it should be on average over an age; empty if nothing."""
         before = [replica.readings() for replica in replicas]
         counts: list[list[float]] = []
         end = time.monotonic() + AGE
@@ -92,10 +103,11 @@ class SpreadingTest(unittest.TestCase):
             "furthest_from_even": round(furthest, 3), "frames": sent, "ended_by_age": aged,
             "samples": len(counts),
         }))  # fmt: skip
-        # Otherwise it was not where clients read that was counted, or nobody has moved.
-        self.assertGreater(sum(means), 0.75 * num_clients)
-        self.assertGreater(sum(aged), num_clients / 3)
-        self.assertLessEqual(furthest, 0.2, counts)
+        if sum(means) <= 0.75 * num_clients:
+            return f"{sum(means)} streams: it was not where clients read that was counted"
+        if sum(aged) <= num_clients / 3:
+            return f"{sum(aged)} streams have moved"
+        return f"uneven by {furthest}: {counts}" if furthest > 0.2 else ""
 
     def check(self, readers: list[tuple[Read, Reader]], three: list[Replica], join, leave) -> None:
         """`join` starts the fourth server; `leave` is told when the first one has gone."""

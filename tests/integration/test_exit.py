@@ -13,5 +13,5 @@ def data_dir(tmp_path_factory):
 
 @pytest.mark.parametrize("kind", exit_times.KINDS)
 def test_a_server_exits_at_once(kind, data_dir):
-    # What this catches takes 10 s; a machine that is busy takes a while for everything.
-    assert exit_times.exit_time(kind, data_dir) < exit_times.DRAIN_SECONDS + 3
+    # What this catches takes 9 s and more; a machine that is busy takes a while for everything.
+    assert exit_times.exit_time(kind, data_dir) < exit_times.DRAIN_SECONDS + 7

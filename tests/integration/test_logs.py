@@ -38,13 +38,17 @@ class Logged:
         lines = [json.loads(line) for line in self.text().splitlines()]
         return [line for line in lines if line["event"] == event and fields.items() <= line.items()]
 
-    def wait(self, event: str, **fields) -> dict:
-        """The one line, which may come after the answer."""
+    def wait_for_lines(self, event: str, **fields) -> list:
+        """As soon as there is one: they may come after the answer."""
         deadline = time.monotonic() + 30
-        while not self.lines(event, **fields):
+        while not (lines := self.lines(event, **fields)):
             assert time.monotonic() < deadline, f"no {event} {fields} in:\n{self.text()}"
             time.sleep(0.01)
-        (line,) = self.lines(event, **fields)
+        return lines
+
+    def wait(self, event: str, **fields) -> dict:
+        """The one line."""
+        (line,) = self.wait_for_lines(event, **fields)
         return line
 
 
@@ -303,8 +307,8 @@ def test_a_slow_build_is_warned_of(start):
     large = [{"x": rng.random((200_000, 32), np.float32), "edge_index": np.array([[0, 1], [1, 0]])} for _ in range(2)]
     client.ingest("large", large)
     list(gf.FixedSizeDataLoader(client.dataset("large"), fixed_size_options=gf.FixedSizeOptions(200_001, 20, num_graphs=2)))
-    slow = log.lines("build.slow")
-    assert slow and slow[0]["level"] == "warn" and slow[0]["dataset"] == "large@1"
+    slow = log.wait_for_lines("build.slow")
+    assert slow[0]["level"] == "warn" and slow[0]["dataset"] == "large@1"
     assert slow[0]["ms"] >= 1 and re.fullmatch("[0-9a-f]{32,64}", slow[0]["spec_digest"])
     assert slow[0]["ordinal"] >= 0
 

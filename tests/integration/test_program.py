@@ -173,7 +173,7 @@ def test_a_shutdown_ends_a_partition(hard):
     command, process = start_partition(server)
     start = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 40
     assert not exists(process)
     assert "UNAVAILABLE: the server is shutting down" in command.communicate(timeout=60)[1]
     assert command.returncode == 1

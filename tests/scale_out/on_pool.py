@@ -50,7 +50,7 @@ def metric(server, name: str) -> float:
 def ready(server) -> str | None:
     """None: it is; otherwise why it is not."""
     try:
-        urllib.request.urlopen(f"http://{server.metrics}/readyz", timeout=5).close()
+        urllib.request.urlopen(f"http://{server.metrics}/readyz", timeout=60).close()
     except urllib.error.HTTPError as error:
         return error.read().decode()
     return None

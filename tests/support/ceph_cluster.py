@@ -14,6 +14,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -42,10 +43,22 @@ def missing() -> str:
     return ", ".join(names)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def _claim_port() -> tuple[int, socket.socket]:
+    """A free port that stays so until a monitor binds it: none that the system gives to whoever asks
+    for any, and no other cluster's as long as the socket, which has its name, is open."""
+    given = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    ports = [*range(8000, int(given[0])), *range(int(given[1]) + 1, 1 << 16)]
+    for port in random.sample(ports, len(ports)):
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0graphfeed-monitor-{port}")
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        return port, claim
+    raise RuntimeError("no port is free")
 
 
 class CephCluster:
@@ -62,7 +75,8 @@ class CephCluster:
         self._processes: dict[str, subprocess.Popen] = {}
         self._admin = None
         self._fsid = str(uuid.uuid4())
-        self._write_conf(_free_port(), osds, message_delay)
+        port, self._port_claim = _claim_port()
+        self._write_conf(port, osds, message_delay)
         try:
             self._start_monitor()
             for osd in range(osds):
@@ -157,6 +171,7 @@ class CephCluster:
         for process in self._processes.values():
             process.wait()
         self._processes.clear()
+        self._port_claim.close()
 
     def _write_conf(self, port: int, osds: int, message_delay: float) -> None:
         # An OSD that is found hanging often (osd_max_markdown_count) would end itself.

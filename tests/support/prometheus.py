@@ -63,6 +63,14 @@ class Prometheus:
             result = json.load(answer)["data"]["result"]
         return [float(sample["value"][1]) for sample in result]
 
+    def value(self, text: str) -> float:
+        """The value of an expression as soon as it has one; AssertionError after 30 s."""
+        deadline = time.monotonic() + 30
+        while (found := self.query(text)) is None:
+            assert time.monotonic() < deadline, text
+            time.sleep(0.1)
+        return found
+
     def wait_for(self, text: str, value: float) -> None:
         """Until the expression has this value; AssertionError after 30 s."""
         deadline = time.monotonic() + 30

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -83,6 +84,14 @@ class ServerProgram {
   // Bytes of memory that are resident, and the most that ever were.
   int64_t ResidentBytes() const { return StatusValue("VmRSS:"); }
   int64_t PeakResidentBytes() const { return StatusValue("VmHWM:"); }
+
+  // What it has used of all cores: a machine that is busy with others does not add to it.
+  absl::Duration CpuTime() const {
+    clockid_t clock;
+    timespec used{};
+    if (clock_getcpuclockid(pid(), &clock) != 0 || clock_gettime(clock, &used) != 0) Die("clock");
+    return absl::DurationFromTimespec(used);
+  }
 
   bool Alive() {
     if (exit_status_.has_value()) return false;

@@ -16,15 +16,14 @@
 namespace graphfeed {
 namespace {
 
-// Who has not answered by then is not waited for.
-constexpr absl::Duration kAskTime = absl::Milliseconds(500);
 // Of many replicas some are asked: the choice between a few is nearly as good as between all.
 constexpr size_t kMostAsked = 8;
 
 std::optional<ServerLoad> AskLoad(Replica& replica) {
   v1::ServerInfoResponse response;
   const absl::Status asked =
-      replica.channel->Call(methods::kServerInfo, v1::ServerInfoRequest(), kAskTime, &response);
+      replica.channel->Call(methods::kServerInfo, v1::ServerInfoRequest(),
+                            absl::Milliseconds(StreamPlacement::ask_ms.load()), &response);
   if (!asked.ok()) {
     // One that comes back later is found then, not when gRPC's pause is over.
     if (absl::IsUnavailable(asked)) replica.channel->Reconnect();

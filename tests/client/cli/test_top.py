@@ -87,6 +87,12 @@ def eventually(condition, seconds: float = 30):
     return value
 
 
+def wait_for_reports(servers) -> None:
+    """Until the servers know of all three workers."""
+    client = gf.connect([server.address for server in servers])
+    eventually(lambda: len(client.workers()) == 3)
+
+
 class Terminal:
     """A terminal of tmux in which a command runs, of 130 columns and 12 lines."""
 
@@ -187,6 +193,7 @@ def test_servers_that_go_are_told_and_the_rest_is_shown(workers, terminal):
 
 def test_json_is_a_line_for_each_look_until_interrupted(workers):
     servers, _ = workers
+    wait_for_reports(servers)
     command = top(servers, "--json", "--interval", "0.2")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment())
     looks = [json.loads(process.stdout.readline()) for _ in range(3)]
@@ -201,7 +208,7 @@ def test_json_is_a_line_for_each_look_until_interrupted(workers):
 
 def test_once_looks_once(workers):
     servers, _ = workers
-    eventually(lambda: len(gf.connect([server.address for server in servers]).workers()) == 3)
+    wait_for_reports(servers)
     done = run(top(servers, "--once"))
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout

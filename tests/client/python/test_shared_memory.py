@@ -235,7 +235,7 @@ def test_kept_batches_hold_up_no_shutdown(near):
     wait_for(lambda: reading(near, "graphfeed_open_streams") == 0)
     begin = time.monotonic()
     assert near.stop() == 0
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 25  # a drain waits for 30 s
     assert [float(batch.x.sum()) for batch in kept]
 
 

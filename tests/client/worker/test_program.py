@@ -18,6 +18,7 @@ from worker_process import NUM_GRAPHS, WORKER, Worker, get, losses, molecules
 import graphfeed as gf
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
+ENDLESS = ["--epochs", "1000000"]
 sys.path.insert(0, str(ROOT / "client" / "worker" / "models"))
 
 
@@ -41,49 +42,65 @@ def files(tmp_path_factory, client):
     return folder
 
 
-@pytest.fixture
-def undisturbed(files, server, tmp_path):
-    """The losses of three epochs without an interruption, dropout included."""
+def undisturbed(files, server, tmp_path, epochs: int) -> list[tuple]:
+    """The losses of so many epochs without an interruption, dropout included."""
     log = tmp_path / "undisturbed.csv"
-    end = Worker(files, server.address, "--epochs", "3", "--loss-log", str(log)).end()
-    assert end["totals"]["samples"] == 3 * NUM_GRAPHS
+    end = Worker(files, server.address, "--epochs", str(epochs), "--loss-log", str(log)).end()
+    assert end["totals"]["samples"] == epochs * NUM_GRAPHS
     return losses(log)
 
 
-def test_a_killed_worker_goes_on_from_its_checkpoint(files, server, tmp_path, undisturbed):
-    run = ["--epochs", "3", "--checkpoint-dir", str(tmp_path / "run"), "--checkpoint-steps", "5"]
-    first = Worker(files, server.address, *run, "--loss-log", str(tmp_path / "first.csv"))
+def steps_of(checkpoint: pathlib.Path) -> int:
+    return int(checkpoint.name[len("checkpoint-") : -len(".gfc")])
+
+
+def test_a_killed_worker_goes_on_from_its_checkpoint(files, server, tmp_path):
+    whole = undisturbed(files, server, tmp_path, 3)
+    run = ["--checkpoint-dir", str(tmp_path / "run"), "--checkpoint-steps", "5"]
+    first = Worker(files, server.address, *run, *ENDLESS, "--keep-checkpoints", "1000000")
     first.until("epoch")
     first.process.kill()  # in the middle of an epoch
     first.process.communicate()
     assert first.process.returncode == -signal.SIGKILL
-    second = Worker(files, server.address, *run, "--loss-log", str(tmp_path / "second.csv"))
+    # However late it was: back to a step within the three epochs.
+    kept = []
+    for path in (tmp_path / "run").glob("checkpoint-*.gfc"):
+        if steps_of(path) < len(whole) - 10:
+            kept.append(steps_of(path))
+        else:
+            path.unlink()
+    run += ["--epochs", "3", "--loss-log", str(tmp_path / "second.csv")]
+    second = Worker(files, server.address, *run)
     start = second.until("start")
     end = second.end()
     assert end["how"] == "done"
     assert end["totals"]["samples"] == 3 * NUM_GRAPHS
-    assert end["totals"]["steps"] == len(undisturbed)
+    assert end["totals"]["steps"] == len(whole)
     assert (start["epoch"], start["ordinal"]) != (0, 0)
     # The same batches, the same weights, the same dropout: the same losses to the last digit.
     after = losses(tmp_path / "second.csv")
-    assert after == undisturbed[-len(after) :]
-    assert 0 < len(after) < len(undisturbed)
+    assert after == whole[max(kept) :]
 
 
-def test_sigterm_finishes_the_step_and_saves(files, server, tmp_path, undisturbed):
-    run = ["--epochs", "3", "--checkpoint-dir", str(tmp_path / "run")]
-    first = Worker(files, server.address, *run, "--loss-log", str(tmp_path / "first.csv"))
+def test_sigterm_finishes_the_step_and_saves(files, server, tmp_path):
+    run = ["--checkpoint-dir", str(tmp_path / "run")]
+    log = ["--loss-log", str(tmp_path / "first.csv")]
+    first = Worker(files, server.address, *run, *log, *ENDLESS)
     first.until("epoch")
     first.process.send_signal(signal.SIGTERM)
     stopped = first.end()
     assert stopped["how"] == "stopped"
     before = losses(tmp_path / "first.csv")
-    assert len(before) == stopped["totals"]["steps"] < len(undisturbed)
-    second = Worker(files, server.address, *run, "--loss-log", str(tmp_path / "second.csv"))
+    assert len(before) == stopped["totals"]["steps"]
+    epochs = stopped["epoch"] + 1
+    run += ["--epochs", str(epochs), "--loss-log", str(tmp_path / "second.csv")]
+    second = Worker(files, server.address, *run)
     start = second.until("start")
     assert (start["epoch"], start["ordinal"]) == (stopped["epoch"], stopped["ordinal"])
     assert second.end()["how"] == "done"
-    assert before + losses(tmp_path / "second.csv") == undisturbed
+    after = losses(tmp_path / "second.csv")
+    assert after
+    assert before + after == undisturbed(files, server, tmp_path, epochs)
 
 
 def test_sigterm_ends_a_worker_that_waits_for_a_server(files):
@@ -138,7 +155,7 @@ def test_shards_go_on_after_one_was_killed(files, server, tmp_path, afterwards):
 
 
 def test_prometheus_scrapes_workers_and_server(files, server, tmp_path):
-    more = ["--epochs", "400", "--metrics-listen", "127.0.0.1:0", "--report-interval", "0.2"]
+    more = [*ENDLESS, "--metrics-listen", "127.0.0.1:0", "--report-interval", "0.2"]
     workers = [Worker(files, server.address, *more, "--job", "scraped") for _ in range(2)]
     addresses = [worker.until("listening")["metrics"] for worker in workers]
     prometheus = Prometheus(tmp_path, server.metrics, *addresses)

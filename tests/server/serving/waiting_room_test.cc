@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -251,16 +252,20 @@ TEST(GiveWayTest, WhatIsOutIsNotThereToGive) {
 
 TEST(TimerTest, TasksRunInTheOrderOfTheirTimes) {
   std::vector<int> order;
+  absl::Notification all_known;
   std::atomic<bool> done = false;
   std::atomic<bool> dropped = true;
   {
     Timer timer;
     timer.After(hours(1), [&] { dropped = false; });
-    timer.After(milliseconds(30), [&] {
+    timer.After(milliseconds(0), [&] { all_known.WaitForNotification(); });  // none runs before
+    timer.After(milliseconds(10), [&] {
       order.push_back(2);
       done = true;
     });
-    timer.After(milliseconds(10), [&] { order.push_back(1); });
+    // Before the other one's time, however long after it this is said.
+    timer.After(-hours(1), [&] { order.push_back(1); });
+    all_known.Notify();
     while (!done) absl::SleepFor(absl::Milliseconds(1));
   }
   EXPECT_THAT(order, ElementsAre(1, 2));

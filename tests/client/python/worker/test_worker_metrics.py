@@ -133,17 +133,21 @@ def test_a_slow_loader_is_a_stall_for_data():
     report = worker.metrics.report()
     assert report["data_stall_seconds"] >= 9 * 0.02
     assert report["device_stall_seconds"] == 0
-    assert worker.metrics.data_wait_share > 0.5
+    waited = report["data_stall_seconds"]
+    whole = waited + report["step_seconds_sum"]
+    assert worker.metrics.data_wait_share == pytest.approx(waited / whole)
 
 
 def test_a_slow_model_is_time_of_the_device():
     worker = gf.Worker(Batches(20), lambda batch: time.sleep(0.02))
+    begin = time.monotonic()
     worker.run(epochs=1)
+    seconds = time.monotonic() - begin
     report = worker.metrics.report()
     assert report["stage_seconds"]["execute"] >= 20 * 0.02
     # All but those that fit into the queues waited for the model as long as it took.
     assert report["device_stall_seconds"] >= 10 * 0.02
-    assert report["device_stall_seconds"] > report["data_stall_seconds"]
+    assert report["data_stall_seconds"] <= seconds - 20 * 0.02
 
 
 def test_reports_have_the_fields_of_the_message(rings):

@@ -11,7 +11,7 @@ from worker_parts import graphs, model_and_optimizer, padded
 import graphfeed as gf
 from graphfeed.worker.checkpoints import Checkpoints
 
-SOON = 8.0  # seconds; a client looks for a server for 60
+SOON = 40.0  # seconds; a client looks for a server for 60
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_retry_that_fails(doomed, tmp_path, derived):
     begin = time.monotonic()
     with pytest.raises(gf.Unavailable) as caught:
         worker.run()
-    assert time.monotonic() - begin < 3 * SOON
+    assert time.monotonic() - begin < SOON
     assert worker.step >= 7
     found = latest(tmp_path)
     assert (found.step, found.position) == (worker.step, worker.position)
@@ -95,7 +95,7 @@ def test_without_a_first_batch_nothing_is_written(doomed, tmp_path):
     thread = threading.Thread(target=worker.run)
     thread.start()
     worker.stop()
-    thread.join(3 * SOON)
+    thread.join(SOON)
     assert not thread.is_alive() and not list(tmp_path.glob("*.zip"))
 
 

@@ -34,7 +34,8 @@ def train(server, name, folder, out, num_shards, shard, epochs, seconds=0.0) -> 
             file.write(f"{step.position.epoch} {step.position.ordinal}\n")
 
         with gf.Worker(
-            loader, Telling(), optimizer=optimizer, checkpoint_dir=folder, checkpoint_every=2, keep=50,
+            loader, Telling(), optimizer=optimizer, checkpoint_dir=folder, checkpoint_every=2,
+            keep=10**6,  # shards that are far apart have one in common
             on_step=on_step,
         ) as worker:  # fmt: skip
             file.write(f"begin {json.dumps([*worker.position, worker.totals.samples])}\n")
