@@ -94,8 +94,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     stream_->Start([&streams = streams_, principal = call().caller().principal,
                     tenant = call().tenant(), record = call().record(),
                     bytes = *std::move(admitted)](FrameStream::OpenDone done) mutable {
-      Open(streams, *principal, std::move(tenant), std::move(record), std::move(bytes),
-           std::move(done));
+      Open(streams, *principal, tenant, std::move(record), std::move(bytes), std::move(done));
     });
   }
 
@@ -141,9 +140,9 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
  private:
   enum class FirstFrame : uint8_t { kNotYet, kInFlight, kSent };
 
-  static void Open(StreamContext& streams, const Principal& caller, std::shared_ptr<Tenant> tenant,
-                   std::shared_ptr<CallRecord> record, std::shared_ptr<RequestBytes> bytes,
-                   FrameStream::OpenDone done) {
+  static void Open(StreamContext& streams, const Principal& caller,
+                   const std::shared_ptr<Tenant>& tenant, std::shared_ptr<CallRecord> record,
+                   std::shared_ptr<RequestBytes> bytes, FrameStream::OpenDone done) {
     v1::StreamBatchesRequest message;
     if (absl::Status status = bytes->Parse(message); !status.ok()) return done(status);
     absl::StatusOr<wire::StreamRequest> request = wire::ParseRequest(message);
