@@ -266,7 +266,7 @@ absl::StatusOr<std::shared_ptr<Dataset>> CatalogEngine::OpenDataset(absl::string
   std::shared_ptr<Dataset> open;  // outlives the lock, which closing a dataset takes
   MutexLock lock(&mu_);
   const auto found = Find(manifest->info.name, manifest->info.version);
-  if (!found.ok()) {  // deleted meanwhile
+  if (!found.ok() || (*found)->manifest != manifest) {  // deleted meanwhile
     deleted_.push_back({manifest->info.fingerprint, dataset});
     return dataset;
   }
