@@ -42,8 +42,9 @@ CatalogEngine::CatalogEngine(std::unique_ptr<ChunkStore> store, const CatalogOpt
 CatalogEngine::~CatalogEngine() {
   if (server_key_.empty() || read_only_) return;
   {
+    MutexLock keep_up_lock(&keep_up_mu_);
     MutexLock lock(&mu_);
-    if (!garbage_.empty()) return;  // others look what the dead have left
+    if (orphans_ || !garbage_.empty()) return;  // others look what the dead have left
   }
   // Whoever does not say so is taken for dead after a while.
   (void)records_.Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {

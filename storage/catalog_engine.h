@@ -128,6 +128,8 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   static RecordEdit SetAsideSeen(const RecordMap& records);
   // The record of this server.
   ServerRecord OwnRecord(const SetAsideColumns& set_aside) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // What the dead have begun belongs to nobody now.
+  absl::Status SetOrphansAside();
   // Adds to the edits that publish a manifest what makes them fail if any of its columns is, or
   // will be, removed by another server.
   absl::Status HoldColumns(const Manifest& manifest, const RecordMap& records,
@@ -169,7 +171,8 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   // Records of servers. What nobody could see, since the store did not answer, is no silence.
   Unchanged others_ ABSL_GUARDED_BY(keep_up_mu_){options_.lease / 4};
   KnownAside aside_ ABSL_GUARDED_BY(keep_up_mu_);
-  // Servers were found dead, and what they had begun has not been set aside yet.
+  // Columns may belong to nobody: servers were found dead, and what they had begun has not been set
+  // aside yet.
   bool orphans_ ABSL_GUARDED_BY(keep_up_mu_) = false;
 
   Sweeper sweeper_{[this](const std::vector<uint64_t>& columns) { Discard(columns); }};

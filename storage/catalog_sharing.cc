@@ -126,8 +126,11 @@ absl::Status CatalogEngine::HoldColumns(const Manifest& manifest, const RecordMa
 }
 
 absl::Status CatalogEngine::KeepUp() {
-  store_->Tidy();
-  if (server_key_.empty()) return absl::OkStatus();
+  if (server_key_.empty()) {
+    store_->Tidy();
+    return absl::OkStatus();
+  }
+  // Nothing but records is asked for: whoever waits for other objects is silent meanwhile.
   MutexLock keep_up_lock(&keep_up_mu_);
   GF_RETURN_IF_ERROR(Refresh());
   const RecordMap seen = records_.Copy();
@@ -140,33 +143,41 @@ absl::Status CatalogEngine::KeepUp() {
   if (read_only_) return absl::OkStatus();
 
   const std::vector<std::string> silent = others_.For(options_.lease);
-  // Their records go first; if what follows fails, the next call does it.
+  // Their records go first; what they have begun, the next sweep sets aside.
   orphans_ = orphans_ || !silent.empty();
-  GF_RETURN_IF_ERROR(
-      Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
-        GF_ASSIGN_OR_RETURN(const SetAsideColumns current, SetAsideOf(records));
-        std::vector<RecordEdit> edits;
-        for (const std::string& key : silent) {
-          const auto record = records.find(key);
-          if (record == records.end() || record->second != others.find(key)->second) continue;
-          edits.push_back({key, std::nullopt});
-        }
-        edits.push_back(SetAsideSeen(records));
-        MutexLock lock(&mu_);
-        edits.push_back({server_key_, EncodeServer(OwnRecord(current))});
-        return edits;
-      }));
-  if (!orphans_) return absl::OkStatus();
-  // What the dead have begun belongs to nobody now.
+  return Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+    GF_ASSIGN_OR_RETURN(const SetAsideColumns current, SetAsideOf(records));
+    std::vector<RecordEdit> edits;
+    for (const std::string& key : silent) {
+      const auto record = records.find(key);
+      if (record == records.end() || record->second != others.find(key)->second) continue;
+      edits.push_back({key, std::nullopt});
+    }
+    edits.push_back(SetAsideSeen(records));
+    MutexLock lock(&mu_);
+    edits.push_back({server_key_, EncodeServer(OwnRecord(current))});
+    return edits;
+  });
+}
+
+absl::Status CatalogEngine::SetOrphansAside() {
+  {
+    MutexLock keep_up_lock(&keep_up_mu_);
+    if (!std::exchange(orphans_, false)) return absl::OkStatus();
+  }
   const RecordMap earlier = records_.Copy();
-  GF_ASSIGN_OR_RETURN(const std::vector<ColumnChunks> stored, store_->ListColumns());
-  GF_RETURN_IF_ERROR(SetUnusedAside(earlier, stored));
-  orphans_ = false;
-  return absl::OkStatus();
+  const absl::StatusOr<std::vector<ColumnChunks>> stored = store_->ListColumns();
+  absl::Status status = stored.ok() ? SetUnusedAside(earlier, *stored) : stored.status();
+  if (status.ok()) return status;
+  MutexLock keep_up_lock(&keep_up_mu_);
+  orphans_ = true;
+  return status;
 }
 
 absl::Status CatalogEngine::Sweep() {
+  if (!server_key_.empty()) store_->Tidy();
   if (read_only_) return absl::OkStatus();
+  GF_RETURN_IF_ERROR(SetOrphansAside());
   std::vector<uint64_t> doomed;
   {
     MutexLock keep_up_lock(&keep_up_mu_);

@@ -28,6 +28,9 @@ class MortalStore : public ChunkStore {
   // So do the next so many removals of columns.
   void FailRemovals(int count) { failing_removals_ = count; }
 
+  // How often it was tidied up.
+  int tidied() const { return tidied_; }
+
   bool shared() const override { return store_->shared(); }
   bool read_only() const override { return store_->read_only(); }
   absl::Status StartWriting() override { return store_->StartWriting(); }
@@ -53,6 +56,10 @@ class MortalStore : public ChunkStore {
       return absl::UnavailableError("no answer in time");
     }
     return *dead_ ? Dead() : store_->DeleteColumns(columns);
+  }
+  void Tidy() override {
+    ++tidied_;
+    store_->Tidy();
   }
   absl::StatusOr<RecordMap> ListRecords() override { return store_->ListRecords(); }
   absl::Status ChangeRecords(absl::Span<const RecordChange> changes) override {
@@ -86,6 +93,7 @@ class MortalStore : public ChunkStore {
   std::string fatal_record_ = "none";
   std::atomic<int> failing_listings_ = 0;
   std::atomic<int> failing_removals_ = 0;
+  std::atomic<int> tidied_ = 0;
 };
 
 // A server of the tests: its catalog, and the way to kill it.

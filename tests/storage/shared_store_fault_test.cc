@@ -20,6 +20,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Not;
+using testing::SizeIs;
 
 class SharedStoreFaultTest : public SharedStores, public testing::WithParamInterface<StoreKind> {
  protected:
@@ -55,6 +56,47 @@ TEST_P(SharedStoreFaultTest, ACopyUnderTheNumberOfADeletedVersionTakesItsPlaceEv
   Pass(5 * kLease, {&a, &b});
   EXPECT_EQ(2 * StoredColumns().size(), with_both);
   EXPECT_TRUE((*after)->Verify().ok());
+}
+
+TEST_P(SharedStoreFaultTest, WhoShowsThatItIsAliveWaitsForNothingButRecords) {
+  const TestServer a = Start();
+  TestServer b = Start();
+  b.store->Die();
+  b.catalog.reset();
+  const int tidied = a.store->tidied();
+  a.store->FailListings(1000);
+  for (std::chrono::seconds passed{0}; passed < 3 * kLease; passed += std::chrono::seconds(1)) {
+    now_ += std::chrono::seconds(1);
+    const absl::Status status = a->KeepUp();
+    EXPECT_TRUE(status.ok()) << status;
+  }
+  EXPECT_THAT(*ServersOf(StoredRecords()), SizeIs(1)) << "the other was found dead";
+  EXPECT_EQ(a.store->tidied(), tidied);
+  EXPECT_FALSE(a->Sweep().ok());
+  EXPECT_EQ(a.store->tidied(), tidied + 1);
+}
+
+TEST_P(SharedStoreFaultTest, WhoEndsBeforeItSweptForTheDeadLeavesThatToOthers) {
+  TestServer a = Start();
+  TestServer b = Start();
+  {
+    auto ingest = b->StartIngest({.name = "e"});
+    ASSERT_TRUE((*ingest)->Append(TwoGraphs()).ok());
+    b.store->DieBefore("manifest/e@1");
+    EXPECT_FALSE((*ingest)->Commit().ok());
+  }
+  b.catalog.reset();
+  for (int i = 0; i < 10; ++i) {
+    now_ += kLease / 10;
+    ASSERT_TRUE(a->KeepUp().ok());
+  }
+  const TestServer c = Start();  // has not seen the dead one for long
+  now_ += kLease / 10;
+  ASSERT_TRUE(a->KeepUp().ok());
+  EXPECT_THAT(*ServersOf(StoredRecords()), SizeIs(2)) << "found dead, and nothing else";
+  a.catalog.reset();
+  Pass(5 * kLease, {&c});
+  EXPECT_THAT(StoredColumns(), IsEmpty());
 }
 
 }  // namespace

@@ -47,8 +47,8 @@ class SharedStores : public testing::Test {
         const absl::Status status = (*server)->KeepUp();
         EXPECT_TRUE(status.ok()) << status;
       }
+      for (const TestServer* server : servers) EXPECT_TRUE((*server)->Sweep().ok());
     }
-    for (const TestServer* server : servers) EXPECT_TRUE((*server)->Sweep().ok());
   }
 
   std::set<uint64_t> StoredColumns() {
