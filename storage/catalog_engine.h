@@ -172,7 +172,7 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   Unchanged others_ ABSL_GUARDED_BY(keep_up_mu_){options_.lease / 4};
   KnownAside aside_ ABSL_GUARDED_BY(keep_up_mu_);
   // Columns may belong to nobody: servers were found dead, and what they had begun has not been set
-  // aside yet.
+  // aside yet; or a sweep does not know whether they still are.
   bool orphans_ ABSL_GUARDED_BY(keep_up_mu_) = false;
 
   Sweeper sweeper_{[this](const std::vector<uint64_t>& columns) { Discard(columns); }};

@@ -181,7 +181,7 @@ absl::Status CatalogEngine::Sweep() {
   std::vector<uint64_t> doomed;
   {
     MutexLock keep_up_lock(&keep_up_mu_);
-    GF_RETURN_IF_ERROR(
+    absl::Status status =
         Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
           doomed.clear();
           GF_ASSIGN_OR_RETURN(SetAsideColumns columns, SetAsideOf(records));
@@ -202,7 +202,12 @@ absl::Status CatalogEngine::Sweep() {
             if (!used) doomed.push_back(column);
           }
           return std::vector<RecordEdit>{SetAsideEdit(columns)};
-        }));
+        });
+    if (!status.ok()) {
+      // The columns may have been taken out of the record nevertheless.
+      orphans_ = orphans_ || !server_key_.empty();
+      return status;
+    }
   }
   {
     MutexLock lock(&mu_);

@@ -22,6 +22,9 @@ class MortalStore : public ChunkStore {
   // Dies just before it changes this record.
   void DieBefore(std::string record) { fatal_record_ = std::move(record); }
 
+  // The next change of this record is made, and nobody says so.
+  void LoseAnswer(std::string record) { unanswered_record_ = std::move(record); }
+
   // The next so many listings of columns fail.
   void FailListings(int count) { failing_listings_ = count; }
 
@@ -66,7 +69,16 @@ class MortalStore : public ChunkStore {
     for (const RecordChange& change : changes) {
       if (change.key == fatal_record_) Die();
     }
-    return *dead_ ? Dead() : store_->ChangeRecords(changes);
+    if (*dead_) return Dead();
+    absl::Status status = store_->ChangeRecords(changes);
+    for (const RecordChange& change : changes) {
+      if (!status.ok() || change.key != unanswered_record_ || change.before == change.after) {
+        continue;
+      }
+      unanswered_record_ = "none";
+      status = absl::UnavailableError("no answer in time");
+    }
+    return status;
   }
   int64_t StoredBytes() override { return store_->StoredBytes(); }
 
@@ -91,6 +103,7 @@ class MortalStore : public ChunkStore {
   const std::unique_ptr<ChunkStore> store_;
   const std::shared_ptr<std::atomic<bool>> dead_ = std::make_shared<std::atomic<bool>>(false);
   std::string fatal_record_ = "none";
+  std::string unanswered_record_ = "none";
   std::atomic<int> failing_listings_ = 0;
   std::atomic<int> failing_removals_ = 0;
   std::atomic<int> tidied_ = 0;

@@ -99,5 +99,20 @@ TEST_P(SharedStoreFaultTest, WhoEndsBeforeItSweptForTheDeadLeavesThatToOthers) {
   EXPECT_THAT(StoredColumns(), IsEmpty());
 }
 
+TEST_P(SharedStoreFaultTest, ASweepThatIsNotToldWhetherItsChangeWasMadeLosesNoColumn) {
+  const TestServer a = Start();
+  Add(a, "d");
+  ASSERT_TRUE(a->Delete("d", 1).ok());
+  int failed = 0;
+  a.store->LoseAnswer("set_aside");
+  for (int i = 0; i < 50; ++i) {
+    now_ += std::chrono::seconds(1);
+    ASSERT_TRUE(a->KeepUp().ok());
+    failed += a->Sweep().ok() ? 0 : 1;
+  }
+  EXPECT_EQ(failed, 1);
+  EXPECT_THAT(StoredColumns(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace graphfeed
