@@ -163,6 +163,7 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   Mutex reserve_mu_;  // before the lock of records_
   uint64_t next_column_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t reserved_columns_ ABSL_GUARDED_BY(mu_) = 0;  // the first not reserved
+  ColumnRange reserving_ ABSL_GUARDED_BY(mu_);          // while that is done: what comes next
   // Of a store that servers share: what this one has given out and nobody has published yet.
   absl::flat_hash_set<uint64_t> writing_ ABSL_GUARDED_BY(mu_);
   uint64_t beat_ ABSL_GUARDED_BY(mu_) = 0;

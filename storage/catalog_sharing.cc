@@ -29,23 +29,24 @@ absl::StatusOr<uint64_t> CatalogEngine::NewColumn() {
 }
 
 absl::Status CatalogEngine::ReserveColumns() {
-  ColumnRange reserved;
-  GF_RETURN_IF_ERROR(
+  absl::Status status =
       Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+        ColumnRange reserved;
         GF_ASSIGN_OR_RETURN(reserved.first, NextColumn(records));
         reserved.end = reserved.first + kColumnsReserved;
-        std::vector<RecordEdit> edits = {{std::string(kNextColumnKey), absl::StrCat(reserved.end)}};
-        if (server_key_.empty()) return edits;
         GF_ASSIGN_OR_RETURN(const SetAsideColumns set_aside, SetAsideOf(records));
+        std::vector<RecordEdit> edits = {{std::string(kNextColumnKey), absl::StrCat(reserved.end)}};
         MutexLock lock(&mu_);
-        ServerRecord own = OwnRecord(set_aside);
-        own.writes.push_back(reserved);
-        own.writes = Joined(std::move(own.writes));
+        reserving_ = reserved;
+        if (server_key_.empty()) return edits;
         edits.push_back(SetAsideSeen(records));
-        edits.push_back({server_key_, EncodeServer(own)});
+        edits.push_back({server_key_, EncodeServer(OwnRecord(set_aside))});
         return edits;
-      }));
+      });
   MutexLock lock(&mu_);
+  const ColumnRange reserved = std::exchange(reserving_, {});
+  if (!status.ok()) return status;
+  // None where the lease was lost meanwhile: then others may remove what would be written.
   next_column_ = reserved.first;
   reserved_columns_ = reserved.end;
   return absl::OkStatus();
@@ -60,7 +61,9 @@ ServerRecord CatalogEngine::OwnRecord(const SetAsideColumns& set_aside) {
   own.beat = ++beat_;
   for (const uint64_t column : writing_) own.writes.push_back({column, column + 1});
   // What is given out until the next record, too.
-  if (next_column_ < reserved_columns_) own.writes.push_back({next_column_, reserved_columns_});
+  for (const ColumnRange& range : {ColumnRange{next_column_, reserved_columns_}, reserving_}) {
+    if (range.first < range.end) own.writes.push_back(range);
+  }
   own.writes = Joined(std::move(own.writes));
   for (const auto& [column, seen] : set_aside) {
     if (references_.contains(column)) own.reads.push_back(column);
@@ -71,6 +74,7 @@ ServerRecord CatalogEngine::OwnRecord(const SetAsideColumns& set_aside) {
 void CatalogEngine::LoseLease() {
   writing_.clear();
   next_column_ = reserved_columns_ = 0;
+  reserving_ = {};
 }
 
 std::vector<uint64_t> CatalogEngine::ColumnsOfNoOther(const Manifest& manifest) const {

@@ -2,6 +2,7 @@
 #define GRAPHFEED_TESTS_STORAGE_MORTAL_STORE_H_
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -31,6 +32,9 @@ class MortalStore : public ChunkStore {
   // So do the next so many removals of columns.
   void FailRemovals(int count) { failing_removals_ = count; }
 
+  // Called when the process forgets columns.
+  void OnForget(std::function<void()> on_forget) { on_forget_ = std::move(on_forget); }
+
   // How often it was tidied up.
   int tidied() const { return tidied_; }
 
@@ -59,6 +63,10 @@ class MortalStore : public ChunkStore {
       return absl::UnavailableError("no answer in time");
     }
     return *dead_ ? Dead() : store_->DeleteColumns(columns);
+  }
+  void ForgetColumns(absl::Span<const uint64_t> columns) override {
+    store_->ForgetColumns(columns);
+    on_forget_();
   }
   void Tidy() override {
     ++tidied_;
@@ -102,6 +110,7 @@ class MortalStore : public ChunkStore {
 
   const std::unique_ptr<ChunkStore> store_;
   const std::shared_ptr<std::atomic<bool>> dead_ = std::make_shared<std::atomic<bool>>(false);
+  std::function<void()> on_forget_ = [] {};
   std::string fatal_record_ = "none";
   std::string unanswered_record_ = "none";
   std::atomic<int> failing_listings_ = 0;

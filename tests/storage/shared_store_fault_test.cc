@@ -114,5 +114,21 @@ TEST_P(SharedStoreFaultTest, ASweepThatIsNotToldWhetherItsChangeWasMadeLosesNoCo
   EXPECT_THAT(StoredColumns(), IsEmpty());
 }
 
+TEST_P(SharedStoreFaultTest, ABeatAmidAReservationNamesWhatIsReserved) {
+  const TestServer a = Start();
+  Add(a, "d");
+  const TestServer b = Start();
+  ASSERT_TRUE(a->Delete("d", 1).ok());
+  // That is seen by the reservation, and dealt with right after it.
+  int beats = 0;
+  b.store->OnForget([&] {
+    if (beats++ == 0) {
+      EXPECT_TRUE(b->KeepUp().ok());
+    }
+  });
+  EXPECT_EQ(Add(b, "e"), "e@1");
+  EXPECT_GT(beats, 0);
+}
+
 }  // namespace
 }  // namespace graphfeed
