@@ -128,6 +128,15 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   static RecordEdit SetAsideSeen(const RecordMap& records);
   // The record of this server.
   ServerRecord OwnRecord(const SetAsideColumns& set_aside) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Deletes a version that is there.
+  absl::StatusOr<std::vector<RecordEdit>> DeletionEdits(const Manifest& manifest,
+                                                        const RecordMap& records) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Afterwards a manifest is not published, though it may have been for a moment.
+  absl::Status Undo(const Manifest& manifest);
+  // Of manifests of which it is certain by now whether they are published: discards what those have
+  // written that are not.
+  absl::Status Settle(absl::Span<const Manifest> manifests);
   // What the dead have begun belongs to nobody now.
   absl::Status SetOrphansAside();
   // Adds to the edits that publish a manifest what makes them fail if any of its columns is, or
@@ -166,6 +175,8 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   ColumnRange reserving_ ABSL_GUARDED_BY(mu_);          // while that is done: what comes next
   // Of a store that servers share: what this one has given out and nobody has published yet.
   absl::flat_hash_set<uint64_t> writing_ ABSL_GUARDED_BY(mu_);
+  // Whose publishing failed, and could not be undone.
+  std::vector<Manifest> unsettled_ ABSL_GUARDED_BY(mu_);
   uint64_t beat_ ABSL_GUARDED_BY(mu_) = 0;
 
   Mutex keep_up_mu_;

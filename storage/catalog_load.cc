@@ -97,7 +97,10 @@ absl::Status CatalogEngine::Apply(const RecordMap& records,
   set_aside_columns_ = static_cast<int64_t>(set_aside.size());
 
   MutexLock lock(&mu_);
-  for (const auto& manifest : published) Reference(*manifest);
+  for (const auto& manifest : published) {
+    Reference(*manifest);
+    for (const uint64_t column : manifest->uids()) writing_.erase(column);
+  }
   for (const RecordChange& change : changes) {
     if (!change.before.has_value() || change.after == change.before) continue;
     if (change.key == server_key_ && !change.after.has_value()) LoseLease();

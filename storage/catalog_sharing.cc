@@ -2,9 +2,13 @@
 // store (servers.h).
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -129,6 +133,60 @@ absl::Status CatalogEngine::HoldColumns(const Manifest& manifest, const RecordMa
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<RecordEdit>> CatalogEngine::DeletionEdits(
+    const Manifest& manifest, const RecordMap& records) const {
+  const std::string& name = manifest.info.name;
+  const int64_t version = manifest.info.version;
+  std::vector<RecordEdit> edits = {{ManifestKey(name, version), std::nullopt}};
+  GF_ASSIGN_OR_RETURN(const int64_t deleted, HighestDeleted(records, name));
+  // A number is never given out again: it may still be in somebody's notes. The newest one that
+  // is there may be a copy, older than one that was deleted. Servers that share the store must
+  // see any deletion here, since they may not know of newer versions yet.
+  const bool newest = datasets_.find(name)->second.rbegin()->first == version;
+  if ((newest || !server_key_.empty()) && deleted < version) {
+    edits.push_back({NewestKey(name), absl::StrCat(version)});
+  }
+  if (server_key_.empty()) return edits;
+  GF_ASSIGN_OR_RETURN(SetAsideColumns set_aside, SetAsideOf(records));
+  for (const uint64_t column : ColumnsOfNoOther(manifest)) {
+    set_aside.emplace(column, absl::FromUnixSeconds(absl::ToUnixSeconds(absl::Now())));
+  }
+  edits.push_back(SetAsideEdit(set_aside));
+  return edits;
+}
+
+absl::Status CatalogEngine::Undo(const Manifest& manifest) {
+  const std::string key = ManifestKey(manifest.info.name, manifest.info.version);
+  return Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+    // None, or what another server has published under the number: nor will it be ours any more.
+    std::optional<std::string> there = FindRecord(records, key);
+    if (there != EncodeManifest(manifest)) return std::vector<RecordEdit>{{key, std::move(there)}};
+    // Others may have it open.
+    MutexLock lock(&mu_);
+    return DeletionEdits(manifest, records);
+  });
+}
+
+absl::Status CatalogEngine::Settle(absl::Span<const Manifest> manifests) {
+  GF_RETURN_IF_ERROR(Refresh());
+  const RecordMap records = records_.Copy();
+  GF_ASSIGN_OR_RETURN(const SetAsideColumns set_aside, SetAsideOf(records));
+  for (const Manifest& manifest : manifests) {
+    const DatasetInfo& info = manifest.info;
+    if (FindRecord(records, ManifestKey(info.name, info.version)) == EncodeManifest(manifest)) {
+      continue;
+    }
+    {
+      MutexLock lock(&mu_);
+      // It was there, and somebody has deleted it.
+      for (const auto& [column, seen] : set_aside) writing_.erase(column);
+      Reference(manifest);
+    }
+    ReleaseSoon(manifest);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CatalogEngine::KeepUp() {
   if (server_key_.empty()) {
     store_->Tidy();
@@ -149,19 +207,32 @@ absl::Status CatalogEngine::KeepUp() {
   const std::vector<std::string> silent = others_.For(options_.lease);
   // Their records go first; what they have begun, the next sweep sets aside.
   orphans_ = orphans_ || !silent.empty();
-  return Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
-    GF_ASSIGN_OR_RETURN(const SetAsideColumns current, SetAsideOf(records));
-    std::vector<RecordEdit> edits;
-    for (const std::string& key : silent) {
-      const auto record = records.find(key);
-      if (record == records.end() || record->second != others.find(key)->second) continue;
-      edits.push_back({key, std::nullopt});
-    }
-    edits.push_back(SetAsideSeen(records));
+  std::vector<Manifest> unsettled;
+  {
     MutexLock lock(&mu_);
-    edits.push_back({server_key_, EncodeServer(OwnRecord(current))});
-    return edits;
-  });
+    unsettled.swap(unsettled_);
+  }
+  absl::Status status =
+      Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+        GF_ASSIGN_OR_RETURN(const SetAsideColumns current, SetAsideOf(records));
+        std::vector<RecordEdit> edits;
+        for (const std::string& key : silent) {
+          const auto record = records.find(key);
+          if (record == records.end() || record->second != others.find(key)->second) continue;
+          edits.push_back({key, std::nullopt});
+        }
+        edits.push_back(SetAsideSeen(records));
+        MutexLock lock(&mu_);
+        edits.push_back({server_key_, EncodeServer(OwnRecord(current))});
+        return edits;
+      });
+  if (unsettled.empty()) return status;
+  // With that, they have been published or never will be.
+  if (status.ok()) status = Settle(unsettled);
+  if (status.ok()) return status;
+  MutexLock lock(&mu_);
+  std::move(unsettled.begin(), unsettled.end(), std::back_inserter(unsettled_));
+  return status;
 }
 
 absl::Status CatalogEngine::SetOrphansAside() {

@@ -1,6 +1,7 @@
 #ifndef GRAPHFEED_TESTS_STORAGE_MORTAL_STORE_H_
 #define GRAPHFEED_TESTS_STORAGE_MORTAL_STORE_H_
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -23,8 +24,14 @@ class MortalStore : public ChunkStore {
   // Dies just before it changes this record.
   void DieBefore(std::string record) { fatal_record_ = std::move(record); }
 
-  // The next change of this record is made, and nobody says so.
-  void LoseAnswer(std::string record) { unanswered_record_ = std::move(record); }
+  // A change that is not answered, the next one of this record.
+  struct Unanswered {
+    std::string record = "none";
+    bool made = true;
+    std::function<void()> then = [] {};  // called before the store says that it has no answer
+    int failing = 0;                     // so many changes after it are not made
+  };
+  void LoseAnswer(Unanswered unanswered) { unanswered_ = std::move(unanswered); }
 
   // The next so many listings of columns fail.
   void FailListings(int count) { failing_listings_ = count; }
@@ -78,15 +85,19 @@ class MortalStore : public ChunkStore {
       if (change.key == fatal_record_) Die();
     }
     if (*dead_) return Dead();
-    absl::Status status = store_->ChangeRecords(changes);
-    for (const RecordChange& change : changes) {
-      if (!status.ok() || change.key != unanswered_record_ || change.before == change.after) {
-        continue;
-      }
-      unanswered_record_ = "none";
-      status = absl::UnavailableError("no answer in time");
+    const absl::Status no_answer = absl::UnavailableError("no answer in time");
+    if (failing_changes_ > 0 && failing_changes_-- > 0) return no_answer;
+    const bool answered = std::none_of(changes.begin(), changes.end(), [&](const auto& change) {
+      return change.key == unanswered_.record && change.before != change.after;
+    });
+    if (answered) return store_->ChangeRecords(changes);
+    const Unanswered unanswered = std::exchange(unanswered_, {});
+    if (unanswered.made) {
+      if (absl::Status status = store_->ChangeRecords(changes); !status.ok()) return status;
     }
-    return status;
+    failing_changes_ = unanswered.failing;
+    unanswered.then();
+    return no_answer;
   }
   int64_t StoredBytes() override { return store_->StoredBytes(); }
 
@@ -112,7 +123,8 @@ class MortalStore : public ChunkStore {
   const std::shared_ptr<std::atomic<bool>> dead_ = std::make_shared<std::atomic<bool>>(false);
   std::function<void()> on_forget_ = [] {};
   std::string fatal_record_ = "none";
-  std::string unanswered_record_ = "none";
+  Unanswered unanswered_;
+  std::atomic<int> failing_changes_ = 0;
   std::atomic<int> failing_listings_ = 0;
   std::atomic<int> failing_removals_ = 0;
   std::atomic<int> tidied_ = 0;

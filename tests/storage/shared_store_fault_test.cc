@@ -3,9 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
-#include <optional>
-#include <string>
+#include <thread>
 
 #include "storage/catalog.h"
 #include "storage/servers.h"
@@ -104,7 +104,7 @@ TEST_P(SharedStoreFaultTest, ASweepThatIsNotToldWhetherItsChangeWasMadeLosesNoCo
   Add(a, "d");
   ASSERT_TRUE(a->Delete("d", 1).ok());
   int failed = 0;
-  a.store->LoseAnswer("set_aside");
+  a.store->LoseAnswer({.record = "set_aside"});
   for (int i = 0; i < 50; ++i) {
     now_ += std::chrono::seconds(1);
     ASSERT_TRUE(a->KeepUp().ok());
@@ -128,6 +128,76 @@ TEST_P(SharedStoreFaultTest, ABeatAmidAReservationNamesWhatIsReserved) {
   });
   EXPECT_EQ(Add(b, "e"), "e@1");
   EXPECT_GT(beats, 0);
+}
+
+TEST_P(SharedStoreFaultTest, AVersionThatIsThereAlthoughNobodySaidSoStaysForItsReaders) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  a.store->LoseAnswer({.record = "manifest/d@1", .failing = 1});  // nor can it be undone
+  EXPECT_TRUE(absl::IsUnavailable(Ingest(*a, {.name = "d"}, {RandomGraphs(3, 200)}).status()));
+  Pass(std::chrono::seconds(3), {&a, &b});
+  EXPECT_THAT(Names(a), ElementsAre("d@1"));
+  auto dataset = *b->OpenDataset("d@1");
+  ASSERT_TRUE(a->Delete("d", 1).ok());
+  Pass(5 * kLease, {&a, &b});
+  EXPECT_TRUE(dataset->Verify().ok()) << dataset->Verify();
+  dataset.reset();
+  Pass(5 * kLease, {&a, &b});
+  EXPECT_THAT(StoredColumns(), IsEmpty());
+}
+
+TEST_P(SharedStoreFaultTest, APublishThatIsUndoneStaysForWhoHasOpenedItMeanwhile) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  std::shared_ptr<Dataset> dataset;
+  a.store->LoseAnswer({.record = "manifest/d@1", .then = [&] {
+                         ASSERT_TRUE(b->KeepUp().ok());
+                         dataset = *b->OpenDataset("d@1");
+                       }});
+  EXPECT_TRUE(absl::IsUnavailable(Ingest(*a, {.name = "d"}, {RandomGraphs(3, 200)}).status()));
+  EXPECT_THAT(Names(a), IsEmpty());
+  Pass(5 * kLease, {&a, &b});
+  EXPECT_THAT(Names(b), IsEmpty());
+  EXPECT_TRUE(dataset->Verify().ok()) << dataset->Verify();
+  dataset.reset();
+  Pass(5 * kLease, {&a, &b});
+  EXPECT_THAT(StoredColumns(), IsEmpty());
+  EXPECT_EQ(Add(b, "d"), "d@2") << "others have seen the number";
+}
+
+TEST_P(SharedStoreFaultTest, WhatOthersPublishedUnderTheNumberIsNotUndone) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  a.store->LoseAnswer({.record = "manifest/d@1", .made = false, .then = [&] { Add(b, "d"); }});
+  EXPECT_TRUE(absl::IsUnavailable(Ingest(*a, {.name = "d"}, {RandomGraphs(3, 200)}).status()));
+  Pass(5 * kLease, {&a, &b});
+  EXPECT_THAT(Names(a), ElementsAre("d@1"));
+  ExpectHolds(**a->OpenDataset("d"), TwoGraphs());
+}
+
+TEST_P(SharedStoreFaultTest, WhatWasNotPublishedThoughThatWasUncertainGoesWithTheNextBeats) {
+  const TestServer a = Start();
+  a.store->LoseAnswer({.record = "manifest/d@1", .made = false, .failing = 1});
+  EXPECT_TRUE(absl::IsUnavailable(Ingest(*a, {.name = "d"}, {TwoGraphs()}).status()));
+  EXPECT_THAT(StoredColumns(), Not(IsEmpty()));
+  ASSERT_TRUE(a->KeepUp().ok());
+  for (int i = 0; i < 6000 && !StoredColumns().empty(); ++i) {  // on a thread of the catalog
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_THAT(StoredColumns(), IsEmpty());
+  EXPECT_EQ(Add(a, "d"), "d@1");
+}
+
+TEST_P(SharedStoreFaultTest, WhoEndsWhileItIsUncertainWhetherItPublishedIsTakenForDead) {
+  TestServer a = Start();
+  const TestServer b = Start();
+  Pass(std::chrono::seconds(1), {&a, &b});
+  a.store->LoseAnswer({.record = "manifest/d@1", .made = false, .failing = 1});
+  EXPECT_TRUE(absl::IsUnavailable(Ingest(*a, {.name = "d"}, {TwoGraphs()}).status()));
+  a.catalog.reset();
+  Pass(5 * kLease, {&b});
+  EXPECT_THAT(StoredColumns(), IsEmpty());
+  EXPECT_THAT(*ServersOf(StoredRecords()), SizeIs(1));
 }
 
 }  // namespace

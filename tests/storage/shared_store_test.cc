@@ -321,7 +321,14 @@ TEST_P(SharedStoreTest, AVersionMadeOfADeletedOneKeepsItsColumns) {
 }
 
 TEST_P(SharedStoreTest, AServerThatEndsLeavesNoRecord) {
-  { const TestServer a = Start(); }
+  {
+    const TestServer a = Start();
+    Add(a, "d");
+    auto ingest = a->StartIngest({.name = "e"});
+    ASSERT_TRUE((*ingest)->Append(TwoGraphs()).ok());
+    ingest->reset();
+    ASSERT_TRUE(a->Delete("d", 1).ok());
+  }
   EXPECT_THAT(*ServersOf(StoredRecords()), IsEmpty());
 }
 
