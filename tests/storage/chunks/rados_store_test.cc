@@ -12,6 +12,7 @@
 #include "storage/chunks/rados/calls.h"
 #include "storage/chunks/rados/column_entry.h"
 #include "storage/chunks/rados/location.h"
+#include "storage/chunks/rados/reads.h"
 #include "storage/chunks/rados/writer.h"
 #include "tests/storage/chunks/rados_fixture.h"
 #include "tests/storage/graph_blocks.h"
@@ -208,6 +209,27 @@ TEST_F(RadosTest, RadosAColumnOfManyObjectsIsReadAndRemovedWhole) {
   for (int64_t object = 0; object < 3; ++object) {
     EXPECT_TRUE(absl::IsNotFound(Remove(ObjectName(9, object)))) << object;
   }
+}
+
+TEST_F(RadosTest, RadosAReadThatFailsForAllIsNotTriedForEach) {
+  const auto refused = RadosPool::Connect(
+      *ParseRadosLocation(RadosPlace(space_, "nobody").substr(std::string("rados://").size())),
+      "records");
+  ASSERT_TRUE(refused.ok()) << refused.status();
+  std::vector<PlacedKey> keys;
+  for (uint32_t i = 0; i < 1000; ++i) {  // each in an object of its own
+    keys.push_back(
+        {.index = i, .key = {9, i}, .place = {.object = i, .offset = 0, .bytes = 1 << 10}});
+  }
+  std::vector<int> visits(keys.size());
+  ReadCounts counts;
+  const auto visitor = [&](size_t i, const absl::StatusOr<absl::string_view>& value) {
+    ++visits[i];
+    EXPECT_TRUE(absl::IsPermissionDenied(value.status())) << value.status();
+  };
+  ReadPlaced(**refused, keys, visitor, counts);
+  EXPECT_THAT(visits, testing::Each(1));
+  EXPECT_LT(counts.operations, 100);
 }
 
 TEST_F(RadosTest, RadosAWriterWhoseColumnWasTakenAwayIsToldSo) {
