@@ -4,11 +4,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "storage/base/work_scope.h"
 #include "storage/chunks/rados/calls.h"
 #include "storage/chunks/rados/column_entry.h"
 #include "storage/chunks/rados/location.h"
@@ -230,6 +237,52 @@ TEST_F(RadosTest, RadosAReadThatFailsForAllIsNotTriedForEach) {
   ReadPlaced(**refused, keys, visitor, counts);
   EXPECT_THAT(visits, testing::Each(1));
   EXPECT_LT(counts.operations, 100);
+}
+
+// The cluster's OSDs, which stand still while this exists.
+class StoppedOsds {
+ public:
+  StoppedOsds() {
+    for (const auto& process : std::filesystem::directory_iterator("/proc")) {
+      std::ifstream file(process.path() / "cmdline");
+      const std::string command{std::istreambuf_iterator<char>(file), {}};
+      if (!absl::StrContains(command, "ceph-osd") || !absl::StrContains(command, CephFolder())) {
+        continue;
+      }
+      pids_.push_back(std::stoi(process.path().filename().string()));
+      kill(pids_.back(), SIGSTOP);
+    }
+  }
+  ~StoppedOsds() {
+    for (const pid_t pid : pids_) kill(pid, SIGCONT);
+  }
+  StoppedOsds(const StoppedOsds&) = delete;
+  StoppedOsds& operator=(const StoppedOsds&) = delete;
+
+  bool empty() const { return pids_.empty(); }
+
+ private:
+  std::vector<pid_t> pids_;
+};
+
+TEST_F(RadosTest, RadosWhatBeginsAfterOthersWereBrokenOffIsBrokenOffToo) {
+  const auto store = Open();
+  const StoppedOsds stopped;
+  ASSERT_FALSE(stopped.empty());
+  const auto began = std::chrono::steady_clock::now();
+  {
+    const auto unwanted = [] { return true; };
+    const WorkScope nobody_waits(unwanted);
+    RadosCalls calls(*pool_, /*interruptible=*/true);
+    for (size_t i = 0; i < 3; ++i) {
+      ReadOp op = NewReadOp(*pool_);
+      pool_->api().rados_read_op_cmpxattr(op.get(), "format", LIBRADOS_CMPXATTR_OP_EQ, "", 0);
+      calls.Start(std::move(op), "records", i);
+      const absl::Status status = calls.Next().status;
+      EXPECT_TRUE(absl::IsCancelled(status)) << status;
+    }
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
 }
 
 TEST_F(RadosTest, RadosAWriterWhoseColumnWasTakenAwayIsToldSo) {
