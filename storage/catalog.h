@@ -138,7 +138,8 @@ class Catalog {
   absl::Status Sweep();
   // What reading a version that is open has failed with; NOT_FOUND instead of DATA_LOSS if it was
   // deleted: a server that was silent for long may not have heard of that, nor others of the
-  // server.
+  // server. Reads the records, unless that was less than a second ago. What OpenDataset fails with
+  // has been asked so.
   absl::Status WhyNotRead(const DatasetInfo& info, absl::Status status);
   // To be called every second, unless the catalog does (`keeps_up`). In a store that servers share:
   // reads what others have changed, shows them that this one is alive and what it uses, and ends

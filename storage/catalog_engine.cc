@@ -256,13 +256,14 @@ absl::StatusOr<std::shared_ptr<Dataset>> CatalogEngine::OpenDataset(absl::string
     Reference(*manifest);  // until it is closed
   }
   offsets_bytes_ += OffsetsBytes(*manifest);
-  GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> dataset,
-                      LoadDataset(manifest, *store_, cache_,
-                                  [engine = shared_from_this(), manifest](int64_t offsets_bytes) {
-                                    engine->offsets_bytes_ -= offsets_bytes;
-                                    engine->NoteUse(manifest->info);
-                                    engine->ReleaseSoon(*manifest);
-                                  }));
+  absl::StatusOr<std::shared_ptr<Dataset>> loaded = LoadDataset(
+      manifest, *store_, cache_, [engine = shared_from_this(), manifest](int64_t offsets_bytes) {
+        engine->offsets_bytes_ -= offsets_bytes;
+        engine->NoteUse(manifest->info);
+        engine->ReleaseSoon(*manifest);
+      });
+  if (!loaded.ok()) return WhyNotRead(manifest->info, loaded.status());
+  std::shared_ptr<Dataset> dataset = *std::move(loaded);
   std::shared_ptr<Dataset> open;  // outlives the lock, which closing a dataset takes
   MutexLock lock(&mu_);
   const auto found = Find(manifest->info.name, manifest->info.version);

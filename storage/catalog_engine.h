@@ -66,6 +66,7 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   absl::Status Sweep();
   absl::Status KeepUp();
   std::vector<Fingerprint> DeletedButOpen();
+  absl::Status WhyNotRead(const DatasetInfo& info, absl::Status status);
   absl::StatusOr<uint64_t> NewColumn() override;
 
   ChunkStore& store() override { return *store_; }
@@ -186,6 +187,9 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   // Columns may belong to nobody: servers were found dead, and what they had begun has not been set
   // aside yet; or a sweep does not know whether they still are.
   bool orphans_ ABSL_GUARDED_BY(keep_up_mu_) = false;
+
+  Mutex asking_mu_;  // before the lock of records_
+  std::optional<std::chrono::steady_clock::time_point> asked_ ABSL_GUARDED_BY(asking_mu_);
 
   Sweeper sweeper_{[this](const std::vector<uint64_t>& columns) { Discard(columns); }};
 };

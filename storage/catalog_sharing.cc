@@ -301,6 +301,23 @@ absl::Status CatalogEngine::DeleteOrKeepAsGarbage(std::vector<uint64_t> columns)
   return status;
 }
 
+absl::Status CatalogEngine::WhyNotRead(const DatasetInfo& info, absl::Status status) {
+  if (!absl::IsDataLoss(status) || server_key_.empty()) return status;
+  {
+    // Whoever comes meanwhile waits for the answer. What is removed was deleted two leases before.
+    MutexLock asking_lock(&asking_mu_);
+    const auto now = options_.clock();
+    if (!asked_.has_value() || now - *asked_ >= std::chrono::seconds(1)) {
+      if (!Refresh().ok()) return status;
+      asked_ = now;
+    }
+  }
+  const std::string version = absl::StrCat(info.name, "@", info.version);
+  if (!absl::IsNotFound(Get(version).status())) return status;
+  return absl::NotFoundError(
+      absl::StrCat("\"", version, "\" was deleted, and removed while it was read"));
+}
+
 std::vector<Fingerprint> CatalogEngine::DeletedButOpen() {
   MutexLock lock(&mu_);
   std::erase_if(deleted_, [](const DeletedVersion& version) { return version.open.expired(); });

@@ -42,8 +42,9 @@ class MortalStore : public ChunkStore {
   // Called when the process forgets columns.
   void OnForget(std::function<void()> on_forget) { on_forget_ = std::move(on_forget); }
 
-  // How often it was tidied up.
+  // How often it was tidied up, and its records were read.
   int tidied() const { return tidied_; }
+  int listed() const { return listed_; }
 
   bool shared() const override { return store_->shared(); }
   bool read_only() const override { return store_->read_only(); }
@@ -79,7 +80,10 @@ class MortalStore : public ChunkStore {
     ++tidied_;
     store_->Tidy();
   }
-  absl::StatusOr<RecordMap> ListRecords() override { return store_->ListRecords(); }
+  absl::StatusOr<RecordMap> ListRecords() override {
+    ++listed_;
+    return store_->ListRecords();
+  }
   absl::Status ChangeRecords(absl::Span<const RecordChange> changes) override {
     for (const RecordChange& change : changes) {
       if (change.key == fatal_record_) Die();
@@ -128,6 +132,7 @@ class MortalStore : public ChunkStore {
   std::atomic<int> failing_listings_ = 0;
   std::atomic<int> failing_removals_ = 0;
   std::atomic<int> tidied_ = 0;
+  std::atomic<int> listed_ = 0;
 };
 
 // A server of the tests: its catalog, and the way to kill it.

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include "storage/catalog.h"
@@ -18,6 +19,7 @@ namespace graphfeed {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
@@ -56,6 +58,35 @@ TEST_P(SharedStoreFaultTest, ACopyUnderTheNumberOfADeletedVersionTakesItsPlaceEv
   Pass(5 * kLease, {&a, &b});
   EXPECT_EQ(2 * StoredColumns().size(), with_both);
   EXPECT_TRUE((*after)->Verify().ok());
+}
+
+TEST_P(SharedStoreFaultTest, WhatWasRemovedBeforeItIsOpenedIsNoDamageEither) {
+  const TestServer a = Start();
+  const TestServer b = Start();
+  Add(a, "d", RandomGraphs(3, 200));
+  ASSERT_TRUE(b->KeepUp().ok());
+  ASSERT_TRUE(a->Delete("d", 1).ok());
+  Pass(5 * kLease, {&a});  // the other one is silent
+  EXPECT_THAT(Names(b), ElementsAre("d@1"));
+  const absl::Status status = b->OpenDataset("d").status();
+  EXPECT_TRUE(absl::IsNotFound(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("\"d@1\" was deleted"));
+}
+
+TEST_P(SharedStoreFaultTest, ManyReadsThatFailAskForTheRecordsOnce) {
+  const TestServer a = Start();
+  Add(a, "d");
+  const DatasetInfo info = *a->Get("d");
+  const absl::Status damage = absl::DataLossError("x");
+  const auto beat = [&] { return ServersOf(StoredRecords())->begin()->second.beat; };
+  const int listed = a.store->listed();
+  const uint64_t then = beat();
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(a->WhyNotRead(info, damage), damage);
+  EXPECT_EQ(a.store->listed(), listed + 1);
+  EXPECT_EQ(beat(), then);
+  now_ += std::chrono::seconds(1);
+  EXPECT_EQ(a->WhyNotRead(info, damage), damage);
+  EXPECT_EQ(a.store->listed(), listed + 2);
 }
 
 TEST_P(SharedStoreFaultTest, WhoShowsThatItIsAliveWaitsForNothingButRecords) {
