@@ -322,11 +322,10 @@ void Server::Reload() {
 
 void Server::Shutdown(absl::Time deadline) {
   absl::call_once(impl_->shutdown, [&] {
-    impl_->watch.reset();
-    if (impl_->follower != nullptr) impl_->follower->Stop();
-    impl_->upkeep->Stop();
     impl_->core->calls.Drain();
     impl_->health.Drain();
+    if (impl_->follower != nullptr) impl_->follower->Stop();
+    impl_->upkeep->Stop();
     impl_->core->calls.WaitUntilIdle(deadline);
     // What still runs are calls beyond the deadline, and watchers of our health: cancelled. Waits
     // for all reactors, which need the pools.
@@ -335,6 +334,8 @@ void Server::Shutdown(absl::Time deadline) {
     impl_->sharing.reset();                // with what clients still hold
     impl_->core->metrics.StopListening();  // scrapes read the pools
     impl_->core->StopPools();
+    // Until now: other servers of the store take who is silent for dead. It may wait for the store.
+    impl_->watch.reset();
   });
 }
 

@@ -88,12 +88,7 @@ absl::StatusOr<std::vector<DatasetInfo>> Catalog::Snapshot(const std::string& to
 std::vector<Fingerprint> Catalog::DeletedButOpen() { return engine_->DeletedButOpen(); }
 absl::Status Catalog::Sweep() { return engine_->Sweep(); }
 absl::Status Catalog::WhyNotRead(const DatasetInfo& info, absl::Status status) {
-  if (!absl::IsDataLoss(status)) return status;
-  (void)engine_->KeepUp();  // if it fails, so it stays
-  const std::string version = absl::StrCat(info.name, "@", info.version);
-  if (!absl::IsNotFound(Get(version).status())) return status;
-  return absl::NotFoundError(
-      absl::StrCat("\"", version, "\" was deleted, and removed while it was read"));
+  return engine_->WhyNotRead(info, std::move(status));
 }
 absl::Status Catalog::KeepUp() { return engine_->KeepUp(); }
 absl::Status Catalog::Health() const { return engine_->Health(); }

@@ -132,16 +132,18 @@ class Catalog {
   // The fingerprints of versions that were deleted, by whomever, and are open here all the same:
   // they keep what they use as long as they are.
   std::vector<Fingerprint> DeletedButOpen();
-  // Removes what has been set aside for long enough by now and nobody uses. CANCELLED within a
+  // Removes what has been set aside for long enough by now and nobody uses; in a store that servers
+  // share, sets aside first what the dead had begun. CANCELLED within a
   // WorkScope whose work nobody wants any more; the next sweep, or that of another, goes on.
   absl::Status Sweep();
   // What reading a version that is open has failed with; NOT_FOUND instead of DATA_LOSS if it was
   // deleted: a server that was silent for long may not have heard of that, nor others of the
-  // server.
+  // server. Reads the records, unless that was less than a second ago. What OpenDataset fails with
+  // has been asked so.
   absl::Status WhyNotRead(const DatasetInfo& info, absl::Status status);
   // To be called every second, unless the catalog does (`keeps_up`). In a store that servers share:
   // reads what others have changed, shows them that this one is alive and what it uses, and ends
-  // the leases of the dead.
+  // the leases of the dead. Asks for records alone, so no other part of the store holds it up.
   absl::Status KeepUp();
   // OK, or why nothing can be stored any more (ChunkStore::Health).
   absl::Status Health() const;

@@ -42,8 +42,10 @@ CatalogEngine::CatalogEngine(std::unique_ptr<ChunkStore> store, const CatalogOpt
 CatalogEngine::~CatalogEngine() {
   if (server_key_.empty() || read_only_) return;
   {
+    MutexLock keep_up_lock(&keep_up_mu_);
     MutexLock lock(&mu_);
-    if (!garbage_.empty()) return;  // others look what the dead have left
+    // Others look what the dead have left.
+    if (orphans_ || !garbage_.empty() || !writing_.empty()) return;
   }
   // Whoever does not say so is taken for dead after a while.
   (void)records_.Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
@@ -163,18 +165,16 @@ absl::StatusOr<DatasetInfo> CatalogEngine::Publish(Manifest manifest) {
       });
   if (status.ok()) {
     store_->Announce();
-    MutexLock lock(&mu_);
-    for (const uint64_t column : manifest.uids()) writing_.erase(column);
     return manifest.info;
   }
-  // The record may be there nevertheless. Where that cannot be undone, its columns stay, and the
-  // next start finds both or neither. Columns that it shares with other versions stay anyway.
-  const absl::Status undone =
-      key.empty() ? absl::OkStatus()
-                  : Update([&](const RecordMap&) -> absl::StatusOr<std::vector<RecordEdit>> {
-                      return std::vector<RecordEdit>{{key, std::nullopt}};
-                    });
-  if (undone.ok()) Drop(manifest);
+  // The record may be there nevertheless. Where that cannot be undone, its columns stay: the next
+  // KeepUp, or start, finds both or neither. Columns that it shares with others stay anyway.
+  if (key.empty() || Undo(manifest).ok()) {
+    Drop(manifest);
+  } else if (!server_key_.empty()) {
+    MutexLock lock(&mu_);
+    unsettled_.push_back(std::move(manifest));
+  }
   return status;
 }
 
@@ -256,17 +256,18 @@ absl::StatusOr<std::shared_ptr<Dataset>> CatalogEngine::OpenDataset(absl::string
     Reference(*manifest);  // until it is closed
   }
   offsets_bytes_ += OffsetsBytes(*manifest);
-  GF_ASSIGN_OR_RETURN(std::shared_ptr<Dataset> dataset,
-                      LoadDataset(manifest, *store_, cache_,
-                                  [engine = shared_from_this(), manifest](int64_t offsets_bytes) {
-                                    engine->offsets_bytes_ -= offsets_bytes;
-                                    engine->NoteUse(manifest->info);
-                                    engine->ReleaseSoon(*manifest);
-                                  }));
+  absl::StatusOr<std::shared_ptr<Dataset>> loaded = LoadDataset(
+      manifest, *store_, cache_, [engine = shared_from_this(), manifest](int64_t offsets_bytes) {
+        engine->offsets_bytes_ -= offsets_bytes;
+        engine->NoteUse(manifest->info);
+        engine->ReleaseSoon(*manifest);
+      });
+  if (!loaded.ok()) return WhyNotRead(manifest->info, loaded.status());
+  std::shared_ptr<Dataset> dataset = *std::move(loaded);
   std::shared_ptr<Dataset> open;  // outlives the lock, which closing a dataset takes
   MutexLock lock(&mu_);
   const auto found = Find(manifest->info.name, manifest->info.version);
-  if (!found.ok()) {  // deleted meanwhile
+  if (!found.ok() || (*found)->manifest != manifest) {  // deleted meanwhile
     deleted_.push_back({manifest->info.fingerprint, dataset});
     return dataset;
   }
@@ -332,9 +333,6 @@ absl::Status CatalogEngine::Delete(absl::string_view name, int64_t version,
   GF_RETURN_IF_ERROR(CheckDatasetName(name));
   MutexLock publish_lock(&publish_mu_);
   const auto edit = [&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
-    std::vector<RecordEdit> edits = {{ManifestKey(name, version), std::nullopt}};
-    GF_ASSIGN_OR_RETURN(const int64_t deleted, HighestDeleted(records, name));
-    GF_ASSIGN_OR_RETURN(SetAsideColumns set_aside, SetAsideOf(records));
     MutexLock lock(&mu_);
     GF_ASSIGN_OR_RETURN(const Version* doomed, Find(name, version));
     if (unused_for.has_value() &&
@@ -343,19 +341,7 @@ absl::Status CatalogEngine::Delete(absl::string_view name, int64_t version,
       return absl::FailedPreconditionError(
           absl::StrCat("\"", name, "@", version, "\" is in use, or was not long ago"));
     }
-    // A number is never given out again: it may still be in somebody's notes. The newest one that
-    // is there may be a copy, older than one that was deleted. Servers that share the store must
-    // see any deletion here, since they may not know of newer versions yet.
-    const bool newest = datasets_.find(name)->second.rbegin()->first == version;
-    if ((newest || !server_key_.empty()) && deleted < version) {
-      edits.push_back({NewestKey(name), absl::StrCat(version)});
-    }
-    if (server_key_.empty()) return edits;
-    for (const uint64_t column : ColumnsOfNoOther(*doomed->manifest)) {
-      set_aside.emplace(column, absl::FromUnixSeconds(absl::ToUnixSeconds(absl::Now())));
-    }
-    edits.push_back(SetAsideEdit(set_aside));
-    return edits;
+    return DeletionEdits(*doomed->manifest, records);
   };
   absl::Status status = Update(edit);
   if (status.ok()) store_->Announce();

@@ -66,6 +66,7 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   absl::Status Sweep();
   absl::Status KeepUp();
   std::vector<Fingerprint> DeletedButOpen();
+  absl::Status WhyNotRead(const DatasetInfo& info, absl::Status status);
   absl::StatusOr<uint64_t> NewColumn() override;
 
   ChunkStore& store() override { return *store_; }
@@ -128,6 +129,17 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   static RecordEdit SetAsideSeen(const RecordMap& records);
   // The record of this server.
   ServerRecord OwnRecord(const SetAsideColumns& set_aside) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Deletes a version that is there.
+  absl::StatusOr<std::vector<RecordEdit>> DeletionEdits(const Manifest& manifest,
+                                                        const RecordMap& records) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Afterwards a manifest is not published, though it may have been for a moment.
+  absl::Status Undo(const Manifest& manifest);
+  // Of manifests of which it is certain by now whether they are published: discards what those have
+  // written that are not.
+  absl::Status Settle(absl::Span<const Manifest> manifests);
+  // What the dead have begun belongs to nobody now.
+  absl::Status SetOrphansAside();
   // Adds to the edits that publish a manifest what makes them fail if any of its columns is, or
   // will be, removed by another server.
   absl::Status HoldColumns(const Manifest& manifest, const RecordMap& records,
@@ -161,16 +173,23 @@ class CatalogEngine : public IngestHost, public std::enable_shared_from_this<Cat
   Mutex reserve_mu_;  // before the lock of records_
   uint64_t next_column_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t reserved_columns_ ABSL_GUARDED_BY(mu_) = 0;  // the first not reserved
+  ColumnRange reserving_ ABSL_GUARDED_BY(mu_);          // while that is done: what comes next
   // Of a store that servers share: what this one has given out and nobody has published yet.
   absl::flat_hash_set<uint64_t> writing_ ABSL_GUARDED_BY(mu_);
+  // Whose publishing failed, and could not be undone.
+  std::vector<Manifest> unsettled_ ABSL_GUARDED_BY(mu_);
   uint64_t beat_ ABSL_GUARDED_BY(mu_) = 0;
 
   Mutex keep_up_mu_;
   // Records of servers. What nobody could see, since the store did not answer, is no silence.
   Unchanged others_ ABSL_GUARDED_BY(keep_up_mu_){options_.lease / 4};
   KnownAside aside_ ABSL_GUARDED_BY(keep_up_mu_);
-  // Servers were found dead, and what they had begun has not been set aside yet.
+  // Columns may belong to nobody: servers were found dead, and what they had begun has not been set
+  // aside yet; or a sweep does not know whether they still are.
   bool orphans_ ABSL_GUARDED_BY(keep_up_mu_) = false;
+
+  Mutex asking_mu_;  // before the lock of records_
+  std::optional<std::chrono::steady_clock::time_point> asked_ ABSL_GUARDED_BY(asking_mu_);
 
   Sweeper sweeper_{[this](const std::vector<uint64_t>& columns) { Discard(columns); }};
 };

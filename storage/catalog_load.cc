@@ -91,25 +91,19 @@ absl::Status CatalogEngine::Apply(const RecordMap& records,
       GF_RETURN_IF_ERROR(CheckRecord(records, change.key));
       continue;
     }
-    if (change.before.has_value()) {
-      return absl::DataLossError(absl::StrCat("record \"", change.key, "\" became another"));
-    }
     GF_ASSIGN_OR_RETURN(published.emplace_back(), ManifestOfRecord(change.key, *change.after));
   }
   GF_ASSIGN_OR_RETURN(const SetAsideColumns set_aside, SetAsideOf(records));
   set_aside_columns_ = static_cast<int64_t>(set_aside.size());
 
   MutexLock lock(&mu_);
-  for (auto& manifest : published) {
-    const DatasetInfo& info = manifest->info;
+  for (const auto& manifest : published) {
     Reference(*manifest);
-    Version& version = datasets_[info.name][info.version];
-    version.used = options_.clock();
-    version.manifest = std::move(manifest);
+    for (const uint64_t column : manifest->uids()) writing_.erase(column);
   }
   for (const RecordChange& change : changes) {
-    if (change.after.has_value() || !change.before.has_value()) continue;
-    if (change.key == server_key_) LoseLease();
+    if (!change.before.has_value() || change.after == change.before) continue;
+    if (change.key == server_key_ && !change.after.has_value()) LoseLease();
     absl::string_view name = change.key;
     if (!absl::ConsumePrefix(&name, kManifestPrefix)) continue;
     GF_ASSIGN_OR_RETURN(const DatasetReference version, ParseDatasetReference(name));
@@ -121,6 +115,13 @@ absl::Status CatalogEngine::Apply(const RecordMap& records,
     }
     dataset->second.erase(deleted);
     if (dataset->second.empty()) datasets_.erase(dataset);
+  }
+  // A copy may have come under the number of what was deleted since the records were read.
+  for (auto& manifest : published) {
+    const DatasetInfo& info = manifest->info;
+    Version& version = datasets_[info.name][info.version];
+    version.used = options_.clock();
+    version.manifest = std::move(manifest);
   }
   return absl::OkStatus();
 }

@@ -2,9 +2,13 @@
 // store (servers.h).
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -29,23 +33,24 @@ absl::StatusOr<uint64_t> CatalogEngine::NewColumn() {
 }
 
 absl::Status CatalogEngine::ReserveColumns() {
-  ColumnRange reserved;
-  GF_RETURN_IF_ERROR(
+  absl::Status status =
       Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+        ColumnRange reserved;
         GF_ASSIGN_OR_RETURN(reserved.first, NextColumn(records));
         reserved.end = reserved.first + kColumnsReserved;
-        std::vector<RecordEdit> edits = {{std::string(kNextColumnKey), absl::StrCat(reserved.end)}};
-        if (server_key_.empty()) return edits;
         GF_ASSIGN_OR_RETURN(const SetAsideColumns set_aside, SetAsideOf(records));
+        std::vector<RecordEdit> edits = {{std::string(kNextColumnKey), absl::StrCat(reserved.end)}};
         MutexLock lock(&mu_);
-        ServerRecord own = OwnRecord(set_aside);
-        own.writes.push_back(reserved);
-        own.writes = Joined(std::move(own.writes));
+        reserving_ = reserved;
+        if (server_key_.empty()) return edits;
         edits.push_back(SetAsideSeen(records));
-        edits.push_back({server_key_, EncodeServer(own)});
+        edits.push_back({server_key_, EncodeServer(OwnRecord(set_aside))});
         return edits;
-      }));
+      });
   MutexLock lock(&mu_);
+  const ColumnRange reserved = std::exchange(reserving_, {});
+  if (!status.ok()) return status;
+  // None where the lease was lost meanwhile: then others may remove what would be written.
   next_column_ = reserved.first;
   reserved_columns_ = reserved.end;
   return absl::OkStatus();
@@ -60,7 +65,9 @@ ServerRecord CatalogEngine::OwnRecord(const SetAsideColumns& set_aside) {
   own.beat = ++beat_;
   for (const uint64_t column : writing_) own.writes.push_back({column, column + 1});
   // What is given out until the next record, too.
-  if (next_column_ < reserved_columns_) own.writes.push_back({next_column_, reserved_columns_});
+  for (const ColumnRange& range : {ColumnRange{next_column_, reserved_columns_}, reserving_}) {
+    if (range.first < range.end) own.writes.push_back(range);
+  }
   own.writes = Joined(std::move(own.writes));
   for (const auto& [column, seen] : set_aside) {
     if (references_.contains(column)) own.reads.push_back(column);
@@ -71,6 +78,7 @@ ServerRecord CatalogEngine::OwnRecord(const SetAsideColumns& set_aside) {
 void CatalogEngine::LoseLease() {
   writing_.clear();
   next_column_ = reserved_columns_ = 0;
+  reserving_ = {};
 }
 
 std::vector<uint64_t> CatalogEngine::ColumnsOfNoOther(const Manifest& manifest) const {
@@ -125,9 +133,66 @@ absl::Status CatalogEngine::HoldColumns(const Manifest& manifest, const RecordMa
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<RecordEdit>> CatalogEngine::DeletionEdits(
+    const Manifest& manifest, const RecordMap& records) const {
+  const std::string& name = manifest.info.name;
+  const int64_t version = manifest.info.version;
+  std::vector<RecordEdit> edits = {{ManifestKey(name, version), std::nullopt}};
+  GF_ASSIGN_OR_RETURN(const int64_t deleted, HighestDeleted(records, name));
+  // A number is never given out again: it may still be in somebody's notes. The newest one that
+  // is there may be a copy, older than one that was deleted. Servers that share the store must
+  // see any deletion here, since they may not know of newer versions yet.
+  const bool newest = datasets_.find(name)->second.rbegin()->first == version;
+  if ((newest || !server_key_.empty()) && deleted < version) {
+    edits.push_back({NewestKey(name), absl::StrCat(version)});
+  }
+  if (server_key_.empty()) return edits;
+  GF_ASSIGN_OR_RETURN(SetAsideColumns set_aside, SetAsideOf(records));
+  for (const uint64_t column : ColumnsOfNoOther(manifest)) {
+    set_aside.emplace(column, absl::FromUnixSeconds(absl::ToUnixSeconds(absl::Now())));
+  }
+  edits.push_back(SetAsideEdit(set_aside));
+  return edits;
+}
+
+absl::Status CatalogEngine::Undo(const Manifest& manifest) {
+  const std::string key = ManifestKey(manifest.info.name, manifest.info.version);
+  return Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
+    // None, or what another server has published under the number: nor will it be ours any more.
+    std::optional<std::string> there = FindRecord(records, key);
+    if (there != EncodeManifest(manifest)) return std::vector<RecordEdit>{{key, std::move(there)}};
+    // Others may have it open.
+    MutexLock lock(&mu_);
+    return DeletionEdits(manifest, records);
+  });
+}
+
+absl::Status CatalogEngine::Settle(absl::Span<const Manifest> manifests) {
+  GF_RETURN_IF_ERROR(Refresh());
+  const RecordMap records = records_.Copy();
+  GF_ASSIGN_OR_RETURN(const SetAsideColumns set_aside, SetAsideOf(records));
+  for (const Manifest& manifest : manifests) {
+    const DatasetInfo& info = manifest.info;
+    if (FindRecord(records, ManifestKey(info.name, info.version)) == EncodeManifest(manifest)) {
+      continue;
+    }
+    {
+      MutexLock lock(&mu_);
+      // It was there, and somebody has deleted it.
+      for (const auto& [column, seen] : set_aside) writing_.erase(column);
+      Reference(manifest);
+    }
+    ReleaseSoon(manifest);
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CatalogEngine::KeepUp() {
-  store_->Tidy();
-  if (server_key_.empty()) return absl::OkStatus();
+  if (server_key_.empty()) {
+    store_->Tidy();
+    return absl::OkStatus();
+  }
+  // Nothing but records is asked for: whoever waits for other objects is silent meanwhile.
   MutexLock keep_up_lock(&keep_up_mu_);
   GF_RETURN_IF_ERROR(Refresh());
   const RecordMap seen = records_.Copy();
@@ -140,9 +205,14 @@ absl::Status CatalogEngine::KeepUp() {
   if (read_only_) return absl::OkStatus();
 
   const std::vector<std::string> silent = others_.For(options_.lease);
-  // Their records go first; if what follows fails, the next call does it.
+  // Their records go first; what they have begun, the next sweep sets aside.
   orphans_ = orphans_ || !silent.empty();
-  GF_RETURN_IF_ERROR(
+  std::vector<Manifest> unsettled;
+  {
+    MutexLock lock(&mu_);
+    unsettled.swap(unsettled_);
+  }
+  absl::Status status =
       Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
         GF_ASSIGN_OR_RETURN(const SetAsideColumns current, SetAsideOf(records));
         std::vector<RecordEdit> edits;
@@ -155,22 +225,38 @@ absl::Status CatalogEngine::KeepUp() {
         MutexLock lock(&mu_);
         edits.push_back({server_key_, EncodeServer(OwnRecord(current))});
         return edits;
-      }));
-  if (!orphans_) return absl::OkStatus();
-  // What the dead have begun belongs to nobody now.
+      });
+  if (unsettled.empty()) return status;
+  // With that, they have been published or never will be.
+  if (status.ok()) status = Settle(unsettled);
+  if (status.ok()) return status;
+  MutexLock lock(&mu_);
+  std::move(unsettled.begin(), unsettled.end(), std::back_inserter(unsettled_));
+  return status;
+}
+
+absl::Status CatalogEngine::SetOrphansAside() {
+  {
+    MutexLock keep_up_lock(&keep_up_mu_);
+    if (!std::exchange(orphans_, false)) return absl::OkStatus();
+  }
   const RecordMap earlier = records_.Copy();
-  GF_ASSIGN_OR_RETURN(const std::vector<ColumnChunks> stored, store_->ListColumns());
-  GF_RETURN_IF_ERROR(SetUnusedAside(earlier, stored));
-  orphans_ = false;
-  return absl::OkStatus();
+  const absl::StatusOr<std::vector<ColumnChunks>> stored = store_->ListColumns();
+  absl::Status status = stored.ok() ? SetUnusedAside(earlier, *stored) : stored.status();
+  if (status.ok()) return status;
+  MutexLock keep_up_lock(&keep_up_mu_);
+  orphans_ = true;
+  return status;
 }
 
 absl::Status CatalogEngine::Sweep() {
+  if (!server_key_.empty()) store_->Tidy();
   if (read_only_) return absl::OkStatus();
+  GF_RETURN_IF_ERROR(SetOrphansAside());
   std::vector<uint64_t> doomed;
   {
     MutexLock keep_up_lock(&keep_up_mu_);
-    GF_RETURN_IF_ERROR(
+    absl::Status status =
         Update([&](const RecordMap& records) -> absl::StatusOr<std::vector<RecordEdit>> {
           doomed.clear();
           GF_ASSIGN_OR_RETURN(SetAsideColumns columns, SetAsideOf(records));
@@ -191,7 +277,12 @@ absl::Status CatalogEngine::Sweep() {
             if (!used) doomed.push_back(column);
           }
           return std::vector<RecordEdit>{SetAsideEdit(columns)};
-        }));
+        });
+    if (!status.ok()) {
+      // The columns may have been taken out of the record nevertheless.
+      orphans_ = orphans_ || !server_key_.empty();
+      return status;
+    }
   }
   {
     MutexLock lock(&mu_);
@@ -208,6 +299,23 @@ absl::Status CatalogEngine::DeleteOrKeepAsGarbage(std::vector<uint64_t> columns)
   MutexLock lock(&mu_);
   garbage_.insert(garbage_.end(), columns.begin(), columns.end());
   return status;
+}
+
+absl::Status CatalogEngine::WhyNotRead(const DatasetInfo& info, absl::Status status) {
+  if (!absl::IsDataLoss(status) || server_key_.empty()) return status;
+  {
+    // Whoever comes meanwhile waits for the answer. What is removed was deleted two leases before.
+    MutexLock asking_lock(&asking_mu_);
+    const auto now = options_.clock();
+    if (!asked_.has_value() || now - *asked_ >= std::chrono::seconds(1)) {
+      if (!Refresh().ok()) return status;
+      asked_ = now;
+    }
+  }
+  const std::string version = absl::StrCat(info.name, "@", info.version);
+  if (!absl::IsNotFound(Get(version).status())) return status;
+  return absl::NotFoundError(
+      absl::StrCat("\"", version, "\" was deleted, and removed while it was read"));
 }
 
 std::vector<Fingerprint> CatalogEngine::DeletedButOpen() {

@@ -142,11 +142,12 @@ void BatchMaker::ReadSeeds(std::shared_ptr<Dataset> dataset, BatchSpec spec,
   seeds_.Get(
       key,
       [&, dataset]() -> SeedCache::ValueOr {
-        GF_ASSIGN_OR_RETURN(SeedSet seeds, SeedSet::Read(ViewOf(*dataset), *sampling));
+        absl::StatusOr<SeedSet> seeds = SeedSet::Read(ViewOf(*dataset), *sampling);
+        if (!seeds.ok()) return catalog_.WhyNotRead(dataset->info(), seeds.status());
         GF_ASSIGN_OR_RETURN(std::shared_ptr<const Admission::Place> place,
-                            admission_.ReserveShared("a set of seeds", seeds.memory_bytes()));
+                            admission_.ReserveShared("a set of seeds", seeds->memory_bytes()));
         return std::make_shared<const ChargedSeeds>(
-            ChargedSeeds{.place = std::move(place), .seeds = std::move(seeds)});
+            ChargedSeeds{.place = std::move(place), .seeds = *std::move(seeds)});
       },
       [this, dataset, spec = std::move(spec), max_frame_bytes,
        done = std::move(done)](SeedCache::ValueOr charged) mutable {

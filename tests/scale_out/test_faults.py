@@ -9,11 +9,13 @@ import threading
 import time
 
 import grpc
+import numpy as np
 import pytest
 from on_pool import (
     LONG,
     STREAMS,
     digests,
+    entries,
     graphs,
     loader,
     longest_stall,
@@ -199,6 +201,48 @@ def test_a_server_that_stood_still_says_what_was_deleted_meanwhile(ceph, space, 
                 pass
     assert failed.value.code() == grpc.StatusCode.NOT_FOUND, failed.value
     assert '"d@1" was deleted' in failed.value.details()
+
+
+def test_an_ingest_that_a_drain_waits_for_is_published_however_long_it_takes(ceph, space, start):
+    """Longer than others take to say that a silent server is dead."""
+    server = start(ceph.location(space), "--drain-timeout", "60s")
+    other = gf.connect(start(ceph.location(space)).address)
+    rng = np.random.default_rng(17)
+
+    def rows():
+        for i in range(4000):
+            if i == 3000:
+                wait_for(lambda: entries(ceph, space, "columns"))
+                server.process.send_signal(signal.SIGTERM)
+                wait_for(lambda: ready(server) is not None, 5)
+                time.sleep(20)  # two leases
+            edges = np.array([[0, 1], [1, 2]])
+            yield {"x": rng.random((3, 256), np.float32), "edge_index": edges, "y": np.array([i])}
+
+    info = gf.connect(server.address, retry_timeout=0).ingest("d", rows())
+    assert info.full_name == "d@1"
+    assert server.process.wait(timeout=60) == 0
+    wait_for(lambda: versions(other) == ["d@1"])
+    assert len(digests(other, "d")) > 100
+
+
+def test_who_is_to_end_while_the_cluster_hangs_says_so_at_once(ceph, space, start):
+    server = start(ceph.location(space))
+    gf.connect(server.address).ingest("d", graphs(18, 20000, 64))
+    with grpc.insecure_channel(server.address) as channel:
+        request = messages.ExportVersionRequest(dataset="d@1")
+        call = channel.unary_stream("/graphfeed.v1.GraphFeed/ExportVersion")(request.SerializeToString())
+        next(call)  # a drain waits for the rest
+        ceph.send_all(signal.SIGSTOP)
+        try:
+            time.sleep(3)  # by when the records are waited for
+            assert ready(server) is None
+            server.process.send_signal(signal.SIGTERM)
+            assert "drain" in wait_for(lambda: ready(server), 3)
+        finally:
+            ceph.send_all(signal.SIGCONT)
+        call.cancel()
+    assert server.process.wait(timeout=60) == 0
 
 
 def test_a_server_that_ends_leaves_what_it_removes_to_others(ceph, space, start):

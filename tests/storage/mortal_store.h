@@ -1,7 +1,9 @@
 #ifndef GRAPHFEED_TESTS_STORAGE_MORTAL_STORE_H_
 #define GRAPHFEED_TESTS_STORAGE_MORTAL_STORE_H_
 
+#include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -22,11 +24,27 @@ class MortalStore : public ChunkStore {
   // Dies just before it changes this record.
   void DieBefore(std::string record) { fatal_record_ = std::move(record); }
 
+  // A change that is not answered, the next one of this record.
+  struct Unanswered {
+    std::string record = "none";
+    bool made = true;
+    std::function<void()> then = [] {};  // called before the store says that it has no answer
+    int failing = 0;                     // so many changes after it are not made
+  };
+  void LoseAnswer(Unanswered unanswered) { unanswered_ = std::move(unanswered); }
+
   // The next so many listings of columns fail.
   void FailListings(int count) { failing_listings_ = count; }
 
   // So do the next so many removals of columns.
   void FailRemovals(int count) { failing_removals_ = count; }
+
+  // Called when the process forgets columns.
+  void OnForget(std::function<void()> on_forget) { on_forget_ = std::move(on_forget); }
+
+  // How often it was tidied up, and its records were read.
+  int tidied() const { return tidied_; }
+  int listed() const { return listed_; }
 
   bool shared() const override { return store_->shared(); }
   bool read_only() const override { return store_->read_only(); }
@@ -54,12 +72,36 @@ class MortalStore : public ChunkStore {
     }
     return *dead_ ? Dead() : store_->DeleteColumns(columns);
   }
-  absl::StatusOr<RecordMap> ListRecords() override { return store_->ListRecords(); }
+  void ForgetColumns(absl::Span<const uint64_t> columns) override {
+    store_->ForgetColumns(columns);
+    on_forget_();
+  }
+  void Tidy() override {
+    ++tidied_;
+    store_->Tidy();
+  }
+  absl::StatusOr<RecordMap> ListRecords() override {
+    ++listed_;
+    return store_->ListRecords();
+  }
   absl::Status ChangeRecords(absl::Span<const RecordChange> changes) override {
     for (const RecordChange& change : changes) {
       if (change.key == fatal_record_) Die();
     }
-    return *dead_ ? Dead() : store_->ChangeRecords(changes);
+    if (*dead_) return Dead();
+    const absl::Status no_answer = absl::UnavailableError("no answer in time");
+    if (failing_changes_ > 0 && failing_changes_-- > 0) return no_answer;
+    const bool answered = std::none_of(changes.begin(), changes.end(), [&](const auto& change) {
+      return change.key == unanswered_.record && change.before != change.after;
+    });
+    if (answered) return store_->ChangeRecords(changes);
+    const Unanswered unanswered = std::exchange(unanswered_, {});
+    if (unanswered.made) {
+      if (absl::Status status = store_->ChangeRecords(changes); !status.ok()) return status;
+    }
+    failing_changes_ = unanswered.failing;
+    unanswered.then();
+    return no_answer;
   }
   int64_t StoredBytes() override { return store_->StoredBytes(); }
 
@@ -83,9 +125,14 @@ class MortalStore : public ChunkStore {
 
   const std::unique_ptr<ChunkStore> store_;
   const std::shared_ptr<std::atomic<bool>> dead_ = std::make_shared<std::atomic<bool>>(false);
+  std::function<void()> on_forget_ = [] {};
   std::string fatal_record_ = "none";
+  Unanswered unanswered_;
+  std::atomic<int> failing_changes_ = 0;
   std::atomic<int> failing_listings_ = 0;
   std::atomic<int> failing_removals_ = 0;
+  std::atomic<int> tidied_ = 0;
+  std::atomic<int> listed_ = 0;
 };
 
 // A server of the tests: its catalog, and the way to kill it.

@@ -100,7 +100,6 @@ void RadosCalls::Start(WriteOp op, const std::string& object, size_t token) {
 }
 
 void RadosCalls::Cancel(const absl::Status& reason) {
-  if (!cancelled_.ok()) return;
   cancelled_ = reason;
   for (const auto& [call, owned] : calls_) {
     if (call->completion != nullptr) {

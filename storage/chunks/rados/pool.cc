@@ -149,7 +149,10 @@ void RadosPool::Watch() {
       }
       if (result != -ETIMEDOUT && result != -ENOTCONN) Answered();
     }
-    if (Clock::now() - answered_.load() >= kLostAfter) lost_ = true;
+    if (Silent()) {
+      lost_ = true;
+      if (!Silent()) lost_ = false;  // an answer came in between
+    }
   }
 }
 

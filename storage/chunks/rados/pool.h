@@ -72,6 +72,7 @@ class RadosPool {
   // Starts looking at the object unless that is still being waited for.
   void Look();
   void Answered();
+  bool Silent() const { return Clock::now() - answered_.load() >= kLostAfter; }
 
   const Librados& api_;
   const RadosLocation location_;

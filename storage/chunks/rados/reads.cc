@@ -141,7 +141,9 @@ class Reader {
       for (size_t i = plan.first; i < plan.end; ++i) visitor_(keys_[i].index, done.status);
     }
     free_.push_back(done.token);
-    if (absl::IsCancelled(done.status)) GiveUp(done.status);
+    // These are about one object; after anything else the others would be asked for in vain.
+    const bool of_object = absl::IsDataLoss(done.status) || absl::IsNotFound(done.status);
+    if (!done.status.ok() && !of_object) GiveUp(done.status);
   }
 
   void GiveUp(const absl::Status& status) {

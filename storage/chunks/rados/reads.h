@@ -28,8 +28,8 @@ struct PlacedKey {
 
 // Reads chunks, which ascend, and visits each once: those of an object by few operations of many
 // ranges, as many operations at a time as fit into a bound of bytes. NOT_FOUND: there is no such
-// object; DATA_LOSS: it is too short, or the cluster cannot read it. Ends early, with CANCELLED,
-// when nobody waits for it any more.
+// object; DATA_LOSS: it is too short, or the cluster cannot read it. Any other error ends all: what
+// the cluster does not answer in time, and CANCELLED when nobody waits for it any more.
 void ReadPlaced(const RadosPool& pool, absl::Span<const PlacedKey> keys,
                 ChunkStore::ChunkVisitor visitor, ReadCounts& counts);
 

@@ -19,7 +19,6 @@ namespace {
 
 // An object that never exists.
 constexpr char kNoObject[] = "none";
-constexpr int64_t kTidiesBetweenCounts = 10;
 
 // Entries of "columns" by column.
 absl::StatusOr<std::map<uint64_t, ColumnEntry>> DecodeEntries(const RecordMap& entries) {
@@ -245,7 +244,6 @@ std::unique_ptr<RecordsWatch> RadosChunkStore::WatchRecords(std::function<void()
 void RadosChunkStore::Announce() { Notify(*pool_, RadosRecords::kObject); }
 
 void RadosChunkStore::Tidy() {
-  if (tidied_++ % kTidiesBetweenCounts != 0) return;
   (void)ListColumns();  // counts what others have written and removed
 }
 

@@ -82,7 +82,6 @@ class RadosChunkStore : public ChunkStore {
   std::map<uint64_t, Places> places_ ABSL_GUARDED_BY(mu_);
   // Of columns, as last listed, with what this process has written and removed since.
   std::atomic<int64_t> stored_bytes_{0};
-  std::atomic<int64_t> tidied_{0};
   ReadCounts counts_;
   WatchCounts watch_counts_;
 };

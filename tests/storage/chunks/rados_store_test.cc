@@ -4,14 +4,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "storage/base/work_scope.h"
 #include "storage/chunks/rados/calls.h"
 #include "storage/chunks/rados/column_entry.h"
 #include "storage/chunks/rados/location.h"
+#include "storage/chunks/rados/reads.h"
 #include "storage/chunks/rados/writer.h"
 #include "tests/storage/chunks/rados_fixture.h"
 #include "tests/storage/graph_blocks.h"
@@ -208,6 +216,73 @@ TEST_F(RadosTest, RadosAColumnOfManyObjectsIsReadAndRemovedWhole) {
   for (int64_t object = 0; object < 3; ++object) {
     EXPECT_TRUE(absl::IsNotFound(Remove(ObjectName(9, object)))) << object;
   }
+}
+
+TEST_F(RadosTest, RadosAReadThatFailsForAllIsNotTriedForEach) {
+  const auto refused = RadosPool::Connect(
+      *ParseRadosLocation(RadosPlace(space_, "nobody").substr(std::string("rados://").size())),
+      "records");
+  ASSERT_TRUE(refused.ok()) << refused.status();
+  std::vector<PlacedKey> keys;
+  for (uint32_t i = 0; i < 1000; ++i) {  // each in an object of its own
+    keys.push_back(
+        {.index = i, .key = {9, i}, .place = {.object = i, .offset = 0, .bytes = 1 << 10}});
+  }
+  std::vector<int> visits(keys.size());
+  ReadCounts counts;
+  const auto visitor = [&](size_t i, const absl::StatusOr<absl::string_view>& value) {
+    ++visits[i];
+    EXPECT_TRUE(absl::IsPermissionDenied(value.status())) << value.status();
+  };
+  ReadPlaced(**refused, keys, visitor, counts);
+  EXPECT_THAT(visits, testing::Each(1));
+  EXPECT_LT(counts.operations, 100);
+}
+
+// The cluster's OSDs, which stand still while this exists.
+class StoppedOsds {
+ public:
+  StoppedOsds() {
+    for (const auto& process : std::filesystem::directory_iterator("/proc")) {
+      std::ifstream file(process.path() / "cmdline");
+      const std::string command{std::istreambuf_iterator<char>(file), {}};
+      if (!absl::StrContains(command, "ceph-osd") || !absl::StrContains(command, CephFolder())) {
+        continue;
+      }
+      pids_.push_back(std::stoi(process.path().filename().string()));
+      kill(pids_.back(), SIGSTOP);
+    }
+  }
+  ~StoppedOsds() {
+    for (const pid_t pid : pids_) kill(pid, SIGCONT);
+  }
+  StoppedOsds(const StoppedOsds&) = delete;
+  StoppedOsds& operator=(const StoppedOsds&) = delete;
+
+  bool empty() const { return pids_.empty(); }
+
+ private:
+  std::vector<pid_t> pids_;
+};
+
+TEST_F(RadosTest, RadosWhatBeginsAfterOthersWereBrokenOffIsBrokenOffToo) {
+  const auto store = Open();
+  const StoppedOsds stopped;
+  ASSERT_FALSE(stopped.empty());
+  const auto began = std::chrono::steady_clock::now();
+  {
+    const auto unwanted = [] { return true; };
+    const WorkScope nobody_waits(unwanted);
+    RadosCalls calls(*pool_, /*interruptible=*/true);
+    for (size_t i = 0; i < 3; ++i) {
+      ReadOp op = NewReadOp(*pool_);
+      pool_->api().rados_read_op_cmpxattr(op.get(), "format", LIBRADOS_CMPXATTR_OP_EQ, "", 0);
+      calls.Start(std::move(op), "records", i);
+      const absl::Status status = calls.Next().status;
+      EXPECT_TRUE(absl::IsCancelled(status)) << status;
+    }
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
 }
 
 TEST_F(RadosTest, RadosAWriterWhoseColumnWasTakenAwayIsToldSo) {
