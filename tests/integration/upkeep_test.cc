@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/serving/snapshots.h"
@@ -66,6 +67,29 @@ TEST(KeepVersionsTest, OlderVersionsGoUnlessAStreamOrAPinUsesThem) {
   const absl::Status pinned = client->DeleteVersion("molecules", 1);
   EXPECT_TRUE(absl::IsFailedPrecondition(pinned)) << pinned;
   EXPECT_THAT(std::string(pinned.message()), HasSubstr("--pin"));
+}
+
+TEST(KeepVersionsTest, WhatIsInUseKeepsItsPlans) {
+  TestServer server([](ServerConfig& config) { config.keep_versions = 1; });
+  const auto client = server.NewClient();
+  ASSERT_TRUE(IngestMolecules(*client, "molecules", 5000).ok());
+  StreamOptions options;
+  options.dataset = "molecules@1";
+  options.spec.strategy = Strategy::kPack;
+  options.spec.batch_size = 16;
+  options.prefetch = 1;
+  const auto first = [&] {
+    auto stream = client->StreamBatches(options);
+    EXPECT_TRUE(stream.ok() && (*stream)->Next().ok()) << stream.status();
+    return stream;
+  };
+  const auto running = first();
+  ASSERT_TRUE(IngestMolecules(*client, "molecules", 50).ok());
+  // The server looks every second what it need not keep.
+  const absl::Time end = absl::Now() + absl::Seconds(5);
+  for (; absl::Now() < end; absl::SleepFor(absl::Milliseconds(250))) (void)first();
+  EXPECT_THAT(VersionsOf(*client), ElementsAre(1, 2));
+  EXPECT_LE(server.Metric("graphfeed_plan_seconds_count"), 2);
 }
 
 class ScheduledSnapshotTest : public testing::Test {
