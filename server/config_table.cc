@@ -249,7 +249,7 @@ absl::Status Check(const Setting& setting, const ServerConfig& config) {
   if (const auto* bytes = std::get_if<Setting::Bytes>(&setting.target)) {
     const int64_t value = config.*(bytes->member);
     if (value >= bytes->min && value <= bytes->max) return absl::OkStatus();
-    return error(bytes->max == std::numeric_limits<int64_t>::max()
+    return error(bytes->max == Setting::kMostBytes && value < bytes->min
                      ? absl::StrCat("at least ", FormatBytes(bytes->min))
                      : absl::StrCat(FormatBytes(bytes->min), " to ", FormatBytes(bytes->max)));
   }

@@ -2,7 +2,6 @@
 #define GRAPHFEED_SERVER_CONFIG_TABLE_H_
 
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <variant>
 #include <vector>
@@ -18,10 +17,12 @@ namespace graphfeed {
 // a variable of the environment.
 struct Setting {
   // Members of ServerConfig by the way they are written.
+  // Sums of a few such values fit.
+  static constexpr int64_t kMostBytes = int64_t{1} << 60;
   struct Bytes {
     int64_t ServerConfig::*member;
     int64_t min;
-    int64_t max = std::numeric_limits<int64_t>::max();
+    int64_t max = kMostBytes;
   };
   struct Number {
     int64_t ServerConfig::*member;

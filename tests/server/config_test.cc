@@ -108,6 +108,8 @@ TEST(ConfigTest, RefusalsNameFlagValueAndLimit) {
   ExpectInvalid({"--data-dir", "d", "--memory-budget="}, "--memory-budget: \"\"");
   ExpectInvalid({"--data-dir", "d", "--memory-budget", "1K"},
                 "--memory-budget: \"1K\"; at least 1M");
+  ExpectInvalid({"--data-dir", "d", "--request-memory", "8000P"},
+                "--request-memory: \"8000P\"; 1M to 1024P");
   ExpectInvalid({"--data-dir", "d", "--max-frame-bytes", "2G"}, "--max-frame-bytes: \"2G\"; 1K to");
   ExpectInvalid({"--data-dir", "d", "--build-threads", "2000"},
                 "--build-threads: \"2000\"; 0 to 1024");

@@ -107,7 +107,7 @@ class Channel:
             return self._current
 
     def _connect(self) -> Any:
-        files = None if self._endpoint.startswith(("unix:", "unix-abstract:")) else self._security.files()
+        files = self._security.files(self._endpoint)
         if files is None:
             return grpc.insecure_channel(self._endpoint, options=self._arguments)
         credentials = grpc.ssl_channel_credentials(*files)

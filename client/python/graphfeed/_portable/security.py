@@ -75,9 +75,11 @@ class Security(NamedTuple):
         security.metadata()
         return security
 
-    def files(self) -> Optional[Tuple[Optional[bytes], Optional[bytes], Optional[bytes]]]:
-        """Roots, key and certificate chain as they are now; None: no TLS."""
-        if not self.root_ca:
+    def files(
+        self, endpoint: str = ""
+    ) -> Optional[Tuple[Optional[bytes], Optional[bytes], Optional[bytes]]]:
+        """Roots, key and certificate chain as they are now; None: no TLS, as for Unix sockets."""
+        if not self.root_ca or endpoint.startswith(("unix:", "unix-abstract:")):
             return None
         roots = None if self.root_ca == SYSTEM_ROOTS else _read("root_ca", self.root_ca)
         if not self.cert:
