@@ -1,8 +1,5 @@
 #include "server/access/access_control.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -14,13 +11,6 @@ namespace graphfeed {
 namespace {
 
 constexpr absl::string_view kBearer = "Bearer ";
-
-std::string LookOf(const std::string& file) {
-  struct stat status = {};
-  if (stat(file.c_str(), &status) != 0) return absl::StrCat("error ", errno);
-  return absl::StrCat(status.st_dev, " ", status.st_ino, " ", status.st_size, " ",
-                      status.st_mtim.tv_sec, " ", status.st_mtim.tv_nsec);
-}
 
 absl::StatusOr<std::shared_ptr<const AccessPolicy>> ReadPolicy(const std::string& file) {
   const absl::StatusOr<std::string> text = ReadSmallFile(file);
@@ -34,26 +24,27 @@ absl::StatusOr<std::shared_ptr<const AccessPolicy>> ReadPolicy(const std::string
 
 absl::Status AccessControl::Reload() {
   if (file_.empty()) return absl::OkStatus();
-  std::string look = LookOf(file_);  // before it is read: what changes meanwhile is read again
+  std::string look = LookOf({file_});
   absl::StatusOr<std::shared_ptr<const AccessPolicy>> policy = ReadPolicy(file_);
   MutexLock lock(&mu_);
-  seen_ = std::move(look);
-  failure_ = policy.status();
-  if (policy.ok()) policy_ = *std::move(policy);
-  return failure_;
+  reread_.Done(std::move(look), policy.status());
+  GF_RETURN_IF_ERROR(policy.status());
+  policy_ = *std::move(policy);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> AccessControl::ReloadIfChanged() {
   if (file_.empty()) return false;
-  absl::Status told;
   {
-    const std::string look = LookOf(file_);
+    const std::string look = LookOf({file_});
     MutexLock lock(&mu_);
-    if (look == seen_ && failure_.ok()) return false;
-    if (look == seen_) told = failure_;
+    if (!reread_.Due(look)) return false;
   }
   const absl::Status status = Reload();
-  if (!status.ok() && status == told) return false;
+  {
+    MutexLock lock(&mu_);
+    if (reread_.repeated()) return false;
+  }
   GF_RETURN_IF_ERROR(status);
   return true;
 }

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "server/access/access_policy.h"
 #include "server/access/principal.h"
+#include "server/access/reread.h"
 #include "storage/base/mutex.h"
 
 namespace graphfeed {
@@ -57,8 +58,7 @@ class AccessControl {
   const std::shared_ptr<const Principal> everyone_ = Principal::Everyone("anonymous");
   mutable Mutex mu_;
   std::shared_ptr<const AccessPolicy> policy_ ABSL_GUARDED_BY(mu_);  // shared with who asks
-  std::string seen_ ABSL_GUARDED_BY(mu_);      // how the file looked: inode, size, times
-  absl::Status failure_ ABSL_GUARDED_BY(mu_);  // of the last Reload
+  Reread reread_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace graphfeed

@@ -94,21 +94,6 @@ absl::Time ExpiryOf(const X509* certificate) {
   if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1) return absl::InfiniteFuture();
   return absl::FromTM(time, absl::UTCTimeZone());
 }
-
-std::string LookOf(const TlsFiles& files) {
-  std::string look;
-  for (const std::string& file : {files.cert, files.key, files.client_ca}) {
-    struct stat status = {};
-    if (stat(file.c_str(), &status) != 0) {
-      absl::StrAppend(&look, "error ", errno, " ");
-      continue;
-    }
-    absl::StrAppend(&look, status.st_dev, " ", status.st_ino, " ", status.st_size, " ",
-                    status.st_mtim.tv_sec, " ", status.st_mtim.tv_nsec, " ");
-  }
-  return look;
-}
-
 }  // namespace
 
 TlsCredentials::MemoryFile::~MemoryFile() {
@@ -166,12 +151,12 @@ absl::StatusOr<std::unique_ptr<TlsCredentials>> TlsCredentials::Open(const TlsFi
 
 absl::Status TlsCredentials::Reload() {
   if (files_.cert.empty()) return absl::OkStatus();
-  std::string look = LookOf(files_);  // before they are read: what changes meanwhile is read again
+  std::string look = LookOf({files_.cert, files_.key, files_.client_ca});
   absl::StatusOr<Texts> texts = Read(files_);
   MutexLock lock(&mu_);
-  seen_ = std::move(look);
-  failure_ = texts.ok() ? Use(*texts) : texts.status();
-  return failure_;
+  absl::Status status = texts.ok() ? Use(*texts) : texts.status();
+  reread_.Done(std::move(look), status);
+  return status;
 }
 
 absl::Status TlsCredentials::Use(const Texts& texts) {
@@ -184,15 +169,16 @@ absl::Status TlsCredentials::Use(const Texts& texts) {
 
 absl::StatusOr<bool> TlsCredentials::ReloadIfChanged() {
   if (files_.cert.empty()) return false;
-  absl::Status told;
   {
-    const std::string look = LookOf(files_);
+    const std::string look = LookOf({files_.cert, files_.key, files_.client_ca});
     MutexLock lock(&mu_);
-    if (look == seen_ && failure_.ok()) return false;
-    if (look == seen_) told = failure_;
+    if (!reread_.Due(look)) return false;
   }
   const absl::Status status = Reload();
-  if (!status.ok() && status == told) return false;
+  {
+    MutexLock lock(&mu_);
+    if (reread_.repeated()) return false;
+  }
   GF_RETURN_IF_ERROR(status);
   return true;
 }

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "grpcpp/security/server_credentials.h"
+#include "server/access/reread.h"
 #include "storage/base/mutex.h"
 
 namespace graphfeed {
@@ -82,8 +83,7 @@ class TlsCredentials {
   MemoryFile identity_;   // the certificates, then the key; written under the mutex
   MemoryFile client_ca_;  // likewise
   absl::Time expires_ ABSL_GUARDED_BY(mu_);
-  std::string seen_ ABSL_GUARDED_BY(mu_);      // how the files looked
-  absl::Status failure_ ABSL_GUARDED_BY(mu_);  // of the last Reload
+  Reread reread_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace graphfeed

@@ -8,12 +8,12 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "grpc/support/time.h"
 #include "grpcpp/alarm.h"
 #include "proto/wire/messages.h"
 #include "server/rpc/ingest_call.h"
 #include "server/rpc/message_bytes.h"
 #include "server/rpc/reactor.h"
+#include "server/rpc/write_timeout.h"
 #include "storage/base/allocation.h"
 #include "storage/base/mutex.h"
 #include "storage/base/status_macros.h"
@@ -78,13 +78,9 @@ class IngestReactor final : public Reactor<grpc::ServerReadReactor<grpc::ByteBuf
     }
     if (ingests_.idle_timeout < absl::InfiniteDuration()) {
       alarm_.emplace();
-      // By a clock that nobody sets.
-      alarm_->Set(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                               gpr_time_from_millis(
-                                   absl::ToInt64Milliseconds(ingests_.idle_timeout), GPR_TIMESPAN)),
-                  [read = read_](bool ok) {
-                    if (ok) TooLate(*read);
-                  });
+      alarm_->Set(FromNow(ingests_.idle_timeout), [read = read_](bool ok) {
+        if (ok) TooLate(*read);
+      });
     }
     StartRead(&bytes_);
   }

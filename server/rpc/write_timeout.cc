@@ -6,9 +6,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "grpc/grpc.h"
-#include "grpc/support/time.h"
 
 namespace graphfeed {
+
+gpr_timespec FromNow(absl::Duration time) {
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                      gpr_time_from_millis(absl::ToInt64Milliseconds(time), GPR_TIMESPAN));
+}
 
 struct WriteTimeout::Wait {
   explicit Wait(grpc_call* a_call, absl::Duration timeout)
@@ -29,14 +33,11 @@ void WriteTimeout::Begin() {
   if (timeout_ == absl::InfiniteDuration()) return;
   wait_ = std::make_shared<Wait>(context_.c_call(), timeout_);
   alarm_.emplace();
-  // By a clock that nobody sets.
-  alarm_->Set(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                           gpr_time_from_millis(absl::ToInt64Milliseconds(timeout_), GPR_TIMESPAN)),
-              [wait = wait_](bool ok) {
-                if (!ok || wait->over.exchange(true)) return;
-                (void)grpc_call_cancel_with_status(wait->call, GRPC_STATUS_UNAVAILABLE,
-                                                   wait->words.c_str(), nullptr);
-              });
+  alarm_->Set(FromNow(timeout_), [wait = wait_](bool ok) {
+    if (!ok || wait->over.exchange(true)) return;
+    (void)grpc_call_cancel_with_status(wait->call, GRPC_STATUS_UNAVAILABLE, wait->words.c_str(),
+                                       nullptr);
+  });
 }
 
 absl::Status WriteTimeout::End() {

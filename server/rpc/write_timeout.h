@@ -6,10 +6,14 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "grpc/support/time.h"
 #include "grpcpp/alarm.h"
 #include "grpcpp/server_context.h"
 
 namespace graphfeed {
+
+// For alarms: so long from now, by a clock that nobody sets.
+gpr_timespec FromNow(absl::Duration time);
 
 // Breaks a call off, with UNAVAILABLE and words that begin with "idle: ", when its client does not
 // take what was written within a time, as long as its connection may be well. Not thread-safe.

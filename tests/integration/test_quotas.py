@@ -203,3 +203,42 @@ def test_answers_that_nobody_takes_make_way(start_server, tmp_path, name):
         while not (ended() and reserved(server) == 0):
             assert time.monotonic() < deadline, "it goes on for ever"
             time.sleep(0.1)
+
+
+def test_one_caller_does_not_have_all_places_of_calls(start_server, tmp_path):
+    """1003 calls here: so many streams of one caller wait for the one place."""
+    access = tmp_path / "access.yaml"
+    access.write_text("principals:\n" + "".join(
+        f"  - {{name: {name}, token: {token}, roles: [reader, writer], datasets: ['*']}}\n"
+        for name, token in (("limited", LIMITED), ("free", FREE))
+    ))  # fmt: skip
+    server = start_server(
+        tmp_path / "data", f"--access={access}", "--max-streams=1", "--max-ingests=1",
+        "--stream-wait=10m",
+    )  # fmt: skip
+    connect(server, FREE).ingest("mol", graphs(300))
+    request = messages.StreamBatchesRequest(dataset="mol", seed=1, num_epochs=1)
+    request.spec.strategy, request.spec.batch_size = 1, 1  # PLAIN
+    with grpc.insecure_channel(server.address) as channel:
+        stream = channel.unary_stream("/graphfeed.v1.GraphFeed/StreamBatches")
+        calls = [
+            stream(request.SerializeToString(), metadata=[("authorization", f"Bearer {LIMITED}")])
+            for _ in range(760)
+        ]
+        refused = 'calls of "limited": 753 are running'
+
+        def crowded() -> bool:
+            try:
+                connect(server).datasets()
+            except gf.errors.ResourceExhausted as error:
+                return refused in str(error)
+            return False
+
+        deadline = time.monotonic() + 60
+        while not crowded():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert len(connect(server, FREE).datasets()) == 1
+        for call in calls:
+            call.cancel()
+    when_there_is_room(lambda: connect(server).datasets())

@@ -24,12 +24,9 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-class SharedStoreFaultTest : public SharedStores, public testing::WithParamInterface<StoreKind> {
- protected:
-  SharedStoreFaultTest() : SharedStores(GetParam()) {}
-};
-INSTANTIATE_TEST_SUITE_P(All, SharedStoreFaultTest,
-                         testing::ValuesIn(AndRados({StoreKind::kSharedMemory})), StoreKindName);
+class SharedStoreFaultTest : public EachSharedStore {};
+INSTANTIATE_TEST_SUITE_P(All, SharedStoreFaultTest, testing::ValuesIn(EachSharedStore::Kinds()),
+                         StoreKindName);
 
 TEST_P(SharedStoreFaultTest, ACopyUnderTheNumberOfADeletedVersionTakesItsPlaceEverywhere) {
   const TestServer a = Start();

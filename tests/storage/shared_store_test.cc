@@ -30,12 +30,9 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-class SharedStoreTest : public SharedStores, public testing::WithParamInterface<StoreKind> {
- protected:
-  SharedStoreTest() : SharedStores(GetParam()) {}
-};
-INSTANTIATE_TEST_SUITE_P(All, SharedStoreTest,
-                         testing::ValuesIn(AndRados({StoreKind::kSharedMemory})), StoreKindName);
+class SharedStoreTest : public EachSharedStore {};
+INSTANTIATE_TEST_SUITE_P(All, SharedStoreTest, testing::ValuesIn(EachSharedStore::Kinds()),
+                         StoreKindName);
 
 TEST_P(SharedStoreTest, AVersionAppearsAtTheOthersAndGoes) {
   const TestServer a = Start();

@@ -61,6 +61,15 @@ class SharedStores : public testing::Test {
   std::chrono::steady_clock::time_point now_{std::chrono::hours(1)};
 };
 
+// The same over each kind of store (testing::ValuesIn(EachSharedStore::Kinds())).
+class EachSharedStore : public SharedStores, public testing::WithParamInterface<StoreKind> {
+ public:
+  static std::vector<StoreKind> Kinds() { return AndRados({StoreKind::kSharedMemory}); }
+
+ protected:
+  EachSharedStore() : SharedStores(GetParam()) {}
+};
+
 inline std::vector<std::string> Names(const TestServer& server) {
   std::vector<std::string> names;
   for (const DatasetInfo& info : server->List()) {
