@@ -24,9 +24,10 @@ namespace {
 // and the stream's call of it.
 class Mailbox final : public FrameStream::Sink, public std::enable_shared_from_this<Mailbox> {
  public:
-  void Write(FrameStream::Message&& message) override {
+  bool Write(FrameStream::Message&& message) override {
     absl::MutexLock lock(&mu_);
     message_ = std::move(message);
+    return false;
   }
   void Finish(absl::Status status) override {
     const std::shared_ptr<Mailbox> self =
@@ -119,8 +120,8 @@ class LocalBatches final : public rpc::DownStream {
 
   std::string Encode(FrameStream::Message message) {
     v1::StreamBatchesResponse response;
-    if (auto* header = std::get_if<StreamInfo>(&message)) {
-      *response.mutable_header() = wire::ToProto(*header);
+    if (auto* header = std::get_if<FrameStream::Header>(&message)) {
+      *response.mutable_header() = wire::ToProto(header->info);
     } else if (auto* epoch = std::get_if<EpochInfo>(&message)) {
       *response.mutable_epoch() = wire::ToProto(*epoch);
     } else {

@@ -75,9 +75,10 @@ struct StreamInfo {
   BatchSpec resolved_spec;
   Fingerprint spec_digest{};
   uint64_t seed = 0;
-  uint32_t prefetch = 0;       // effective
-  uint32_t shared_places = 0;  // of memory that client and server share; 0: none
-  int64_t max_age_ms = 0;      // after which the server ends it, behind a frame; 0: never
+  uint32_t prefetch = 0;          // effective
+  uint32_t shared_places = 0;     // of memory that client and server share; 0: none
+  int64_t max_age_ms = 0;         // after which the server ends it, behind a frame; 0: never
+  bool passage_messages = false;  // what follows comes beside the call (proto/passage)
 };
 
 // What precedes the frames of each epoch.

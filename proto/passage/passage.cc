@@ -220,6 +220,31 @@ absl::Status SendPlace(int connection, uint32_t place) {
   return Send(connection, &place, sizeof(place));
 }
 
+absl::Status SendMessage(int connection, absl::string_view message) {
+  if (message.size() > kMaxMessageBytes) {
+    return absl::UnavailableError(absl::StrCat("a message of ", message.size(), " bytes"));
+  }
+  return Send(connection, message.data(), message.size());
+}
+
+void EndMessages(int connection) { (void)shutdown(connection, SHUT_WR); }
+
+void RefuseMessages(int connection) { (void)shutdown(connection, SHUT_RD); }
+
+bool ReceiveMessage(int connection, std::string& message) {
+  for (;;) {
+    message.resize(kMaxMessageBytes);
+    const absl::StatusOr<std::optional<size_t>> received =
+        Receive(connection, message.data(), message.size(), nullptr);
+    if (!received.ok()) return false;
+    if (received->has_value()) {
+      message.resize(**received > kMaxMessageBytes ? 0 : **received);
+      return **received > 0;
+    }
+    if (!WaitFor(connection, /*timeout_ms=*/-1).ok()) return false;
+  }
+}
+
 absl::StatusOr<Token> ReceiveToken(int connection, int timeout_ms) {
   Token token;
   GF_RETURN_IF_ERROR(ReceiveWhole(connection, timeout_ms, token.data(), token.size(), nullptr));

@@ -14,7 +14,9 @@
 // How a server passes memory to clients of its own host (docs/wire_format.md): a Unix socket of
 // packets beside the one of gRPC. A connection gets a token, which the client puts into the request
 // of a stream; then, before that stream's header, the memory that its frames lie in. The client
-// sends the number of every place that it has done with.
+// sends the number of every place that it has done with. What the stream says behind its header
+// comes as packets too, if the client takes them: for a hundred bytes gRPC wakes a thread at either
+// side, a packet none but whoever waits for it.
 
 namespace graphfeed::passage {
 
@@ -67,6 +69,16 @@ void Remove(const std::string& socket);
 absl::Status SendToken(int connection, const Token& token);
 absl::Status SendMemory(int connection, const Memory& memory, int fd);
 absl::Status SendPlace(int connection, uint32_t place);
+
+// A StreamBatchesResponse, of so many bytes at most. UNAVAILABLE also where there is no room.
+inline constexpr size_t kMaxMessageBytes = 16384;
+absl::Status SendMessage(int connection, absl::string_view message);
+// No message comes any more, at the sender's or at the receiver's will: what has been sent is
+// received, then the end.
+void EndMessages(int connection);
+void RefuseMessages(int connection);
+// Waits for the next one. False at the end. A packet that is too long is received as an empty one.
+bool ReceiveMessage(int connection, std::string& message);
 
 // Waits for a packet for up to `timeout_ms`. UNAVAILABLE: none came, or the other side is gone;
 // DATA_LOSS: it is another.

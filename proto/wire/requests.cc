@@ -178,6 +178,7 @@ absl::StatusOr<StreamRequest> ParseRequest(const v1::StreamBatchesRequest& messa
   GF_ASSIGN_OR_RETURN(request.encoding, FromProto(message.encoding()));
   request.passage_token = message.passage_token();
   request.held_frames = message.held_frames();
+  request.passage_messages = message.passage_messages();
   GF_ASSIGN_OR_RETURN(request.spec, Spec(message.spec(), message.has_spec()));
   request.graph_ids = message.graph_ids();
   GF_RETURN_IF_ERROR(CheckGraphIds(request.graph_ids, request.spec));

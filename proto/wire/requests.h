@@ -34,6 +34,7 @@ struct StreamRequest {
   int64_t max_frame_bytes = kDefaultMaxFrameBytes;
   std::string passage_token;  // empty: no memory is shared
   uint32_t held_frames = 0;
+  bool passage_messages = false;
   bool graph_ids = false;  // not with a sampled spec
 };
 absl::StatusOr<StreamRequest> ParseRequest(const v1::StreamBatchesRequest& message);

@@ -303,6 +303,7 @@ v1::StreamHeader ToProto(const StreamInfo& info) {
   message.set_prefetch(info.prefetch);
   message.set_shared_places(info.shared_places);
   message.set_max_age_ms(info.max_age_ms);
+  message.set_passage_messages(info.passage_messages);
   return message;
 }
 
@@ -317,6 +318,7 @@ absl::StatusOr<StreamInfo> FromProto(const v1::StreamHeader& message) {
   info.prefetch = message.prefetch();
   info.shared_places = message.shared_places();
   info.max_age_ms = std::max<int64_t>(message.max_age_ms(), 0);
+  info.passage_messages = message.passage_messages();
   return info;
 }
 

@@ -20,31 +20,28 @@
 namespace graphfeed {
 namespace {
 
-grpc::ByteBuffer Encode(const v1::StreamBatchesResponse& message) {
-  const grpc::Slice slice(message.SerializeAsString());
-  return grpc::ByteBuffer(&slice, 1);
+std::string Encode(const StreamInfo& header) {
+  v1::StreamBatchesResponse response;
+  *response.mutable_header() = wire::ToProto(header);
+  return response.SerializeAsString();
 }
 
-// The frame's info stays in the message.
-grpc::ByteBuffer Encode(FrameStream::Message&& message) {
-  if (auto* header = std::get_if<StreamInfo>(&message)) {
-    v1::StreamBatchesResponse response;
-    *response.mutable_header() = wire::ToProto(*header);
-    return Encode(response);
-  }
-  if (auto* epoch = std::get_if<EpochInfo>(&message)) {
-    v1::StreamBatchesResponse response;
-    *response.mutable_epoch() = wire::ToProto(*epoch);
-    return Encode(response);
-  }
-  auto& frame = std::get<FrameStream::Frame>(message);
-  if (frame.ring != nullptr) {
-    const uint32_t place =
-        frame.ring->Lend(std::move(frame.slab),
-                         [slot = std::move(frame.slot)]() mutable { slot = FrameStream::Slot(); });
-    const grpc::Slice slice(wire::EncodeFrameAt(frame.info, place));
-    return grpc::ByteBuffer(&slice, 1);
-  }
+std::string Encode(const EpochInfo& epoch) {
+  v1::StreamBatchesResponse response;
+  *response.mutable_epoch() = wire::ToProto(epoch);
+  return response.SerializeAsString();
+}
+
+// Lends the frame's slab to the client.
+std::string EncodeLent(FrameStream::Frame& frame) {
+  const uint32_t place =
+      frame.ring->Lend(std::move(frame.slab),
+                       [slot = std::move(frame.slot)]() mutable { slot = FrameStream::Slot(); });
+  return wire::EncodeFrameAt(frame.info, place);
+}
+
+// With the slab as the payload, or what of it is not padding.
+grpc::ByteBuffer EncodeWhole(FrameStream::Frame& frame) {
   if (!frame.compact.has_value()) {
     const std::string header = wire::EncodeFrameHeader(frame.info, frame.slab.size());
     const grpc::Slice slices[] = {grpc::Slice(header),
@@ -98,20 +95,26 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     });
   }
 
-  void Write(FrameStream::Message&& message) override {
-    const auto* frame = std::get_if<FrameStream::Frame>(&message);
-    is_frame_ = frame != nullptr;
-    if (frame != nullptr) {
-      ring_ = frame->ring;
-      if (first_frame_ == FirstFrame::kNotYet) first_frame_ = FirstFrame::kInFlight;
+  // The frame's info stays in the message.
+  bool Write(FrameStream::Message&& message) override {
+    if (auto* header = std::get_if<FrameStream::Header>(&message)) {
+      opened_ = true;
+      ring_ = std::move(header->ring);
+      // The client looks there when it has read the header.
+      messages_ = header->info.passage_messages ? ring_ : nullptr;
+      return StartWriting(Encode(header->info));
     }
-    opened_ = true;
-    buffer_ = Encode(std::move(message));
-    buffer_bytes_ = buffer_.Length();
-    StartWrite(&buffer_);
+    if (auto* epoch = std::get_if<EpochInfo>(&message)) return SendOrWrite(Encode(*epoch));
+    auto& frame = std::get<FrameStream::Frame>(message);
+    is_frame_ = true;
+    if (first_frame_ == FirstFrame::kNotYet) first_frame_ = FirstFrame::kInFlight;
+    if (frame.ring != nullptr) return SendOrWrite(EncodeLent(frame));
+    EndMessages();
+    return StartWriting(EncodeWhole(frame));
   }
 
   void Finish(absl::Status status) override {
+    EndMessages();
     streams_.calls.metrics().StreamEnded(status, opened_);
     streams_.calls.RemoveStream(stream_);  // whoever sees the end finds it gone from the load
     End(status);
@@ -125,12 +128,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
 
   void OnWriteDone(bool ok) override {
     buffer_.Clear();
-    if (ok) call().Sent(buffer_bytes_);
-    if (ok && is_frame_) call().record()->FrameSent();
-    if (ok && first_frame_ == FirstFrame::kInFlight) {
-      first_frame_ = FirstFrame::kSent;
-      streams_.calls.metrics().FirstFrameSent(call().age());
-    }
+    if (ok) NoteWritten();
     stream_->OnWritten(ok);
   }
 
@@ -174,15 +172,50 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
                streams.prefetch, streams.sharing, std::move(owner), std::move(done));
   }
 
+  // Beside the call, as long as that goes. True: it is written.
+  bool SendOrWrite(const std::string& message) {
+    if (messages_ != nullptr && messages_->SendMessage(message)) {
+      message_bytes_ = message.size();
+      NoteWritten();
+      return true;
+    }
+    messages_ = nullptr;
+    return StartWriting(message);
+  }
+  void EndMessages() {
+    if (messages_ != nullptr) std::exchange(messages_, nullptr)->EndMessages();
+  }
+
+  bool StartWriting(const std::string& message) {
+    const grpc::Slice slice(message);
+    return StartWriting(grpc::ByteBuffer(&slice, 1));
+  }
+  bool StartWriting(grpc::ByteBuffer message) {
+    buffer_ = std::move(message);
+    message_bytes_ = buffer_.Length();
+    StartWrite(&buffer_);
+    return false;
+  }
+
+  void NoteWritten() {
+    call().Sent(message_bytes_);
+    if (!std::exchange(is_frame_, false)) return;
+    call().record()->FrameSent();
+    if (first_frame_ != FirstFrame::kInFlight) return;
+    first_frame_ = FirstFrame::kSent;
+    streams_.calls.metrics().FirstFrameSent(call().age());
+  }
+
   StreamContext& streams_;
   grpc::CallbackServerContext& context_;
   const std::shared_ptr<FrameStream> stream_;  // shared with its tasks
   grpc::ByteBuffer buffer_;                    // in flight
-  size_t buffer_bytes_ = 0;
-  bool opened_ = false;  // the header has been written
-  bool is_frame_ = false;
+  size_t message_bytes_ = 0;                   // of what is written
+  bool is_frame_ = false;                      // that it is
+  bool opened_ = false;                        // the header has been written
   FirstFrame first_frame_ = FirstFrame::kNotYet;
-  std::shared_ptr<SlabRing> ring_;  // of the stream's frames; shared with them
+  std::shared_ptr<SlabRing> ring_;      // that the client shares; shared with frames
+  std::shared_ptr<SlabRing> messages_;  // ring_, while the client receives messages through it
 };
 
 }  // namespace

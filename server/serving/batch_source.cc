@@ -182,6 +182,7 @@ struct Opening {
   int64_t num_epochs = 1;
   uint32_t wanted_frames = 0;
   uint32_t max_out = 0;
+  bool passage_messages = false;
 };
 
 // Frames that its caller's other streams give back come free within that time.
@@ -243,6 +244,7 @@ Opening OpenIn(std::shared_ptr<Admission::Place> place, const Admission::Need& n
   const bool shares = opening.stream->ring != nullptr;
   opening.wanted_frames = shares ? opening.place->frames() : need.frames;
   opening.max_out = shares ? need.spare_frames + kUnreadFrames : 0;
+  opening.passage_messages = shares && request.passage_messages;
   return opening;
 }
 
@@ -264,6 +266,8 @@ absl::StatusOr<FrameStream::Opened> FinishOpening(Opening opening, Metrics& metr
   opened.header = recipe.Header(opening.stream->seed, opening.place->frames());
   if (opening.stream->ring != nullptr) {
     opened.header.shared_places = opening.stream->ring->memory().places;
+    opened.header.passage_messages = opening.passage_messages;
+    opened.ring = opening.stream->ring;
   }
   opened.source = std::make_unique<BatchSource>(opening.stream);
   opened.first_epoch = *std::move(first);

@@ -71,7 +71,7 @@ void FrameStream::OnOpened(absl::StatusOr<Opened> opened) {
             std::chrono::duration_cast<std::chrono::milliseconds>(limits_.max_age).count();
       }
       if (opened->num_epochs > 0) running_->epochs_left = opened->num_epochs - 1;
-      entries_.emplace_back().result = std::move(opened->header);
+      entries_.emplace_back().result = Header{std::move(opened->header), std::move(opened->ring)};
       EnterEpoch(std::move(opened->first_epoch));
     }
   }
@@ -79,7 +79,12 @@ void FrameStream::OnOpened(absl::StatusOr<Opened> opened) {
 }
 
 void FrameStream::OnWritten(bool ok) {
-  std::optional<std::pair<FrameInfo, int64_t>> sent;
+  Sent sent = TakeWritten(ok);
+  Advance(/*build=*/false, sent.has_value() ? &sent->first : nullptr);
+}
+
+FrameStream::Sent FrameStream::TakeWritten(bool ok) {
+  Sent sent;
   std::shared_ptr<StreamObserver> observer;
   {
     MutexLock lock(&mu_);
@@ -98,7 +103,7 @@ void FrameStream::OnWritten(bool ok) {
     }
   }
   if (ok && sent.has_value() && observer != nullptr) observer->FrameSent(sent->first, sent->second);
-  Advance(/*build=*/false, sent.has_value() ? &sent->first : nullptr);
+  return sent;
 }
 
 void FrameStream::Stop(absl::Status status) {
@@ -262,8 +267,8 @@ FrameStream::Action FrameStream::Decide() {
           in_flight_.emplace(TakeInfo(), frame->slab.size());
           in_flight_->first = frame->info;
           action.step.emplace<Message>(std::move(*frame));
-        } else if (auto* info = std::get_if<StreamInfo>(&front)) {
-          action.step.emplace<Message>(std::move(*info));
+        } else if (auto* header = std::get_if<Header>(&front)) {
+          action.step.emplace<Message>(std::move(*header));
         } else {
           action.step.emplace<Message>(std::get<EpochInfo>(std::move(front)));
         }
@@ -328,14 +333,26 @@ void FrameStream::Advance(bool build, FrameInfo* spare) {
     if (build) NoteReturn();
     action = Decide();
   }
+  build = build && action.builds > 0;
+  if (build) --action.builds;
+  while (Act(std::move(action))) {
+    Sent sent = TakeWritten(/*ok=*/true);
+    MutexLock lock(&mu_);
+    if (sent.has_value()) KeepInfo(std::move(sent->first));
+    action = Decide();
+  }
+  if (build) BuildNext();
+}
+
+bool FrameStream::Act(Action action) {
   // First what is free again, so that whoever sees the end of the stream sees that, too.
   action.dropped_entries.clear();
   action.dropped_frames.clear();
   action.dropped.clear();
   action.sent_epoch.reset();
   if (action.keep_buffers.has_value()) action.buffers_of->KeepBuffers(*action.keep_buffers);
-  build = build && action.builds > 0;
-  for (int i = build ? 1 : 0; i < action.builds; ++i) {
+  const std::shared_ptr<FrameStream> self = shared_from_this();
+  for (int i = 0; i < action.builds; ++i) {
     builds_->Post([self] { self->BuildNext(); });
   }
   if (action.open_epoch.has_value()) {
@@ -357,8 +374,9 @@ void FrameStream::Advance(bool build, FrameInfo* spare) {
       source->Foresee(epoch);
     });
   }
+  bool written = false;
   if (auto* message = std::get_if<Message>(&action.step)) {
-    sink_.Write(std::move(*message));
+    written = sink_.Write(std::move(*message));
     if (auto* frame = std::get_if<Frame>(message)) {
       MutexLock lock(&mu_);
       KeepInfo(std::move(frame->info));
@@ -366,7 +384,7 @@ void FrameStream::Advance(bool build, FrameInfo* spare) {
   } else if (auto* status = std::get_if<absl::Status>(&action.step)) {
     sink_.Finish(std::move(*status));
   }
-  if (build) BuildNext();
+  return written;
 }
 
 }  // namespace graphfeed

@@ -119,14 +119,20 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     std::optional<CompactFrame> compact = {};
     std::shared_ptr<SlabRing> ring = nullptr;  // shared with the client; the slab is lent to it
   };
-  using Message = std::variant<StreamInfo, EpochInfo, Frame>;
+  // What comes first.
+  struct Header {
+    StreamInfo info;
+    std::shared_ptr<SlabRing> ring = nullptr;  // shared with the client; null: there is none
+  };
+  using Message = std::variant<Header, EpochInfo, Frame>;
 
   class Sink {
    public:
     virtual ~Sink() = default;
-    // Starts a write, to be answered by OnWritten. Never while one is in flight. What is left in
-    // the message may go when this returns; a frame's info has memory for another one.
-    virtual void Write(Message&& message) = 0;
+    // Writes, and returns true, or starts a write, to be answered by OnWritten. Never while one is
+    // in flight. What is left in the message may go when this returns; a frame's info has memory
+    // for another one.
+    virtual bool Write(Message&& message) = 0;
     // The last call, once, while no write is in flight.
     virtual void Finish(absl::Status status) = 0;
     // The client does not take the write in flight: gives it up, so that OnWritten(false) comes.
@@ -136,7 +142,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
 
   // All that a stream needs, once its request has been accepted.
   struct Opened {
-    StreamInfo header;  // header.prefetch bounds the frames
+    StreamInfo header;                         // header.prefetch bounds the frames
+    std::shared_ptr<SlabRing> ring = nullptr;  // shared with the client; null: there is none
     std::unique_ptr<FrameSource> source;
     std::shared_ptr<FrameSource::Epoch> first_epoch;
     int64_t num_epochs = 1;  // 0: until stopped
@@ -203,7 +210,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     std::shared_ptr<FrameSource::Epoch> epoch;  // of a frame
     int64_t j = 0;
     bool to_build = false;  // its build has not started
-    std::variant<std::monostate, absl::Status, StreamInfo, EpochInfo, Frame> result;
+    std::variant<std::monostate, absl::Status, Header, EpochInfo, Frame> result;
     bool ready() const { return result.index() != 0; }
   };
   // What Decide wants done after the mutex is unlocked.
@@ -242,13 +249,19 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
 
   FrameStream(TaskQueue& builds, TaskQueue& planning, Sink& sink, const StreamLimits& limits);
 
+  using Sent = std::optional<std::pair<FrameInfo, int64_t>>;  // a frame, and its slab's bytes
+
   bool stopped();
   void OnOpened(absl::StatusOr<Opened> opened);
   void OnEpoch(FrameSource::EpochOr opened);
+  // What the end of a write changes. Returns the frame that was written, if it was one.
+  Sent TakeWritten(bool ok);
   void BuildNext();
   // Decides, then acts. With `build`, one of the builds that are due is done here instead of
   // posted. `spare` is kept for a frame to come.
   void Advance(bool build = false, FrameInfo* spare = nullptr);
+  // Without the mutex. True: what was to be written is.
+  bool Act(Action action);
   Action Decide() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Schedule(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // When a quarter of an epoch, or some hundred frames of it, are under way, the one after it is
@@ -297,8 +310,8 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   uint64_t dropped_ ABSL_GUARDED_BY(mu_) = 0;  // frames that have not come back yet
   Clock::time_point moved_at_ ABSL_GUARDED_BY(mu_) = Clock::now();
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
-  // The frame in flight, if it is one, and its slab's bytes.
-  std::optional<std::pair<FrameInfo, int64_t>> in_flight_ ABSL_GUARDED_BY(mu_);
+  // The frame in flight, if it is one.
+  Sent in_flight_ ABSL_GUARDED_BY(mu_);
   std::vector<FrameInfo> spare_infos_ ABSL_GUARDED_BY(mu_);  // in any order
   std::optional<absl::Status> stop_ ABSL_GUARDED_BY(mu_);
   bool finished_ ABSL_GUARDED_BY(mu_) = false;

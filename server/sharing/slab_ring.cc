@@ -68,6 +68,33 @@ SlabRing::~SlabRing() {
   (void)munmap(data_, static_cast<size_t>(places_ * place_bytes_));
 }
 
+void SlabRing::Passed(std::shared_ptr<const passage::Descriptor> connection) {
+  memory_.Close();
+  MutexLock lock(&mu_);
+  connection_ = std::move(connection);
+}
+
+bool SlabRing::SendMessage(absl::string_view message) {
+  std::shared_ptr<const passage::Descriptor> connection;
+  {
+    MutexLock lock(&mu_);
+    connection = connection_;
+  }
+  if (connection == nullptr) return false;
+  if (passage::SendMessage(connection->get(), message).ok()) return true;
+  EndMessages();
+  return false;
+}
+
+void SlabRing::EndMessages() {
+  std::shared_ptr<const passage::Descriptor> connection;
+  {
+    MutexLock lock(&mu_);
+    connection = std::move(connection_);
+  }
+  if (connection != nullptr) passage::EndMessages(connection->get());
+}
+
 Slab SlabRing::Take() {
   uint32_t place = 0;
   {
@@ -148,10 +175,13 @@ void SlabRing::EndStream() {
 int64_t SlabRing::KeptBytes() { return kept_bytes.load(std::memory_order_relaxed); }
 
 void SlabRing::Close() {
+  std::shared_ptr<const passage::Descriptor> connection;
   {
     MutexLock lock(&mu_);
     closed_ = true;
+    connection = std::move(connection_);
   }
+  connection.reset();
   for (uint32_t place = 1; place <= places_; ++place) (void)TakeBack(place);
 }
 

@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "proto/frame/slab.h"
 #include "proto/passage/passage.h"
 #include "storage/base/mutex.h"
@@ -28,9 +29,9 @@ class SlabRing final : public SlabMemory, public std::enable_shared_from_this<Sl
   SlabRing(const SlabRing&) = delete;
   SlabRing& operator=(const SlabRing&) = delete;
 
-  // Of the memory, until Passed.
+  // Of the memory, until Passed: to the client at the other end of the connection.
   int fd() const { return memory_.get(); }
-  void Passed() { memory_.Close(); }
+  void Passed(std::shared_ptr<const passage::Descriptor> connection);
   passage::Memory memory() const { return {.places = places_, .place_bytes = place_bytes_}; }
 
   // A free place as a slab; empty when there is none.
@@ -43,6 +44,12 @@ class SlabRing final : public SlabMemory, public std::enable_shared_from_this<Sl
   // once: when the client returns it, on whatever thread that is noticed, when the client is gone,
   // or at the stream's end; the place is free by then, but at the stream's end.
   uint32_t Lend(Slab slab, absl::AnyInvocable<void() &&> released);
+  // Sends the client a message of the stream. False: it cannot be had there, nor what comes after
+  // it; the client knows, once it has received what was sent.
+  bool SendMessage(absl::string_view message);
+  // No more messages are sent.
+  void EndMessages();
+
   // The stream has ended: what it was promised is free, and of the memory only the places that the
   // client still has are kept. They count as kept.
   void EndStream();
@@ -74,6 +81,8 @@ class SlabRing final : public SlabMemory, public std::enable_shared_from_this<Sl
   Mutex mu_;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   bool stream_ended_ ABSL_GUARDED_BY(mu_) = false;
+  // Shared with the socket, and with who is sending; null: nothing is sent any more.
+  std::shared_ptr<const passage::Descriptor> connection_ ABSL_GUARDED_BY(mu_);
   std::vector<uint32_t> free_ ABSL_GUARDED_BY(mu_);
   std::vector<std::optional<Loan>> lent_ ABSL_GUARDED_BY(mu_);  // by place
 };

@@ -73,7 +73,7 @@ bool SlabSocket::Pass(absl::string_view token, const std::shared_ptr<SlabRing>& 
   Client& client = clients_.at(found->second);
   if (client.ring != nullptr) return false;
   if (!passage::SendMemory(found->second, ring->memory(), ring->fd()).ok()) return false;
-  ring->Passed();
+  ring->Passed(client.connection);
   client.ring = ring;
   return true;
 }
@@ -113,7 +113,7 @@ void SlabSocket::Accept() {
   MutexLock lock(&mu_);
   if (clients_.size() >= max_clients_) return;
   const int fd = connection.get();
-  Client client{.connection = std::move(connection),
+  Client client{.connection = std::make_shared<passage::Descriptor>(std::move(connection)),
                 .token = std::string(token.data(), token.size()),
                 .ring = nullptr};
   if (!passage::SendToken(fd, token).ok() || !Watch(events_.get(), fd)) return;
@@ -146,7 +146,8 @@ void SlabSocket::Drop(int connection) {
     connections_.erase(client->token);
     clients_.erase(found);
   }
-  client->connection.Close();  // epoll forgets it
+  // Closed when nobody sends any more: epoll is told.
+  (void)epoll_ctl(events_.get(), EPOLL_CTL_DEL, connection, nullptr);
   if (client->ring != nullptr) client->ring->Close();
 }
 

@@ -34,7 +34,7 @@ class SlabSocket {
 
  private:
   struct Client {
-    passage::Descriptor connection;
+    std::shared_ptr<const passage::Descriptor> connection;  // shared with the ring
     std::string token;
     std::shared_ptr<SlabRing> ring;  // shared with its stream
   };

@@ -265,6 +265,30 @@ TEST_F(GraphIdsTest, FramesInSharedMemoryHaveThem) {
   EXPECT_EQ(std::ssize(Read(*client, options)), kMolecules);
 }
 
+// The first frame's message is a packet, the second one is too large for that.
+TEST_F(GraphIdsTest, FramesInSharedMemoryMayHaveMoreThanAPacketHolds) {
+  const std::string path = absl::StrCat(testing::TempDir(), "/many-", getpid(), ".sock");
+  const auto server = std::make_unique<TestServer>(
+      [&](ServerConfig& config) { config.listen = absl::StrCat("unix:", path); });
+  const auto client = server->NewClient({.endpoints = {absl::StrCat("unix:", path)}});
+  constexpr int64_t kGraphs = 30000;
+  ASSERT_TRUE(IngestMolecules(*client, "molecules", kGraphs).ok());
+  std::vector<int64_t> ids;
+  for (int64_t i = 0; i < 8000; ++i) ids.push_back(i);
+  for (int64_t i = 0; i < 4000; ++i) {  // numbers that are far apart take three bytes each
+    ids.push_back(8000 + i);
+    ids.push_back(kGraphs - 1 - i);
+  }
+  for (int64_t i = 12000; i < 20000; ++i) ids.push_back(i);
+  StreamOptions options = Options([&](StreamOptions& o) {
+    o.spec.strategy = Strategy::kPadToMax;
+    o.spec.selection.kind = Selection::Kind::kIds;
+    o.spec.selection.ids = ids;
+    o.spec.options = Sizes(100000, 8001);
+  });
+  EXPECT_EQ(Read(*client, options), ids);
+}
+
 TEST_F(GraphIdsTest, MoreThanAMessageHasRoomForIsRefused) {
   const TestServer server;
   const auto client = server.NewClient();

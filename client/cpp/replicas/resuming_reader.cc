@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/cpp/rpc/methods.h"
+#include "client/cpp/rpc/passage_stream.h"
 #include "client/cpp/rpc/requests.h"
 #include "graphfeed/v1/graphfeed.pb.h"
 #include "proto/frame/error_details.h"
@@ -186,6 +187,10 @@ absl::Status ResumingReader::TakeHeader(const StreamInfo& info) {
     }
   }
   current_->answered = true;
+  if (auto messages = current_->decoder.passage_messages()) {
+    absl::MutexLock lock(&mu_);
+    call_ = std::make_unique<PassageStream>(std::move(call_), std::move(messages));
+  }
   left_.reset();
   replicas_->Answered(*current_->replica);
   placement_.Landed(*current_->replica, info.max_age_ms);

@@ -66,6 +66,7 @@ void AskForMemory(const std::string& token, uint32_t held_frames,
                   v1::StreamBatchesRequest& request) {
   request.set_passage_token(token);
   request.set_held_frames(held_frames);
+  request.set_passage_messages(true);
 }
 
 v1::GetBatchRequest MakeGetBatchRequest(const StreamOptions& options, int64_t epoch,

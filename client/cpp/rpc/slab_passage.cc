@@ -30,7 +30,9 @@ absl::Status NotMapped(absl::string_view what) {
 
 }  // namespace
 
-class SlabPassage::Memory final : public SlabMemory, public std::enable_shared_from_this<Memory> {
+class SlabPassage::Memory final : public SlabMemory,
+                                  public PassageMessages,
+                                  public std::enable_shared_from_this<Memory> {
  public:
   static absl::StatusOr<std::shared_ptr<Memory>> Map(passage::Descriptor connection,
                                                      const passage::Descriptor& file,
@@ -44,6 +46,12 @@ class SlabPassage::Memory final : public SlabMemory, public std::enable_shared_f
   }
   uint32_t places() const { return places_; }
 
+  // No child of a fork comes here: its threads are its own.
+  bool Receive(std::string& message) override {
+    return passage::ReceiveMessage(messages_, message);
+  }
+  void Refuse() override { passage::RefuseMessages(messages_); }
+
  private:
   enum class State : uint8_t { kFree, kTaken };
 
@@ -53,6 +61,7 @@ class SlabPassage::Memory final : public SlabMemory, public std::enable_shared_f
         slab_bytes_(slab_bytes),
         place_bytes_(passage::PlaceBytes(slab_bytes)),
         blocks_(std::make_unique<SlabBlock[]>(places)),
+        messages_(connection.get()),
         connection_(std::move(connection)),
         states_(places, State::kFree) {
     for (uint32_t place = 1; place <= places_; ++place) {
@@ -84,6 +93,7 @@ class SlabPassage::Memory final : public SlabMemory, public std::enable_shared_f
   const int64_t slab_bytes_;
   const int64_t place_bytes_;
   const std::unique_ptr<SlabBlock[]> blocks_;  // by place
+  const int messages_;                         // connection_, as its receiver has it
 
   mutable absl::Mutex mu_;
   passage::Descriptor connection_ ABSL_GUARDED_BY(mu_);  // none in a forked child
@@ -248,6 +258,8 @@ absl::Status SlabPassage::Map(uint32_t places, int64_t slab_bytes) {
   GF_ASSIGN_OR_RETURN(memory_, Memory::Map(std::move(connection_), file, places, slab_bytes));
   return absl::OkStatus();
 }
+
+std::shared_ptr<PassageMessages> SlabPassage::messages() const { return memory_; }
 
 absl::StatusOr<Slab> SlabPassage::Take(uint32_t place) {
   if (memory_ == nullptr) return absl::DataLossError("a frame in memory that was not passed");

@@ -13,6 +13,16 @@
 
 namespace graphfeed {
 
+// What a server says of a stream beside its call, for one thread.
+class PassageMessages {
+ public:
+  virtual ~PassageMessages() = default;
+  // Blocks for the next one. False: there are no more here.
+  virtual bool Receive(std::string& message) = 0;
+  // What has come can be received still, then there is no more. Any thread.
+  virtual void Refuse() = 0;
+};
+
 // The frames of one stream in memory that its server passes, where both are on one host
 // (proto/passage). A batch is then a view of what the server wrote; its place goes back when the
 // last view is gone, in whatever thread.
@@ -36,6 +46,9 @@ class SlabPassage {
   // Maps the memory that has come for a stream whose header says `places` of slabs of `slab_bytes`.
   // Errors: what has come is not that, or cannot be mapped.
   absl::Status Map(uint32_t places, int64_t slab_bytes);
+
+  // After Map. Shared with slabs.
+  std::shared_ptr<PassageMessages> messages() const;
 
   // The slab at a place, from 1 on. DATA_LOSS: there is none, or it is in use.
   absl::StatusOr<Slab> Take(uint32_t place);

@@ -73,6 +73,8 @@ class StreamDecoder {
   // the stream cannot be read on.
   absl::StatusOr<Event> Decode(google::protobuf::io::ZeroCopyInputStream& message,
                                Slab beside = Slab());
+  // Where what follows the header comes beside the call; null: it does not.
+  std::shared_ptr<PassageMessages> passage_messages() const { return passage_messages_; }
   // The memory that the server passed could not be had: ask again without.
   bool passage_failed() const { return passage_failed_; }
   // To be asked when the server has ended the stream with OK: DATA_LOSS if anything is missing.
@@ -92,6 +94,7 @@ class StreamDecoder {
   const Encoding encoding_;
   std::unique_ptr<SlabPassage> passage_;  // null: frames have payloads
   bool passage_failed_ = false;
+  std::shared_ptr<PassageMessages> passage_messages_;
   std::optional<FrameReader> frames_;       // after the header
   std::shared_ptr<const EpochInfo> epoch_;  // the latest; shared with the stream
   int64_t epoch_frames_ = 0;                // received of it

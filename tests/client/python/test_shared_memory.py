@@ -205,6 +205,27 @@ def test_a_client_that_dies_holds_nothing(near):
     wait_for(lambda: reading(near, 'graphfeed_memory_reserved_bytes{use="frames"}') == 0)
 
 
+def test_a_server_that_hangs_is_left(near, start_server, tmp_path, caplog):
+    expected = contents(loader(near))
+    other = start_server(None, address=f"unix:{tmp_path}/other")
+    gf.connect(other.address).ingest("d", GRAPHS)
+    client = gf.connect([near.address, other.address], spread=False, keepalive_time=1, keepalive_timeout=1)
+    stream = iter(
+        gf.FixedSizeDataLoader(
+            client.dataset("d"), shuffle=True, seed=1, fixed_size_options=SIZES,
+            fixed_size_strategy=gf.FixedSizeStrategy.StreamPack,
+        )
+    )  # fmt: skip
+    received = contents([next(stream)])
+    near.process.send_signal(signal.SIGSTOP)
+    try:
+        received += contents(stream)
+    finally:
+        near.process.send_signal(signal.SIGCONT)
+    assert received == expected
+    assert "goes on with frame" in caplog.text
+
+
 @mapped
 def test_what_is_kept_of_ended_streams_is_nobodys_promise(start_server, tmp_path):
     server = start_server(None, "--slab-memory", "8M", address=f"unix:{tmp_path}/socket")

@@ -26,13 +26,14 @@ constexpr int64_t kHeldFrameBytes = 64;
 // Keeps what it is given as gRPC does: the frame in flight, until it is done.
 class Wire final : public FrameStream::Sink {
  public:
-  void Write(FrameStream::Message&& message) override {
+  bool Write(FrameStream::Message&& message) override {
     EXPECT_FALSE(writing);
     writing = true;
     if (auto* frame = std::get_if<FrameStream::Frame>(&message)) {
       ordinals.push_back(frame->info.ordinal);
       held = std::move(*frame);
     }
+    return false;
   }
   void Finish(absl::Status status) override {
     EXPECT_FALSE(writing);

@@ -18,15 +18,17 @@
 namespace graphfeed {
 namespace {
 
-// Answers each write on another thread, as gRPC does, and stops its stream after some frames.
+// Answers each write on another thread, as gRPC does, or is done with it at once and lets frames go
+// there; stops its stream after some frames.
 class ThreadedSink final : public FrameStream::Sink {
  public:
-  ThreadedSink(TaskQueue& writes, std::latch& done, int64_t stop_after, bool ok)
-      : writes_(writes), done_(done), stop_after_(stop_after), ok_(ok) {}
+  ThreadedSink(TaskQueue& writes, std::latch& done, int64_t stop_after, bool ok,
+               bool at_once = false)
+      : writes_(writes), done_(done), stop_after_(stop_after), ok_(ok), at_once_(at_once) {}
 
   void set_stream(std::shared_ptr<FrameStream> stream) { stream_ = std::move(stream); }
 
-  void Write(FrameStream::Message&& message) override {
+  bool Write(FrameStream::Message&& message) override {
     EXPECT_FALSE(writing_.exchange(true));
     if (auto* frame = std::get_if<FrameStream::Frame>(&message)) {
       EXPECT_EQ(frame->info.ordinal, ordinal_++) << "out of order";
@@ -35,12 +37,18 @@ class ThreadedSink final : public FrameStream::Sink {
       ordinal_ = 0;
     }
     const bool stop = frames_ == stop_after_;
+    if (at_once_ && !stop) {
+      writes_.Post([held = std::move(message)] {});
+      writing_ = false;
+      return true;
+    }
     writes_.Post([this, held = std::move(message), stop]() mutable {
       if (stop && ok_) stream_->Stop(absl::CancelledError("enough"));
       writing_ = false;
       stream_->OnWritten(ok_ || !stop);
       held = EpochInfo();  // now gRPC drops the slab
     });
+    return false;
   }
   void Finish(absl::Status status) override {
     EXPECT_FALSE(writing_);
@@ -56,6 +64,7 @@ class ThreadedSink final : public FrameStream::Sink {
   std::latch& done_;
   const int64_t stop_after_;
   const bool ok_;
+  const bool at_once_;
   std::shared_ptr<FrameStream> stream_;
   std::atomic<bool> writing_ = false;
   std::atomic<int64_t> ordinal_ = 0;  // the next of the epoch
@@ -82,7 +91,8 @@ TEST(FrameStreamStressTest, AnyInterleavingKeepsOrderBoundsAndFreesAll) {
       // A third runs to its end, a third is stopped, a third loses its client.
       const int64_t stop_after = i % 3 == 0 ? -1 : random() % kFrames;
       stops.push_back(stop_after);
-      sinks.push_back(std::make_unique<ThreadedSink>(writes, done, stop_after, i % 3 != 2));
+      sinks.push_back(
+          std::make_unique<ThreadedSink>(writes, done, stop_after, i % 3 != 2, i % 2 == 0));
       auto stream = FrameStream::Create(builds, planning, *sinks.back());
       sinks.back()->set_stream(stream);
       stream->Start([&world](FrameStream::OpenDone opened) { opened(OpenFake(world, kPrefetch)); });
@@ -122,7 +132,7 @@ TEST(FrameStreamStressTest, StreamsThatGiveWayAtAnyMomentLoseNothing) {
     ThreadPool planning(2);
     ThreadPool writes(2);
     for (int i = 0; i < kStreams; ++i) {
-      sinks.push_back(std::make_unique<ThreadedSink>(writes, done, -1, true));
+      sinks.push_back(std::make_unique<ThreadedSink>(writes, done, -1, true, i % 2 == 0));
       streams.push_back(FrameStream::Create(builds, planning, *sinks.back()));
       sinks.back()->set_stream(streams.back());
       streams.back()->Start([&](FrameStream::OpenDone opened) {

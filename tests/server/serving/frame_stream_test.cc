@@ -27,11 +27,11 @@ using ::testing::IsEmpty;
 // Writes down what comes ("header", "epoch 1", "1/0" for frames) and keeps the frames.
 class RecordingSink final : public FrameStream::Sink {
  public:
-  void Write(FrameStream::Message&& message) override {
+  bool Write(FrameStream::Message&& message) override {
     EXPECT_FALSE(writing_) << "two writes in flight";
     EXPECT_FALSE(finished.has_value()) << "a write after the end";
     writing_ = true;
-    if (std::holds_alternative<StreamInfo>(message)) {
+    if (std::holds_alternative<FrameStream::Header>(message)) {
       log.push_back("header");
     } else if (auto* epoch = std::get_if<EpochInfo>(&message)) {
       log.push_back(absl::StrCat("epoch ", epoch->epoch));
@@ -40,6 +40,8 @@ class RecordingSink final : public FrameStream::Sink {
       log.push_back(absl::StrCat(frame.info.epoch, "/", frame.info.ordinal));
       held.push_back(std::move(frame));
     }
+    if (at_once) writing_ = false;
+    return at_once;
   }
   void Finish(absl::Status status) override {
     EXPECT_FALSE(writing_) << "the end while a write is in flight";
@@ -57,6 +59,7 @@ class RecordingSink final : public FrameStream::Sink {
     gone.clear();
   }
 
+  bool at_once = false;  // writes are done when they begin
   std::vector<std::string> log;
   std::vector<FrameStream::Frame> held;
   std::optional<absl::Status> finished;
@@ -106,6 +109,63 @@ TEST_F(FrameStreamTest, SendsHeaderThenEpochThenFramesThenOk) {
   EXPECT_EQ(sink_.finished, absl::OkStatus());
   EXPECT_EQ(world_.built, 3);
   EXPECT_EQ(world_.live_epochs, 0);
+}
+
+TEST_F(FrameStreamTest, WritesThatAreDoneAtOnceAreFollowedByWhatIsReady) {
+  world_.frames = {{0, 3}, {1, 2}};
+  sink_.at_once = true;
+  Start(/*prefetch=*/5, /*num_epochs=*/2);
+  executor_.RunAll();
+  EXPECT_THAT(sink_.log,
+              ElementsAre("header", "epoch 0", "0/0", "0/1", "0/2", "epoch 1", "1/0", "1/1"));
+  EXPECT_EQ(sink_.finished, absl::OkStatus());
+}
+
+TEST_F(FrameStreamTest, WrittenAtOnceNoMoreFramesExistThanMayOrAreOut) {
+  world_.frames = {{0, 100}};
+  sink_.at_once = true;
+  stream_->Start([this](FrameStream::OpenDone done) {
+    FrameStream::Opened opened = OpenFake(world_, /*prefetch=*/5);
+    opened.max_out = 3;
+    done(std::move(opened));
+  });
+  executor_.RunAll();
+  EXPECT_EQ(world_.built, 5);
+  EXPECT_THAT(sink_.log, ElementsAre("header", "epoch 0", "0/0", "0/1", "0/2"));
+  sink_.held.erase(sink_.held.begin(), sink_.held.begin() + 2);  // the client gives two back
+  executor_.RunAll();
+  EXPECT_EQ(world_.built, 7);
+  EXPECT_EQ(sink_.log.size(), 7);
+  EXPECT_EQ(sink_.held.size(), 3);
+  for (int i = 0; i < 200 && !sink_.finished.has_value(); ++i) {
+    sink_.held.clear();
+    executor_.RunAll();
+  }
+  EXPECT_EQ(sink_.finished, absl::OkStatus());
+  EXPECT_EQ(sink_.log.size(), 102);
+}
+
+// As a message that is too large for where the ones before it went.
+TEST_F(FrameStreamTest, AWriteThatIsNotDoneAtOnceIsWaitedForBehindOnesThatWere) {
+  world_.frames = {{0, 6}};
+  sink_.at_once = true;
+  world_.on_build = [this](int64_t, int64_t j) {
+    if (j == 4) sink_.at_once = false;
+    return absl::OkStatus();
+  };
+  Start(/*prefetch=*/1);
+  executor_.RunAll();
+  for (int i = 0; i < 3; ++i) {
+    sink_.held.clear();
+    executor_.RunAll();
+  }
+  sink_.held.clear();
+  executor_.RunAll();
+  EXPECT_TRUE(sink_.writing());
+  EXPECT_EQ(sink_.log.back(), "0/4");
+  Run();
+  EXPECT_EQ(sink_.finished, absl::OkStatus());
+  EXPECT_EQ(sink_.log.back(), "0/5");
 }
 
 TEST_F(FrameStreamTest, NothingIsBuiltBeyondPrefetchWhileTheClientStalls) {

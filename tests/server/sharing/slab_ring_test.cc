@@ -5,13 +5,17 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -100,6 +104,31 @@ class SlabSocketTest : public testing::Test {
     return read(connection, &byte, 1) <= 0;
   }
 
+  // A client that has got memory.
+  struct Receiver {
+    Receiver(SlabSocket& socket, const std::string& path) {
+      connection = *passage::Connect(path);
+      const passage::Token token = *passage::ReceiveToken(connection.get(), kTimeoutMs);
+      EXPECT_TRUE(socket.Pass({token.data(), token.size()}, ring));
+      passage::Memory memory;
+      EXPECT_TRUE(passage::ReceiveMemory(connection.get(), kTimeoutMs, memory).ok());
+    }
+    std::optional<std::string> Next() const {
+      std::string message;
+      if (!passage::ReceiveMessage(connection.get(), message)) return std::nullopt;
+      return message;
+    }
+    void ExpectReturns() const {
+      std::atomic<bool> returned = false;
+      const uint32_t place = ring->Lend(ring->Take(), [&returned] { returned = true; });
+      ASSERT_TRUE(passage::SendPlace(connection.get(), place).ok());
+      while (!returned) std::this_thread::yield();
+    }
+
+    std::shared_ptr<SlabRing> ring = *SlabRing::Create(2, 64);
+    passage::Descriptor connection;
+  };
+
   const std::string path_;
 };
 
@@ -129,6 +158,68 @@ TEST_F(SlabSocketTest, WhoIsConnectedGetsMemoryAndReturnsItsOwn) {
   while (!returned) std::this_thread::yield();
   ASSERT_TRUE(passage::SendPlace(client.get(), place).ok());  // it has it no more
   EXPECT_TRUE(HungUp(client.get()));
+}
+
+TEST_F(SlabSocketTest, MessagesFollowTheMemoryUntilTheyEnd) {
+  auto socket = *SlabSocket::Listen(path_, 2);
+  const Receiver client(*socket, path_);
+  EXPECT_TRUE(client.ring->SendMessage("one"));
+  EXPECT_TRUE(client.ring->SendMessage(std::string(passage::kMaxMessageBytes, 'x')));
+  EXPECT_EQ(client.Next(), "one");
+  client.ring->EndMessages();
+  EXPECT_FALSE(client.ring->SendMessage("more"));
+  EXPECT_EQ(client.Next(), std::string(passage::kMaxMessageBytes, 'x'));
+  EXPECT_EQ(client.Next(), std::nullopt);
+  EXPECT_EQ(client.Next(), std::nullopt);
+  client.ExpectReturns();
+}
+
+TEST_F(SlabSocketTest, AMessageWithoutRoomEndsThemAndNoneIsLost) {
+  auto socket = *SlabSocket::Listen(path_, 2);
+  const Receiver client(*socket, path_);
+  EXPECT_TRUE(client.ring->SendMessage("one"));
+  EXPECT_FALSE(client.ring->SendMessage(std::string(passage::kMaxMessageBytes + 1, 'x')));
+  EXPECT_FALSE(client.ring->SendMessage("two"));
+  EXPECT_EQ(client.Next(), "one");
+  EXPECT_EQ(client.Next(), std::nullopt);
+
+  const Receiver slow(*socket, path_);
+  int sent = 0;
+  while (slow.ring->SendMessage(absl::StrCat(sent))) ++sent;
+  EXPECT_GT(sent, 50);
+  for (int i = 0; i < sent; ++i) EXPECT_EQ(slow.Next(), absl::StrCat(i));
+  EXPECT_EQ(slow.Next(), std::nullopt);
+  slow.ExpectReturns();
+}
+
+TEST_F(SlabSocketTest, AClientThatRefusesMessagesOrIsGoneIsSentNone) {
+  auto socket = *SlabSocket::Listen(path_, 2);
+  {
+    const Receiver refusing(*socket, path_);
+    EXPECT_TRUE(refusing.ring->SendMessage("one"));
+    passage::RefuseMessages(refusing.connection.get());
+    EXPECT_FALSE(refusing.ring->SendMessage("two"));
+    EXPECT_EQ(refusing.Next(), "one");
+    EXPECT_EQ(refusing.Next(), std::nullopt);
+    refusing.ExpectReturns();
+  }
+  std::optional<Receiver> going(std::in_place, *socket, path_);
+  const std::shared_ptr<SlabRing> ring = going->ring;
+  going.reset();
+  EXPECT_FALSE(ring->SendMessage("one"));
+}
+
+// From whatever sends there.
+TEST_F(SlabSocketTest, AMessageThatIsTooLongIsReceivedAsAnEmptyOne) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+  const passage::Descriptor sender(ends[0]);
+  const passage::Descriptor receiver(ends[1]);
+  const std::string large(passage::kMaxMessageBytes + 1, 'x');
+  ASSERT_EQ(send(sender.get(), large.data(), large.size(), 0), std::ssize(large));
+  std::string message;
+  EXPECT_TRUE(passage::ReceiveMessage(receiver.get(), message));
+  EXPECT_EQ(message, "");
 }
 
 TEST_F(SlabSocketTest, TooManyAndNonsenseAreTurnedAway) {
