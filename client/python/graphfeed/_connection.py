@@ -79,7 +79,7 @@ class Connection:
         self._closed = False
         self._streams: weakref.WeakSet[Any] = weakref.WeakSet()  # that may be open
         self._lock = threading.RLock()  # who counts may be interrupted by a handler that closes
-        self._stats = ClientStats()
+        self._received = (0, 0, 0.0)  # as ClientStats
 
     def call(self, call: Callable[[Any], _T]) -> _T:
         """What `call` returns for the native client."""
@@ -101,15 +101,12 @@ class Connection:
     def count(self, batch: Any, seconds: float) -> None:
         """A native batch has come, after a wait."""
         with _finalizing.locked(self._lock):
-            self._stats = ClientStats(
-                self._stats.frames + 1,
-                self._stats.bytes + batch.nbytes,
-                self._stats.seconds_waited + seconds,
-            )
+            frames, size, waited = self._received
+            self._received = (frames + 1, size + batch.nbytes, waited + seconds)
 
     @property
     def stats(self) -> ClientStats:
-        return self._stats
+        return ClientStats(*self._received)
 
     def close(self) -> None:
         """Ends streams and connections; every call after it raises."""
@@ -143,7 +140,7 @@ class Connection:
             # A forked child found its parent's connections, which are of no use to it.
             self._native = self._connect()
             self._pid = os.getpid()
-            self._lock, self._stats = threading.RLock(), ClientStats()
+            self._lock, self._received = threading.RLock(), (0, 0, 0.0)
         return self._native
 
     def _connect(self) -> Any:

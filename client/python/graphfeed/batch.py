@@ -25,12 +25,18 @@ class Batch:
     last array is gone: they may be kept for as long as they are wanted.
     """
 
+    _source: Any
+    _layout: BatchLayout
+    _frame_or_none: Frame | None
+    _tensors: list[Any]
+
     def __init__(self, source: Any, layout: BatchLayout, frame: Frame | None = None) -> None:
         # `source.array(i)` is tensor i of the layout; `source.info` tells the frame if not given.
-        self._source = source
-        self._layout = layout
-        self._frame_or_none = frame
-        self._tensors: list[Any] = [None] * layout.num_tensors
+        own = self.__dict__  # past __setattr__: each batch comes here
+        own["_source"] = source
+        own["_layout"] = layout
+        own["_frame_or_none"] = frame
+        own["_tensors"] = [None] * layout.num_tensors
 
     # --- tensors ---------------------------------------------------------------------------------
 

@@ -79,7 +79,8 @@ class EpochStream:
             wanted = self._begin(start, begun)
         while wanted is None or taken < wanted:
             native = self._next()
-            if native is None or native.info.epoch > epoch:
+            reached = None if native is None else native.info.epoch
+            if reached is None or reached > epoch:
                 if wanted is not None:
                     raise errors.DataLoss(
                         f"the server's stream left epoch {epoch} after {taken} of the {wanted} "
@@ -87,7 +88,7 @@ class EpochStream:
                     )
                 self._ahead = native
                 return
-            if native.info.epoch < epoch:  # what the shard's other workers have left to fill up
+            if reached < epoch:  # what the shard's other workers have left to fill up
                 continue
             if wanted is None:
                 wanted = self._begin(start, begun)
