@@ -283,14 +283,14 @@ absl::StatusOr<std::unique_ptr<Client>> Client::Create(const ClientOptions& opti
     return absl::InvalidArgumentError(
         absl::StrCat("timeout is ", absl::FormatDuration(options.timeout), "; it is above 0"));
   }
-  if (options.retry_timeout < absl::ZeroDuration()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "retry_timeout is ", absl::FormatDuration(options.retry_timeout), "; it is at least 0"));
-  }
-  if (options.connect_timeout < absl::ZeroDuration()) {
-    return absl::InvalidArgumentError(absl::StrCat("connect_timeout is ",
-                                                   absl::FormatDuration(options.connect_timeout),
-                                                   "; it is at least 0"));
+  const std::pair<absl::string_view, absl::Duration> durations[] = {
+      {"retry_timeout", options.retry_timeout},
+      {"connect_timeout", options.connect_timeout},
+      {"load_timeout", options.load_timeout}};
+  for (const auto& [name, duration] : durations) {
+    if (duration >= absl::ZeroDuration()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(name, " is ", absl::FormatDuration(duration), "; it is at least 0"));
   }
   const absl::Duration connect_timeout = options.connect_timeout > absl::ZeroDuration()
                                              ? options.connect_timeout

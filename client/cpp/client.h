@@ -64,6 +64,8 @@ struct ClientOptions {
   // and else where their shard and what the shards of a run have in common put them; or (false) at
   // the endpoints in their order, shard i at the i-th.
   bool spread = true;
+  // How long servers are asked for that, all at once: who has not answered by then is passed over.
+  absl::Duration load_timeout = absl::Milliseconds(500);
   // Whether frames of a server on this host come in memory that both share, where the endpoint is a
   // Unix socket and the server does that too. A batch then keeps its place in that memory.
   bool shared_memory = true;

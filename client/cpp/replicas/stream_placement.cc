@@ -19,11 +19,10 @@ namespace {
 // Of many replicas some are asked: the choice between a few is nearly as good as between all.
 constexpr size_t kMostAsked = 8;
 
-std::optional<ServerLoad> AskLoad(Replica& replica) {
+std::optional<ServerLoad> AskLoad(Replica& replica, absl::Duration timeout) {
   v1::ServerInfoResponse response;
   const absl::Status asked =
-      replica.channel->Call(methods::kServerInfo, v1::ServerInfoRequest(),
-                            absl::Milliseconds(StreamPlacement::ask_ms.load()), &response);
+      replica.channel->Call(methods::kServerInfo, v1::ServerInfoRequest(), timeout, &response);
   if (!asked.ok()) {
     // One that comes back later is found then, not when gRPC's pause is over.
     if (absl::IsUnavailable(asked)) replica.channel->Reconnect();
@@ -34,13 +33,14 @@ std::optional<ServerLoad> AskLoad(Replica& replica) {
 }
 
 // Of the first of `replicas`, all at once.
-std::vector<std::optional<ServerLoad>> AskLoads(const StreamPlacement::List& replicas) {
+std::vector<std::optional<ServerLoad>> AskLoads(const StreamPlacement::List& replicas,
+                                                absl::Duration timeout) {
   std::vector<std::optional<ServerLoad>> loads(std::min(replicas.size(), kMostAsked));
   std::vector<std::thread> threads;
   for (size_t i = 1; i < loads.size(); ++i) {
-    threads.emplace_back([&loads, &replicas, i] { loads[i] = AskLoad(*replicas[i]); });
+    threads.emplace_back([&, i] { loads[i] = AskLoad(*replicas[i], timeout); });
   }
-  loads[0] = AskLoad(*replicas[0]);
+  loads[0] = AskLoad(*replicas[0], timeout);
   for (std::thread& thread : threads) thread.join();
   return loads;
 }
@@ -87,6 +87,7 @@ std::optional<size_t> LeastLoaded(const std::vector<std::optional<ServerLoad>>& 
 StreamPlacement::StreamPlacement(const StreamOptions& options, const ClientOptions& client,
                                  std::shared_ptr<Replicas> replicas)
     : spread_(client.spread),
+      load_timeout_(client.load_timeout),
       shard_(options.shard_index),
       replicas_(std::move(replicas)),
       run_(RunOf(options, replicas_->number())),
@@ -144,7 +145,7 @@ absl::StatusOr<StreamPlacement::List> StreamPlacement::ByLoad(bool resolve,
     return replica->address == preferred;
   });
   if (list.size() > kMostAsked) std::shuffle(list.begin() + 1, list.end(), random_);
-  const std::vector<std::optional<ServerLoad>> loads = AskLoads(list);
+  const std::vector<std::optional<ServerLoad>> loads = AskLoads(list, load_timeout_);
   const std::optional<size_t> chosen = LeastLoaded(loads, 0, random_);
   if (!chosen.has_value()) return list;
   // Those who answered go before those who did not, full ones among them.

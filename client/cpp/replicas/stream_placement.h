@@ -1,7 +1,6 @@
 #ifndef GRAPHFEED_CLIENT_CPP_REPLICAS_STREAM_PLACEMENT_H_
 #define GRAPHFEED_CLIENT_CPP_REPLICAS_STREAM_PLACEMENT_H_
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -38,15 +37,11 @@ class StreamPlacement {
  public:
   using List = std::vector<std::shared_ptr<Replica>>;
 
-  // How long replicas are asked: who has not answered by then is not waited for. Tests, which may
-  // have to share their machine, give them longer.
-  static inline std::atomic<int64_t> ask_ms = 500;
-
   StreamPlacement(const StreamOptions& options, const ClientOptions& client,
                   std::shared_ptr<Replicas> replicas);
 
   // The replicas in the order in which to try them; UNAVAILABLE when there is none.
-  // Of a new stream. May ask the replicas, for at most `ask_ms`.
+  // Of a new stream. May ask the replicas, for ClientOptions::load_timeout at most.
   absl::StatusOr<List> Begin();
   // Of one that `at`, an address, has ended though nothing is wrong. Names are resolved anew, and
   // replicas are asked.
@@ -63,6 +58,7 @@ class StreamPlacement {
   absl::StatusOr<List> ByLoad(bool resolve, const std::string& preferred);
 
   const bool spread_;
+  const absl::Duration load_timeout_;
   const int64_t shard_;
   const std::shared_ptr<Replicas> replicas_;  // shared with the client and its other streams
   const uint64_t run_;                        // of all shards

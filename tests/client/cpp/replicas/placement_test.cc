@@ -161,12 +161,9 @@ class FakeReplica {
 
 class PlacementTest : public testing::Test {
  protected:
-  // Nobody is passed over for being slow.
-  PlacementTest() { StreamPlacement::ask_ms = 60'000; }
-  ~PlacementTest() override { StreamPlacement::ask_ms = ask_ms_; }
-
   std::unique_ptr<Client> NewClient(const std::vector<FakeReplica*>& replicas) {
     ClientOptions options;
+    options.load_timeout = absl::Minutes(1);  // nobody is passed over for being slow
     for (FakeReplica* replica : replicas) options.endpoints.push_back(replica->endpoint());
     options.on_failover = [this](const std::string& what) {
       absl::MutexLock lock(&mu_);
@@ -198,7 +195,6 @@ class PlacementTest : public testing::Test {
     return told_;
   }
 
-  const int64_t ask_ms_ = StreamPlacement::ask_ms;
   absl::Mutex mu_;
   std::vector<std::string> told_ ABSL_GUARDED_BY(mu_);
 };
