@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -119,6 +120,27 @@ def test_levels_keep_back_what_is_below_them(start):
     gf.connect(log.server.address).ingest("g", GRAPHS)
     log.server.stop()
     assert [line for line in log.text().splitlines() if '"error"' not in line] == []
+
+
+def test_a_hangup_changes_the_level_and_tells_what_takes_a_restart(start, tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("log-level: error\nslow-build: 1h\n")
+    log = start("--log-format", "json", f"--config={config}")
+    client = gf.connect(log.server.address)
+    client.ingest("g", GRAPHS)
+    train(client.dataset("g"))
+    config.write_text("log-level: info\nslow-build: 2h\n")
+    log.server.process.send_signal(signal.SIGHUP)
+    told = log.wait("config.unused")
+    assert (told["level"], told["setting"]) == ("warn", "--slow-build")
+    frames = train(client.dataset("g"))
+    assert log.wait("call.end", method="StreamBatches")["frames"] == frames, "the second one alone"
+    config.write_text("log-level: error\nslow-build: 2h\nno-such-setting: 1\n")
+    log.server.process.send_signal(signal.SIGHUP)
+    log.wait("audit", action="reload", result="INVALID_ARGUMENT")
+    train(client.dataset("g"))
+    log.server.stop()
+    assert len(log.lines("call.end", method="StreamBatches")) == 2, "what was in force stays"
 
 
 def test_text_is_for_people(start):
