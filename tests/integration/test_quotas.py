@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 import urllib.request
 
@@ -242,3 +243,41 @@ def test_one_caller_does_not_have_all_places_of_calls(start_server, tmp_path):
         for call in calls:
             call.cancel()
     when_there_is_room(lambda: connect(server).datasets())
+
+
+def half_open(server, count: int) -> bool:
+    """Begins so many calls over one connection, without a message; whether the server bears that."""
+    names = {":method": "POST", ":scheme": "http", ":authority": "here", "te": "trailers",
+             ":path": "/graphfeed.v1.GraphFeed/StreamBatches", "content-type": "application/grpc"}  # fmt: skip
+    fields = b"".join(  # literal ones, as HPACK has them
+        b"\0" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
+        for name, value in sorted(names.items())
+    )
+
+    def frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
+        return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+    settings, settings_ack = frame(4, 0, 0, b""), frame(4, 1, 0, b"")
+    ping, pong = frame(6, 0, 0, b"12345678"), frame(6, 1, 0, b"12345678")
+    calls = b"".join(frame(1, 4, 2 * i + 1, fields) for i in range(count))  # HEADERS, END_HEADERS
+    host, port = server.address.rsplit(":", 1)
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + settings_ack + calls + ping)
+        said = b""
+        while pong not in said:
+            try:
+                more = connection.recv(65536)
+            except ConnectionResetError:
+                return False
+            if not more:
+                return False
+            said = said[-len(pong):] + more  # fmt: skip
+        return True
+
+
+def test_a_connection_begins_only_so_many_calls(start_server):
+    """Without a message they have a place nowhere else."""
+    server = start_server(None, "--max-streams=4", "--max-ingests=1")
+    assert half_open(server, 1006)
+    assert not half_open(server, 1007)
+    when_there_is_room(lambda: gf.connect(server.address).datasets())
