@@ -231,17 +231,24 @@ void EndMessages(int connection) { (void)shutdown(connection, SHUT_WR); }
 
 void RefuseMessages(int connection) { (void)shutdown(connection, SHUT_RD); }
 
-bool ReceiveMessage(int connection, std::string& message) {
+std::optional<absl::string_view> ReceiveMessage(int connection, std::string& buffer) {
+  buffer.resize(kMaxMessageBytes);
+  // Where the other side has closed with something unread, that is told once, and before what it
+  // has sent.
+  bool told = false;
   for (;;) {
-    message.resize(kMaxMessageBytes);
     const absl::StatusOr<std::optional<size_t>> received =
-        Receive(connection, message.data(), message.size(), nullptr);
-    if (!received.ok()) return false;
-    if (received->has_value()) {
-      message.resize(**received > kMaxMessageBytes ? 0 : **received);
-      return **received > 0;
+        Receive(connection, buffer.data(), buffer.size(), nullptr);
+    if (!received.ok()) {
+      if (std::exchange(told, true)) return std::nullopt;
+      continue;
     }
-    if (!WaitFor(connection, /*timeout_ms=*/-1).ok()) return false;
+    if (received->has_value()) {
+      const size_t size = **received;
+      if (size == 0) return std::nullopt;
+      return absl::string_view(buffer).substr(0, size > buffer.size() ? 0 : size);
+    }
+    if (!WaitFor(connection, /*timeout_ms=*/-1).ok()) return std::nullopt;
   }
 }
 

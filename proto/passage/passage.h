@@ -77,8 +77,9 @@ absl::Status SendMessage(int connection, absl::string_view message);
 // received, then the end.
 void EndMessages(int connection);
 void RefuseMessages(int connection);
-// Waits for the next one. False at the end. A packet that is too long is received as an empty one.
-bool ReceiveMessage(int connection, std::string& message);
+// Waits for the next one, which lies in the buffer. nullopt at the end, which an empty packet is,
+// too, and an error. A packet that is too long is received as an empty message.
+std::optional<absl::string_view> ReceiveMessage(int connection, std::string& buffer);
 
 // Waits for a packet for up to `timeout_ms`. UNAVAILABLE: none came, or the other side is gone;
 // DATA_LOSS: it is another.

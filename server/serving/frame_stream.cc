@@ -12,6 +12,8 @@ namespace graphfeed {
 namespace {
 
 constexpr int64_t kFramesBeforePlanning = 256;
+// Whoever comes here by the way, as timers do, has other things to do.
+constexpr int kWritesAtOnce = 32;
 
 }  // namespace
 
@@ -335,11 +337,18 @@ void FrameStream::Advance(bool build, FrameInfo* spare) {
   }
   build = build && action.builds > 0;
   if (build) --action.builds;
-  while (Act(std::move(action))) {
+  for (int written = 1; Act(std::move(action)); ++written) {
     Sent sent = TakeWritten(/*ok=*/true);
-    MutexLock lock(&mu_);
-    if (sent.has_value()) KeepInfo(std::move(sent->first));
-    action = Decide();
+    {
+      MutexLock lock(&mu_);
+      if (sent.has_value()) KeepInfo(std::move(sent->first));
+      if (written < kWritesAtOnce) {
+        action = Decide();
+        continue;
+      }
+    }
+    builds_->Post([self] { self->Advance(); });
+    break;
   }
   if (build) BuildNext();
 }

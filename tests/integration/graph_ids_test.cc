@@ -262,6 +262,7 @@ TEST_F(GraphIdsTest, FramesInSharedMemoryHaveThem) {
   const auto info = (*stream)->info();
   ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_GT((*info)->shared_places, 0u);
+  EXPECT_TRUE((*info)->passage_messages);
   EXPECT_EQ(std::ssize(Read(*client, options)), kMolecules);
 }
 

@@ -189,7 +189,12 @@ absl::Status ResumingReader::TakeHeader(const StreamInfo& info) {
   current_->answered = true;
   if (auto messages = current_->decoder.passage_messages()) {
     absl::MutexLock lock(&mu_);
-    call_ = std::make_unique<PassageStream>(std::move(call_), std::move(messages));
+    auto beside = PassageStream::Create(call_, std::move(messages));
+    if (beside == nullptr) {
+      current_->without_thread = true;
+      return absl::ResourceExhaustedError("no thread for messages beside the call");
+    }
+    call_ = std::move(beside);
   }
   left_.reset();
   replicas_->Answered(*current_->replica);
@@ -214,7 +219,7 @@ bool ResumingReader::Moves(const absl::Status& status) {
 }
 
 absl::Status ResumingReader::Fail(const absl::Status& status, bool by_server) {
-  if (current_->decoder.passage_failed()) {
+  if (current_->decoder.passage_failed() || current_->without_thread) {
     shares_memory_ = false;
     current_.reset();
     return absl::OkStatus();

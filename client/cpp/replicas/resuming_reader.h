@@ -49,8 +49,9 @@ class ResumingReader {
   struct Call {
     std::shared_ptr<Replica> replica;  // shared with the Replicas
     StreamDecoder decoder;
-    bool answered = false;  // the header has come
-    bool sent = false;      // and a frame
+    bool answered = false;        // the header has come
+    bool sent = false;            // and a frame
+    bool without_thread = false;  // that messages in shared memory take: ask again without
   };
 
   bool cancelled() const;

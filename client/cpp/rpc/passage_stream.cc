@@ -1,7 +1,9 @@
 #include "client/cpp/rpc/passage_stream.h"
 
+#include <system_error>
 #include <utility>
 
+#include "absl/strings/string_view.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 
 namespace graphfeed {
@@ -9,12 +11,21 @@ namespace graphfeed {
 using google::protobuf::io::ArrayInputStream;
 using google::protobuf::io::ZeroCopyInputStream;
 
-PassageStream::PassageStream(std::unique_ptr<rpc::DownStream> call,
-                             std::shared_ptr<PassageMessages> messages)
-    : call_(std::move(call)), messages_(std::move(messages)), thread_([this] { WaitForCall(); }) {}
+std::unique_ptr<PassageStream> PassageStream::Create(std::unique_ptr<rpc::DownStream>& call,
+                                                     std::shared_ptr<PassageMessages> messages) {
+  std::unique_ptr<PassageStream> stream(new PassageStream(std::move(messages)));
+  stream->call_ = std::move(call);
+  try {
+    stream->thread_ = std::thread([self = stream.get()] { self->WaitForCall(); });
+  } catch (const std::system_error&) {
+    call = std::move(stream->call_);
+    return nullptr;
+  }
+  return stream;
+}
 
 PassageStream::~PassageStream() {
-  if (!thread_.joinable()) return;
+  if (!thread_.joinable()) return;  // read to its end, or never begun
   call_->Cancel();
   thread_.join();
 }
@@ -34,17 +45,16 @@ void PassageStream::WaitForCall() {
 }
 
 bool PassageStream::Read(absl::FunctionRef<void(ZeroCopyInputStream&)> use) {
-  if (thread_.joinable()) {
-    if (!messages_->Receive(message_)) {
-      thread_.join();
-      if (answer_.has_value()) message_ = *std::exchange(answer_, std::nullopt);
-      if (!answered_) return false;
-    }
-    ArrayInputStream bytes(message_.data(), static_cast<int>(message_.size()));
-    use(bytes);
-    return true;
+  if (!thread_.joinable()) return answered_ && call_->Read(use);
+  std::optional<absl::string_view> message = messages_->Receive(buffer_);
+  if (!message.has_value()) {
+    thread_.join();
+    if (!answered_) return false;
+    message = answer_;
   }
-  return answered_ && call_->Read(use);
+  ArrayInputStream bytes(message->data(), static_cast<int>(message->size()));
+  use(bytes);
+  return true;
 }
 
 absl::Status PassageStream::Finish() {

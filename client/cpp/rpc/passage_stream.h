@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -19,7 +20,9 @@ namespace graphfeed {
 // ends, is cancelled or found to be dead as others are.
 class PassageStream final : public rpc::DownStream {
  public:
-  PassageStream(std::unique_ptr<rpc::DownStream> call, std::shared_ptr<PassageMessages> messages);
+  // Takes the call, or leaves it and returns null where there can be no thread.
+  static std::unique_ptr<PassageStream> Create(std::unique_ptr<rpc::DownStream>& call,
+                                               std::shared_ptr<PassageMessages> messages);
   ~PassageStream() override;
 
   bool Read(absl::FunctionRef<void(google::protobuf::io::ZeroCopyInputStream&)> use) override;
@@ -27,14 +30,16 @@ class PassageStream final : public rpc::DownStream {
   void Cancel() override;
 
  private:
+  explicit PassageStream(std::shared_ptr<PassageMessages> messages)
+      : messages_(std::move(messages)) {}
   void WaitForCall();
 
-  const std::unique_ptr<rpc::DownStream> call_;
   const std::shared_ptr<PassageMessages> messages_;  // shared with slabs
-  std::string message_;                              // received last
+  std::unique_ptr<rpc::DownStream> call_;
+  std::string buffer_;  // of what was received last
   // Of the thread, and whoever has joined it.
   bool answered_ = false;              // the call has said something
-  std::optional<std::string> answer_;  // which nobody has read
+  std::optional<std::string> answer_;  // what it has said first
   std::thread thread_;                 // last: it uses all of the above
 };
 

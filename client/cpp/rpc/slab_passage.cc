@@ -47,8 +47,8 @@ class SlabPassage::Memory final : public SlabMemory,
   uint32_t places() const { return places_; }
 
   // No child of a fork comes here: its threads are its own.
-  bool Receive(std::string& message) override {
-    return passage::ReceiveMessage(messages_, message);
+  std::optional<absl::string_view> Receive(std::string& buffer) override {
+    return passage::ReceiveMessage(messages_, buffer);
   }
   void Refuse() override { passage::RefuseMessages(messages_); }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -17,8 +18,8 @@ namespace graphfeed {
 class PassageMessages {
  public:
   virtual ~PassageMessages() = default;
-  // Blocks for the next one. False: there are no more here.
-  virtual bool Receive(std::string& message) = 0;
+  // Blocks for the next one, which lies in the buffer. nullopt: there are no more here.
+  virtual std::optional<absl::string_view> Receive(std::string& buffer) = 0;
   // What has come can be received still, then there is no more. Any thread.
   virtual void Refuse() = 0;
 };

@@ -247,8 +247,9 @@ absl::StatusOr<StreamDecoder::Event> StreamDecoder::TakeHeader(StreamInfo info) 
     return mapped;
   }
   if (info.passage_messages) {
-    if (passage_ == nullptr)
+    if (passage_ == nullptr) {
       return absl::DataLossError("messages beside a call that has no passage");
+    }
     passage_messages_ = passage_->messages();
   }
   return std::make_shared<const StreamInfo>(std::move(info));

@@ -217,6 +217,7 @@ def test_a_server_that_hangs_is_left(near, start_server, tmp_path, caplog):
         )
     )  # fmt: skip
     received = contents([next(stream)])
+    time.sleep(4)  # in which nothing but pings is said
     near.process.send_signal(signal.SIGSTOP)
     try:
         received += contents(stream)

@@ -145,6 +145,21 @@ TEST_F(FrameStreamTest, WrittenAtOnceNoMoreFramesExistThanMayOrAreOut) {
   EXPECT_EQ(sink_.log.size(), 102);
 }
 
+TEST_F(FrameStreamTest, WhoComesByWritesSomeOfWhatIsReadyAndBuildersTheRest) {
+  world_.frames = {{0, 100}};
+  Start(/*prefetch=*/100);
+  executor_.RunAll();  // the header's write stays in flight
+  ASSERT_EQ(world_.built, 100);
+  sink_.at_once = true;
+  sink_.Done(*stream_);
+  EXPECT_EQ(sink_.log.size(), 1 + 32);
+  EXPECT_FALSE(sink_.finished.has_value());
+  executor_.RunAll();
+  EXPECT_EQ(sink_.log.size(), 1 + 1 + 100);
+  EXPECT_EQ(sink_.log.back(), "0/99");
+  EXPECT_EQ(sink_.finished, absl::OkStatus());
+}
+
 // As a message that is too large for where the ones before it went.
 TEST_F(FrameStreamTest, AWriteThatIsNotDoneAtOnceIsWaitedForBehindOnesThatWere) {
   world_.frames = {{0, 6}};

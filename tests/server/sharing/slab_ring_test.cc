@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -114,15 +115,18 @@ class SlabSocketTest : public testing::Test {
       EXPECT_TRUE(passage::ReceiveMemory(connection.get(), kTimeoutMs, memory).ok());
     }
     std::optional<std::string> Next() const {
-      std::string message;
-      if (!passage::ReceiveMessage(connection.get(), message)) return std::nullopt;
-      return message;
+      std::string buffer;
+      const auto message = passage::ReceiveMessage(connection.get(), buffer);
+      return message.has_value() ? std::optional(std::string(*message)) : std::nullopt;
     }
     void ExpectReturns() const {
       std::atomic<bool> returned = false;
       const uint32_t place = ring->Lend(ring->Take(), [&returned] { returned = true; });
       ASSERT_TRUE(passage::SendPlace(connection.get(), place).ok());
-      while (!returned) std::this_thread::yield();
+      const auto deadline =
+          std::chrono::steady_clock::now() + std::chrono::milliseconds(kTimeoutMs);
+      while (!returned && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+      EXPECT_TRUE(returned);
     }
 
     std::shared_ptr<SlabRing> ring = *SlabRing::Create(2, 64);
@@ -217,9 +221,24 @@ TEST_F(SlabSocketTest, AMessageThatIsTooLongIsReceivedAsAnEmptyOne) {
   const passage::Descriptor receiver(ends[1]);
   const std::string large(passage::kMaxMessageBytes + 1, 'x');
   ASSERT_EQ(send(sender.get(), large.data(), large.size(), 0), std::ssize(large));
-  std::string message;
-  EXPECT_TRUE(passage::ReceiveMessage(receiver.get(), message));
-  EXPECT_EQ(message, "");
+  std::string buffer;
+  EXPECT_EQ(passage::ReceiveMessage(receiver.get(), buffer), "");
+}
+
+// As of a server that ends while places are under way to it.
+TEST_F(SlabSocketTest, ASenderThatClosesWithSomethingUnreadLosesNoMessage) {
+  int ends[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+  passage::Descriptor sender(ends[0]);
+  const passage::Descriptor receiver(ends[1]);
+  ASSERT_TRUE(passage::SendMessage(sender.get(), "one").ok());
+  ASSERT_TRUE(passage::SendMessage(sender.get(), "two").ok());
+  ASSERT_TRUE(passage::SendPlace(receiver.get(), 1).ok());
+  sender.Close();
+  std::string buffer;
+  EXPECT_EQ(passage::ReceiveMessage(receiver.get(), buffer), "one");
+  EXPECT_EQ(passage::ReceiveMessage(receiver.get(), buffer), "two");
+  EXPECT_EQ(passage::ReceiveMessage(receiver.get(), buffer), std::nullopt);
 }
 
 TEST_F(SlabSocketTest, TooManyAndNonsenseAreTurnedAway) {

@@ -33,6 +33,8 @@ class ChannelOptions(NamedTuple):
             # Finds a server that vanished without a word.
             ("grpc.keepalive_time_ms", milliseconds(self.keepalive_time)),
             ("grpc.keepalive_timeout_ms", milliseconds(self.keepalive_timeout)),
+            # Also where nothing else is said: gRPC would stop asking after the second ping.
+            ("grpc.http2.max_pings_without_data", 0),
             # How long an attempt to connect may take, in spite of its name.
             ("grpc.min_reconnect_backoff_ms", milliseconds(self.connect_timeout)),
             # An attempt takes at least as long, and forks wait for it.

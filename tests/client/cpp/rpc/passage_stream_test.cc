@@ -78,10 +78,11 @@ class FakeCall final : public rpc::DownStream {
 class FakeMessages final : public PassageMessages {
  public:
   explicit FakeMessages(std::shared_ptr<Queue> queue) : queue_(std::move(queue)) {}
-  bool Receive(std::string& message) override {
+  std::optional<absl::string_view> Receive(std::string& buffer) override {
     std::optional<std::string> next = queue_->Take();
-    if (next.has_value()) message = *std::move(next);
-    return next.has_value();
+    if (!next.has_value()) return std::nullopt;
+    buffer = *std::move(next);
+    return buffer;
   }
   void Refuse() override { queue_->End(); }
 
@@ -92,8 +93,8 @@ class FakeMessages final : public PassageMessages {
 class PassageStreamTest : public testing::Test {
  protected:
   std::unique_ptr<PassageStream> NewStream(absl::Status end = absl::OkStatus()) {
-    return std::make_unique<PassageStream>(std::make_unique<FakeCall>(call_, std::move(end)),
-                                           std::make_shared<FakeMessages>(beside_));
+    std::unique_ptr<rpc::DownStream> call = std::make_unique<FakeCall>(call_, std::move(end));
+    return PassageStream::Create(call, std::make_shared<FakeMessages>(beside_));
   }
   static std::optional<std::string> Next(PassageStream& stream) {
     std::optional<std::string> read;
