@@ -191,7 +191,7 @@ class StreamReactor final : public Reactor<grpc::ServerWriteReactor<grpc::ByteBu
     return StartWriting(grpc::ByteBuffer(&slice, 1));
   }
   bool StartWriting(grpc::ByteBuffer message) {
-    buffer_ = std::move(message);
+    buffer_.Swap(&message);
     message_bytes_ = buffer_.Length();
     StartWrite(&buffer_);
     return false;

@@ -53,6 +53,7 @@ SlabRing::SlabRing(passage::Descriptor memory, std::byte* data, uint32_t places,
       slab_bytes_(slab_bytes),
       place_bytes_(passage::PlaceBytes(slab_bytes)),
       blocks_(std::make_unique<SlabBlock[]>(places)),
+      counted_(places, true),
       lent_(places) {
   for (uint32_t place = places; place > 0; --place) {
     SlabBlock& block = blocks_[place - 1];
@@ -64,7 +65,10 @@ SlabRing::SlabRing(passage::Descriptor memory, std::byte* data, uint32_t places,
 }
 
 SlabRing::~SlabRing() {
-  SlabPool::AddBytes(-(places_ * place_bytes_));
+  {
+    MutexLock lock(&mu_);
+    for (uint32_t place = 1; place <= places_; ++place) Count(place, false);
+  }
   (void)munmap(data_, static_cast<size_t>(places_ * place_bytes_));
 }
 
@@ -102,6 +106,7 @@ Slab SlabRing::Take() {
     if (free_.empty()) return Slab();
     place = free_.back();  // the one used last: it is warm
     free_.pop_back();
+    Count(place, true);
   }
   return Slab::Of(&blocks_[place - 1], shared_from_this());
 }
@@ -109,8 +114,15 @@ Slab SlabRing::Take() {
 void SlabRing::Return(SlabBlock* block) {
   const auto place = static_cast<uint32_t>(block - blocks_.get() + 1);
   MutexLock lock(&mu_);
+  if (left_) return;
   free_.push_back(place);
   if (stream_ended_) Discard(place);
+}
+
+void SlabRing::Count(uint32_t place, bool counts) {
+  if (counted_[place - 1] == counts) return;
+  counted_[place - 1] = counts;
+  SlabPool::AddBytes(counts ? place_bytes_ : -place_bytes_);
 }
 
 void SlabRing::DiscardFree() {
@@ -121,6 +133,7 @@ void SlabRing::DiscardFree() {
 // Nobody reads the place again. Shared memory is given back by punching a hole, which its mapping
 // can do.
 void SlabRing::Discard(uint32_t place) {
+  Count(place, false);
   (void)madvise(data_ + (place - 1) * place_bytes_, static_cast<size_t>(place_bytes_), MADV_REMOVE);
 }
 
@@ -183,6 +196,14 @@ void SlabRing::Close() {
   }
   connection.reset();
   for (uint32_t place = 1; place <= places_; ++place) (void)TakeBack(place);
+}
+
+void SlabRing::Leave() {
+  {
+    MutexLock lock(&mu_);
+    left_ = true;
+  }
+  Close();
 }
 
 }  // namespace graphfeed

@@ -59,12 +59,16 @@ class SlabRing final : public SlabMemory, public std::enable_shared_from_this<Sl
   bool TakeBack(uint32_t place);
   // The client is gone: all that it had comes back, also what will be lent.
   void Close();
+  // The server goes. What was promised is free likewise, but the places that the client has are its
+  // own from now on, as they are.
+  void Leave();
 
  private:
   SlabRing(passage::Descriptor memory, std::byte* data, uint32_t places, int64_t slab_bytes);
   // A place is free again.
   void Return(SlabBlock* block) override;
-  void Discard(uint32_t place);
+  void Discard(uint32_t place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Count(uint32_t place, bool counts) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   struct Loan {
     Slab slab;
@@ -80,10 +84,12 @@ class SlabRing final : public SlabMemory, public std::enable_shared_from_this<Sl
 
   Mutex mu_;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  bool left_ ABSL_GUARDED_BY(mu_) = false;
   bool stream_ended_ ABSL_GUARDED_BY(mu_) = false;
   // Shared with the socket, and with who is sending; null: nothing is sent any more.
   std::shared_ptr<const passage::Descriptor> connection_ ABSL_GUARDED_BY(mu_);
   std::vector<uint32_t> free_ ABSL_GUARDED_BY(mu_);
+  std::vector<bool> counted_ ABSL_GUARDED_BY(mu_);              // by place: it may have memory
   std::vector<std::optional<Loan>> lent_ ABSL_GUARDED_BY(mu_);  // by place
 };
 

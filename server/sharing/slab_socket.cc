@@ -62,7 +62,8 @@ SlabSocket::~SlabSocket() {
       if (clients_.empty()) break;
       connection = clients_.begin()->first;
     }
-    Drop(connection);
+    const std::optional<Client> client = Forget(connection);
+    if (client->ring != nullptr) client->ring->Leave();
   }
 }
 
@@ -136,19 +137,21 @@ void SlabSocket::Read(int connection) {
   }
 }
 
-void SlabSocket::Drop(int connection) {
-  std::optional<Client> client;  // closed without the lock
-  {
-    MutexLock lock(&mu_);
-    const auto found = clients_.find(connection);
-    if (found == clients_.end()) return;
-    client = std::move(found->second);
-    connections_.erase(client->token);
-    clients_.erase(found);
-  }
-  // Closed when nobody sends any more: epoll is told.
+std::optional<SlabSocket::Client> SlabSocket::Forget(int connection) {
+  MutexLock lock(&mu_);
+  const auto found = clients_.find(connection);
+  if (found == clients_.end()) return std::nullopt;
+  std::optional<Client> client = std::move(found->second);
+  connections_.erase(client->token);
+  clients_.erase(found);
+  // It is closed when nobody sends any more.
   (void)epoll_ctl(events_.get(), EPOLL_CTL_DEL, connection, nullptr);
-  if (client->ring != nullptr) client->ring->Close();
+  return client;
+}
+
+void SlabSocket::Drop(int connection) {
+  const std::optional<Client> client = Forget(connection);
+  if (client.has_value() && client->ring != nullptr) client->ring->Close();
 }
 
 }  // namespace graphfeed

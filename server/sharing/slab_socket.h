@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -23,7 +24,7 @@ class SlabSocket {
  public:
   // `max_clients` may be connected; others are turned away.
   static absl::StatusOr<std::unique_ptr<SlabSocket>> Listen(std::string socket, size_t max_clients);
-  // All clients are gone then.
+  // Clients keep what they have.
   ~SlabSocket();
   SlabSocket(const SlabSocket&) = delete;
   SlabSocket& operator=(const SlabSocket&) = delete;
@@ -44,6 +45,7 @@ class SlabSocket {
   void Run();
   void Accept();
   void Read(int connection);
+  std::optional<Client> Forget(int connection);
   void Drop(int connection);
 
   const std::string socket_;

@@ -129,7 +129,8 @@ def test_all_batches_may_be_kept_and_written_to(near):
     assert all((batch.x == -1).all() for batch in kept)
 
 
-def test_views_outlive_batch_stream_and_server(near):
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_views_outlive_batch_stream_and_server(near, end):
     far = contents(loader(near, connection={"shared_memory": False}))
     stream = iter(loader(near))
     batch = next(stream)
@@ -137,8 +138,28 @@ def test_views_outlive_batch_stream_and_server(near):
     del stream, batch
     assert content == far[:1]
     value = x.copy()
-    near.kill()
+    getattr(near, end)()
     assert np.array_equal(x, value)
+
+
+@pytest.mark.parametrize("taken", [1, 7])
+def test_a_server_that_stops_takes_nothing_back(near, start_server, tmp_path, taken):
+    """Of what the program has, what its client has, and what is on its way."""
+    other = start_server(None, address=f"unix:{tmp_path}/other")
+    gf.connect(other.address).ingest("d", GRAPHS)
+    expected = contents(loader(other, connection={"shared_memory": False}))
+    client = gf.connect([near.address, other.address], spread=False)
+    stream = iter(
+        gf.FixedSizeDataLoader(
+            client.dataset("d"), shuffle=True, seed=1, fixed_size_options=SIZES,
+            fixed_size_strategy=gf.FixedSizeStrategy.StreamPack,
+        )
+    )  # fmt: skip
+    batches = [next(stream) for _ in range(taken)]
+    time.sleep(0.2)  # until the client's ring is full
+    assert near.stop() == 0
+    batches += stream
+    assert contents(batches) == expected
 
 
 def test_a_forked_child_keeps_what_it_inherited(near):

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -69,7 +70,9 @@ TEST(SlabRingTest, WhatIsLentComesBackWhenTheClientIsGone) {
 
 TEST(SlabRingTest, AtTheStreamsEndOnlyWhatTheClientHasIsKept) {
   const int64_t kept = SlabRing::KeptBytes();
+  const int64_t before = SlabPool::TotalBytes();
   auto ring = *SlabRing::Create(3, 64);
+  EXPECT_EQ(SlabPool::TotalBytes() - before, 3 * 4096);
   int released = 0;
   Slab slab = ring->Take();
   slab.data()[0] = std::byte{7};
@@ -78,12 +81,20 @@ TEST(SlabRingTest, AtTheStreamsEndOnlyWhatTheClientHasIsKept) {
   ring->EndStream();
   EXPECT_EQ(released, 1);
   EXPECT_EQ(SlabRing::KeptBytes() - kept, 4096);
+  EXPECT_EQ(SlabPool::TotalBytes() - before, 4096);
   EXPECT_EQ(*data, std::byte{7});
-  EXPECT_TRUE(ring->Take() && ring->Take());
+  {
+    const Slab one = ring->Take();
+    const Slab other = ring->Take();
+    EXPECT_TRUE(one && other);
+    EXPECT_EQ(SlabPool::TotalBytes() - before, 3 * 4096);
+  }
+  EXPECT_EQ(SlabPool::TotalBytes() - before, 4096);
   EXPECT_TRUE(ring->TakeBack(place));
   EXPECT_FALSE(ring->TakeBack(place));
   EXPECT_EQ(SlabRing::KeptBytes(), kept);
   EXPECT_EQ(*data, std::byte{0});  // given back to the system
+  EXPECT_EQ(SlabPool::TotalBytes(), before);
   EXPECT_EQ(released, 1);
 }
 
@@ -162,6 +173,47 @@ TEST_F(SlabSocketTest, WhoIsConnectedGetsMemoryAndReturnsItsOwn) {
   while (!returned) std::this_thread::yield();
   ASSERT_TRUE(passage::SendPlace(client.get(), place).ok());  // it has it no more
   EXPECT_TRUE(HungUp(client.get()));
+}
+
+// Batches that a client holds, or has not received yet, are its own when the server goes, before
+// its stream has ended or after that.
+TEST_F(SlabSocketTest, WhatClientsHaveStaysAsItIsWhenTheServerGoes) {
+  for (const bool stream_ended : {false, true}) {
+    SCOPED_TRACE(stream_ended);
+    const int64_t kept = SlabRing::KeptBytes();
+    auto socket = SlabSocket::Listen(path_, 2).value();
+    const passage::Descriptor client = *passage::Connect(path_);
+    const passage::Token token = *passage::ReceiveToken(client.get(), kTimeoutMs);
+    auto ring = *SlabRing::Create(3, 10'000);
+    ASSERT_TRUE(socket->Pass({token.data(), token.size()}, ring));
+    passage::Memory memory;
+    const passage::Descriptor passed = *passage::ReceiveMemory(client.get(), kTimeoutMs, memory);
+    const auto bytes = static_cast<size_t>(memory.places * memory.place_bytes);
+    void* const mapped = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, passed.get(), 0);
+    ASSERT_NE(mapped, MAP_FAILED);
+
+    std::vector<uint32_t> places;
+    int released = 0;
+    for (int i = 0; i < 2; ++i) {
+      Slab slab = ring->Take();
+      std::memset(slab.data(), 42 + i, 10'000);
+      places.push_back(ring->Lend(std::move(slab), [&released] { ++released; }));
+    }
+    if (stream_ended) ring->EndStream();
+    socket.reset();
+    EXPECT_EQ(released, 2);
+    EXPECT_EQ(SlabRing::KeptBytes(), kept);
+    ring->EndStream();
+    EXPECT_TRUE(ring->Take());
+    EXPECT_FALSE(ring->Take());  // the client has the others
+    ring.reset();
+    for (int i = 0; i < 2; ++i) {
+      const auto* const place =
+          static_cast<const char*>(mapped) + (places[i] - 1) * memory.place_bytes;
+      EXPECT_EQ(std::count(place, place + 10'000, 42 + i), 10'000);
+    }
+    (void)munmap(mapped, bytes);
+  }
 }
 
 TEST_F(SlabSocketTest, MessagesFollowTheMemoryUntilTheyEnd) {
