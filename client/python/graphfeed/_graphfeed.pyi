@@ -280,7 +280,8 @@ class StreamInfo:
     prefetch: int
 
 class Batch:
-    info: FrameInfo
+    info: FrameInfo  # a copy
+    epoch: int  # that of its info
     layout: Layout
     nbytes: int  # of its buffer
     def array(self, index: int) -> np.ndarray:

@@ -187,6 +187,8 @@ void BindBatches(py::module_& m) {
       .def_property_readonly(
           "info", [](const BatchHandle& self) -> const FrameInfo& { return self.get().info(); },
           py::return_value_policy::copy)
+      .def_property_readonly("epoch",
+                             [](const BatchHandle& self) { return self.get().info().epoch; })
       .def_property_readonly("layout",
                              [](const BatchHandle& self) {
                                // Nothing that is bound changes a layout.

@@ -76,6 +76,7 @@ class Batch:
     def __init__(self, layout: Any, placement: Any, info: Any, slab: np.ndarray) -> None:
         self.layout = layout
         self.info = info
+        self.epoch: int = info.epoch
         self.nbytes = placement.slab_bytes
         self._places = placement.places
         self._slab = slab

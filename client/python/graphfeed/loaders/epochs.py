@@ -79,7 +79,7 @@ class EpochStream:
             wanted = self._begin(start, begun)
         while wanted is None or taken < wanted:
             native = self._next()
-            reached = None if native is None else native.info.epoch
+            reached = None if native is None else native.epoch
             if reached is None or reached > epoch:
                 if wanted is not None:
                     raise errors.DataLoss(
