@@ -16,6 +16,7 @@
 #include "client/cli/text_output.h"
 #include "client/flags/flag_values.h"
 #include "client/flags/spec_flags.h"
+#include "proto/frame/digest.h"
 #include "storage/base/digest.h"
 #include "storage/base/status_macros.h"
 
@@ -56,7 +57,7 @@ class Reader {
       GF_ASSIGN_OR_RETURN(const std::optional<Batch> batch, stream.Next());
       if (!batch.has_value()) break;
       if (frames++ == 0) ReportFirstBatch(*batch);
-      if (flags_.digests) ReportDigest(batch->info());
+      if (flags_.digests) ReportDigest(*batch);
       if (!meter_.has_value() || meter_->totals().epoch != batch->info().epoch) {
         FinishEpoch();
         GF_ASSIGN_OR_RETURN(plan_, stream.epoch());
@@ -74,10 +75,13 @@ class Reader {
   }
 
  private:
-  void ReportDigest(const FrameInfo& info) {
+  // Of the bytes that are here, whatever the server said of them.
+  void ReportDigest(const Batch& batch) {
+    const FrameInfo& info = batch.info();
+    const uint64_t digest = FrameDigest(batch.data(), batch.placement().slab_bytes);
     bar_.Clear();
     console_.out << "frame " << info.epoch << " " << info.ordinal << " "
-                 << absl::StrCat(absl::Hex(info.digest, absl::kZeroPad16))
+                 << absl::StrCat(absl::Hex(digest, absl::kZeroPad16))
                  << (info.null_frame ? " null"
                      : info.repeat   ? " repeat"
                                      : "")
@@ -282,8 +286,9 @@ void AddStreamCommand(CLI::App& app, Action& action) {
   command->add_option("--limit", flags->limit, "stop after so many frames")->check(Positive());
   command->add_option("--prefetch", flags->prefetch,
                       "frames in work at the server (default: the server's)");
-  command->add_flag("--digests", flags->digests,
-                    "print \"frame EPOCH ORDINAL DIGEST\" for each frame as it comes");
+  command->add_flag(
+      "--digests", flags->digests,
+      "print \"frame EPOCH ORDINAL DIGEST\" for each frame as it comes, by its bytes");
   command->add_flag("--no-verify", flags->no_verify, "do not check the digests of frames");
   command->add_flag("--progress,!--no-progress", flags->progress,
                     "show how far it is (default: on a terminal)");
