@@ -144,6 +144,13 @@ class SlabSocketTest : public testing::Test {
     passage::Descriptor connection;
   };
 
+  // Two ends of a connection, without a server.
+  static std::pair<passage::Descriptor, passage::Descriptor> Pair() {
+    int ends[2] = {-1, -1};
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    return {passage::Descriptor(ends[0]), passage::Descriptor(ends[1])};
+  }
+
   const std::string path_;
 };
 
@@ -267,10 +274,7 @@ TEST_F(SlabSocketTest, AClientThatRefusesMessagesOrIsGoneIsSentNone) {
 
 // From whatever sends there.
 TEST_F(SlabSocketTest, AMessageThatIsTooLongIsReceivedAsAnEmptyOne) {
-  int ends[2];
-  ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
-  const passage::Descriptor sender(ends[0]);
-  const passage::Descriptor receiver(ends[1]);
+  const auto [sender, receiver] = Pair();
   const std::string large(passage::kMaxMessageBytes + 1, 'x');
   ASSERT_EQ(send(sender.get(), large.data(), large.size(), 0), std::ssize(large));
   std::string buffer;
@@ -279,10 +283,7 @@ TEST_F(SlabSocketTest, AMessageThatIsTooLongIsReceivedAsAnEmptyOne) {
 
 // As of a server that ends while places are under way to it.
 TEST_F(SlabSocketTest, ASenderThatClosesWithSomethingUnreadLosesNoMessage) {
-  int ends[2];
-  ASSERT_EQ(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
-  passage::Descriptor sender(ends[0]);
-  const passage::Descriptor receiver(ends[1]);
+  auto [sender, receiver] = Pair();
   ASSERT_TRUE(passage::SendMessage(sender.get(), "one").ok());
   ASSERT_TRUE(passage::SendMessage(sender.get(), "two").ok());
   ASSERT_TRUE(passage::SendPlace(receiver.get(), 1).ok());
