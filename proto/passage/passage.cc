@@ -78,8 +78,8 @@ absl::Status Send(int connection, const void* bytes, size_t size, int fd = -1) {
 }
 
 // The size of the packet, 0 at the end; nullopt: nothing is there.
-absl::StatusOr<std::optional<size_t>> Receive(int connection, void* bytes, size_t size,
-                                              Descriptor* passed) {
+absl::StatusOr<std::optional<size_t>> ReceiveOnce(int connection, void* bytes, size_t size,
+                                                  Descriptor* passed) {
   iovec part = {bytes, size};
   msghdr message = {};
   message.msg_iov = &part;
@@ -108,6 +108,18 @@ absl::StatusOr<std::optional<size_t>> Receive(int connection, void* bytes, size_
   }
   if ((message.msg_flags & MSG_TRUNC) != 0) return size + 1;
   return static_cast<size_t>(received);
+}
+
+// The kernel looks for a packet, then for the end, so what has come in between is still there when
+// it says that the end has come. Then nothing can come any more: a second look finds it.
+absl::StatusOr<std::optional<size_t>> Receive(int connection, void* bytes, size_t size,
+                                              Descriptor* passed) {
+  GF_ASSIGN_OR_RETURN(const std::optional<size_t> received,
+                      ReceiveOnce(connection, bytes, size, passed));
+  if (received != 0) return received;
+  GF_ASSIGN_OR_RETURN(const std::optional<size_t> late,
+                      ReceiveOnce(connection, bytes, size, passed));
+  return late.value_or(0);
 }
 
 absl::Status WaitFor(int connection, int timeout_ms) {
@@ -231,7 +243,8 @@ void EndMessages(int connection) { (void)shutdown(connection, SHUT_WR); }
 
 void RefuseMessages(int connection) { (void)shutdown(connection, SHUT_RD); }
 
-std::optional<absl::string_view> ReceiveMessage(int connection, std::string& buffer) {
+absl::StatusOr<std::optional<absl::string_view>> ReceiveMessage(int connection,
+                                                                std::string& buffer) {
   buffer.resize(kMaxMessageBytes);
   // Where the other side has closed with something unread, that is told once, and before what it
   // has sent.
@@ -240,7 +253,7 @@ std::optional<absl::string_view> ReceiveMessage(int connection, std::string& buf
     const absl::StatusOr<std::optional<size_t>> received =
         Receive(connection, buffer.data(), buffer.size(), nullptr);
     if (!received.ok()) {
-      if (std::exchange(told, true)) return std::nullopt;
+      if (std::exchange(told, true)) return received.status();
       continue;
     }
     if (received->has_value()) {
@@ -248,7 +261,7 @@ std::optional<absl::string_view> ReceiveMessage(int connection, std::string& buf
       if (size == 0) return std::nullopt;
       return absl::string_view(buffer).substr(0, size > buffer.size() ? 0 : size);
     }
-    if (!WaitFor(connection, /*timeout_ms=*/-1).ok()) return std::nullopt;
+    GF_RETURN_IF_ERROR(WaitFor(connection, /*timeout_ms=*/-1));
   }
 }
 

@@ -77,9 +77,11 @@ absl::Status SendMessage(int connection, absl::string_view message);
 // received, then the end.
 void EndMessages(int connection);
 void RefuseMessages(int connection);
-// Waits for the next one, which lies in the buffer. nullopt at the end, which an empty packet is,
-// too, and an error. A packet that is too long is received as an empty message.
-std::optional<absl::string_view> ReceiveMessage(int connection, std::string& buffer);
+// Waits for the next one, which lies in the buffer. nullopt at the end, which an empty packet may
+// be, too. A packet that is too long is received as an empty message. UNAVAILABLE: there may be
+// more, but it cannot be received.
+absl::StatusOr<std::optional<absl::string_view>> ReceiveMessage(int connection,
+                                                                std::string& buffer);
 
 // Waits for a packet for up to `timeout_ms`. UNAVAILABLE: none came, or the other side is gone;
 // DATA_LOSS: it is another.

@@ -57,7 +57,7 @@ class Call:
 
     def packets(self) -> Iterator:
         """What comes beside the call."""
-        while packet := self.passage.recv(65536):
+        while packet := self.passage.recv(65536) or self.passage.recv(65536):
             assert len(packet) <= 16384
             yield messages.StreamBatchesResponse.FromString(packet)
 

@@ -45,8 +45,15 @@ void PassageStream::WaitForCall() {
 }
 
 bool PassageStream::Read(absl::FunctionRef<void(ZeroCopyInputStream&)> use) {
-  if (!thread_.joinable()) return answered_ && call_->Read(use);
-  std::optional<absl::string_view> message = messages_->Receive(buffer_);
+  if (!thread_.joinable()) return broken_.ok() && answered_ && call_->Read(use);
+  absl::StatusOr<std::optional<absl::string_view>> received = messages_->Receive(buffer_);
+  if (!received.ok()) {
+    broken_ = received.status();
+    call_->Cancel();
+    thread_.join();
+    return false;
+  }
+  std::optional<absl::string_view> message = *received;
   if (!message.has_value()) {
     thread_.join();
     if (!answered_) return false;
@@ -59,7 +66,8 @@ bool PassageStream::Read(absl::FunctionRef<void(ZeroCopyInputStream&)> use) {
 
 absl::Status PassageStream::Finish() {
   if (thread_.joinable()) thread_.join();
-  return call_->Finish();
+  const absl::Status status = call_->Finish();
+  return broken_.ok() ? status : broken_;
 }
 
 void PassageStream::Cancel() { call_->Cancel(); }

@@ -36,7 +36,8 @@ class PassageStream final : public rpc::DownStream {
 
   const std::shared_ptr<PassageMessages> messages_;  // shared with slabs
   std::unique_ptr<rpc::DownStream> call_;
-  std::string buffer_;  // of what was received last
+  std::string buffer_;   // of what was received last
+  absl::Status broken_;  // an error: what else the call says may be behind something lost
   // Of the thread, and whoever has joined it.
   bool answered_ = false;              // the call has said something
   std::optional<std::string> answer_;  // what it has said first

@@ -34,10 +34,19 @@ class SlabPassage::Memory final : public SlabMemory,
                                   public PassageMessages,
                                   public std::enable_shared_from_this<Memory> {
  public:
-  static absl::StatusOr<std::shared_ptr<Memory>> Map(passage::Descriptor connection,
+  // Takes the passage's connection.
+  static absl::StatusOr<std::shared_ptr<Memory>> Map(SlabPassage& passage,
                                                      const passage::Descriptor& file,
                                                      uint32_t places, int64_t slab_bytes);
   ~Memory() override;
+
+  // All connections of the process, for forks.
+  struct Registry {
+    absl::Mutex mu;
+    std::set<SlabPassage*> passages ABSL_GUARDED_BY(mu);  // without memory yet
+    std::set<Memory*> memories ABSL_GUARDED_BY(mu);
+  };
+  static Registry& registry();
 
   absl::StatusOr<Slab> Take(uint32_t place);
   uint32_t num_taken() const {
@@ -47,7 +56,7 @@ class SlabPassage::Memory final : public SlabMemory,
   uint32_t places() const { return places_; }
 
   // No child of a fork comes here: its threads are its own.
-  std::optional<absl::string_view> Receive(std::string& buffer) override {
+  absl::StatusOr<std::optional<absl::string_view>> Receive(std::string& buffer) override {
     return passage::ReceiveMessage(messages_, buffer);
   }
   void Refuse() override { passage::RefuseMessages(messages_); }
@@ -64,6 +73,7 @@ class SlabPassage::Memory final : public SlabMemory,
         messages_(connection.get()),
         connection_(std::move(connection)),
         states_(places, State::kFree) {
+    returned_.reserve(places);
     for (uint32_t place = 1; place <= places_; ++place) {
       SlabBlock& block = blocks_[place - 1];
       block.data = At(place);
@@ -74,16 +84,11 @@ class SlabPassage::Memory final : public SlabMemory,
   std::byte* At(uint32_t place) const { return data_ + (place - 1) * place_bytes_; }
   // The server may write to the place again.
   void Return(SlabBlock* block) override;
+  void SendReturned() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CopyTaken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void DropCopies() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void MoveToCopies() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  // All of the process, for forks.
-  struct Registry {
-    absl::Mutex mu;
-    std::set<Memory*> memories ABSL_GUARDED_BY(mu);
-  };
-  static Registry& registry();
   static void BeforeFork() ABSL_NO_THREAD_SAFETY_ANALYSIS;
   static void InParent() ABSL_NO_THREAD_SAFETY_ANALYSIS;
   static void InChild() ABSL_NO_THREAD_SAFETY_ANALYSIS;
@@ -99,6 +104,8 @@ class SlabPassage::Memory final : public SlabMemory,
   passage::Descriptor connection_ ABSL_GUARDED_BY(mu_);  // none in a forked child
   std::vector<State> states_ ABSL_GUARDED_BY(mu_);       // by place
   uint32_t num_taken_ ABSL_GUARDED_BY(mu_) = 0;
+  // Places that the server has not been told of yet, in any order.
+  std::vector<uint32_t> returned_ ABSL_GUARDED_BY(mu_);
   std::vector<void*> copies_ ABSL_GUARDED_BY(mu_);  // by place, during a fork
 };
 
@@ -111,8 +118,7 @@ SlabPassage::Memory::Registry& SlabPassage::Memory::registry() {
 }
 
 absl::StatusOr<std::shared_ptr<SlabPassage::Memory>> SlabPassage::Memory::Map(
-    passage::Descriptor connection, const passage::Descriptor& file, uint32_t places,
-    int64_t slab_bytes) {
+    SlabPassage& passage, const passage::Descriptor& file, uint32_t places, int64_t slab_bytes) {
   const int64_t bytes = places * passage::PlaceBytes(slab_bytes);
   // A file that were cut later would end this process.
   const int seals = fcntl(file.get(), F_GET_SEALS);
@@ -127,10 +133,11 @@ absl::StatusOr<std::shared_ptr<SlabPassage::Memory>> SlabPassage::Memory::Map(
   void* const data =
       mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
   if (data == MAP_FAILED) return NotMapped("mmap");
-  std::shared_ptr<Memory> memory(
-      new Memory(std::move(connection), static_cast<std::byte*>(data), places, slab_bytes));
   Registry& all = registry();
   absl::MutexLock lock(&all.mu);
+  std::shared_ptr<Memory> memory(new Memory(std::move(passage.connection_),
+                                            static_cast<std::byte*>(data), places, slab_bytes));
+  all.passages.erase(&passage);
   all.memories.insert(memory.get());
   return memory;
 }
@@ -146,6 +153,7 @@ SlabPassage::Memory::~Memory() {
 
 absl::StatusOr<Slab> SlabPassage::Memory::Take(uint32_t place) {
   absl::MutexLock lock(&mu_);
+  SendReturned();
   if (place == 0 || place > places_ || states_[place - 1] != State::kFree) {
     return absl::DataLossError(
         absl::StrCat("a frame at place ", place, " of ", places_,
@@ -162,8 +170,16 @@ void SlabPassage::Memory::Return(SlabBlock* block) {
   if (!connection_) return;  // in a forked child: the place is its parent's
   states_[place - 1] = State::kFree;
   --num_taken_;
-  // Where the server has gone nobody wants it.
-  (void)passage::SendPlace(connection_.get(), place);
+  returned_.push_back(place);
+  SendReturned();
+}
+
+// Some hundreds at once may find no room. They go with the next one, or when a frame comes: with so
+// many returned before them, one does. Where the server has gone nobody wants them.
+void SlabPassage::Memory::SendReturned() {
+  while (!returned_.empty() && passage::SendPlace(connection_.get(), returned_.back()).ok()) {
+    returned_.pop_back();
+  }
 }
 
 // What the parent goes on to use stays as it is: other threads may be writing to it.
@@ -220,6 +236,7 @@ void SlabPassage::Memory::InParent() {
 // What the parent is sent later does not concern it, and the server is to notice the parent's end.
 void SlabPassage::Memory::InChild() {
   Registry& all = registry();
+  for (SlabPassage* passage : all.passages) passage->connection_.Close();
   for (Memory* memory : all.memories) {
     memory->connection_.Close();
     memory->MoveToCopies();
@@ -238,9 +255,17 @@ absl::StatusOr<std::unique_ptr<SlabPassage>> SlabPassage::Connect(absl::string_v
 }
 
 SlabPassage::SlabPassage(passage::Descriptor connection, const passage::Token& token)
-    : connection_(std::move(connection)), token_(token) {}
+    : connection_(std::move(connection)), token_(token) {
+  Memory::Registry& all = Memory::registry();
+  absl::MutexLock lock(&all.mu);
+  all.passages.insert(this);
+}
 
-SlabPassage::~SlabPassage() = default;
+SlabPassage::~SlabPassage() {
+  Memory::Registry& all = Memory::registry();
+  absl::MutexLock lock(&all.mu);
+  all.passages.erase(this);
+}
 
 absl::Status SlabPassage::Map(uint32_t places, int64_t slab_bytes) {
   if (places > kMaxPlaces) {
@@ -255,7 +280,7 @@ absl::Status SlabPassage::Map(uint32_t places, int64_t slab_bytes) {
                                             passed.place_bytes, " bytes; the stream has ", places,
                                             " of slabs of ", slab_bytes));
   }
-  GF_ASSIGN_OR_RETURN(memory_, Memory::Map(std::move(connection_), file, places, slab_bytes));
+  GF_ASSIGN_OR_RETURN(memory_, Memory::Map(*this, file, places, slab_bytes));
   return absl::OkStatus();
 }
 

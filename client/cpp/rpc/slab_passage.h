@@ -18,8 +18,9 @@ namespace graphfeed {
 class PassageMessages {
  public:
   virtual ~PassageMessages() = default;
-  // Blocks for the next one, which lies in the buffer. nullopt: there are no more here.
-  virtual std::optional<absl::string_view> Receive(std::string& buffer) = 0;
+  // Blocks for the next one, which lies in the buffer. nullopt: there are no more here. Errors:
+  // there may be more.
+  virtual absl::StatusOr<std::optional<absl::string_view>> Receive(std::string& buffer) = 0;
   // What has come can be received still, then there is no more. Any thread.
   virtual void Refuse() = 0;
 };
@@ -61,8 +62,10 @@ class SlabPassage {
   class Memory;
 
   SlabPassage(passage::Descriptor connection, const passage::Token& token);
+  SlabPassage(const SlabPassage&) = delete;  // forks know it by its address
+  SlabPassage& operator=(const SlabPassage&) = delete;
 
-  passage::Descriptor connection_;  // until the memory has it
+  passage::Descriptor connection_;  // until the memory has it; none in a forked child
   const passage::Token token_;
   std::shared_ptr<Memory> memory_;  // shared with slabs
 };

@@ -75,12 +75,15 @@ class FakeCall final : public rpc::DownStream {
   const absl::Status end_;
 };
 
+constexpr absl::string_view kBroken = "broken";
+
 class FakeMessages final : public PassageMessages {
  public:
   explicit FakeMessages(std::shared_ptr<Queue> queue) : queue_(std::move(queue)) {}
-  std::optional<absl::string_view> Receive(std::string& buffer) override {
+  absl::StatusOr<std::optional<absl::string_view>> Receive(std::string& buffer) override {
     std::optional<std::string> next = queue_->Take();
     if (!next.has_value()) return std::nullopt;
+    if (next == kBroken) return absl::UnavailableError("it cannot be received");
     buffer = *std::move(next);
     return buffer;
   }
@@ -151,6 +154,18 @@ TEST_F(PassageStreamTest, ACallThatBreaksEndsThePackets) {
   EXPECT_EQ(Next(*stream), std::nullopt);
   breaks.join();
   EXPECT_EQ(stream->Finish(), absl::UnavailableError("it is gone"));
+}
+
+// What the call says then may be behind something that has been lost.
+TEST_F(PassageStreamTest, PacketsThatCannotBeReceivedBreakTheCall) {
+  const auto stream = NewStream(absl::CancelledError("cancelled"));
+  call_->Put("two");
+  call_->Put("three");
+  beside_->Put(std::string(kBroken));
+  EXPECT_EQ(Next(*stream), std::nullopt);
+  EXPECT_TRUE(call_->ended());
+  EXPECT_EQ(Next(*stream), std::nullopt);
+  EXPECT_EQ(stream->Finish(), absl::UnavailableError("it cannot be received"));
 }
 
 TEST_F(PassageStreamTest, CancelledWhileItWaitsItEnds) {
