@@ -68,6 +68,7 @@ void FrameStream::OnOpened(absl::StatusOr<Opened> opened) {
       running_->wanted = std::max(opened->wanted_frames, running_->prefetch);
       running_->max_out = opened->max_out;
       kept_buffers_ = running_->prefetch;
+      spare_infos_.reserve(running_->wanted + 1);
       if (limits_.max_age != StreamLimits::Duration::max()) {
         opened->header.max_age_ms =
             std::chrono::duration_cast<std::chrono::milliseconds>(limits_.max_age).count();
@@ -81,22 +82,22 @@ void FrameStream::OnOpened(absl::StatusOr<Opened> opened) {
 }
 
 void FrameStream::OnWritten(bool ok) {
-  Sent sent = TakeWritten(ok);
+  Sent sent = TakeWritten(ok ? absl::OkStatus() : absl::CancelledError("the client is gone"));
   Advance(/*build=*/false, sent.has_value() ? &sent->first : nullptr);
 }
 
-FrameStream::Sent FrameStream::TakeWritten(bool ok) {
+FrameStream::Sent FrameStream::TakeWritten(const absl::Status& written) {
   Sent sent;
   std::shared_ptr<StreamObserver> observer;
   {
     MutexLock lock(&mu_);
     writing_ = false;
     moved_at_ = Clock::now();
-    if (ok) Regrow();
+    if (written.ok()) Regrow();
     sent = std::move(in_flight_);
     in_flight_.reset();
     observer = observer_;
-    if (!ok && !stop_.has_value()) stop_ = absl::CancelledError("the client is gone");
+    if (!written.ok() && !stop_.has_value()) stop_ = written;
     if (sent.has_value() && !stop_.has_value() && TooOld()) {
       stop_ =
           WithStreamEnd(absl::UnavailableError("the stream has been at this server for long enough "
@@ -104,7 +105,9 @@ FrameStream::Sent FrameStream::TakeWritten(bool ok) {
                         StreamEnd::kAge);
     }
   }
-  if (ok && sent.has_value() && observer != nullptr) observer->FrameSent(sent->first, sent->second);
+  if (written.ok() && sent.has_value() && observer != nullptr) {
+    observer->FrameSent(sent->first, sent->second);
+  }
   return sent;
 }
 
@@ -337,12 +340,14 @@ void FrameStream::Advance(bool build, FrameInfo* spare) {
   }
   build = build && action.builds > 0;
   if (build) --action.builds;
-  for (int written = 1; Act(std::move(action)); ++written) {
-    Sent sent = TakeWritten(/*ok=*/true);
+  for (int writes = 1;; ++writes) {
+    const std::optional<absl::Status> written = Act(std::move(action));
+    if (!written.has_value()) break;
+    Sent sent = TakeWritten(*written);
     {
       MutexLock lock(&mu_);
       if (sent.has_value()) KeepInfo(std::move(sent->first));
-      if (written < kWritesAtOnce) {
+      if (writes < kWritesAtOnce) {
         action = Decide();
         continue;
       }
@@ -353,7 +358,7 @@ void FrameStream::Advance(bool build, FrameInfo* spare) {
   if (build) BuildNext();
 }
 
-bool FrameStream::Act(Action action) {
+std::optional<absl::Status> FrameStream::Act(Action action) {
   // First what is free again, so that whoever sees the end of the stream sees that, too.
   action.dropped_entries.clear();
   action.dropped_frames.clear();
@@ -383,9 +388,11 @@ bool FrameStream::Act(Action action) {
       source->Foresee(epoch);
     });
   }
-  bool written = false;
+  std::optional<absl::Status> written;
   if (auto* message = std::get_if<Message>(&action.step)) {
-    written = sink_.Write(std::move(*message));
+    const absl::StatusOr<bool> at_once =
+        WithinMemory([&]() -> absl::StatusOr<bool> { return sink_.Write(std::move(*message)); });
+    if (!at_once.ok() || *at_once) written = at_once.status();
     if (auto* frame = std::get_if<Frame>(message)) {
       MutexLock lock(&mu_);
       KeepInfo(std::move(frame->info));

@@ -131,7 +131,7 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
     virtual ~Sink() = default;
     // Writes, and returns true, or starts a write, to be answered by OnWritten. Never while one is
     // in flight. What is left in the message may go when this returns; a frame's info has memory
-    // for another one.
+    // for another one. Throws where an allocation fails, before anything is written.
     virtual bool Write(Message&& message) = 0;
     // The last call, once, while no write is in flight.
     virtual void Finish(absl::Status status) = 0;
@@ -254,14 +254,14 @@ class FrameStream : public std::enable_shared_from_this<FrameStream> {
   bool stopped();
   void OnOpened(absl::StatusOr<Opened> opened);
   void OnEpoch(FrameSource::EpochOr opened);
-  // What the end of a write changes. Returns the frame that was written, if it was one.
-  Sent TakeWritten(bool ok);
+  // What the end of a write changes. Returns the frame that was to be written, if it was one.
+  Sent TakeWritten(const absl::Status& written);
   void BuildNext();
   // Decides, then acts. With `build`, one of the builds that are due is done here instead of
   // posted. `spare` is kept for a frame to come.
   void Advance(bool build = false, FrameInfo* spare = nullptr);
-  // Without the mutex. True: what was to be written is.
-  bool Act(Action action);
+  // Without the mutex. What came of a write, unless there was none or OnWritten will tell.
+  std::optional<absl::Status> Act(Action action);
   Action Decide() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Schedule(Action& action) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // When a quarter of an epoch, or some hundred frames of it, are under way, the one after it is

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "gtest/gtest.h"
 #include "proto/frame/error_details.h"
 #include "server/serving/stream_limits.h"
+#include "storage/base/allocation.h"
 #include "tests/server/serving/fake_frame_source.h"
 
 namespace graphfeed {
@@ -30,6 +32,7 @@ class RecordingSink final : public FrameStream::Sink {
   bool Write(FrameStream::Message&& message) override {
     EXPECT_FALSE(writing_) << "two writes in flight";
     EXPECT_FALSE(finished.has_value()) << "a write after the end";
+    if (static_cast<int>(log.size()) == fail_at) throw std::bad_alloc();
     writing_ = true;
     if (std::holds_alternative<FrameStream::Header>(message)) {
       log.push_back("header");
@@ -60,6 +63,7 @@ class RecordingSink final : public FrameStream::Sink {
   }
 
   bool at_once = false;  // writes are done when they begin
+  int fail_at = -1;      // the write that finds no memory
   std::vector<std::string> log;
   std::vector<FrameStream::Frame> held;
   std::optional<absl::Status> finished;
@@ -491,6 +495,28 @@ TEST_F(FrameStreamTest, AFailedWriteIsACancelledStream) {
   sink_.Done(*stream_, /*ok=*/false);
   ASSERT_TRUE(sink_.finished.has_value());
   EXPECT_EQ(sink_.finished->code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(world_.live_epochs, 0);
+}
+
+// As for a frame of millions of graphs' numbers.
+TEST_F(FrameStreamTest, AWriteThatFindsNoMemoryEndsTheStream) {
+  world_.frames = {{0, 10}};
+  sink_.fail_at = 4;
+  Start(2);
+  Run();
+  EXPECT_THAT(sink_.log, ElementsAre("header", "epoch 0", "0/0", "0/1"));
+  EXPECT_EQ(sink_.finished, OutOfMemory());
+  EXPECT_EQ(world_.live_epochs, 0);
+}
+
+TEST_F(FrameStreamTest, SoDoesOneBehindWritesThatWereDoneAtOnce) {
+  world_.frames = {{0, 10}};
+  sink_.at_once = true;
+  sink_.fail_at = 4;
+  Start(/*prefetch=*/5);
+  executor_.RunAll();
+  EXPECT_EQ(sink_.log.size(), 4);
+  EXPECT_EQ(sink_.finished, OutOfMemory());
   EXPECT_EQ(world_.live_epochs, 0);
 }
 
