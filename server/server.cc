@@ -331,9 +331,9 @@ void Server::Shutdown(absl::Time deadline) {
     // for all reactors, which need the pools.
     impl_->server->Shutdown(std::chrono::system_clock::now());
     impl_->server->Wait();
-    impl_->sharing.reset();                // with what clients still hold
     impl_->core->metrics.StopListening();  // scrapes read the pools
     impl_->core->StopPools();
+    impl_->sharing.reset();  // with what clients still hold; a stream that was opening used it
     // Until now: other servers of the store take who is silent for dead. It may wait for the store.
     impl_->watch.reset();
   });
