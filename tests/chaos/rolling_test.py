@@ -29,7 +29,7 @@ import graphfeed as gf  # noqa: E402
 
 # The last commit before servers were made for production: without an age of streams, access, roles.
 PREVIOUS = "f58fc40"
-READS = [Read("links", 3), Read("links", 6, 0, 2), Read("links", 6, 1, 2)]
+READS = [Read("links", 6), Read("links", 12, 0, 2), Read("links", 12, 1, 2)]
 OLD_READS = [Read(name, 800) for name in workloads.OLD]
 AGE = ("--stream-max-age", "1s")  # so that streams come back to a server that was away
 STEP = 0.03

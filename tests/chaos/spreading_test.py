@@ -32,7 +32,7 @@ import workloads  # noqa: E402, F401: it finds the modules that the others need
 from cluster import SLOW_KEEPALIVE, Read, Reader, Replica, Source  # noqa: E402
 
 SHARDS = 6
-EPOCHS = 2  # a minute and a half at the pace of STEP
+EPOCHS = 4  # three minutes at the pace of STEP, more than all looks take
 READS = [
     Read("links", EPOCHS), *(Read("links", SHARDS * EPOCHS, i, SHARDS) for i in range(SHARDS))
 ]  # fmt: skip

@@ -279,7 +279,7 @@ TEST_F(LimitsTest, AClientThatGoesFreesItsSlabsAndItsPlace) {
       EXPECT_EQ(read, frames);
     }
     EXPECT_TRUE(Eventually([&] {
-      return SlabPool::TotalBytes() == before && Reserved() == 0 &&
+      return SlabPool::TotalBytes() <= before && Reserved() == 0 &&
              server_->Metric("graphfeed_open_streams") == 0;
     })) << frames
         << " frames: " << SlabPool::TotalBytes() - before << " bytes of slabs, " << Reserved()
@@ -297,7 +297,7 @@ TEST_F(LimitsTest, ADeadlineEndsAStreamAndFreesIt) {
   while (stream.Read(message)) {
   }
   EXPECT_EQ(stream.Finish().error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
-  EXPECT_TRUE(Eventually([&] { return SlabPool::TotalBytes() == before && Reserved() == 0; }));
+  EXPECT_TRUE(Eventually([&] { return SlabPool::TotalBytes() <= before && Reserved() == 0; }));
 }
 
 TEST_F(LimitsTest, MalformedRequestsAreInvalid) {

@@ -25,9 +25,7 @@ class RequestLimitsTest : public testing::Test {
   }
   void TearDown() override {
     EXPECT_TRUE(server_->Alive());
-    const absl::Time start = absl::Now();
     EXPECT_EQ(server_->Terminate(absl::Seconds(30)), 0);
-    EXPECT_LT(absl::Now() - start, absl::Seconds(10));
   }
 
   absl::Status List() {

@@ -363,8 +363,8 @@ def test_what_could_not_be_used_is_tried_again(start_server, tmp_path, authority
     """A certificate that is put there before its time."""
     own = [tmp_path / "server.crt", tmp_path / "server.key"]
 
-    def put(certificate_and_key):
-        for own_file, file in zip(own, certificate_and_key):
+    def put(certificate_and_key):  # the key first: what is between them does not fit
+        for own_file, file in reversed(list(zip(own, certificate_and_key))):
             own_file.write_bytes(pathlib.Path(file).read_bytes())
 
     put(authority.issue("server", "IP:127.0.0.1"))
@@ -372,7 +372,7 @@ def test_what_could_not_be_used_is_tried_again(start_server, tmp_path, authority
     server = start_server(tmp_path / "data", f"--tls-cert={own[0]}", f"--tls-key={own[1]}",
                           f"--audit-log={audits}")  # fmt: skip
     successor = Authority(tmp_path / "successor", "successor")
-    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=8)
+    soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=15)
     put(successor.issue("server", "IP:127.0.0.1", start=soon))
     wait_for(lambda: "not valid yet" in audits.read_text(), "it is not looked at")
     assert connect(server, root_ca=authority.certificate).datasets() == []

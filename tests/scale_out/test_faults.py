@@ -238,7 +238,7 @@ def test_who_is_to_end_while_the_cluster_hangs_says_so_at_once(ceph, space, star
             time.sleep(3)  # by when the records are waited for
             assert ready(server) is None
             server.process.send_signal(signal.SIGTERM)
-            assert "drain" in wait_for(lambda: ready(server), 3)
+            assert "drain" in wait_for(lambda: ready(server), 6)  # before the cluster counts as lost
         finally:
             ceph.send_all(signal.SIGCONT)
         call.cancel()

@@ -41,12 +41,13 @@ class Prometheus:
             ],
             stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        lines = []
+        lines, self._address, ready = [], "", False
         for line in self._process.stderr:
             lines.append(line)
             if match := re.search(r'"Listening on" address=(\S+)', line):
                 self._address = match.group(1)
-            if "Server is ready" in line:
+            ready = ready or "Server is ready" in line
+            if self._address and ready:  # in any order
                 return
         raise RuntimeError("prometheus has ended: " + "".join(lines))
 

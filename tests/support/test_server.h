@@ -55,7 +55,9 @@ class TestServer {
 
   Server& server() { return *server_; }
   const ServerConfig& config() const { return config_; }
-  std::string endpoint() const { return absl::StrCat("127.0.0.1:", server_->port()); }
+  std::string endpoint() const {
+    return absl::StrCat(config_.listen.substr(0, config_.listen.rfind(':') + 1), server_->port());
+  }
 
   // Stops the server and starts another one over the same folder, on another port.
   void Restart() {

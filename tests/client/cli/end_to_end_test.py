@@ -293,7 +293,8 @@ class EndToEndTest(unittest.TestCase):
 
     def test_following_goes_on_while_the_writer_is_away(self) -> None:
         self.start_server()
-        writer = Server(self.folder / "writer")
+        # Where no other test is given its port while it is away.
+        writer = Server(self.folder / "writer", address="127.0.0.42:0")
         self.addCleanup(lambda: writer.stop())
         self.import_two_versions(to=["--server", writer.address])
         command = [

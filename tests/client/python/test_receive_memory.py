@@ -86,5 +86,7 @@ def test_steady_streams_fault_nothing_in(server, molecules):
     assert max(measured.values()) < most, measured
     # Without our settings most streams have 20 to 60, but a process may be lucky: what is measured
     # above is not something else.
-    unset = faults(server, molecules.name, GRAPHFEED_MALLOC="default")
-    assert max(unset.values()) > 5 >= most, unset
+    unset = [max(faults(server, molecules.name, GRAPHFEED_MALLOC="default").values())]
+    while unset[-1] <= 5 and len(unset) < 5:
+        unset.append(max(faults(server, molecules.name, GRAPHFEED_MALLOC="default").values()))
+    assert unset[-1] > 5 >= most, unset

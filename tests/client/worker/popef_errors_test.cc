@@ -212,7 +212,7 @@ TEST_F(PopefTest, MetadataWithOtherSizesThanTheStreams) {
 TEST_F(PopefTest, AHangIsStopped) {
   const ExampleModel model;
   PopefOptions options = Options(model);
-  options.run_timeout = absl::Seconds(1);
+  options.run_timeout = absl::Seconds(3);
   auto executor = NewPopefExecutor(options);
   ASSERT_TRUE((*executor)->Load().ok());
   fake_poplar::Inject("run.main=hang");
@@ -225,7 +225,7 @@ TEST_F(PopefTest, AHangIsStopped) {
 TEST_F(PopefTest, AHangThatCannotBeStoppedReturnsAllTheSame) {
   const ExampleModel model;
   PopefOptions options = Options(model);
-  options.run_timeout = absl::Seconds(1);
+  options.run_timeout = absl::Seconds(3);
   auto executor = NewPopefExecutor(options);
   ASSERT_TRUE((*executor)->Load().ok());
   fake_poplar::Inject("run.main=hang_forever");

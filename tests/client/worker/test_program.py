@@ -155,7 +155,7 @@ def test_shards_go_on_after_one_was_killed(files, server, tmp_path, afterwards):
 
 
 def test_prometheus_scrapes_workers_and_server(files, server, tmp_path):
-    more = [*ENDLESS, "--metrics-listen", "127.0.0.1:0", "--report-interval", "0.2"]
+    more = [*ENDLESS, "--metrics-listen", "127.0.0.1:0", "--report-interval", "3"]
     workers = [Worker(files, server.address, *more, "--job", "scraped") for _ in range(2)]
     addresses = [worker.until("listening")["metrics"] for worker in workers]
     prometheus = Prometheus(tmp_path, server.metrics, *addresses)
@@ -399,8 +399,8 @@ def test_a_changed_optimizer_is_said_and_the_log_goes_on(files, server, tmp_path
 
 def test_a_worker_may_be_started_before_its_server(files, server, start_server, tmp_path):
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+        free.bind(("127.0.0.41", 0))  # where no other test is given its port
+        address = f"127.0.0.41:{free.getsockname()[1]}"
     worker = Worker(files, address, "--epochs", "1")
     assert worker.until("warning")["what"].startswith(("waiting for a server", "the server does not"))
     late = start_server(None, address=address)

@@ -202,7 +202,7 @@ def test_reports_come_at_an_interval_and_at_the_end(rings):
 
 def test_the_loaders_server_knows_its_workers(rings, client):
     model, optimizer = model_and_optimizer()
-    with gf.Worker(padded(rings), model, optimizer=optimizer, report=True, report_interval=0.1,
+    with gf.Worker(padded(rings), model, optimizer=optimizer, report=True, report_interval=3,
                    name="reporting", job="test") as worker:  # fmt: skip
         worker.run(epochs=2)
     (told,) = [status for status in client.workers() if status.worker == "reporting"]
