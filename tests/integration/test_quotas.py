@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import socket
 import time
-import urllib.request
 
 import grpc
 import numpy as np
@@ -73,22 +72,15 @@ def when_there_is_room(begin, seconds: float = 30):
 
 def reserved(server) -> float:
     """Bytes that all streams may take for frames."""
-    text = urllib.request.urlopen(f"http://{server.metrics}/metrics", timeout=30).read().decode()
-    return float(re.search(r'^graphfeed_memory_reserved_bytes{use="frames"} (\S+)$', text, re.M)[1])
-
-
-def sent(server) -> str:
-    """What is said of the frames that have been sent."""
-    text = urllib.request.urlopen(f"http://{server.metrics}/metrics", timeout=30).read().decode()
-    return "".join(re.findall(r"^graphfeed_frames_sent_total.*$", text, re.M))
+    return server.readings()['graphfeed_memory_reserved_bytes{use="frames"}']
 
 
 def wait_until_at_rest(server) -> None:
-    """Until the connections have taken what they can: a look in a second changes nothing."""
-    same, before = 0, ""
+    """Until the connections have taken what they can: looks within a second see nothing sent."""
+    same, before = 0, {}
     while same < 20:
         time.sleep(0.05)
-        now = sent(server)
+        now = {name: value for name, value in server.readings().items() if "frames_sent_total" in name}
         same = same + 1 if now == before else 0
         before = now
 
