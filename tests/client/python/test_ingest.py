@@ -49,6 +49,18 @@ def test_a_generator(ingest):
     assert_dataset(ingest(iter(MOLECULES)), MOLECULES)
 
 
+def test_a_generator_may_use_its_arrays_again(ingest):
+    def made():
+        x, y = np.zeros((3, 2), np.float32), np.zeros(1)
+        for i in range(5):
+            x += 1
+            y += 1
+            yield {"x": x, "y": y, "edge_index": np.zeros((2, 1), np.int64)}
+
+    batch = next(iter(gf.DataLoader(ingest(made()), batch_size=5)))
+    assert batch.x[::3, 0].tolist() == batch.y.tolist() == [1, 2, 3, 4, 5]
+
+
 def test_torch_tensors(ingest):
     torch = pytest.importorskip("torch")
     graphs = [{k: torch.from_numpy(v.copy()) for k, v in g.items()} for g in MOLECULES]

@@ -309,6 +309,42 @@ def test_a_stream_goes_on_at_another_replica(start_server, caplog):
     assert f"{second.address} goes on with frame " in told
 
 
+def test_times_without_an_end(start_server):
+    """Of calls and of what is tried again."""
+    first, second = replicas(start_server, graphs(800), graphs(700))
+    endless = {"timeout": float("inf"), "retry_timeout": float("inf")}
+    addresses = [first.address, second.address]
+    with gf.connect(addresses, **endless) as client:
+        client.ingest("endless", graphs(3))
+        client.delete("endless@1")
+        assert client.workers() == []
+    info = gf.connect(first.address).dataset("copied")
+    client = portable.Client(addresses, **{**endless, "retry_timeout": 1}, spread=False)
+    stream = client.stream_batches(padded(portable, info, prefetch=1, client_prefetch=1))
+    stream.next()
+    first.kill()
+    with pytest.raises(gf.Error, match="fingerprint"):  # the other one has been asked what it has
+        while stream.next() is not None:
+            pass
+
+
+@pytest.mark.parametrize("retry_timeout", [0, 60])
+def test_a_program_that_pauses_is_told_of_nothing(start_server, caplog, retry_timeout):
+    server = start_server(None, "--stream-idle-timeout", "1s")
+    large = {"x": np.ones((1000, 1000), np.float32), "edge_index": np.zeros((2, 2), np.int64)}
+    with gf.connect(server.address, retry_timeout=retry_timeout) as client:
+        client.ingest("wide", [large] * 20)
+        with caplog.at_level(logging.INFO, "graphfeed"):
+            batches = iter(gf.DataLoader(client.dataset("wide"), batch_size=1))
+            next(batches)
+            deadline = time.monotonic() + 30
+            while server.readings().get('graphfeed_streams_ended_total{reason="idle"}', 0) == 0:
+                assert time.monotonic() < deadline, "its stream goes on"
+                time.sleep(0.1)
+            assert 1 + sum(1 for _ in batches) == 20
+    assert not caplog.records
+
+
 def test_a_replica_with_other_content_is_refused(start_server):
     first, second = replicas(start_server, graphs(800), graphs(700))
     info = gf.connect(first.address).dataset("copied")

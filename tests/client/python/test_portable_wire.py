@@ -1,11 +1,12 @@
 """What the client in Python reads of servers, trusted or not."""
 
+import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import xxhash
-from graphfeed._portable import blocks, codes, compact, digests, outage
+from graphfeed._portable import blocks, codes, compact, digests, outage, placement
 from graphfeed._portable.decoder import StreamDecoder
 from graphfeed._portable.descriptors import messages
 from graphfeed._portable.layouts import layout_from_message
@@ -334,7 +335,7 @@ def test_rows_of_a_single_graph_are_cut_too(monkeypatch):
 @pytest.mark.parametrize(
     "seconds, text",
     [(0, "0"), (0.5, "500ms"), (4, "4s"), (2.25, "2.25s"), (60, "1m"), (90, "1m30s"),
-     (3600, "1h"), (3661.5, "1h1m1.5s")],
+     (3600, "1h"), (3661.5, "1h1m1.5s"), (float("inf"), "inf")],
 )  # fmt: skip
 def test_times_are_written_as_elsewhere(seconds, text):
     assert outage.duration(seconds) == text
@@ -354,12 +355,29 @@ def test_a_single_refusal_speaks_for_itself_and_several_are_listed():
     )
     assert "trying again for up to 8s" in found.trying_on("stream d", 12.5, 20.0)
     assert found.trying_on("stream d", 20.0, 30.0) == "", "told a while ago"
+    endless = outage.Outage()
+    endless.add(replicas[0], gf.Unavailable("gone"), outage.TRANSIENT, 10.0)
+    assert "trying again for up to inf" in endless.trying_on("stream d", 12.5, float("inf"))
     assert found.trying_on("stream d", 23.0, 30.0) != ""
     found.add(replicas[2], gf.DataLoss("unreadable"), outage.NOT_HERE, 13.0)
     assert found.choose(replicas) is None
     found.next_round()
     assert found.choose(replicas) is replicas[1]
     assert found.refusals() == "a:2: unreadable"
+
+
+def test_where_there_can_be_no_thread_loads_are_unknown(monkeypatch):
+    begin = threading.Thread.start
+
+    def start(thread):
+        if thread._args == (2,):
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(placement, "_ask", lambda replica: placement.Load(replica, 0, 0))
+    monkeypatch.setattr(threading.Thread, "start", start)
+    loads = placement._ask_all(list(range(4)))
+    assert [load and load.streams for load in loads] == [0, 1, None, None]
 
 
 def test_what_is_assigned_is_copied():

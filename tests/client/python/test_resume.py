@@ -134,6 +134,22 @@ def test_a_drawn_seed_gives_way_to_the_states(dataset):
     assert seen(other) == seen(batches)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_what_was_counted_before_a_state_came_is_counted_anew(dataset, seed):
+    """Epochs of other seeds have other numbers of batches."""
+    loader = packed(dataset, seed=None)
+    loader.seed, known = 1000 + seed, len(loader)
+    other = packed(dataset, seed=seed)
+    loader.load_state_dict(other.state_dict())
+    assert len(loader) == len(other)
+    for batch in loader:
+        assert loader.state_dict(after=batch) == loader.state_dict(), known
+    changed = plain(dataset)
+    assert len(changed) == 22
+    changed.batch_size = 50
+    assert len(changed) == len(seen(changed)) == 3
+
+
 def test_equal_states_merge_and_others_are_listed(dataset):
     loader = packed(dataset)
     state = loader.state_dict()
@@ -213,6 +229,17 @@ def test_a_state_is_not_asked_for_in_a_worker(dataset, monkeypatch):
     monkeypatch.setattr(torch.utils.data, "get_worker_info", lambda: worker)
     with pytest.raises(gf.FailedPrecondition, match="after=batch"):
         packed(dataset).state_dict()
+
+
+def test_shards_within_workers_are_warned_of(dataset, monkeypatch, recwarn):
+    torch = pytest.importorskip("torch")
+    worker = type("Info", (), {"id": 1, "num_workers": 2})
+    packed(dataset, num_shards=2, shard_index=1)
+    monkeypatch.setattr(torch.utils.data, "get_worker_info", lambda: worker)
+    packed(dataset)
+    assert not recwarn.list
+    with pytest.warns(UserWarning, match="a shard of 2 is made in torch worker 1 of 2, .* num_shards"):
+        packed(dataset, num_shards=2, shard_index=1)
 
 
 def train(state, num_shards, shard, steps, queue, address):

@@ -1,6 +1,8 @@
 """What workers report, and how clients see it."""
 
 import math
+import signal
+import socket
 
 import pytest
 
@@ -21,6 +23,26 @@ def report(worker, sequence=1, **fields):
 
 def status_of(client, worker):
     return {status.worker: status for status in client.workers()}[worker]
+
+
+def test_a_list_of_several_servers_can_be_interrupted(start_server):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        addresses = [start_server().address, f"127.0.0.1:{silent.getsockname()[1]}"]
+        before = signal.signal(signal.SIGALRM, interrupt)
+        try:
+            with gf.connect(addresses) as client:
+                client.datasets()
+                signal.setitimer(signal.ITIMER_REAL, 0.5)
+                with pytest.raises(KeyboardInterrupt):
+                    client.workers()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
 
 
 def test_a_report_is_listed_as_it_came(client):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from typing import Any, Callable, NamedTuple, Optional
 
@@ -32,10 +33,15 @@ class Settings(NamedTuple):
     """What a client is made with, without its endpoints and connections."""
 
     max_frame_bytes: int
-    timeout: float
+    timeout: float  # of a call that answers once; inf: none
     retry_timeout: float
     compact: bool
     spread: bool = True
+
+    @property
+    def deadline(self) -> Optional[float]:
+        """The timeout as gRPC takes it."""
+        return None if math.isinf(self.timeout) else self.timeout
 
 
 def tell(notice: str) -> None:
@@ -173,7 +179,7 @@ class Calls:
                 "ListDatasets",
                 messages.ListDatasetsRequest(),
                 messages.ListDatasetsResponse,
-                self._settings.timeout,
+                self._settings.deadline,
             )
             replicas = self._replicas.list_for_calls(resolve=False)
         return replicas[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -98,10 +97,9 @@ class Client:
                 security=Security.checked(security),
             ),
         )
-        # None: calls that answer once have no deadline.
-        self._timeout = None if math.isinf(timeout) else timeout
+        self._timeout = self._settings.deadline
         self._calls = Calls(self._settings, self._replicas)
-        self._workers = WorkerCalls(self._calls, timeout)
+        self._workers = WorkerCalls(self._calls, self._timeout)
 
     def take_notices(self) -> List[str]:
         """Nothing: what streams had to do to go on is logged when they do it."""

@@ -18,6 +18,8 @@ _MOST_SECONDS = 24 * 3600.0  # that a server may have its clients wait
 AGE, IDLE = "STREAM_AGE", "STREAM_IDLE"
 # The server is shutting down.
 DRAIN = "DRAINING"
+# How the words of a call begin that is broken off since nothing is taken: it has words alone.
+_IDLE_WORDS = "idle: "
 
 
 class Details(NamedTuple):
@@ -49,6 +51,8 @@ def _is_id(text: str) -> bool:
 
 def attach(error: errors.Error, metadata: Optional[Iterable[Tuple[str, Any]]]) -> errors.Error:
     """The error, with what its call's trailing metadata says of it."""
+    if error.code == "UNAVAILABLE" and error.message.startswith(_IDLE_WORDS):
+        error.__dict__["_details"] = Details(stream_end=IDLE)
     for key, value in metadata or ():
         if key == _KEY and isinstance(value, bytes):
             error.__dict__["_details"] = decode(value)

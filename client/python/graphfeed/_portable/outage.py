@@ -24,7 +24,9 @@ def text_of(error: errors.Error) -> str:
 
 
 def duration(seconds: float) -> str:
-    """"1m30s", "2.5s", "500ms": as the rest of graphfeed writes it."""
+    """"1m30s", "2.5s", "500ms", "inf": as the rest of graphfeed writes it."""
+    if math.isinf(seconds):
+        return "inf"
     if seconds < 1:
         return f"{seconds * 1000:.6g}ms" if seconds else "0"
     minutes, rest = divmod(seconds, 60)
@@ -107,7 +109,7 @@ class Outage:
         if self._told is not None and now - self._told < _TELL_EVERY:
             return ""
         self._told = now
-        left = duration(math.ceil(deadline - now))
+        left = duration(deadline if math.isinf(deadline) else math.ceil(deadline - now))
         return (
             f"no server can {what}{self._for(now)}, trying again for up to {left}: "
             f"{self._all_said()}"

@@ -82,10 +82,15 @@ def _ask_all(replicas: List[Replica]) -> List[Optional[Load]]:
         threading.Thread(target=ask, args=(i,), name="graphfeed-load", daemon=True)
         for i in range(1, len(loads))
     ]
+    started = []
     for thread in threads:
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError:  # there can be no more: those loads stay unknown
+            break
+        started.append(thread)
     ask(0)
-    for thread in threads:
+    for thread in started:
         thread.join()
     return loads
 

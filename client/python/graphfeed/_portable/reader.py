@@ -248,7 +248,7 @@ class ResumingReader:
             has = call.replica.channel.call(
                 method("GetDataset"),
                 messages.GetDatasetRequest(dataset=info.dataset),
-                self._settings.timeout,
+                self._settings.deadline,
                 messages.DatasetInfo,
             )
         except errors.Error:

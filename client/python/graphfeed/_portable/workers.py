@@ -89,7 +89,7 @@ def status_from_message(message: Any) -> Dict[str, Any]:
 class WorkerCalls:
     """Thread-safe."""
 
-    def __init__(self, calls: Calls, timeout: float) -> None:
+    def __init__(self, calls: Calls, timeout: Optional[float]) -> None:
         self._calls = calls
         self._timeout = timeout
         self._lock = threading.Lock()
@@ -103,7 +103,8 @@ class WorkerCalls:
             request.last_taken = taken
         due = max(report.interval_ms / 1000, _SHORTEST_ATTEMPT)
         response = messages.ReportWorkerMetricsResponse
-        self._calls.ask("ReportWorkerMetrics", request, response, min(self._timeout, due))
+        timeout = due if self._timeout is None else min(self._timeout, due)
+        self._calls.ask("ReportWorkerMetrics", request, response, timeout)
         self._note_taken(report)
 
     def list(self) -> List[Dict[str, Any]]:

@@ -36,6 +36,11 @@ class Graph:
     def nbytes(self) -> int:
         return sum(rows.nbytes for rows in self.columns.values())
 
+    def copied(self) -> Graph:
+        """With arrays of its own."""
+        columns = {key: Rows(rows.form, rows.values.copy()) for key, rows in self.columns.items()}
+        return Graph(self.num_nodes, self.num_edges, columns)
+
 
 def is_graph(value: Any) -> bool:
     """Whether it is one graph, not a collection of them."""

@@ -39,8 +39,10 @@ def send_graphs(
     with Progress(f"ingesting {spec.name}", total, progress) as bar, Sender(
         connection, spec
     ) as stream:
+        # Whoever makes graphs one by one may use their arrays again.
+        keeps = isinstance(graphs, (list, tuple))
         for graph in checked:
-            pending.append(graph)
+            pending.append(graph if keeps else graph.copied())
             pending_bytes += graph.nbytes
             if pending_bytes >= blocks.BLOCK_BYTES or len(pending) >= blocks.BLOCK_GRAPHS:
                 _append(stream, types, pending)

@@ -12,7 +12,7 @@ from graphfeed.layout import BatchLayout, Position
 from graphfeed.dataset import Dataset
 from graphfeed.info import Fingerprint, PlanSummary, plan_from_native
 from graphfeed.loaders import arguments, position, torch_habits
-from graphfeed.loaders.epochs import EpochStream, Iteration
+from graphfeed.loaders.epochs import EpochStream, Iteration, torch_worker
 from graphfeed.loaders.padding import Padding
 from graphfeed.loaders.source import Source
 from graphfeed.loaders.state import Stateful
@@ -117,6 +117,8 @@ class Loader(Stateful):
         self._seed_drawn = seed is None
         self._place = position.Place()
         self._warned = False
+        if self.num_shards > 1 and torch_worker()[1] > 1:
+            _warn_of_shards_in_a_worker(self.num_shards)
         self._plans: dict[Any, PlanSummary] = {}
         self._spec_digests: dict[Any, str] = {}
         self._used_algorithms: dict[Any, Any] = {}
@@ -287,11 +289,16 @@ class Loader(Stateful):
         return plan
 
     def _plan_key(self, epoch: int) -> Any:
-        """Equal for epochs whose plans are."""
-        if self._padding is None:
-            return epoch if self.shuffle and self._source.plan_varies else 0
-        fresh = self.shuffle and self._padding.plan_varies
-        return (epoch if fresh else 0), self._padding.options(self)._key()  # they are mutable
+        """Equal for epochs whose plans are, of what the loader is now: nearly all of it can be set,
+        and a state that is loaded sets the seed."""
+        padding = self._padding
+        varies = self._source.plan_varies if padding is None else padding.plan_varies
+        return (
+            epoch if self.shuffle and varies else 0, self.seed, self.shuffle, self.drop_last,
+            self._source.batch_size, self.num_shards, self.shard_index, self.uneven_shards,
+            tuple(sorted(self._algorithms.items())),
+            None if padding is None else padding.options(self)._key(),
+        )  # fmt: skip
 
     # --- the request -----------------------------------------------------------------------------
 
@@ -363,3 +370,13 @@ class Loader(Stateful):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.dataset!r}, seed={self.seed}, epoch={self.epoch})"
+
+
+def _warn_of_shards_in_a_worker(num_shards: int) -> None:
+    worker, num_workers = torch_worker()
+    _warn.warn(
+        f"a loader of a shard of {num_shards} is made in torch worker {worker} of {num_workers}, which "
+        f"reads one of {num_workers} parts of that shard: workers divide what a loader reads among "
+        "them. Leave num_shards out to divide by workers alone, or make the loader outside of them "
+        "and give torch's DataLoader its as_torch_dataset()"
+    )

@@ -22,6 +22,40 @@ from graphfeed.worker.sizes import Sizes
 _T = TypeVar("_T")
 
 
+class _ForkGuard:
+    """Held while a report is sent: gRPC does not survive a fork in the middle of a call, and the
+    program that forks knows nothing of this one. The fork waits, for so long at most."""
+
+    MOST_SECONDS = 5.0
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held = False  # by who forks
+        os.register_at_fork(
+            before=self._before, after_in_parent=self._in_parent, after_in_child=self._in_child
+        )
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *error: object) -> None:
+        self._lock.release()
+
+    def _before(self) -> None:
+        self._held = self._lock.acquire(timeout=self.MOST_SECONDS)
+
+    def _in_parent(self) -> None:
+        if self._held:
+            self._held = False
+            self._lock.release()
+
+    def _in_child(self) -> None:
+        self._lock, self._held = threading.Lock(), False
+
+
+_fork_guard = _ForkGuard()
+
+
 class WorkerMetrics:
     """Counts steps, serves the counts, and reports them to a server.
 
@@ -256,8 +290,10 @@ class _Reporter:
 
     def _tell(self, finished: bool) -> None:
         self._sequence += 1
+        report = {**self._metrics.report(finished), "sequence": self._sequence}
         try:
-            self._send({**self._metrics.report(finished), "sequence": self._sequence})
+            with _fork_guard:
+                self._send(report)
             self._silent = False
         except errors.Error as error:
             if not self._silent:

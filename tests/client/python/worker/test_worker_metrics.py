@@ -1,5 +1,6 @@
 """What workers count, serve and report."""
 
+import os
 import pathlib
 import re
 import shutil
@@ -198,6 +199,30 @@ def test_reports_come_at_an_interval_and_at_the_end(rings):
     assert (last["num_shards"], last["shard_index"]) == (3, 2)
     assert (last["epoch"], last["ordinal"], last["samples"]) == (1, 0, 15)
     assert last["interval_ms"] == 100 and sum(last["step_seconds"]) == 3
+
+
+def test_a_fork_waits_for_a_report_that_is_being_sent():
+    """gRPC does not survive it otherwise, and who forks knows nothing of reports."""
+
+    class Slow(Server):
+        sending = False
+
+        def _report_worker(self, report: dict) -> None:
+            self.sending = True
+            super()._report_worker(report)
+            time.sleep(0.1)
+            self.sending = False
+
+    server = Slow()
+    with gf.WorkerMetrics(report=server, report_interval=0.1):
+        for _ in range(5):
+            server.wait_for(lambda: server.sending)
+            child = os.fork()
+            if child == 0:
+                os._exit(server.sending)
+            assert os.waitpid(child, 0)[1] == 0
+            time.sleep(0.05)
+    assert server.reports[-1]["finished"]
 
 
 def test_the_loaders_server_knows_its_workers(rings, client):
