@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -37,8 +38,12 @@ std::vector<std::optional<ServerLoad>> AskLoads(const StreamPlacement::List& rep
                                                 absl::Duration timeout) {
   std::vector<std::optional<ServerLoad>> loads(std::min(replicas.size(), kMostAsked));
   std::vector<std::thread> threads;
-  for (size_t i = 1; i < loads.size(); ++i) {
-    threads.emplace_back([&, i] { loads[i] = AskLoad(*replicas[i], timeout); });
+  threads.reserve(loads.size());
+  try {
+    for (size_t i = 1; i < loads.size(); ++i) {
+      threads.emplace_back([&, i] { loads[i] = AskLoad(*replicas[i], timeout); });
+    }
+  } catch (const std::system_error&) {  // there can be no more: those loads stay unknown
   }
   loads[0] = AskLoad(*replicas[0], timeout);
   for (std::thread& thread : threads) thread.join();

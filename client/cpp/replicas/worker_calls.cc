@@ -100,11 +100,13 @@ absl::StatusOr<std::vector<WorkerStatus>> WorkerCalls::List() {
     };
     bool answered = false;
     if (several) {
-      // None is preferred for its answer, which is what `false` says; the status is of no use then.
-      (void)calls_.AskEach(methods::kListWorkers, request, timeout_, &page, [&] {
+      // None is preferred for its answer, which is what `false` says; then the status says nothing
+      // but that it was interrupted.
+      absl::Status asked = calls_.AskEach(methods::kListWorkers, request, timeout_, &page, [&] {
         answered = true;
         return add();
       });
+      if (absl::IsCancelled(asked)) return asked;
     }
     if (!answered) {
       GF_RETURN_IF_ERROR(calls_.Ask(methods::kListWorkers, request, timeout_, &page));

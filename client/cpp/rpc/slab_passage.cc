@@ -21,6 +21,8 @@ namespace graphfeed {
 namespace {
 
 constexpr uint32_t kMaxPlaces = 1 << 14;  // no server's prefetch is near it
+// Memories of ended streams, of which a program keeps batches: each is a connection, at both sides.
+constexpr int kMostKept = 64;
 constexpr int kTimeoutMs = 5000;  // a server of this host that does not even greet has trouble
 
 absl::Status NotMapped(absl::string_view what) {
@@ -45,6 +47,7 @@ class SlabPassage::Memory final : public SlabMemory,
     absl::Mutex mu;
     std::set<SlabPassage*> passages ABSL_GUARDED_BY(mu);  // without memory yet
     std::set<Memory*> memories ABSL_GUARDED_BY(mu);
+    int kept ABSL_GUARDED_BY(mu) = 0;  // of memories, those whose streams have ended
   };
   static Registry& registry();
 
@@ -54,6 +57,12 @@ class SlabPassage::Memory final : public SlabMemory,
     return num_taken_;
   }
   uint32_t places() const { return places_; }
+
+  // With the registry's mutex.
+  void EndStream(Registry& all) ABSL_EXCLUSIVE_LOCKS_REQUIRED(all.mu) {
+    stream_ended_ = true;
+    ++all.kept;
+  }
 
   // No child of a fork comes here: its threads are its own.
   absl::StatusOr<std::optional<absl::string_view>> Receive(std::string& buffer) override {
@@ -99,6 +108,7 @@ class SlabPassage::Memory final : public SlabMemory,
   const int64_t place_bytes_;
   const std::unique_ptr<SlabBlock[]> blocks_;  // by place
   const int messages_;                         // connection_, as its receiver has it
+  bool stream_ended_ = false;                  // guarded by the registry's mutex
 
   mutable absl::Mutex mu_;
   passage::Descriptor connection_ ABSL_GUARDED_BY(mu_);  // none in a forked child
@@ -147,6 +157,7 @@ SlabPassage::Memory::~Memory() {
     Registry& all = registry();
     absl::MutexLock lock(&all.mu);
     all.memories.erase(this);
+    if (stream_ended_) --all.kept;
   }
   (void)munmap(data_, static_cast<size_t>(places_ * place_bytes_));
 }
@@ -248,6 +259,13 @@ void SlabPassage::Memory::InChild() {
 absl::StatusOr<std::unique_ptr<SlabPassage>> SlabPassage::Connect(absl::string_view address) {
   const std::optional<std::string> socket = passage::SocketOf(address);
   if (!socket.has_value()) return absl::UnavailableError("not a server of this host");
+  {
+    Memory::Registry& all = Memory::registry();
+    absl::MutexLock lock(&all.mu);
+    if (all.kept >= kMostKept) {
+      return absl::UnavailableError(absl::StrCat("batches of ", all.kept, " streams are kept"));
+    }
+  }
   GF_ASSIGN_OR_RETURN(passage::Descriptor connection, passage::Connect(*socket));
   GF_ASSIGN_OR_RETURN(const passage::Token token,
                       passage::ReceiveToken(connection.get(), kTimeoutMs));
@@ -265,6 +283,7 @@ SlabPassage::~SlabPassage() {
   Memory::Registry& all = Memory::registry();
   absl::MutexLock lock(&all.mu);
   all.passages.erase(this);
+  if (memory_ != nullptr) memory_->EndStream(all);
 }
 
 absl::Status SlabPassage::Map(uint32_t places, int64_t slab_bytes) {

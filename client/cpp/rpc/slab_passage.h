@@ -38,7 +38,7 @@ class PassageMessages {
 class SlabPassage {
  public:
   // A connection to the server at `address`, before a stream is asked for. UNAVAILABLE: it passes
-  // no memory; not an error, its frames travel.
+  // no memory, or the process keeps batches of many ended streams; not an error, its frames travel.
   static absl::StatusOr<std::unique_ptr<SlabPassage>> Connect(absl::string_view address);
   ~SlabPassage();
 

@@ -102,6 +102,19 @@ TEST_F(SlabPassageTest, NoPlaceIsLostWhereManyAreReturnedAtOnce) {
   FAIL() << returned.size() << " of " << kPlaces;
 }
 
+// Each is a connection of the client and of the server.
+TEST_F(SlabPassageTest, WhereBatchesOfManyEndedStreamsAreKeptFramesTravel) {
+  std::vector<Slab> kept;
+  for (int i = 0; i < 64; ++i) {
+    const auto client = Connect();
+    Pass(*client, 1);
+    kept.push_back(*client->Take(1));
+  }
+  EXPECT_TRUE(absl::IsUnavailable(SlabPassage::Connect(address_).status()));
+  kept.pop_back();
+  EXPECT_NE(Connect(), nullptr);
+}
+
 // The server is to notice that its client is gone, whatever children that has left.
 TEST_F(SlabPassageTest, AForkedChildHasNoPartInIt) {
   for (const bool mapped : {false, true}) {
