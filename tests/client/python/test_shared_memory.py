@@ -227,21 +227,20 @@ def test_a_client_that_dies_holds_nothing(near):
 
 
 def test_a_server_that_hangs_is_left(near, start_server, tmp_path, caplog):
-    expected = contents(loader(near))
     other = start_server(None, address=f"unix:{tmp_path}/other")
-    gf.connect(other.address).ingest("d", GRAPHS)
+    # Batches of 4 MB, more in all than a connection holds.
+    wide = {"x": np.ones((1000, 500), np.float32), "edge_index": np.zeros((2, 1), np.int64)}
+    for server in (near, other):
+        gf.connect(server.address).ingest("wide", [{**wide, "y": [i]} for i in range(30)])
+    options = {"fixed_size_options": gf.FixedSizeOptions(2000, 8, 2), "fixed_size_strategy": gf.FixedSizeStrategy.PadToMax}
+    expected = [batch.y.tolist() for batch in loader(near, dataset="wide", **options)]
     client = gf.connect([near.address, other.address], spread=False, keepalive_time=1, keepalive_timeout=1)
-    stream = iter(
-        gf.FixedSizeDataLoader(
-            client.dataset("d"), shuffle=True, seed=1, fixed_size_options=SIZES,
-            fixed_size_strategy=gf.FixedSizeStrategy.StreamPack,
-        )
-    )  # fmt: skip
-    received = contents([next(stream)])
+    stream = iter(gf.FixedSizeDataLoader(client.dataset("wide"), shuffle=True, seed=1, **options))
+    received = [next(stream).y.tolist()]
     time.sleep(4)  # in which nothing but pings is said
     near.process.send_signal(signal.SIGSTOP)
     try:
-        received += contents(stream)
+        received += [batch.y.tolist() for batch in stream]
     finally:
         near.process.send_signal(signal.SIGCONT)
     assert received == expected
