@@ -32,7 +32,9 @@ def dataset(client):
 def test_a_dead_server_is_told_while_it_is_tried(start_server, caplog):
     server = start_server()
     client = gf.connect(server.address, retry_timeout=3.5)
-    client.ingest("dead", [graph(0)] * 3000)
+    # Far more than a connection holds.
+    large = {"x": np.ones((1000, 500), np.float32), "edge_index": np.zeros((2, 1), np.int64)}
+    client.ingest("dead", [large] * 40)
     batches = iter(gf.DataLoader(client.dataset("dead"), batch_size=1))
     next(batches)
     times = []

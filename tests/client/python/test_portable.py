@@ -320,7 +320,8 @@ def test_times_without_an_end(start_server):
         assert client.workers() == []
     info = gf.connect(first.address).dataset("copied")
     client = portable.Client(addresses, **{**endless, "retry_timeout": 1}, spread=False)
-    stream = client.stream_batches(padded(portable, info, prefetch=1, client_prefetch=1))
+    options = padded(portable, info, prefetch=1, client_prefetch=1, num_epochs=60)
+    stream = client.stream_batches(options)
     stream.next()
     first.kill()
     with pytest.raises(gf.Error, match="fingerprint"):  # the other one has been asked what it has
@@ -348,7 +349,7 @@ def test_a_program_that_pauses_is_told_of_nothing(start_server, caplog, retry_ti
 def test_a_replica_with_other_content_is_refused(start_server):
     first, second = replicas(start_server, graphs(800), graphs(700))
     info = gf.connect(first.address).dataset("copied")
-    options = padded(portable, info, prefetch=1, client_prefetch=1)
+    options = padded(portable, info, prefetch=1, client_prefetch=1, num_epochs=60)  # as above
     client = portable.Client([first.address, second.address], retry_timeout=1, spread=False)
     stream = client.stream_batches(options)
     stream.next()

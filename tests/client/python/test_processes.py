@@ -85,8 +85,8 @@ def test_ctrl_c_interrupts_a_wait(tmp_path):
 def test_a_killed_server_is_a_connection_error(start_server):
     server = start_server()
     client = gf.connect(server.address, retry_timeout=1)
-    graph = {"x": np.ones((2, 1), np.float32), "edge_index": np.zeros((2, 1), int)}
-    client.ingest("doomed", [graph] * 2000)
+    graph = {"x": np.ones((1000, 500), np.float32), "edge_index": np.zeros((2, 1), int)}
+    client.ingest("doomed", [graph] * 40)  # far more than a connection holds
     loader = gf.FixedSizeDataLoader(client.dataset("doomed"), batch_size=2)
     batches = iter(loader)
     next(batches)
