@@ -212,14 +212,14 @@ def test_a_partition_beyond_its_memory_is_refused(hard):
 
 
 def test_a_deleted_version_is_read_to_its_end_however_old_the_stream_gets(start_server):
-    server = start_server(None, "--stream-max-age", "2s")
+    server = start_server(None, "--stream-max-age", "3s")
     client = gf.connect(server.address)
     graph = {"x": np.ones((2000, 3), np.float32), "edge_index": np.array([[0, 1], [1, 0]])}
     client.ingest("gone", [graph] * 300)
     batches = iter(gf.DataLoader(client.dataset("gone"), batch_size=1))
     next(batches)
     client.delete("gone@1")
-    time.sleep(3)  # it is deleted before its stream is too old, and read after that
+    time.sleep(4)  # it is deleted before its stream is too old, and read after that
     assert 1 + sum(1 for _ in batches) == 300
 
 
